@@ -6,7 +6,7 @@ __version__ = "1.0.0"
 
 
 def provider_info() -> dict[str, Any]:
-    """Describe this package to Airflow's provider manager, which calls it through the entry point `apache_airflow_provider`."""
+    """Describe this package to Airflow, which calls this through the entry point `apache_airflow_provider`."""
     return {
         "package-name": "airflow-dags-backfill",
         "name": "airflow dags backfill",

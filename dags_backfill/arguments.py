@@ -1,0 +1,161 @@
+"""What `airflow dags backfill` accepts, and the `airflow backfill create` command line that it stands for.
+
+The flags are those of Airflow 2's command. One that Airflow 3 can still honour is mapped; any other is refused by name,
+because leaving it out in silence would run something else than was asked for.
+"""
+
+import json
+from argparse import Namespace
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from airflow._shared.timezones.timezone import parse as parse_date
+
+
+class UsageError(Exception):
+    """The command line asks for something that cannot be done; the message says what to write instead."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A flag of Airflow 2 that Airflow 3's backfills have no counterpart for."""
+
+    flags: tuple[str, ...]
+    instead: str
+    takes_value: bool = False
+
+    @property
+    def dest(self) -> str:
+        """The name under which argparse stores it."""
+        return "refused" + self.flags[-1].replace("-", "_")
+
+
+REFUSED = (
+    Refused(
+        ("-t", "--task-regex"),
+        "a backfill runs whole DAG runs; clear single tasks with `airflow tasks clear -t`",
+        takes_value=True,
+    ),
+    Refused(("-m", "--mark-success"), "mark runs as successful in the UI or through the REST API"),
+    Refused(("-l", "--local"), "the scheduler's executor runs the tasks"),
+    Refused(("-x", "--donot-pickle"), "Airflow 3 never pickles DAGs; leave it out"),
+    Refused(("-i", "--ignore-dependencies"), "Airflow 3 cannot run tasks against their dependencies"),
+    Refused(("-I", "--ignore-first-depends-on-past"), "Airflow 3 cannot ignore depends_on_past"),
+    Refused(("-S", "--subdir"), "the scheduler runs the DAGs of its own bundles", takes_value=True),
+    Refused(("--pool",), "the pool is set on the task", takes_value=True),
+    Refused(("--delay-on-limit",), "the scheduler paces the runs; limit them with --max-active-runs", takes_value=True),
+    Refused(("--disable-retry",), "retries are set on the task"),
+    Refused(("--treat-dag-as-regex",), "name one DAG a command"),
+    Refused(("--treat-dag-id-as-regex",), "name one DAG a command"),
+    Refused(
+        ("-v", "--verbose"),
+        "the tasks' logs are in the UI; for the command's own set AIRFLOW__LOGGING__LOGGING_LEVEL=DEBUG",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One backfill as asked for. `start` and `end` are inclusive logical dates, `timeout` is seconds or None."""
+
+    dag_id: str
+    start: datetime
+    end: datetime
+    conf: str | None = None
+    dry_run: bool = False
+    backwards: bool = False
+    reprocess: str = "none"
+    max_active_runs: int | None = None
+    timeout: float | None = None
+
+
+def read(args: Namespace) -> Request:
+    """Check a parsed command line and return the backfill it asks for.
+
+    Raises UsageError for a refused flag, a date that is missing, unreadable or out of order, two flags that contradict,
+    or a conf that is no JSON object.
+    """
+    _refuse(args)
+    start, end = _dates(args.start_date, args.end_date)
+    return Request(
+        dag_id=args.dag_id,
+        start=start,
+        end=end,
+        conf=_conf(args.conf),
+        dry_run=args.dry_run,
+        backwards=args.run_backwards,
+        reprocess=_reprocess(args),
+        max_active_runs=_positive(args.max_active_runs, "--max-active-runs", int),
+        timeout=_positive(args.timeout, "--timeout", float),
+    )
+
+
+def create_argv(request: Request) -> list[str]:
+    """Return the arguments of `airflow` that create this backfill."""
+    argv = ["backfill", "create", "--dag-id", request.dag_id]
+    argv += ["--from-date", request.start.isoformat(), "--to-date", request.end.isoformat()]
+    argv += ["--reprocess-behavior", request.reprocess]
+    if request.conf is not None:
+        argv += ["--dag-run-conf", request.conf]
+    if request.max_active_runs is not None:
+        argv += ["--max-active-runs", str(request.max_active_runs)]
+    argv += ["--run-backwards"] * request.backwards
+    argv += ["--dry-run"] * request.dry_run
+    return argv
+
+
+def _refuse(args: Namespace) -> None:
+    given = [flag for flag in REFUSED if getattr(args, flag.dest, None)]
+    if given:
+        reasons = (f"{'/'.join(flag.flags)} has no counterpart in Airflow 3: {flag.instead}" for flag in given)
+        raise UsageError("; ".join(reasons))
+
+
+def _dates(start: str | None, end: str | None) -> tuple[datetime, datetime]:
+    first, last = start or end, end or start
+    if first is None or last is None:
+        raise UsageError("give a first day with -s, a last day with -e, or both")
+    parsed = _date(first, "-s"), _date(last, "-e")
+    if parsed[0] > parsed[1]:
+        raise UsageError(f"the end, {last}, is before the start, {first}")
+    return parsed
+
+
+def _date(text: str, flag: str) -> datetime:
+    try:
+        return parse_date(text)
+    except ValueError as error:
+        raise UsageError(f"{flag} {text} is no date; write YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS+HH:MM") from error
+
+
+def _conf(text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UsageError(f"-c is no JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise UsageError("-c must be a JSON object, such as '{\"key\": 1}'")
+    return text
+
+
+def _reprocess(args: Namespace) -> str:
+    if args.rerun_failed_tasks and args.reset_dagruns:
+        raise UsageError("--rerun-failed-tasks runs failed runs again, --reset-dagruns all runs: choose one")
+    if args.rerun_failed_tasks:
+        return "failed"
+    return "completed" if args.reset_dagruns else "none"
+
+
+def _positive(text: str | None, flag: str, kind: type[Any]) -> Any:
+    if text is None:
+        return None
+    try:
+        value = kind(text)
+    except ValueError:
+        value = 0
+    if not value > 0:
+        raise UsageError(f"{flag} {text} is not a number above zero")
+    return value
