@@ -1,0 +1,1 @@
+"""What the pipelines share: from a source to a Redshift table, one batch at a time."""

@@ -1,0 +1,155 @@
+"""Reads the one CREATE TABLE of a contract file into columns, keys and comments. Pure; sqlglot does the parsing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlglot
+from sqlglot import exp
+
+DEFAULT_LENGTH = {"VARCHAR": 256, "CHAR": 1}  # AWS, "Character types": the length in bytes when none is given
+MAX_LENGTH = 65535
+DEFAULT_DECIMAL = (18, 0)  # AWS, "Numeric types"
+TYPES = {
+    "SMALLINT", "INTEGER", "BIGINT", "DECIMAL", "REAL", "DOUBLE PRECISION", "BOOLEAN",
+    "CHAR", "VARCHAR", "DATE", "TIMESTAMP", "TIMESTAMPTZ", "SUPER",
+}  # fmt: skip
+_SPELLINGS = {"INT": "INTEGER", "DOUBLE": "DOUBLE PRECISION", "FLOAT": "REAL"}
+
+
+@dataclass(frozen=True)
+class Type:
+    """A Redshift column type: ``length`` in bytes for CHAR and VARCHAR, ``precision`` and ``scale`` for DECIMAL."""
+
+    name: str
+    length: int | None = None
+    precision: int | None = None
+    scale: int | None = None
+
+    def __str__(self) -> str:
+        if self.length is not None:
+            return f"{self.name}({self.length})"
+        if self.precision is not None:
+            return f"{self.name}({self.precision},{self.scale})"
+        return self.name
+
+    @property
+    def is_text(self) -> bool:
+        """CHAR or VARCHAR."""
+        return self.name in DEFAULT_LENGTH
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A declared, unenforced foreign key of one column."""
+
+    table: str
+    column: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as its CREATE TABLE declares it."""
+
+    name: str
+    type: Type
+    nullable: bool
+    references: Reference | None
+    comment: str
+
+
+@dataclass(frozen=True)
+class TableDdl:
+    """A parsed CREATE TABLE with its comments."""
+
+    table: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    statements: tuple[str, ...]
+
+
+def parse(text: str) -> TableDdl:
+    """Parse ``CREATE TABLE schema.name (...)`` and its ``COMMENT ON COLUMN`` statements.
+
+    Raises ValueError with one sentence when the text is anything else.
+    """
+    try:
+        statements = [statement for statement in sqlglot.parse(text, dialect="redshift") if statement is not None]
+    except sqlglot.errors.SqlglotError as error:
+        raise ValueError(f"it is not valid SQL: {error}") from error
+    creates = [statement for statement in statements if isinstance(statement, exp.Create) and statement.kind == "TABLE"]
+    if len(creates) != 1 or not isinstance(creates[0].this, exp.Schema):
+        raise ValueError("it must hold exactly one CREATE TABLE with a column list")
+    schema = creates[0].this
+    comments = _comments(statements)
+    key = _primary_key(schema)
+    columns = tuple(_column(node, comments, key) for node in schema.expressions if isinstance(node, exp.ColumnDef))
+    return TableDdl(_qualified(schema.this), columns, key, tuple(_split(text)))
+
+
+def _split(text: str) -> list[str]:
+    """The statements as written: Redshift's attributes are kept to the letter, not printed back by a parser."""
+    tokens = sqlglot.tokenize(text, dialect="redshift")
+    statements, start = [], 0
+    for token in tokens:
+        if token.token_type == sqlglot.TokenType.SEMICOLON:
+            statements.append(text[start : token.start].strip())
+            start = token.end + 1
+    statements.append(text[start:].strip())
+    return [statement for statement in statements if statement]
+
+
+def _comments(statements: list[exp.Expr]) -> dict[str, str]:
+    return {
+        statement.this.name: statement.expression.name
+        for statement in statements
+        if isinstance(statement, exp.Comment) and statement.args["kind"] == "COLUMN"
+    }
+
+
+def _primary_key(schema: exp.Schema) -> tuple[str, ...]:
+    for node in schema.expressions:
+        if isinstance(node, exp.PrimaryKey):
+            return tuple(part.name for part in node.expressions)
+    return tuple(
+        node.name
+        for node in schema.expressions
+        if isinstance(node, exp.ColumnDef) and node.find(exp.PrimaryKeyColumnConstraint)
+    )
+
+
+def _qualified(table: exp.Expression) -> str:
+    if not isinstance(table, exp.Table) or not table.db:
+        raise ValueError("tables are named schema.table")
+    return f"{table.db}.{table.name}"
+
+
+def _column(node: exp.ColumnDef, comments: dict[str, str], key: tuple[str, ...]) -> Column:
+    constraints = [constraint.kind for constraint in node.constraints]
+    not_null = node.name in key or any(
+        isinstance(kind, exp.NotNullColumnConstraint) and not kind.args.get("allow_null") for kind in constraints
+    )
+    references = next((_reference(kind) for kind in constraints if isinstance(kind, exp.Reference)), None)
+    return Column(node.name, _type(node), not not_null, references, comments.get(node.name, ""))
+
+
+def _reference(node: exp.Reference) -> Reference:
+    target = node.this
+    if not isinstance(target, exp.Schema) or len(target.expressions) != 1:
+        raise ValueError("a column REFERENCES one column: schema.table (column)")
+    return Reference(_qualified(target.this), target.expressions[0].name)
+
+
+def _type(node: exp.ColumnDef) -> Type:
+    kind = node.args["kind"]
+    name = _SPELLINGS.get(kind.this.value, kind.this.value)
+    if name not in TYPES:
+        raise ValueError(f"column {node.name} has type {kind.sql('redshift')}; use one of {', '.join(sorted(TYPES))}")
+    sizes = [param.this.name for param in kind.expressions]
+    if name in DEFAULT_LENGTH:
+        length = MAX_LENGTH if sizes and sizes[0].upper() == "MAX" else int(sizes[0]) if sizes else DEFAULT_LENGTH[name]
+        return Type(name, length=length)
+    if name == "DECIMAL":
+        precision, scale = (int(sizes[0]), int(sizes[1]) if len(sizes) > 1 else 0) if sizes else DEFAULT_DECIMAL
+        return Type(name, precision=precision, scale=scale)
+    return Type(name)

@@ -1,0 +1,78 @@
+"""Loads a conformed batch into its table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from redshift_etl.pipeline import table_asset
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from redshift_etl.warehouse.load import Run
+
+
+class LoadToRedshiftOperator(BaseOperator):
+    """Full refresh or incremental upsert of ``table``, as its contract says, in one transaction.
+
+    :param table: the table, ``schema.table``; it must have a contract.
+    :param batch: what the conform task returned.
+    :param redshift_conn_id: the warehouse.
+    """
+
+    template_fields = ("batch",)
+    ui_color = "#d7ecd9"
+
+    def __init__(self, *, table: str, batch: Any, redshift_conn_id: str = "redshift_default", **kwargs: Any) -> None:
+        super().__init__(outlets=[table_asset(table)], **kwargs)
+        self.table = table
+        self.batch = batch
+        self.redshift_conn_id = redshift_conn_id
+
+    def execute(self, context: Context) -> dict[str, object]:
+        """Load the batch; returns its load_id and counts."""
+        from redshift_etl import contract, settings
+        from redshift_etl.lake import Batch
+        from redshift_etl.warehouse import load, migrate
+        from redshift_etl.warehouse.sql import CopySource
+
+        batch = Batch.from_dict(self.batch)
+        connect = warehouse(self.redshift_conn_id)
+        migrate.ensure(connect, self.table)
+        window = batch.window
+        lake = settings.lake()
+        source = CopySource(lake.url(lake.key(batch.manifest)), settings.iam_role(), settings.region())
+        result = load.run(
+            connect,
+            load.Load(
+                contract=contract.load(self.table),
+                source=source if batch.rows else None,
+                window_start=window.start if window else None,
+                window_end=window.end if window else None,
+                window_days=window.days if window else (),
+                extracted=batch.extracted,
+                rejected=batch.rejected,
+                rows=batch.rows,
+                extracted_at=batch.extracted_at,
+                run=run_of(context),
+            ),
+        )
+        return result.as_dict()
+
+
+def warehouse(conn_id: str) -> Any:
+    """A function that opens a new connection to the warehouse, not in autocommit."""
+    from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
+
+    return RedshiftSQLHook(redshift_conn_id=conn_id).get_conn
+
+
+def run_of(context: Mapping[str, Any]) -> Run:
+    """The task instance, for the history."""
+    from redshift_etl.warehouse.load import Run
+
+    instance = context["ti"]
+    return Run(instance.dag_id, instance.run_id, instance.task_id, instance.try_number)

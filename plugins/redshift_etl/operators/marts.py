@@ -1,0 +1,70 @@
+"""Finds the stale days of a mart and builds them, a bounded batch of days a task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from redshift_etl.operators.load import run_of, warehouse
+from redshift_etl.pipeline import table_asset
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+DAYS_A_TASK = 31
+MAX_TASKS = 64
+
+
+class FindStaleDaysOperator(BaseOperator):
+    """Asks the warehouse which days of ``mart`` are stale, or takes those of the trigger form.
+
+    Returns a list of batches of days (ISO), oldest first, for ``BuildMartOperator.partial(...).expand(days=...)``.
+    """
+
+    ui_color = "#f3e9cd"
+
+    def __init__(self, *, mart: str, redshift_conn_id: str = "redshift_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.mart = mart
+        self.redshift_conn_id = redshift_conn_id
+
+    def execute(self, context: Context) -> list[list[str]]:
+        """The batches of days to build."""
+        from redshift_etl import window
+        from redshift_etl.warehouse import marts, migrate
+
+        connect = warehouse(self.redshift_conn_id)
+        migrate.ensure(connect, self.mart)
+        forced = window.from_form(context["params"])
+        days: Sequence[date] = forced.days if forced else marts.find_stale(connect, marts.load_mart(self.mart))
+        self.log.info("%s: %d days to build%s", self.mart, len(days), ", asked for in the form" if forced else "")
+        return batches(days)
+
+
+class BuildMartOperator(BaseOperator):
+    """Writes, audits and publishes some days of ``mart`` in one transaction."""
+
+    template_fields = ("days",)
+    ui_color = "#d7ecd9"
+
+    def __init__(self, *, mart: str, days: Any, redshift_conn_id: str = "redshift_default", **kwargs: Any) -> None:
+        super().__init__(outlets=[table_asset(mart)], **kwargs)
+        self.mart = mart
+        self.days = days
+        self.redshift_conn_id = redshift_conn_id
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Build the days; returns rows by day."""
+        from redshift_etl.warehouse import marts
+
+        days = [date.fromisoformat(day) for day in self.days]
+        return marts.build(warehouse(self.redshift_conn_id), marts.load_mart(self.mart), days, run_of(context))
+
+
+def batches(days: Sequence[date]) -> list[list[str]]:
+    """Days cut into at most MAX_TASKS batches; what is left over is still stale at the next wake-up."""
+    texts = [day.isoformat() for day in days[: DAYS_A_TASK * MAX_TASKS]]
+    return [texts[at : at + DAYS_A_TASK] for at in range(0, len(texts), DAYS_A_TASK)]

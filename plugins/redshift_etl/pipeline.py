@@ -1,0 +1,56 @@
+"""What every DAG of this repository has in common: schedule, retries, time-outs, the trigger form, Assets."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import Asset, CronDataIntervalTimetable, Param
+
+from redshift_etl.window import END, START
+
+FIRST_DAY = datetime(2013, 1, 1, tzinfo=UTC)
+
+
+def daily() -> CronDataIntervalTimetable:
+    """Each UTC day, after it has ended. Said in full: a bare cron string has a zero-length interval in Airflow 3."""
+    return CronDataIntervalTimetable("0 0 * * *", timezone="UTC")
+
+
+def weekly() -> CronDataIntervalTimetable:
+    """Each week, after its Sunday has ended (UTC)."""
+    return CronDataIntervalTimetable("0 0 * * 1", timezone="UTC")
+
+
+def default_args(owner: str) -> dict[str, Any]:
+    """Three retries with growing pauses, and an hour at most for a try."""
+    return {
+        "owner": owner,
+        "retries": 3,
+        "retry_delay": timedelta(seconds=10),
+        "retry_exponential_backoff": True,
+        "max_retry_delay": timedelta(minutes=10),
+        "execution_timeout": timedelta(hours=1),
+    }
+
+
+def date_form(what: str) -> dict[str, Param]:
+    """The dates of the trigger form. Both, or neither: then the run's own interval, else the last complete day."""
+    return {
+        START: Param(
+            None, type=["null", "string"], format="date", title="First day", description=f"{what}, from this day"
+        ),
+        END: Param(
+            None, type=["null", "string"], format="date", title="Last day", description="to this day, included (UTC)"
+        ),
+    }
+
+
+def table_asset(table: str) -> Asset:
+    """The Asset of a warehouse table, named after it."""
+    return Asset(table, uri=f"redshift-table://{table.replace('.', '/')}", group="warehouse")
+
+
+def source_asset(name: str, description_uri: str) -> Asset:
+    """The Asset of something that others own and we read."""
+    return Asset(name, uri=description_uri, group="source")

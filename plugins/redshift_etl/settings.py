@@ -1,0 +1,80 @@
+"""Where the lake, the landing zone and the role are: Airflow's own configuration, section ``[redshift_etl]``.
+
+Each is read when a task needs it (never at import) and may be set as ``AIRFLOW__REDSHIFT_ETL__<NAME>``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from airflow.sdk.configuration import conf
+
+from redshift_etl.errors import ConfigError
+
+SECTION = "redshift_etl"
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+REDSHIFT = "redshift_default"
+AWS = "aws_default"
+
+
+@dataclass(frozen=True)
+class S3Location:
+    """A bucket and a prefix in it, without leading or trailing slash."""
+
+    bucket: str
+    prefix: str
+
+    def key(self, *parts: str) -> str:
+        """The object key below this location."""
+        return "/".join(part for part in (self.prefix, *parts) if part)
+
+    def url(self, key: str) -> str:
+        """The s3:// URL of a key in this bucket."""
+        return f"s3://{self.bucket}/{key}"
+
+
+def _required(name: str, example: str) -> str:
+    value = conf.get(SECTION, name, fallback="")
+    if not value:
+        raise ConfigError(
+            f"The setting [{SECTION}] {name} is not configured.",
+            fix=f"set the environment variable AIRFLOW__{SECTION.upper()}__{name.upper()}, e.g. {example}",
+        )
+    return str(value)
+
+
+def _location(name: str) -> S3Location:
+    example = f"s3://my-bucket/{name}"
+    value = _required(name, example)
+    url = urlsplit(value)
+    if url.scheme != "s3" or not url.netloc:
+        raise ConfigError(f"The setting [{SECTION}] {name} is not an S3 URL.", fix=f"use e.g. {example}", value=value)
+    return S3Location(url.netloc, url.path.strip("/"))
+
+
+def lake() -> S3Location:
+    """Where batches live: ``raw/``, ``staged/`` and ``rejects/`` are below it."""
+    return _location("lake")
+
+
+def landing() -> S3Location:
+    """Where others drop files for us to read."""
+    return _location("landing")
+
+
+def iam_role() -> str:
+    """The role ARN by which Redshift itself reads and writes the lake (COPY, UNLOAD)."""
+    return _required("iam_role", "arn:aws:iam::123456789012:role/redshift-etl")
+
+
+def region() -> str:
+    """The lake's AWS region."""
+    return _required("region", "us-east-1")
+
+
+def sql_dir() -> Path:
+    """The folder of the SQL files; ``include/sql`` of this repository unless [redshift_etl] sql_dir says otherwise."""
+    return Path(conf.get(SECTION, "sql_dir", fallback="") or REPOSITORY / "include" / "sql")

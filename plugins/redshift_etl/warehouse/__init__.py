@@ -1,0 +1,1 @@
+"""What is said to Redshift: ``sql`` builds statements, the other modules run them."""

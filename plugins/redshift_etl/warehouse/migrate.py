@@ -1,0 +1,142 @@
+"""Makes a table match its contract: creates it, adds a nullable column, and refuses anything else to a person."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from redshift_etl import contract as contracts
+from redshift_etl.contract import Contract
+from redshift_etl.ddl import Column
+from redshift_etl.errors import ConfigError
+from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
+from redshift_etl.warehouse.sql import Statement, ident, literal
+
+log = logging.getLogger(__name__)
+
+BOOKKEEPING = ("etl.load_history", "etl.touched_days", "etl.mart_inputs", "etl.mart_builds")
+_EXISTS_ALREADY = ("42P06", "42P07", "23505")  # schema, table; PostgreSQL's catalogue race of two CREATEs
+_CATALOGUE_NAMES = {
+    "character varying": "VARCHAR", "character": "CHAR", "numeric": "DECIMAL", "integer": "INTEGER",
+    "timestamp without time zone": "TIMESTAMP", "timestamp with time zone": "TIMESTAMPTZ",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ActualColumn:
+    """A column as the catalogue describes it."""
+
+    name: str
+    type: str
+    nullable: bool
+
+
+def describe_table(table: str) -> Statement:
+    """The columns that the table has now, in order; none when it does not exist."""
+    schema, name = table.split(".")
+    return Statement(
+        "read the table's columns",
+        "SELECT column_name, data_type, character_maximum_length, numeric_precision, numeric_scale, is_nullable\n"
+        "FROM svv_columns WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position",
+        (schema, name),
+    )
+
+
+def create_table(contract: Contract) -> tuple[Statement, ...]:
+    """The contract's own statements, its description as the table's comment, and the schema before them."""
+    return (
+        Statement("create the schema", f"CREATE SCHEMA IF NOT EXISTS {ident(contract.schema)}"),
+        *(Statement(f"create {contract.table}", text) for text in contract.statements),
+        Statement("describe the table", f"COMMENT ON TABLE {ident(contract.table)} IS {literal(contract.description)}"),
+    )
+
+
+def changes(contract: Contract, actual: tuple[ActualColumn, ...]) -> tuple[Statement, ...]:
+    """The additive statements that take the table to its contract. Pure.
+
+    Raises ConfigError, with the statement a person must run, for any other difference: a changed type or nullability, a
+    column that the contract no longer has, a new column that is NOT NULL.
+    """
+    has = {column.name: column for column in actual}
+    statements = []
+    for column in contract.columns:
+        if column.name not in has:
+            statements.append(_add(contract, column))
+        elif (has[column.name].type, has[column.name].nullable) != (str(column.type), column.nullable):
+            raise _by_hand(contract, column, has[column.name])
+    extra = [name for name in has if name not in contract.column_names]
+    if extra:
+        raise ConfigError(
+            "The table has columns that its contract does not.",
+            fix="put them into the contract, or run: "
+            + "; ".join(f"ALTER TABLE {contract.table} DROP COLUMN {name}" for name in extra),
+            table=contract.table,
+            columns=extra,
+        )
+    return tuple(statements)
+
+
+def _add(contract: Contract, column: Column) -> Statement:
+    if not column.nullable:
+        raise ConfigError(
+            "A new column must be nullable: the rows that are there have no value for it.",
+            fix=f"allow NULL, or run: ALTER TABLE {contract.table} ADD COLUMN {column.name} {column.type} "
+            "NOT NULL DEFAULT …",
+            table=contract.table,
+            column=column.name,
+        )
+    return Statement(
+        f"add the column {column.name}",
+        f"ALTER TABLE {ident(contract.table)} ADD COLUMN {ident(column.name)} {column.type}",
+    )
+
+
+def _by_hand(contract: Contract, column: Column, actual: ActualColumn) -> ConfigError:
+    grows = column.type.name == "VARCHAR" and actual.type.startswith("VARCHAR") and column.nullable == actual.nullable
+    statement = (
+        f"ALTER TABLE {contract.table} ALTER COLUMN {column.name} TYPE {column.type}"
+        if grows
+        else f"CREATE TABLE {contract.table}_new …; INSERT INTO {contract.table}_new SELECT … FROM {contract.table}"
+    )
+    return ConfigError(
+        f"The contract says {column.type}{'' if column.nullable else ' NOT NULL'}, "
+        f"the table has {actual.type}{'' if actual.nullable else ' NOT NULL'}.",
+        fix=f"correct the contract, or run: {statement}",
+        table=contract.table,
+        column=column.name,
+    )
+
+
+def ensure(connect: Connect, table: str) -> None:
+    """Create or extend ``table`` and the bookkeeping tables, each change in a transaction of its own. Safe to race."""
+    with open_session(connect, table) as session:
+        for name in (*BOOKKEEPING, table):
+            _ensure(session, contracts.load(name))
+
+
+def _ensure(session: Session, contract: Contract) -> None:
+    actual = tuple(_actual(*row) for row in session.run(describe_table(contract.table)))
+    session.commit()
+    statements = changes(contract, actual) if actual else create_table(contract)
+    if not statements:
+        return
+    try:
+        with session.transaction():
+            for statement in statements:
+                session.run(statement)
+    except StatementError as error:
+        if error.code not in _EXISTS_ALREADY:
+            raise ConfigError(
+                f"The warehouse refuses to {error.statement.purpose}: {error.message}.",
+                fix=f"correct {contract.path}, or grant what is missing",
+                table=contract.table,
+            ) from error
+        log.info("%s: another task created it meanwhile", contract.table)
+
+
+def _actual(
+    name: str, kind: str, length: int | None, precision: int | None, scale: int | None, nullable: str
+) -> ActualColumn:
+    base = _CATALOGUE_NAMES.get(kind.lower(), kind.upper())
+    sizes = {"VARCHAR": f"({length})", "CHAR": f"({length})", "DECIMAL": f"({precision},{scale})"}.get(base, "")
+    return ActualColumn(name, base + sizes, nullable.upper() == "YES")

@@ -1,0 +1,127 @@
+"""Runs statements on one connection, and says which failures trying again may mend."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from redshift_etl.errors import ConfigError, EtlError, TransientError
+from redshift_etl.warehouse.sql import Statement
+
+log = logging.getLogger(__name__)
+
+SERIALIZATION_FAILURE = "40001"
+SERIALIZABLE_VIOLATION = "1023"  # AWS, "Managing concurrent write operations": the transaction may be run again
+_LOST = ("08", "57P01", "57P02", "57P03")  # PostgreSQL's connection_exception class and the shutdown codes
+
+Connect = Callable[[], Any]
+
+
+class StatementError(Exception):
+    """A statement that the warehouse refused: its purpose, the server's code and message. Mapped by the caller."""
+
+    def __init__(self, statement: Statement, code: str, message: str) -> None:
+        super().__init__(f"could not {statement.purpose}: {message} (code {code})\n{statement.sql}")
+        self.statement = statement
+        self.code = code
+        self.message = message
+
+
+@dataclass
+class Session:
+    """One connection and its cursor, with the label (table, window, run) that its log lines carry."""
+
+    connection: Any
+    label: str
+
+    def run(self, statement: Statement) -> list[tuple[Any, ...]]:
+        """Execute one command and return its rows. Raises TransientError or StatementError."""
+        started = monotonic()
+        cursor = self.connection.cursor()
+        try:
+            cursor.execute(statement.sql, statement.values or None)
+            rows = [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+        except Exception as error:
+            raise classify(error, statement) from error
+        finally:
+            cursor.close()
+        log.info("%s: %s (%.2f s)", self.label, statement.purpose, monotonic() - started)
+        log.debug("%s", statement.sql)
+        return rows
+
+    def value(self, statement: Statement) -> Any:
+        """The first column of the first row."""
+        return self.run(statement)[0][0]
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit at the end, roll back on any error."""
+        self.commit()
+        try:
+            yield
+            self.commit()
+        except BaseException:
+            with suppress(Exception):  # the first error is the one to report; a dead connection has rolled back itself
+                self.connection.rollback()
+            raise
+
+    def commit(self) -> None:
+        """COMMIT, its failures classified like any statement's."""
+        try:
+            self.connection.commit()
+        except Exception as error:
+            raise classify(error, Statement("commit", "COMMIT")) from error
+
+
+@contextmanager
+def open_session(connect: Connect, label: str) -> Iterator[Session]:
+    """A connection for one load. Raises ConfigError when the connection is not configured, else TransientError."""
+    try:
+        connection = connect()
+    except Exception as error:
+        raise _connection_error(error) from error
+    try:
+        yield Session(connection, label)
+    finally:
+        with suppress(Exception):  # closing a connection that the server has dropped already
+            connection.close()
+
+
+def _connection_error(error: Exception) -> EtlError:
+    if type(error).__name__ == "AirflowNotFoundException":
+        return ConfigError(str(error) + ".", fix="add the connection, or set its AIRFLOW_CONN_… variable")
+    code, message = _code_and_message(error)
+    if code.startswith(("28", "3D")):
+        return ConfigError(
+            f"The warehouse refuses the connection: {message}.", fix="correct redshift_default", code=code
+        )
+    return TransientError(
+        f"The warehouse cannot be reached: {message}.", fix="nothing yet; if it lasts, look at the cluster and network"
+    )
+
+
+def classify(error: Exception, statement: Statement) -> Exception:
+    """TransientError for a serialization conflict or a lost connection, else StatementError."""
+    code, message = _code_and_message(error)
+    conflict = code == SERIALIZATION_FAILURE or message.strip().startswith(SERIALIZABLE_VIOLATION)
+    if conflict or code.startswith(_LOST) or _is_lost(error):
+        return TransientError(
+            f"Could not {statement.purpose}: {message}.", fix="nothing: the load is tried again", code=code or None
+        )
+    return StatementError(statement, code, message)
+
+
+def _code_and_message(error: Exception) -> tuple[str, str]:
+    fields = error.args[0] if error.args else ""
+    if isinstance(fields, dict):  # redshift_connector gives the server's fields by their protocol letters
+        return str(fields.get("C", "")), str(fields.get("M", ""))
+    return str(getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or ""), str(error).strip()
+
+
+def _is_lost(error: Exception) -> bool:
+    """redshift_connector reports a dropped socket as an OSError, an InterfaceError, or a short read."""
+    return isinstance(error, OSError | EOFError) or type(error).__name__ in ("InterfaceError", "OperationalError")

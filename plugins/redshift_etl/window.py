@@ -1,0 +1,115 @@
+"""Which data window a run covers, however Airflow came to start it.
+
+Airflow 3 starts runs by schedule and backfill (with a data interval), from an asset event or a bare trigger
+(without one: logical_date, data_interval_* and ds are absent), or from the trigger form. One function serves all.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from redshift_etl.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+START, END = "start", "end"
+
+
+@dataclass(frozen=True)
+class Window:
+    """A half-open span of time ``[start, end)``, zone-aware, in UTC."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        for name, value in (("start", self.start), ("end", self.end)):
+            if value.tzinfo is None:
+                raise ConfigError(
+                    "A window needs a time zone.", fix=f"give {name} with an offset, e.g. +00:00", value=value
+                )
+        if self.end <= self.start:
+            raise ConfigError(
+                "The window ends before it starts.", fix="give a start before the end", start=self.start, end=self.end
+            )
+        object.__setattr__(self, "start", self.start.astimezone(UTC))
+        object.__setattr__(self, "end", self.end.astimezone(UTC))
+
+    def __str__(self) -> str:
+        return f"[{self.start:%Y-%m-%dT%H:%M:%SZ}, {self.end:%Y-%m-%dT%H:%M:%SZ})"
+
+    @property
+    def slug(self) -> str:
+        """The window as a part of an S3 key."""
+        return f"{self.start:%Y%m%dT%H%M%S}-{self.end:%Y%m%dT%H%M%S}"
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """The UTC days that the window touches."""
+        last = (self.end - timedelta(microseconds=1)).date()
+        return tuple(self.start.date() + timedelta(days=n) for n in range((last - self.start.date()).days + 1))
+
+    def as_dict(self) -> dict[str, str]:
+        """For XCom."""
+        return {START: self.start.isoformat(), END: self.end.isoformat()}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, str]) -> Window:
+        """Back from XCom."""
+        return cls(datetime.fromisoformat(value[START]), datetime.fromisoformat(value[END]))
+
+
+def resolve(context: Mapping[str, Any]) -> Window:
+    """The window of this run.
+
+    In order: the dates of the trigger form (``start`` inclusive, ``end`` inclusive when it is a date); the run's data
+    interval; the day of its logical date; with none of them, the last complete day, said in the log. Never "now".
+    Raises ConfigError for a date that is not one, and for an end before the start.
+    """
+    form = from_form(context.get("params") or {})
+    if form:
+        return form
+    run = context["dag_run"]
+    start, end = run.data_interval_start, run.data_interval_end
+    if start is not None and end is not None and start < end:
+        return Window(start, end)
+    if run.logical_date is not None:
+        return _day_of(run.logical_date)
+    window = _day_of(run.run_after - timedelta(days=1))
+    log.info("The run %s was started without dates: it covers the last complete day %s", run.run_id, window)
+    return window
+
+
+def _day_of(moment: datetime) -> Window:
+    start = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return Window(start, start + timedelta(days=1))
+
+
+def from_form(params: Mapping[str, Any]) -> Window | None:
+    """The dates of the trigger form, if it was filled in; ``end`` is inclusive when it is a date without a time."""
+    if not (params.get(START) or params.get(END)):
+        return None
+    if not (params.get(START) and params.get(END)):
+        raise ConfigError(
+            "The form has one date only.",
+            fix="give both, or neither",
+            start=params.get(START),
+            end=params.get(END),
+        )
+    start, _ = _moment(START, str(params[START]))
+    end, is_date = _moment(END, str(params[END]))
+    return Window(start, end + timedelta(days=1) if is_date else end)
+
+
+def _moment(name: str, text: str) -> tuple[datetime, bool]:
+    """The moment (UTC unless it says otherwise), and whether the text was a date without a time."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError("The date cannot be read.", fix="write e.g. 2013-01-31", field=name, value=text) from error
+    is_date = len(text) <= len("2013-01-31")
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)), is_date
