@@ -7,8 +7,11 @@ from typing import Any
 
 from airflow.sdk import Asset, CronDataIntervalTimetable, Param
 
+from redshift_etl import settings
 from redshift_etl.window import END, START
 
+RUN_TIMEOUT = timedelta(hours=6)
+SQL = str(settings.sql_dir())
 FIRST_DAY = datetime(2013, 1, 1, tzinfo=UTC)
 
 
@@ -51,6 +54,6 @@ def table_asset(table: str) -> Asset:
     return Asset(table, uri=f"redshift-table://{table.replace('.', '/')}", group="warehouse")
 
 
-def source_asset(name: str, description_uri: str) -> Asset:
+def source_asset(name: str) -> Asset:
     """The Asset of something that others own and we read."""
-    return Asset(name, uri=description_uri, group="source")
+    return Asset(name, uri=f"source://{name.replace('.', '/')}", group="source")

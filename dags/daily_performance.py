@@ -1,0 +1,43 @@
+"""
+### Daily performance: `core.flights` and `core.weather` → the marts
+
+**Reads** `core.flights` and `core.weather`.
+**Writes** `mart.carrier_day`, `mart.route_day` and `mart.weather_delay_day`: punctuality by airline, by route and
+against the weather, a day at a time.
+
+It builds the days that are **stale**: every input has the day, and one of them touched it since the mart was built.
+Loads only wake it up, and so does a clock once a day; what is to do is read from the warehouse. So a lost event, a
+pause, a late re-run or a crash heal at the next wake-up, and many loads need few runs.
+
+**Re-run** by triggering it; with dates in the form those days are built again even if they are not stale.
+
+**Do not use it** to correct a day by hand: correct the input and load it again.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, TaskGroup
+
+from redshift_etl import pipeline
+from redshift_etl.operators.marts import BuildMartOperator, FindStaleDaysOperator
+
+flights, weather = pipeline.table_asset("core.flights"), pipeline.table_asset("core.weather")
+MARTS = {"carrier_day": [flights], "route_day": [flights], "weather_delay_day": [flights, weather]}
+
+with DAG(
+    "daily_performance",
+    description="Builds the stale days of the punctuality marts",
+    schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("0 6 * * *", timezone="UTC"), assets=flights | weather),
+    start_date=pipeline.FIRST_DAY,
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=pipeline.RUN_TIMEOUT,
+    default_args=pipeline.default_args("analytics"),
+    params=pipeline.date_form("Build the marts again, stale or not"),
+    tags=["mart"],
+    doc_md=__doc__,
+):
+    for name, inputs in MARTS.items():
+        with TaskGroup(name):
+            stale = FindStaleDaysOperator(task_id="find_stale_days", mart=f"mart.{name}", inlets=inputs)
+            BuildMartOperator.partial(task_id="build", mart=f"mart.{name}").expand(days=stale.output)

@@ -1,0 +1,43 @@
+"""
+### Reference tables: S3 files → `core.airlines`, `core.airports`, `core.planes`
+
+**Reads** `airlines.csv`, `airports.csv` and `planes.csv` in the landing zone, each as it is there now.
+**Writes** the three tables, each a full refresh in one transaction: readers see the old table until they see the new
+one, never an empty one. An empty file, or one that has lost half of the table's rows, is refused.
+
+**Re-run** at any time: trigger it, or clear a task. A refresh that read its file earlier than the last one changes
+nothing.
+
+**Do not use it** for a table of more than some ten thousand rows: make that one incremental.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, TaskGroup
+
+from redshift_etl import pipeline
+from redshift_etl.operators.extract import ConformOperator, S3ToLakeOperator
+from redshift_etl.operators.load import LoadToRedshiftOperator
+
+with DAG(
+    "reference_tables",
+    description="Airlines, airports and planes, from the landing zone's CSV files",
+    schedule=pipeline.weekly(),
+    start_date=pipeline.FIRST_DAY,
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=pipeline.RUN_TIMEOUT,
+    default_args=pipeline.default_args("reference-data"),
+    tags=["core", "full-refresh", "s3"],
+    doc_md=__doc__,
+):
+    for name in ("airlines", "airports", "planes"):
+        with TaskGroup(name):
+            extract = S3ToLakeOperator(
+                task_id="extract",
+                table=f"core.{name}",
+                files=[f"{name}.csv"],
+                inlets=[pipeline.source_asset(f"landing.{name}")],
+            )
+            transform = ConformOperator(task_id="transform", batch=extract.output)
+            LoadToRedshiftOperator(task_id="load", table=f"core.{name}", batch=transform.output)

@@ -1,0 +1,145 @@
+"""Extract operators: from a source to raw files in the lake, as the source gave them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class PostgresToLakeOperator(BaseOperator):
+    """Copies what a SELECT gives for the run's window from a production PostgreSQL, in one snapshot.
+
+    :param table: the warehouse table that the rows are for.
+    :param sql: a SELECT, or the path of one below ``include/sql``; ``%(start)s`` and ``%(end)s`` are the window.
+    :param postgres_conn_id: the source.
+    """
+
+    template_fields = ("sql",)
+    template_ext = (".sql",)
+    template_fields_renderers = {"sql": "sql"}
+    ui_color = "#d5e4f3"
+
+    def __init__(self, *, table: str, sql: str, postgres_conn_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.table = table
+        self.sql = sql
+        self.postgres_conn_id = postgres_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Extract the window; returns the raw batch."""
+        from redshift_etl import window
+        from redshift_etl.lake import Lake
+        from redshift_etl.sources import postgres
+
+        return postgres.extract(
+            self.postgres_conn_id,
+            self.sql,
+            table=self.table,
+            window=window.resolve(context),
+            run=run_key(context),
+            lake=Lake.connect(),
+        ).as_dict()
+
+
+class HttpToLakeOperator(BaseOperator):
+    """Asks a JSON API for the run's window, one call a place, and keeps each answer as it came.
+
+    :param table: the warehouse table that the answers are for.
+    :param endpoint: the path below the connection's host.
+    :param params: query parameters common to all calls.
+    :param places: query parameters of each call, by the name that its rows carry.
+    :param http_conn_id: the service.
+    """
+
+    template_fields = ("endpoint",)
+    ui_color = "#d5e4f3"
+
+    def __init__(
+        self,
+        *,
+        table: str,
+        endpoint: str,
+        query: Mapping[str, str],
+        places: Mapping[str, Mapping[str, str]],
+        http_conn_id: str,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.table = table
+        self.endpoint = endpoint
+        self.query = query
+        self.places = places
+        self.http_conn_id = http_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Extract the window; returns the raw batch."""
+        from redshift_etl import window
+        from redshift_etl.lake import Lake
+        from redshift_etl.sources import http
+
+        return http.extract(
+            self.http_conn_id,
+            self.endpoint,
+            query=self.query,
+            places=self.places,
+            table=self.table,
+            window=window.resolve(context),
+            run=run_key(context),
+            lake=Lake.connect(),
+        ).as_dict()
+
+
+class S3ToLakeOperator(BaseOperator):
+    """Pins files that others drop in the landing zone by key, etag and size; nothing is copied.
+
+    :param table: the warehouse table that the files are for.
+    :param files: names below the landing zone.
+    """
+
+    ui_color = "#d5e4f3"
+
+    def __init__(self, *, table: str, files: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.table = table
+        self.files = files
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Pin the files; returns the raw batch."""
+        from redshift_etl.lake import Lake
+        from redshift_etl.sources import s3
+
+        return s3.extract(self.files, table=self.table, run=run_key(context), lake=Lake.connect()).as_dict()
+
+
+class ConformOperator(BaseOperator):
+    """Casts and checks a raw batch against the contract of its table, and sets aside the rows that fail.
+
+    :param batch: what the extract task returned.
+    """
+
+    template_fields = ("batch",)
+    ui_color = "#e8dff2"
+
+    def __init__(self, *, batch: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.batch = batch
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Conform the batch; returns the staged batch."""
+        from redshift_etl import transform
+        from redshift_etl.lake import Batch, Lake
+
+        return transform.conform(Batch.from_dict(self.batch), run=run_key(context), lake=Lake.connect()).as_dict()
+
+
+def run_key(context: Mapping[str, Any]) -> str:
+    """Names one try of one task in the lake's keys."""
+    from redshift_etl.lake import run_slug
+
+    instance = context["ti"]
+    return run_slug(instance.dag_id, instance.run_id, instance.try_number, instance.map_index)
