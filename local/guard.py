@@ -1,21 +1,25 @@
 """No orphans: run a function so that whatever way it ends, no process that it started is left.
 
-`guarded` forks. The child does the work; the parent waits, and when the child has ended, cleanly or by SIGKILL, ends every process that
-came from it. On Linux the parent is a subreaper (prctl(2)), so descendants that left their group, their session or their
-parent are still found. Elsewhere the process groups that `local.processes` records are the net. If the parent itself is killed, the
-child gets SIGTERM and ends cleanly.
+`guarded` forks. The child does the work; the parent waits, and when the child has ended, cleanly or by SIGKILL, ends
+every process that came from it. On Linux the parent is a subreaper (prctl(2)), so descendants that left their group,
+their session or their parent are still found. Elsewhere the process groups that `local.processes` records are the
+net. If the parent itself is killed, the child gets SIGTERM and ends cleanly.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 GRACE_SECONDS = 8.0
 _PR_SET_PDEATHSIG = 1
@@ -95,14 +99,10 @@ def _wait_for(child: int) -> int:
 
 
 def _signal(pid: int, signum: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signum)
-    except ProcessLookupError:
-        pass
 
 
 def _quietly(action: Callable[[], None]) -> None:
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess):
         action()
-    except psutil.NoSuchProcess:
-        pass

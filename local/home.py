@@ -13,13 +13,16 @@ import random
 import secrets
 import socket
 import string
-from collections.abc import Iterator, Mapping
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from local.postgres import Postgres
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 HOST = "127.0.0.1"
@@ -98,14 +101,22 @@ def write_private(path: Path, text: str) -> None:
 
 
 @contextmanager
-def lock(path: Path) -> Iterator[None]:
-    """Hold a home for the stack that runs in it; released by the system when the process dies. Raises HomeInUseError."""
+def lock(path: Path, *, patience: float = 2.0) -> Iterator[None]:
+    """Hold a home for the stack that runs in it; released by the system when the process dies.
+
+    Tries for `patience` seconds, as somebody who only looks (`is_locked`) holds it for a moment. Raises HomeInUseError.
+    """
     path.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + patience
     with (path / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise HomeInUseError(f"A local stack already runs in {path}.") from None
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise HomeInUseError(f"A local stack already runs in {path}.") from None
+                time.sleep(0.05)
         yield
 
 
@@ -114,7 +125,7 @@ def is_locked(path: Path) -> bool:
     if not (path / "lock").exists():
         return False
     try:
-        with lock(path):
+        with lock(path, patience=0):
             return False
     except HomeInUseError:
         return True

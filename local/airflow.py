@@ -1,0 +1,153 @@
+"""Airflow on a laptop: its settings as environment variables, and its four services as parts of the stack.
+
+Everything that differs from production is here, as environment: the pipelines read connections and the section
+`[redshift_etl]` only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from local import database, home
+from local.processes import Part
+from local.sources import airline
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+USER = "admin"
+# More tasks at once than this thrash on a laptop's cores: 365 one-task runs took as long with 32 as with 4.
+PARALLEL_TASKS = 4
+_SERVICES = {
+    # The log servers bind every address; on one machine the api-server reads the log files itself.
+    "scheduler": ("scheduler", "--skip-serve-logs"),
+    "dag-processor": ("dag-processor",),
+    "triggerer": ("triggerer", "--skip-serve-logs"),
+}
+
+
+def executable(name: str) -> str:
+    """A program of this environment, such as `airflow`."""
+    return str(Path(sys.executable).with_name(name))
+
+
+def password_file(stack: home.Home) -> Path:
+    """Where the simple auth manager reads the passwords from."""
+    return stack.path / "airflow-passwords.json"
+
+
+def environment(stack: home.Home) -> dict[str, str]:
+    """AIRFLOW_* variables of a process that belongs to the stack: a service, a task, a person's shell."""
+    login = f"{database.AIRFLOW}:{stack.secrets['airflow_database']}"
+    metadata = f"{login}@{home.HOST}:{stack.ports['postgres']}/{database.AIRFLOW}"
+    sections: dict[str, dict[str, object]] = {
+        "core": {
+            "dags_folder": os.environ.get("LOCAL_DAGS_FOLDER") or home.REPOSITORY / "dags",
+            "plugins_folder": home.REPOSITORY / "plugins",
+            "load_examples": False,
+            "executor": "LocalExecutor",
+            "parallelism": PARALLEL_TASKS,
+            "fernet_key": stack.secrets["fernet"],
+            "execution_api_server_url": f"{stack.url('ui')}/execution/",
+            "simple_auth_manager_users": f"{USER}:admin",
+            "simple_auth_manager_passwords_file": password_file(stack),
+        },
+        "database": {"sql_alchemy_conn": f"postgresql+psycopg2://{metadata}"},
+        "api": {
+            "host": home.HOST,
+            "port": stack.ports["ui"],
+            "base_url": stack.url("ui"),
+            "secret_key": stack.secrets["api_secret_key"],
+        },
+        "api_auth": {"jwt_secret": stack.secrets["jwt"]},
+        # An idle second between two tasks is half of a short task's time.
+        "scheduler": {"scheduler_idle_sleep_time": 0.1},
+        # Seconds until a new DAG file is seen.
+        "dag_processor": {"refresh_interval": 15},
+        "redshift_etl": {
+            "lake": f"s3://{home.LAKE_BUCKET}/warehouse",
+            "landing": f"s3://{home.LANDING_BUCKET}/nycflights13",
+            "iam_role": home.IAM_ROLE,
+            "region": home.REGION,
+        },
+    }
+    variables = {
+        f"AIRFLOW__{section}__{key}".upper(): str(value)
+        for section, keys in sections.items()
+        for key, value in keys.items()
+    }
+    connections = {f"AIRFLOW_CONN_{name}".upper(): json.dumps(value) for name, value in _connections(stack).items()}
+    return {"AIRFLOW_HOME": str(stack.airflow), **variables, **connections}
+
+
+def _connections(stack: home.Home) -> dict[str, dict[str, Any]]:
+    return {
+        "redshift_default": {
+            "conn_type": "redshift",
+            "host": home.HOST,
+            "port": stack.ports["redshift"],
+            "login": home.DATABASE_USER,
+            "password": stack.secrets["redshift"],
+            "schema": home.DATABASE,
+            "extra": {"ssl": False},
+        },
+        "aws_default": {
+            "conn_type": "aws",
+            "login": stack.secrets["aws_access_key_id"],
+            "password": stack.secrets["aws_secret_access_key"],
+            "extra": {"region_name": home.REGION, "endpoint_url": stack.url("s3")},
+        },
+        "airline_db": {
+            "conn_type": "postgres",
+            "host": home.HOST,
+            "port": stack.ports["postgres"],
+            "login": airline.READER,
+            "password": stack.secrets["airline_database"],
+            "schema": airline.DATABASE,
+        },
+        "weather_api": {"conn_type": "http", "schema": "http", "host": home.HOST, "port": stack.ports["weather_api"]},
+    }
+
+
+def parts(stack: home.Home, base: Mapping[str, str]) -> list[Part]:
+    """The migration of the metadata database, then the four services. Writes the password file."""
+    home.write_private(password_file(stack), json.dumps({USER: stack.secrets["ui"]}))
+    env = {**base, **environment(stack)}
+    airflow = executable("airflow")
+    api_server = (airflow, "api-server", "--host", home.HOST, "--port", str(stack.ports["ui"]))
+    return [
+        Part("airflow-migrate", (airflow, "db", "migrate"), env, after=("postgres",), once=True),
+        Part("api-server", api_server, env, ready=lambda: "metadatabase" in health(stack), after=("airflow-migrate",)),
+        *(
+            Part(
+                name,
+                (airflow, *arguments),
+                env,
+                ready=_is_healthy(stack, name),
+                after=("airflow-migrate", "airline-seed"),
+            )
+            for name, arguments in _SERVICES.items()
+        ),
+    ]
+
+
+def health(stack: home.Home) -> dict[str, str]:
+    """Status of `metadatabase`, `scheduler`, `triggerer`, `dag_processor`; empty if the api-server does not answer."""
+    try:
+        # An address of this machine's own, never one from outside.
+        with urllib.request.urlopen(f"{stack.url('ui')}/api/v2/monitor/health", timeout=2) as answer:  # noqa: S310
+            content = json.load(answer)
+    except (urllib.error.URLError, OSError, ValueError):
+        return {}
+    return {name: str(component.get("status")) for name, component in content.items() if component}
+
+
+def _is_healthy(stack: home.Home, service: str) -> Any:
+    component = service.replace("-", "_")
+    return lambda: health(stack).get(component) == "healthy"
