@@ -40,4 +40,6 @@ with DAG(
     for name, inputs in MARTS.items():
         with TaskGroup(name):
             stale = FindStaleDaysOperator(task_id="find_stale_days", mart=f"mart.{name}", inlets=inputs)
-            BuildMartOperator.partial(task_id="build", mart=f"mart.{name}").expand(days=stale.output)
+            BuildMartOperator.partial(
+                task_id="build", mart=f"mart.{name}", outlets=[pipeline.table_asset(f"mart.{name}")]
+            ).expand(days=stale.output)

@@ -43,4 +43,4 @@ with DAG(
         inlets=[pipeline.source_asset("airline.public.flights")],
     )
     transform = ConformOperator(task_id="transform", batch=extract.output)
-    LoadToRedshiftOperator(task_id="load", table=TABLE, batch=transform.output)
+    LoadToRedshiftOperator(task_id="load", table=TABLE, batch=transform.output, outlets=[pipeline.table_asset(TABLE)])

@@ -40,4 +40,9 @@ with DAG(
                 inlets=[pipeline.source_asset(f"landing.{name}")],
             )
             transform = ConformOperator(task_id="transform", batch=extract.output)
-            LoadToRedshiftOperator(task_id="load", table=f"core.{name}", batch=transform.output)
+            LoadToRedshiftOperator(
+                task_id="load",
+                table=f"core.{name}",
+                batch=transform.output,
+                outlets=[pipeline.table_asset(f"core.{name}")],
+            )

@@ -66,4 +66,4 @@ with DAG(
         inlets=[pipeline.source_asset("weather-api.archive")],
     )
     transform = ConformOperator(task_id="transform", batch=extract.output)
-    LoadToRedshiftOperator(task_id="load", table=TABLE, batch=transform.output)
+    LoadToRedshiftOperator(task_id="load", table=TABLE, batch=transform.output, outlets=[pipeline.table_asset(TABLE)])

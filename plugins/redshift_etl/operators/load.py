@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from redshift_etl.pipeline import table_asset
-
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
@@ -27,7 +25,7 @@ class LoadToRedshiftOperator(BaseOperator):
     ui_color = "#d7ecd9"
 
     def __init__(self, *, table: str, batch: Any, redshift_conn_id: str = "redshift_default", **kwargs: Any) -> None:
-        super().__init__(outlets=[table_asset(table)], **kwargs)
+        super().__init__(**kwargs)
         self.table = table
         self.batch = batch
         self.redshift_conn_id = redshift_conn_id

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from redshift_etl.operators.load import run_of, warehouse
-from redshift_etl.pipeline import table_asset
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -51,7 +50,7 @@ class BuildMartOperator(BaseOperator):
     ui_color = "#d7ecd9"
 
     def __init__(self, *, mart: str, days: Any, redshift_conn_id: str = "redshift_default", **kwargs: Any) -> None:
-        super().__init__(outlets=[table_asset(mart)], **kwargs)
+        super().__init__(**kwargs)
         self.mart = mart
         self.days = days
         self.redshift_conn_id = redshift_conn_id
