@@ -8,7 +8,8 @@ nearest one to the coordinates is meant. What a client of a real service meets, 
 - 503 for each WEATHER_API_FAULT_EVERY-th request (0: never);
 - 400 with Open-Meteo's `{"error": true, "reason": …}` for a request that it cannot answer.
 
-An hour without an observation is absent, a missing value is null, values are in the data's own units.
+An hour without an observation is absent, a missing value is null, values are in the data's own units. The observations
+have not changed since the year ended, and `Last-Modified` says so.
 
     python -m local.sources.weather_api    with WEATHER_API_PORT, and WEATHER_API_HOST (default 127.0.0.1)
 """
@@ -35,6 +36,7 @@ PAGE_HOURS = 168
 AIRPORTS = {"EWR": (40.6925, -74.168667), "JFK": (40.639751, -73.778925), "LGA": (40.777245, -73.872608)}
 # A request for somewhere else must not be answered with New York's weather.
 NEAR_DEGREES = 0.5
+LAST_MODIFIED = "Wed, 01 Jan 2014 00:00:00 GMT"
 # Open-Meteo's name: column of weather.csv, unit.
 VARIABLES = {
     "temperature_2m": ("temp", "°F"),
@@ -189,7 +191,8 @@ def create_app(*, rate: int = 20, fault_every: int = 25) -> FastAPI:
             return _error(400, str(error))
         body, more = answer(question, observations)
         following = request.url.include_query_params(page=question.page + 1)
-        return JSONResponse(body, headers={"Link": f'<{following}>; rel="next"'} if more else None)
+        link = {"Link": f'<{following}>; rel="next"'} if more else {}
+        return JSONResponse(body, headers={"Last-Modified": LAST_MODIFIED, **link})
 
     @app.get("/health")
     def health() -> dict[str, str]:
