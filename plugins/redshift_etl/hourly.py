@@ -1,0 +1,72 @@
+"""Answers in the shape of Open-Meteo's archive: one JSON object with parallel arrays by the hour.
+
+Numbers stay the text they came as: through a float, 1234567890123456.789 would become …456.8.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from redshift_etl.errors import SourceError
+from redshift_etl.lake import Entry
+from redshift_etl.recipe import Recipe
+from redshift_etl.rejects import opened
+
+_SHOWN_BYTES = 120
+_FIX = "ask the API's owner; nothing was loaded"
+
+
+def parse(body: bytes, arrays: Sequence[str], url: str) -> dict[str, list[Any]]:
+    """The named arrays of an answer, of equal length, numbers as text. An error page with status 200 does not pass.
+
+    Raises SourceError naming the URL, and the field or the answer's first bytes.
+    """
+    shown = body[:_SHOWN_BYTES].decode("utf-8", errors="replace")
+    try:
+        answer = json.loads(body, parse_float=str, parse_int=str)
+    except ValueError as error:
+        raise SourceError(f"The answer is not JSON: {error}.", fix=_FIX, url=url, answer=shown) from error
+    if not isinstance(answer, dict) or answer.get("error"):
+        reason = answer.get("reason", "no reason given") if isinstance(answer, dict) else "it is not an object"
+        raise SourceError(f"The API answers with an error: {reason}.", fix=_FIX, url=url, answer=shown)
+    offset = answer.get("utc_offset_seconds", "0")
+    if offset != "0":
+        raise SourceError("The answer's hours are not UTC.", fix=_FIX, url=url, utc_offset_seconds=offset)
+    hours = answer.get("hourly")
+    if not isinstance(hours, dict):
+        raise SourceError("The answer lacks a field.", fix=_FIX, url=url, field="hourly", answer=shown)
+    return {name: _array(hours, name, len(hours.get(arrays[0], ())), url) for name in arrays}
+
+
+def _array(hours: dict[str, Any], name: str, length: int, url: str) -> list[Any]:
+    values = hours.get(name)
+    if not isinstance(values, list):
+        raise SourceError("The answer lacks a field.", fix=_FIX, url=url, field=f"hourly.{name}")
+    if len(values) != length:
+        raise SourceError(
+            "The answer's arrays are not equally long.",
+            fix=_FIX,
+            url=url,
+            field=f"hourly.{name}",
+            values=len(values),
+            hours=length,
+        )
+    return values
+
+
+def flatten(path: Path, entry: Entry, recipe: Recipe) -> Path:
+    """Write an answer as CSV beside it, one line an hour, with what the manifest says about it. Returns the path."""
+    with opened(path) as stream:
+        arrays = parse(stream.read(), recipe.arrays, entry.url)
+    length = len(arrays[recipe.arrays[0]])
+    columns = [arrays[name] if name in arrays else [entry.about[name]] * length for name in recipe.columns]
+    flat = path.with_name(path.name.split(".")[0] + ".flat.csv")
+    with flat.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(recipe.columns)
+        writer.writerows(zip(*columns, strict=True))
+    return flat
