@@ -1,5 +1,5 @@
 /*
-description: What each day of a mart was last built from: how often each input's day had been touched by then. A smaller number than now means stale.
+description: What each day of a mart was last built from, and how often each input's day had been touched by then. A smaller number than now means stale.
 owner: data-engineering
 load: partition
 retention: never
