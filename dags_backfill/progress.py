@@ -26,9 +26,14 @@ class Snapshot:
         return len(self.states)
 
     @property
+    def unended(self) -> int:
+        """How many runs can still change."""
+        return self.count("queued", "running")
+
+    @property
     def ended(self) -> bool:
         """Whether no run can change any more."""
-        return not self.count("queued", "running")
+        return self.unended == 0
 
     @property
     def unsuccessful(self) -> list[datetime]:

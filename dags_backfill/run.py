@@ -10,8 +10,10 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from logging import WARNING
 from types import FrameType
 
+from airflow._shared.logging.structlog import PER_LOGGER_LEVELS
 from airflow.sdk.exceptions import AirflowException
 from airflow.utils.providers_configuration_loader import providers_configuration_loaded
 from sqlalchemy.exc import OperationalError
@@ -106,6 +108,8 @@ def _nothing_to_run(request: Request) -> int:
 def _create(request: Request) -> int:
     from airflow.cli.cli_parser import get_parser
 
+    # Two lines a run, which say no more than the progress does.
+    PER_LOGGER_LEVELS.update({"airflow.models.backfill": WARNING, "airflow.serialization.definitions.dag": WARNING})
     before = state.newest_backfill(request.dag_id)
     args = get_parser().parse_args(create_argv(request))
     args.func(args)
@@ -128,7 +132,7 @@ def _wait(request: Request, backfill_id: int | None, dates: list[datetime], star
             heard = time.monotonic()
         elif time.monotonic() - heard > SCHEDULER_GRACE_SECONDS:
             raise BackfillError(
-                f"no live scheduler for {SCHEDULER_GRACE_SECONDS:.0f} s, {now.count('queued', 'running')} runs are left. "
+                f"no live scheduler for {SCHEDULER_GRACE_SECONDS:.0f} s; {now.unended} runs are left. "
                 f"Start it (`airflow scheduler`) and they go on; to drop them: {_cancel_command(request)}"
             )
         if request.timeout is not None and seconds > request.timeout:
@@ -164,7 +168,7 @@ def _shower(dag_id: str) -> Callable[[Snapshot, float], None]:
 
 def _interrupted(request: Request, backfill_id: int | None, dates: list[datetime]) -> int:
     now = state.snapshot(request.dag_id, dates)
-    print(f"\nInterrupted: {now.total} dates, {now.count('queued', 'running')} runs left.")
+    print(f"\nInterrupted: {now.total} dates, {now.unended} runs left.")
     outcome = "No backfill was created." if backfill_id is None else f"Backfill {backfill_id}: {_still_there(request)}"
     print(outcome, flush=True)
     return 130
@@ -176,7 +180,7 @@ def _verdict(request: Request, last: Snapshot, seconds: float) -> int:
     if not bad:
         return 0
     for run in state.failed_runs(request.dag_id, bad[:SHOWN_FAILURES]):
-        print(f"  failed: {run.run_id}, task {', '.join(run.tasks) or 'none (failed by hand, or cancelled)'}")
+        print(f"  failed: {run.date.isoformat()}, task {', '.join(run.tasks) or 'none (failed by hand, or cancelled)'}")
     if len(bad) > SHOWN_FAILURES:
         print(f"  and {len(bad) - SHOWN_FAILURES} more")
     print(

@@ -29,9 +29,12 @@ class BackfillError(Exception):
 
 @dataclass(frozen=True)
 class FailedRun:
-    """A run that did not end in success, and its tasks in state failed."""
+    """A run that did not end in success: its logical date, and its tasks in state failed.
 
-    run_id: str
+    The run's id is of no use to a person here: it carries the date of `run_after`, a day later in a daily DAG.
+    """
+
+    date: datetime
     tasks: tuple[str, ...]
 
 
@@ -147,10 +150,11 @@ def snapshot(dag_id: str, dates: Iterable[datetime]) -> Snapshot:
 
 def failed_runs(dag_id: str, dates: Sequence[datetime]) -> list[FailedRun]:
     """Return the runs of these dates, oldest first, each with its failed tasks."""
-    runs = select(DagRun.run_id).where(DagRun.dag_id == dag_id, DagRun.logical_date.in_(dates))
+    runs = select(DagRun.logical_date, DagRun.run_id).where(DagRun.dag_id == dag_id, DagRun.logical_date.in_(dates))
     runs = runs.order_by(DagRun.logical_date)
     with create_session() as session:
-        return [FailedRun(run_id, _failed_tasks(session, dag_id, run_id)) for run_id in session.scalars(runs)]
+        found = [(date, run_id) for date, run_id in session.execute(runs) if date is not None]
+        return [FailedRun(date, _failed_tasks(session, dag_id, run_id)) for date, run_id in found]
 
 
 def _failed_tasks(session: Session, dag_id: str, run_id: str) -> tuple[str, ...]:
