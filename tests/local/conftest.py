@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from local import home
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Start a Python program of this environment in the background; ended with everything it started."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*arguments: str, env: dict[str, str]) -> subprocess.Popen[bytes]:
+        with (tmp_path / "program.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, *arguments],
+                env=env,
+                cwd=home.REPOSITORY,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        for child in descendants(process.pid):
+            child.kill()
+        process.kill()
+        process.wait()
+
+
+def descendants(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def wait_for(condition, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {condition}"
+        time.sleep(0.02)
+
+
+def alive(pid_file: Path) -> bool:
+    try:
+        return psutil.Process(int(pid_file.read_text())).status() != psutil.STATUS_ZOMBIE
+    except (psutil.NoSuchProcess, FileNotFoundError, ValueError):
+        return False

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from datetime import datetime
+
+import psycopg
+import pytest
+
+from local import home, postgres
+from local.sources import airline
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    pg = home.create(tmp_path_factory.mktemp("airline"), new_ports=True).postgres
+    postgres.init(pg)
+    postgres.start(pg)
+    with psycopg.connect(postgres.dsn(pg, "postgres"), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE airline")
+        connection.execute("CREATE DATABASE twin")
+    yield pg
+    postgres.stop(pg)
+
+
+@pytest.fixture(scope="module")
+def seeded(server):
+    dsn = postgres.dsn(server, "airline")
+    assert airline.seed(dsn) == 336_776
+    with psycopg.connect(dsn) as connection:
+        yield connection
+
+
+def fetch(connection, sql: str):
+    return connection.execute(sql).fetchall()
+
+
+def test_flights_are_the_published_ones(seeded):
+    carriers = dict(fetch(seeded, "SELECT carrier, count(*) FROM flights GROUP BY carrier"))
+
+    assert {code: carriers[code] for code in ("UA", "B6", "EV", "OO")} == {
+        "UA": 58_665,
+        "B6": 54_635,
+        "EV": 54_173,
+        "OO": 32,
+    }
+    assert fetch(seeded, "SELECT min(flight_id), max(flight_id), count(DISTINCT flight_id) FROM flights") == [
+        (1, 336_776, 336_776)
+    ]
+
+
+def test_a_landing_changes_a_flight(seeded):
+    # Row 1 of flights.csv: UA1545, scheduled 05:15 in New York, 2 minutes late, 227 minutes in the air.
+    row = fetch(seeded, "SELECT created_at, modified_at, deleted_at FROM flights WHERE flight_id = 1")
+
+    assert row == [(datetime(2012, 12, 2, 10, 15), datetime(2013, 1, 1, 14, 4), None)]
+
+
+def test_a_diverted_flight_lands_after_its_scheduled_block_time(seeded):
+    # Row 472: MQ4525, scheduled 15:30 to 18:05, 5 minutes early, no air time.
+    assert fetch(seeded, "SELECT modified_at FROM flights WHERE flight_id = 472") == [(datetime(2013, 1, 1, 23, 0),)]
+
+
+def test_a_cancelled_flight_is_deleted_at_its_scheduled_departure(seeded):
+    as_expected = "modified_at = deleted_at AND deleted_at = created_at + interval '30 days'"
+    cancelled = fetch(
+        seeded, f"SELECT count(*), count(*) FILTER (WHERE {as_expected}) FROM flights WHERE dep_time IS NULL"
+    )
+
+    assert cancelled == [(8_255, 8_255)]
+    assert fetch(seeded, "SELECT count(*) FROM flights WHERE dep_time IS NOT NULL AND deleted_at IS NOT NULL") == [(0,)]
+
+
+def test_the_last_flights_of_the_year_land_after_it(seeded):
+    assert fetch(seeded, "SELECT count(*) FROM flights WHERE modified_at >= '2014-01-01'") == [(232,)]
+
+
+def test_a_second_seed_changes_nothing(server, seeded):
+    before = fetch(seeded, "SELECT md5(string_agg(f::text, '' ORDER BY flight_id)) FROM flights f")
+    seeded.commit()
+
+    assert airline.seed(postgres.dsn(server, "airline")) == 336_776
+    assert fetch(seeded, "SELECT md5(string_agg(f::text, '' ORDER BY flight_id)) FROM flights f") == before
+
+
+def test_the_pipelines_login_may_read_and_nothing_else(server):
+    dsn = postgres.dsn(server, "twin")
+    airline.seed(dsn, days=2)
+    airline.allow_reading(dsn, "first")
+    airline.allow_reading(dsn, "second")
+
+    with psycopg.connect(
+        host="127.0.0.1", port=server.port, user=airline.READER, password="second", dbname="twin"
+    ) as reader:
+        count = reader.execute("SELECT count(*), max(created_at) FROM flights").fetchone()
+        assert count[0] > 1000
+        assert count[1] < datetime(2012, 12, 4)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            reader.execute("DELETE FROM flights")

