@@ -2,8 +2,8 @@
 
 The front matter names the source's columns in their order, each with the type that its text must have; ``about`` names
 those that the extract knows and the file does not (an API's answer does not say which airport it is about), and a file
-with ``json: hourly`` reads parallel arrays instead of CSV. The SELECT gives each column of the contract by name, in
-DuckDB's dialect, one row out for one row in.
+with ``json: hourly`` reads parallel arrays instead of CSV; ``inputs`` names the source, for the lineage. The SELECT
+gives each column of the contract by name, in DuckDB's dialect, one row out for one row in.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from redshift_etl.contract import Contract, front_matter
 from redshift_etl.ddl import Type
 from redshift_etl.errors import ConfigError
 
-_FIELDS = {"columns", "about", "json"}
+_FIELDS = {"columns", "about", "json", "inputs"}
 HOURLY = "hourly"
 
 
@@ -32,6 +32,7 @@ class Recipe:
     hourly: bool
     select: str
     path: Path = Path()
+    inputs: tuple[str, ...] = ()
 
     @property
     def arrays(self) -> tuple[str, ...]:
@@ -67,7 +68,7 @@ def parse(text: str, path: Path = Path()) -> Recipe:
     select = sql.strip().rstrip(";")
     if not re.match(r"SELECT\s", select):
         raise ValueError("its SQL must be one plain SELECT … FROM raw, beginning with that word")
-    return Recipe(columns, about, matter.get("json") == HOURLY, select, path)
+    return Recipe(columns, about, matter.get("json") == HOURLY, select, path, tuple(matter.get("inputs", ())))
 
 
 def _columns(given: Any) -> dict[str, Type]:

@@ -1,4 +1,5 @@
 /*
+inputs: [airline.public.flights]
 columns:
   flight_id: BIGINT
   year: INTEGER
