@@ -1,0 +1,111 @@
+"""What the integration tests run against: a PostgreSQL and an S3 of their own, on free ports, gone at the end."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import psycopg
+import pytest
+from moto.server import ThreadedMotoServer
+from psycopg import sql
+
+from local import postgres
+from local.postgres import Postgres
+from redshift_etl.lake import Lake
+from redshift_etl.settings import S3Location
+
+REGION = "us-east-1"
+CREDENTIALS = {"aws_access_key_id": "testing-key", "aws_secret_access_key": "testing-secret"}
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A running PostgreSQL."""
+    server = Postgres(tmp_path_factory.mktemp("postgres") / "data", free_port(), secrets.token_hex(8))
+    postgres.init(server)
+    postgres.start(server)
+    try:
+        yield server
+    finally:
+        postgres.stop(server)
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """The URL of an S3."""
+    server = ThreadedMotoServer("127.0.0.1", free_port())
+    server.start()
+    host, port = server.get_host_and_port()
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def s3(s3_endpoint: str) -> Any:
+    """A client of that S3."""
+    return boto3.client("s3", endpoint_url=s3_endpoint, region_name=REGION, **CREDENTIALS)
+
+
+@pytest.fixture
+def aws(s3_endpoint: str, s3: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A bucket of the test's own, known to Airflow as the lake and the landing zone. Returns its name."""
+    bucket = f"test-{uuid4().hex}"
+    s3.create_bucket(Bucket=bucket)
+    connection = {
+        "conn_type": "aws",
+        "login": CREDENTIALS["aws_access_key_id"],
+        "password": CREDENTIALS["aws_secret_access_key"],
+        "extra": {"region_name": REGION, "endpoint_url": s3_endpoint},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+    monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__LAKE", f"s3://{bucket}/lake")
+    monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__LANDING", f"s3://{bucket}/landing")
+    monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__REGION", REGION)
+    return bucket
+
+
+@pytest.fixture
+def lake(aws: str, s3: Any) -> Lake:
+    """The lake of the test's bucket."""
+    return Lake(s3, S3Location(aws, "lake"))
+
+
+@dataclass(frozen=True)
+class Source:
+    """A production database of the test's own."""
+
+    dsn: str
+
+    def run(self, *statements: str) -> None:
+        """Execute and commit."""
+        with psycopg.connect(self.dsn, autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+
+@pytest.fixture
+def source(postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch) -> Source:
+    """An empty database, known to Airflow as the connection ``airline_db``."""
+    name = f"airline_{uuid4().hex}"
+    with psycopg.connect(postgres.dsn(postgres_server, "postgres"), autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    dsn = postgres.dsn(postgres_server, name)
+    monkeypatch.setenv("AIRFLOW_CONN_AIRLINE_DB", dsn)
+    return Source(dsn)
+

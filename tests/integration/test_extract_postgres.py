@@ -1,0 +1,153 @@
+"""Extracting a production table: the window, the bytes, constant-size parts, and every way it can go wrong."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+import zstandard
+
+from redshift_etl import parts
+from redshift_etl.errors import ConfigError, SourceError, TransientError
+from redshift_etl.lake import Batch, Lake
+from redshift_etl.sources import postgres
+from tests.integration.conftest import Source
+from tests.integration.raw_files import DAY, read
+
+SQL = "SELECT id, note, modified_at FROM things WHERE modified_at >= %(start)s AND modified_at < %(end)s ORDER BY id"
+TABLE = "CREATE TABLE things (id int, note text, modified_at timestamp)"
+
+
+def extract(lake: Lake, sql: str = SQL) -> Batch:
+    return postgres.extract("airline_db", sql, table="core.things", window=DAY, run="run-try1", lake=lake)
+
+
+def texts(lake: Lake, batch: Batch) -> list[str]:
+    entries = lake.read_manifest(batch.manifest)
+    return [zstandard.ZstdDecompressor().decompressobj().decompress(read(lake, e.url)).decode() for e in entries]
+
+
+def test_the_window_takes_its_start_and_not_its_end(source: Source, lake: Lake):
+    source.run(
+        TABLE,
+        "INSERT INTO things VALUES (1, 'before', '2012-12-31 23:59:59.999999'), (2, 'start', '2013-01-01'),"
+        " (3, 'last', '2013-01-01 23:59:59.999999'), (4, 'end', '2013-01-02')",
+    )
+    batch = extract(lake)
+    assert texts(lake, batch) == [
+        "id,note,modified_at\n2,start,2013-01-01 00:00:00\n3,last,2013-01-01 23:59:59.999999\n"
+    ]
+    assert (batch.extracted, batch.rows, batch.files, batch.rejected) == (2, 2, 1, 0)
+
+
+def test_the_window_is_utc_whatever_the_servers_time_zone_is(source: Source, lake: Lake):
+    source.run(TABLE, "INSERT INTO things VALUES (1, 'late evening in New York', '2013-01-01 01:00')")
+    source.run("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET timezone = ''America/New_York''', current_database()); END $$")
+    assert extract(lake).rows == 1
+
+
+def test_null_the_empty_string_quotes_and_line_breaks_stay_apart(source: Source, lake: Lake):
+    source.run(
+        TABLE,
+        """INSERT INTO things VALUES (1, NULL, '2013-01-01'), (2, '', '2013-01-01'), (3, E'a "b",\nc\\\\ 한', '2013-01-01')""",
+    )
+    [text] = texts(lake, extract(lake))
+    assert text.split("\n", 1)[1] == (
+        '1,,2013-01-01 00:00:00\n2,"",2013-01-01 00:00:00\n3,"a ""b"",\nc\\ 한",2013-01-01 00:00:00\n'
+    )
+
+
+def test_parts_end_at_rows_repeat_the_header_and_add_up(source: Source, lake: Lake, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(parts, "PART_BYTES", 1 << 18)
+    source.run(TABLE, "INSERT INTO things SELECT n, md5(n::text) || E'\\n', '2013-01-01' FROM generate_series(1, 60000) n")
+    batch = extract(lake)
+    files = texts(lake, batch)
+    assert batch.files > 3
+    assert all(text.startswith("id,note,modified_at\n") for text in files)
+    body = "".join(text.removeprefix("id,note,modified_at\n") for text in files)
+    assert body.count(",2013-01-01 00:00:00\n") == batch.rows == 60000
+    assert [entry.rows for entry in lake.read_manifest(batch.manifest)] == [
+        text.count(",2013-01-01 00:00:00\n") for text in files
+    ]
+
+
+def test_an_empty_window_is_a_batch_without_files(source: Source, lake: Lake):
+    source.run(TABLE)
+    batch = extract(lake)
+    assert (batch.rows, batch.files, lake.read_manifest(batch.manifest)) == (0, 0, ())
+
+
+def test_a_batch_survives_xcom_and_is_small(source: Source, lake: Lake):
+    source.run(TABLE)
+    batch = extract(lake)
+    text = json.dumps(batch.as_dict())
+    assert Batch.from_dict(json.loads(text)) == batch
+    assert len(text) < 4096
+
+
+def test_extracted_at_is_when_the_source_was_read(source: Source, lake: Lake):
+    source.run(TABLE)
+    before = datetime.now(UTC)
+    assert before <= extract(lake).extracted_at <= datetime.now(UTC)
+
+
+def test_a_source_without_modified_at_is_refused_by_table_and_column(source: Source, lake: Lake):
+    source.run("CREATE TABLE things (id int, note text)")
+    with pytest.raises(SourceError) as error:
+        extract(lake)
+    assert error.value.where["table"] == "things"
+    assert error.value.where["column"] == "modified_at"
+
+
+def test_a_table_that_the_source_lacks_is_named(source: Source, lake: Lake):
+    with pytest.raises(SourceError) as error:
+        extract(lake)
+    assert error.value.where["relation"] == "things"
+
+
+def test_a_connection_that_is_not_configured_is_named(source: Source, lake: Lake, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("AIRFLOW_CONN_AIRLINE_DB")
+    with pytest.raises(ConfigError, match="AIRFLOW_CONN_AIRLINE_DB"):
+        extract(lake)
+
+
+def test_a_wrong_password_is_not_retried_and_not_shown(source: Source, lake: Lake, monkeypatch: pytest.MonkeyPatch):
+    user, _, rest = source.dsn.partition("//")[2].partition(":")
+    monkeypatch.setenv("AIRFLOW_CONN_AIRLINE_DB", f"postgresql://{user}:not-the-password@{rest.partition('@')[2]}")
+    with pytest.raises(ConfigError, match="authentication failed") as error:
+        extract(lake)
+    assert "not-the-password" not in str(error.value)
+
+
+def test_a_missing_right_names_the_table(source: Source, lake: Lake, monkeypatch: pytest.MonkeyPatch):
+    source.run(TABLE, "DROP ROLE IF EXISTS reader", "CREATE ROLE reader LOGIN PASSWORD 'reader-password'")
+    monkeypatch.setenv("AIRFLOW_CONN_AIRLINE_DB", f"postgresql://reader:reader-password@{source.dsn.partition('@')[2]}")
+    with pytest.raises(ConfigError, match="permission denied") as error:
+        extract(lake)
+    assert error.value.where["table"] == "things"
+
+
+def test_a_source_that_is_down_is_retried(source: Source, lake: Lake, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AIRFLOW_CONN_AIRLINE_DB", "postgresql://postgres:x@127.0.0.1:1/airline")
+    with pytest.raises(TransientError, match="airline_db"):
+        extract(lake)
+
+
+def test_a_connection_lost_in_mid_copy_is_retried_and_leaves_no_manifest(source: Source, lake: Lake):
+    with pytest.raises(TransientError):
+        extract(lake, "SELECT n, CASE n WHEN 9999 THEN pg_terminate_backend(pg_backend_pid()) END FROM generate_series(1, 100000) n")
+    with pytest.raises(SourceError, match="no such S3 object"):
+        lake.read_manifest("raw/core.things/20130101T000000-20130102T000000/run-try1/manifest.json")
+
+
+def test_sql_that_does_not_parse_is_the_repositorys_fault(source: Source, lake: Lake):
+    source.run(TABLE)
+    with pytest.raises(ConfigError, match="refused"):
+        extract(lake, "SELECT FROM WHERE things")
+
+
+def test_a_query_cannot_write_to_the_source(source: Source, lake: Lake):
+    source.run(TABLE, "CREATE FUNCTION sneak() RETURNS int LANGUAGE sql AS 'DELETE FROM things RETURNING 1'")
+    with pytest.raises(SourceError, match="read-only"):
+        extract(lake, "SELECT sneak()")
