@@ -34,7 +34,7 @@ class LoadToRedshiftOperator(BaseOperator):
         """Load the batch; returns its load_id and counts."""
         from redshift_etl import contract, settings
         from redshift_etl.lake import Batch
-        from redshift_etl.warehouse import load, migrate
+        from redshift_etl.warehouse import audit, load, migrate
         from redshift_etl.warehouse.sql import CopySource
 
         batch = Batch.from_dict(self.batch)
@@ -43,6 +43,8 @@ class LoadToRedshiftOperator(BaseOperator):
         window = batch.window
         lake = settings.lake()
         source = CopySource(lake.url(lake.key(batch.manifest)), settings.iam_role(), settings.region())
+        run = run_of(context)
+        checks = audit.of(connect, contract.load(self.table), run, window)
         result = load.run(
             connect,
             load.Load(
@@ -55,8 +57,10 @@ class LoadToRedshiftOperator(BaseOperator):
                 rejected=batch.rejected,
                 rows=batch.rows,
                 extracted_at=batch.extracted_at,
-                run=run_of(context),
+                run=run,
             ),
+            [checks.stage],
+            [checks.result],
         )
         return result.as_dict()
 

@@ -57,10 +57,12 @@ class BuildMartOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Build the days; returns rows by day."""
-        from redshift_etl.warehouse import marts
+        from redshift_etl.warehouse import audit, marts
 
         days = [date.fromisoformat(day) for day in self.days]
-        return marts.build(warehouse(self.redshift_conn_id), marts.load_mart(self.mart), days, run_of(context))
+        connect, mart, run = warehouse(self.redshift_conn_id), marts.load_mart(self.mart), run_of(context)
+        checks = audit.of(connect, mart.contract, run, rows=marts.BUILD)
+        return marts.build(connect, mart, days, run, [checks.stage], [checks.result])
 
 
 def batches(days: Sequence[date]) -> list[list[str]]:

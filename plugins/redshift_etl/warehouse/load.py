@@ -86,16 +86,17 @@ class Result:
         } | asdict(self.counts)
 
 
-def run(connect: Connect, load: Load, audits: Sequence[Audit] = ()) -> Result:
+def run(connect: Connect, load: Load, audits: Sequence[Audit] = (), last: Sequence[Audit] = ()) -> Result:
     """Load the batch, trying the whole of it again on a serialization conflict or a lost connection.
 
-    ``connect`` gives a new connection, not in autocommit. ``audits`` look at the filled stage and raise to refuse it.
+    ``connect`` gives a new connection, not in autocommit. ``audits`` look at the filled stage and raise to refuse it;
+    those of ``last`` look at the table, inside the transaction, after everything is written.
     Raises SourceError (the batch), ConfigError (the table or the connection), TransientError (after the last attempt).
     """
     load_id, pause = uuid4().hex, FIRST_PAUSE_SECONDS
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            return _attempt(connect, load, load_id, audits, again=attempt > 1)
+            return _attempt(connect, load, load_id, audits, last, again=attempt > 1)
         except TransientError as error:
             if attempt == ATTEMPTS:
                 raise
@@ -112,7 +113,9 @@ def _label(load: Load) -> str:
     return f"{load.contract.table}{window} {load.run.run_id}"
 
 
-def _attempt(connect: Connect, load: Load, load_id: str, audits: Sequence[Audit], again: bool) -> Result:
+def _attempt(
+    connect: Connect, load: Load, load_id: str, audits: Sequence[Audit], last: Sequence[Audit], again: bool
+) -> Result:
     started = datetime.now(UTC)
     with open_session(connect, _label(load)) as session:
         committed = _committed(session, load_id) if again else None
@@ -122,7 +125,7 @@ def _attempt(connect: Connect, load: Load, load_id: str, audits: Sequence[Audit]
             staged = _stage(connect, session, load)
             for audit in audits:
                 audit(session)
-            result = _transaction(session, load, load_id, staged, started)
+            result = _transaction(session, load, load_id, staged, started, last)
         except StatementError as error:
             raise _refused(load, error) from error
         session.run(sql.analyze(load.contract.table))
@@ -167,7 +170,9 @@ def _stage(connect: Connect, session: Session, load: Load) -> int:
     return staged
 
 
-def _transaction(session: Session, load: Load, load_id: str, staged: int, started: datetime) -> Result:
+def _transaction(
+    session: Session, load: Load, load_id: str, staged: int, started: datetime, last: Sequence[Audit]
+) -> Result:
     contract = load.contract
     with session.transaction():
         if contract.load == "full_refresh":
@@ -179,6 +184,8 @@ def _transaction(session: Session, load: Load, load_id: str, staged: int, starte
         rows_after = int(session.value(sql.count_rows(contract.table)))
         result = Result(load_id, contract.table, staged, counts, rows_after)
         session.run(_history_row(load, result, started))
+        for audit in last:
+            audit(session)
     return result
 
 

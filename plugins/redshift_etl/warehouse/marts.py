@@ -19,7 +19,7 @@ from redshift_etl import settings
 from redshift_etl.contract import Contract
 from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.warehouse import sql
-from redshift_etl.warehouse.load import Run, naive
+from redshift_etl.warehouse.load import Audit, Run, naive
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
 from redshift_etl.warehouse.sql import Statement, columns, ident
 
@@ -141,16 +141,24 @@ def find_stale(connect: Connect, mart: Mart) -> list[date]:
         return [row[0] for row in session.run(stale_days(mart))]
 
 
-def build(connect: Connect, mart: Mart, days: Sequence[date], run: Run) -> dict[str, int]:
+def build(
+    connect: Connect,
+    mart: Mart,
+    days: Sequence[date],
+    run: Run,
+    audits: Sequence[Audit] = (),
+    last: Sequence[Audit] = (),
+) -> dict[str, int]:
     """Write, audit and publish the given days in one transaction. Returns rows by day (ISO).
 
+    ``audits`` look at the build before it is published, those of ``last`` at the mart before the commit.
     Raises SourceError when a key of the build is not unique, ConfigError when the warehouse refuses the SQL.
     """
     label = f"{mart.contract.table} {days[0]}…{days[-1]} {run.run_id}"
     with open_session(connect, label) as session:
         try:
             with session.transaction():
-                return _build(session, mart, days, run)
+                return _build(session, mart, days, run, audits, last)
         except StatementError as error:
             raise ConfigError(
                 f"The warehouse refuses to {error.statement.purpose}: {error.message}.",
@@ -160,12 +168,21 @@ def build(connect: Connect, mart: Mart, days: Sequence[date], run: Run) -> dict[
             ) from error
 
 
-def _build(session: Session, mart: Mart, days: Sequence[date], run: Run) -> dict[str, int]:
+def _build(
+    session: Session,
+    mart: Mart,
+    days: Sequence[date],
+    run: Run,
+    audits: Sequence[Audit],
+    last: Sequence[Audit],
+) -> dict[str, int]:
     started = time.monotonic()
     session.run(sql.lock(mart.contract.table, "etl.mart_inputs"))
     touches = {(str(table), day): int(count) for table, day, count in session.run(read_touches(mart, days))}
     for statement in write(mart, days):
         session.run(statement)
+    for audit in audits:
+        audit(session)
     repeated = session.run(sql.repeated_keys(mart.contract, BUILD))
     if repeated:
         raise SourceError(
@@ -179,6 +196,8 @@ def _build(session: Session, mart: Mart, days: Sequence[date], run: Run) -> dict
         session.run(statement)
     session.run(_input_rows(mart, days, touches))
     session.run(_build_rows(mart, days, touches, rows, run, time.monotonic() - started))
+    for audit in last:
+        audit(session)
     return {day.isoformat(): rows.get(day, 0) for day in days}
 
 

@@ -14,7 +14,10 @@ from redshift_etl.warehouse.sql import Statement, ident, literal
 
 log = logging.getLogger(__name__)
 
-BOOKKEEPING = ("etl.load_history", "etl.touched_days", "etl.mart_inputs", "etl.mart_builds")
+BOOKKEEPING = (
+    "etl.load_history", "etl.touched_days", "etl.mart_inputs", "etl.mart_builds", "etl.check_results",
+    "etl.check_failures",
+)  # fmt: skip
 _EXISTS_ALREADY = ("42P06", "42P07", "23505")  # schema, table; PostgreSQL's catalogue race of two CREATEs
 _CATALOGUE_NAMES = {
     "character varying": "VARCHAR", "character": "CHAR", "numeric": "DECIMAL", "integer": "INTEGER",
