@@ -1,8 +1,190 @@
-"""Rewrites of Redshift's functions and query syntax into PostgreSQL's."""
+"""Rewrites of Redshift's functions and query syntax into PostgreSQL's: the entry, its gate and its cache.
+
+Most of the dialect is PostgreSQL functions (sql/). A statement is looked into only when a cheap search finds a word that could need it;
+the search may hit inside a literal, the rewrite itself works on tokens and does not.
+"""
 
 from __future__ import annotations
 
+import functools
+import re
+from collections.abc import Mapping, Sequence
 
-def rewrite(sql: str) -> str:
-    """Return the statement as PostgreSQL must see it."""
-    return sql
+from local.redshift import functions_calls as calls
+from local.redshift import functions_refused as refused
+from local.redshift import functions_windows as windows
+from local.redshift.functions_select import Scope, rewrite_query
+from local.redshift.functions_tokens import (
+    Group,
+    Item,
+    NeedColumns,
+    Refused,
+    Token,
+    UnbalancedError,
+    bare,
+    is_sign,
+    name_of,
+    parse,
+    render,
+)
+
+__all__ = ["NeedColumns", "Refused", "rewrite"]
+
+_SYNTAX = [
+    "top",
+    "minus",
+    "qualify",
+    "exclude",
+    "pivot",
+    "unpivot",
+    "approximate",
+    "connect",
+    "super",
+    "varbyte",
+    "array",
+    "as",
+]
+_NAMES = sorted(
+    {*calls.HANDLERS, *calls.MOVED, *calls.BARE_CALLS, *windows.NAMES, "median", *refused.GATE_WORDS, *_SYNTAX}
+)
+_GATE = re.compile(r"\b(?:" + "|".join(_NAMES) + r")\b", re.IGNORECASE)
+_CACHED_LENGTH = 20_000
+_NOT_CALLS = frozenset(["into", "table", "from", "join", "update", "view"])
+
+
+def rewrite(sql: str, known: Mapping[str, tuple[str, ...] | None] | None = None) -> str:
+    """The statement as PostgreSQL must see it.
+
+    `known` has the columns of the queries that NeedColumns asked for. Raises NeedColumns, Refused, and lexer.LexError for a literal
+    without an end.
+    """
+    if _GATE.search(sql) is None:
+        return sql
+    if not known and len(sql) <= _CACHED_LENGTH:
+        return _cached(sql)
+    return _rewrite(sql, known or {})
+
+
+@functools.lru_cache(maxsize=2048)
+def _cached(sql: str) -> str:
+    return _rewrite(sql, {})
+
+
+def _rewrite(sql: str, known: Mapping[str, tuple[str, ...] | None]) -> str:
+    try:
+        items = parse(sql)
+    except UnbalancedError:
+        return sql  # PostgreSQL says where
+    if _is_literals_only(items):
+        return sql
+    refused.check(items)
+    return render(_transform(items, Scope(known)))
+
+
+def _is_literals_only(items: Sequence[Item]) -> bool:
+    """INSERT … VALUES of constants: the bulk of some workloads, and nothing in it to rewrite."""
+    if not items or items[0].word != "insert" or not any(item.word == "values" for item in items):
+        return False
+    rows = [item for item in items if isinstance(item, Group)]
+    return all(
+        not isinstance(inner, Group) and not (isinstance(inner, Token) and inner.word in calls.BARE_CALLS)
+        for row in rows
+        for inner in row.items
+    )
+
+
+def _transform(items: Sequence[Item], scope: Scope) -> tuple[Item, ...]:
+    out: list[Item] = []
+    at = 0
+    while at < len(items):
+        item = items[at]
+        scope = _recursive(items, at, scope)
+        if isinstance(item, Group):
+            inner = Group(_transform(item.items, scope), item.space, item.end)
+            taken = _call(out, inner, items[at + 1 :], scope)
+            scope = _with_cte(items, out, at, scope)
+            at += 1 + taken
+            continue
+        at += 1
+        if item.word == "approximate" and at < len(items) and items[at].word in ("count", "percentile_disc"):
+            continue
+        replacement = calls.bare_call(items, at - 1)
+        out += _spaced(replacement, item) if replacement else [item]
+        _literal_cast(out)
+    return rewrite_query(out, scope)
+
+
+def _call(out: list[Item], group: Group, following: Sequence[Item], scope: Scope) -> int:
+    """Append a group, or what its call becomes; the number of following items that belong to the call."""
+    name = _called(out)
+    if name in windows.NAMES:
+        after = windows.tail(_transform_tail(following, scope))
+        text = windows.window_call(name, group.items, after)
+        if text is not None:
+            _replace_call(out, text)
+            return after.length
+    text = calls.call(name, calls.arguments_of(group.items)) if name else None
+    if text is None:
+        out.append(group)
+    else:
+        _replace_call(out, text)
+    return 0
+
+
+def _transform_tail(following: Sequence[Item], scope: Scope) -> list[Item]:
+    head = following[:6]
+    return [
+        Group(_transform(item.items, scope), item.space, item.end) if isinstance(item, Group) else item for item in head
+    ]
+
+
+def _called(out: Sequence[Item]) -> str:
+    """The name of the function that the next group is a call of, or nothing."""
+    name = name_of(out[-1]) if out else ""
+    if not name or (len(out) > 1 and out[-2].word in _NOT_CALLS):
+        return ""
+    if len(out) > 1 and is_sign(out[-2], "."):
+        return name if len(out) > 2 and name_of(out[-3]) == "pg_catalog" else ""
+    return name
+
+
+def _replace_call(out: list[Item], text: str) -> None:
+    first = out.pop()
+    while out and is_sign(out[-1], "."):
+        out.pop()
+        first = out.pop()
+    out += _spaced(text, first)
+
+
+def _spaced(text: str, like: Item) -> tuple[Item, ...]:
+    """The text as items, after the space that stood before what it replaces."""
+    return parse(like.space + text)
+
+
+def _literal_cast(out: list[Item]) -> None:
+    """`'…'::super` goes through text, because the input functions of SUPER and VARBYTE refuse literals (41_super.sql)."""
+    if len(out) > 2 and out[-1].word in ("super", "varbyte", "varbinary") and is_sign(out[-2], "::"):
+        literal = out[-3]
+        if isinstance(literal, Token) and literal.kind == "string":
+            out[-2:-2] = parse("::text")
+
+
+def _recursive(items: Sequence[Item], at: int, scope: Scope) -> Scope:
+    if items[at].word == "recursive" and at and items[at - 1].word == "with":
+        return Scope(scope.known, scope.ctes, recursive=True)
+    return scope
+
+
+def _with_cte(items: Sequence[Item], out: Sequence[Item], at: int, scope: Scope) -> Scope:
+    """The scope after `name [(columns)] AS (query)` of a WITH list."""
+    if not _in_with(items, at) or items[at - 1].word not in ("as", "materialized"):
+        return scope
+    start = max(index for index, item in enumerate(out) if is_sign(item, ",") or item.word in ("with", "recursive"))
+    return Scope(scope.known, (*scope.ctes, bare(out[start + 1 :])), scope.recursive)
+
+
+def _in_with(items: Sequence[Item], at: int) -> bool:
+    words = [item.word for item in items[:at]]
+    return "with" in words and not any(
+        word in ("select", "insert", "update", "delete", "merge") for word in words[words.index("with") :]
+    )

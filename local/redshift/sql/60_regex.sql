@@ -1,0 +1,57 @@
+-- Regular expression functions (REGEXP_COUNT, REGEXP_INSTR, REGEXP_REPLACE, REGEXP_SUBSTR). functions_calls.py sends the calls here,
+-- because PostgreSQL has the names with other arguments, defaults and answers (its REGEXP_REPLACE replaces the first match alone).
+
+-- PostgreSQL's flags for Redshift's: c, i, e, p. A PCRE pattern is taken when it means the same to PostgreSQL, and refused when it would not.
+CREATE FUNCTION redshift_internal.regex_flags(parameters text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF translate(parameters, 'ciep', '') <> '' THEN
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('invalid regular expression parameters "%s": use c, i, e, p', parameters);
+    END IF;
+    RETURN CASE WHEN strpos(parameters, 'i') > 0 THEN 'i' ELSE 'c' END;
+END $$;
+CREATE FUNCTION redshift_internal.regex_pattern(pattern text, parameters text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    slash text := chr(92);
+    refused text;
+BEGIN
+    IF strpos(parameters, 'p') = 0 THEN RETURN pattern; END IF;
+    FOREACH refused IN ARRAY ARRAY['(?P', '(?>', '(?|', '(?(', '*+', '++', '?+', slash || 'K', slash || 'G', slash || 'R', slash || 'Q', slash || 'h'] LOOP
+        IF strpos(pattern, refused) > 0 THEN
+            RAISE EXCEPTION USING ERRCODE = '0A000', MESSAGE = format('The local Redshift does not model %s in a PCRE pattern.', refused);
+        END IF;
+    END LOOP;
+    IF pattern LIKE '%*?%' OR pattern LIKE '%+?%' OR pattern LIKE '%??%' THEN
+        IF translate(replace(replace(replace(pattern, '*?', ''), '+?', ''), '??', ''), '*+{', '') <> replace(replace(replace(pattern, '*?', ''), '+?', ''), '??', '') THEN
+            RAISE EXCEPTION USING ERRCODE = '0A000', MESSAGE = 'The local Redshift does not model greedy and non-greedy quantifiers in one PCRE pattern.';
+        END IF;
+    END IF;
+    RETURN replace(replace(pattern, slash || 'b', slash || 'y'), slash || 'B', slash || 'Y');
+END $$;
+
+CREATE FUNCTION redshift_internal.regexp_count(source text, pattern text, place int DEFAULT 1, parameters text DEFAULT 'c') RETURNS int LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN place > length(source) THEN 0 ELSE pg_catalog.regexp_count(source, redshift_internal.regex_pattern(pattern, parameters),
+        greatest(place, 1), redshift_internal.regex_flags(parameters)) END $$;
+
+CREATE FUNCTION redshift_internal.regexp_instr(source text, pattern text, place int DEFAULT 1, occurrence int DEFAULT 1, ending int DEFAULT 0,
+    parameters text DEFAULT 'c') RETURNS int LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN place > length(source) OR occurrence < 1 OR occurrence > length(source) THEN 0
+        ELSE pg_catalog.regexp_instr(source, redshift_internal.regex_pattern(pattern, parameters), greatest(place, 1), occurrence, ending,
+            redshift_internal.regex_flags(parameters), CASE WHEN strpos(parameters, 'e') > 0 AND strpos(pattern, '(') > 0 THEN 1 ELSE 0 END) END $$;
+
+-- No match is the empty string, an impossible occurrence is NULL (REGEXP_SUBSTR).
+CREATE FUNCTION redshift_internal.regexp_substr(source text, pattern text, place int DEFAULT 1, occurrence int DEFAULT 1, parameters text DEFAULT 'c')
+RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN source IS NULL OR pattern IS NULL OR occurrence < 1 OR occurrence > length(source) THEN NULL WHEN place > length(source) THEN ''
+        ELSE coalesce(pg_catalog.regexp_substr(source, redshift_internal.regex_pattern(pattern, parameters), greatest(place, 1), occurrence,
+            redshift_internal.regex_flags(parameters), CASE WHEN strpos(parameters, 'e') > 0 AND strpos(pattern, '(') > 0 THEN 1 ELSE 0 END), '') END $$;
+
+CREATE FUNCTION redshift_internal.regexp_replace(source text, pattern text, replacement text DEFAULT '', place int DEFAULT 1, parameters text DEFAULT 'c')
+RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT AS $$
+BEGIN
+    IF strpos(replacement, chr(92)) > 0 OR replacement ~ '[$][0-9]' THEN
+        RAISE EXCEPTION USING ERRCODE = '0A000', MESSAGE = 'The local Redshift does not model references to groups in the replacement of REGEXP_REPLACE.';
+    END IF;
+    IF place > length(source) THEN RETURN source; END IF;
+    RETURN pg_catalog.regexp_replace(source, redshift_internal.regex_pattern(pattern, parameters), replacement, greatest(place, 1), 0,
+        redshift_internal.regex_flags(parameters));
+END $$;
