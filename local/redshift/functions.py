@@ -13,7 +13,9 @@ from collections.abc import Mapping, Sequence
 from local.redshift import functions_calls as calls
 from local.redshift import functions_refused as refused
 from local.redshift import functions_windows as windows
+from local.redshift import lexer
 from local.redshift.functions_select import Scope, rewrite_query
+from local.redshift.functions_show import show
 from local.redshift.functions_tokens import (
     Group,
     Item,
@@ -28,7 +30,7 @@ from local.redshift.functions_tokens import (
     render,
 )
 
-__all__ = ["NeedColumns", "Refused", "rewrite"]
+__all__ = ["NeedColumns", "Refused", "rewrite", "tables_read"]
 
 _SYNTAX = [
     "top",
@@ -40,6 +42,7 @@ _SYNTAX = [
     "approximate",
     "connect",
     "super",
+    "show",
     "varbyte",
     "array",
     "as",
@@ -66,6 +69,15 @@ def rewrite(sql: str, known: Mapping[str, tuple[str, ...] | None] | None = None)
 
 
 @functools.lru_cache(maxsize=2048)
+def tables_read(sql: str) -> tuple[str, ...]:
+    """The tables that a statement reads, as written and in lower case, for the log behind STL_SCAN."""
+    try:
+        return tuple(sorted(refused.tables_read(parse(sql))))
+    except (UnbalancedError, lexer.LexError):
+        return ()
+
+
+@functools.lru_cache(maxsize=2048)
 def _cached(sql: str) -> str:
     return _rewrite(sql, {})
 
@@ -77,6 +89,9 @@ def _rewrite(sql: str, known: Mapping[str, tuple[str, ...] | None]) -> str:
         return sql  # PostgreSQL says where
     if _is_literals_only(items):
         return sql
+    listing = show(items)
+    if listing is not None:
+        return listing
     refused.check(items)
     return render(_transform(items, Scope(known)))
 

@@ -188,6 +188,21 @@ def table_names(items: Sequence[Item]) -> set[str]:
     return {name for name in found if name not in ctes}
 
 
+def tables_read(items: Sequence[Item]) -> set[str]:
+    """`schema.table` or `table` for each name after FROM and JOIN, CTEs and functions left out."""
+    tokens = list(walk(items))
+    ctes = {name_of(tokens[at - 1]) for at in range(1, len(tokens)) if tokens[at].word == "as"}
+    found: set[str] = set()
+    for at, token in enumerate(tokens[:-1]):
+        if token.word not in ("from", "join"):
+            continue
+        names = [name_of(tokens[at + 1])]
+        if at + 3 < len(tokens) and is_sign(tokens[at + 2], "."):
+            names.append(name_of(tokens[at + 3]))
+        found.add(".".join(names))
+    return {name for name in found if name and name not in ctes and name not in ("select", "lateral")}
+
+
 def _tables(items: Sequence[Item], found: set[str]) -> None:
     for at, item in enumerate(items):
         if isinstance(item, Group):

@@ -1,0 +1,89 @@
+-- Tables and columns: PG_TABLE_DEF, SVV_TABLE_INFO and their like. Distribution, order and encodings come from the registry (00_core.sql).
+
+-- What a user may see: no system schema, and not the schema that this stand-in keeps for itself.
+CREATE VIEW redshift_internal.relations AS
+    SELECT c.oid AS relid, n.nspname::text AS schema_name, c.relname::text AS table_name, c.relkind, c.relowner, c.relacl, n.oid AS schema_id,
+           CASE WHEN c.relkind IN ('v', 'm') THEN 'VIEW' ELSE 'TABLE' END AS kind, c.relpersistence = 't' AS is_temporary,
+           obj_description(c.oid, 'pg_class') AS remarks
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'redshift_internal', 'pg_toast')
+      AND has_schema_privilege(n.oid, 'USAGE') AND (has_table_privilege(c.oid, 'SELECT') OR has_any_column_privilege(c.oid, 'SELECT'));
+
+-- Encodings that Redshift picks when none is asked for: RAW for sort keys, BOOLEAN, REAL and DOUBLE PRECISION, LZO for strings, AZ64 else (c_Compression_encodings).
+CREATE VIEW redshift_internal.columns AS
+    SELECT r.relid, r.schema_name, r.table_name, r.kind, a.attnum, a.attname::text AS column_name, a.attnotnull, a.atttypid, a.atttypmod,
+           row_number() OVER (PARTITION BY r.relid ORDER BY a.attnum)::int AS ordinal_position,
+           format_type(a.atttypid, a.atttypmod) AS type, format_type(a.atttypid, NULL) AS bare_type,
+           pg_get_expr(d.adbin, d.adrelid) AS column_default, col_description(r.relid, a.attnum) AS remarks,
+           coalesce(t.distkey = a.attnum, false) AS distkey,
+           coalesce(array_position(t.sortkey, a.attnum) * CASE WHEN t.sortstyle = 'INTERLEAVED' AND array_position(t.sortkey, a.attnum) % 2 = 1 THEN -1 ELSE 1 END, 0) AS sortkey,
+           CASE WHEN r.kind = 'VIEW' THEN 'none'
+                WHEN k.encoding IS NOT NULL THEN CASE lower(k.encoding) WHEN 'raw' THEN 'none' ELSE lower(k.encoding) END
+                WHEN a.attnum = ANY (t.sortkey) OR a.atttypid IN ('bool'::regtype, 'float4'::regtype, 'float8'::regtype) THEN 'none'
+                WHEN a.atttypid IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'varbyte'::regtype) THEN 'lzo'
+                WHEN a.atttypid = 'super'::regtype THEN 'zstd' ELSE 'az64' END AS encoding,
+           k.identity_seed, k.identity_step
+    FROM redshift_internal.relations r
+    JOIN pg_attribute a ON a.attrelid = r.relid AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    LEFT JOIN redshift_internal.table_attributes t ON t.relid = r.relid
+    LEFT JOIN redshift_internal.column_attributes k ON k.relid = r.relid AND k.attnum = a.attnum;
+
+CREATE VIEW redshift_internal.sized_columns AS
+    SELECT *, CASE WHEN atttypid IN ('varchar'::regtype, 'bpchar'::regtype) AND atttypmod > 4 THEN atttypmod - 4
+                   WHEN atttypid IN ('varchar'::regtype, 'text'::regtype) THEN 65535 END AS character_maximum_length,
+           CASE atttypid WHEN 'int2'::regtype THEN 16 WHEN 'int4'::regtype THEN 32 WHEN 'int8'::regtype THEN 64 WHEN 'float4'::regtype THEN 24
+                WHEN 'float8'::regtype THEN 53 WHEN 'numeric'::regtype THEN CASE WHEN atttypmod > 4 THEN (atttypmod - 4) >> 16 ELSE 18 END END AS numeric_precision,
+           CASE WHEN atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN 0
+                WHEN atttypid = 'numeric'::regtype THEN CASE WHEN atttypmod > 4 THEN (atttypmod - 4) & 2047 ELSE 0 END END AS numeric_scale
+    FROM redshift_internal.columns;
+
+-- Only schemas of the search path, as r_PG_TABLE_DEF warns. An interleaved key alternates in sign.
+CREATE VIEW pg_catalog.pg_table_def AS
+    SELECT schema_name::name AS schemaname, table_name::name AS tablename, column_name::name AS "column", type, encoding::bpchar(32), distkey, sortkey::int, attnotnull AS "notnull"
+    FROM redshift_internal.columns
+    WHERE kind = 'TABLE' AND schema_name = ANY (current_schemas(true)::text[]);
+
+CREATE FUNCTION redshift_internal.count_rows(relation oid) RETURNS bigint LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    found bigint;
+BEGIN
+    EXECUTE format('SELECT count(*) FROM %s', relation::regclass) INTO found;
+    RETURN found;
+END $$;
+
+CREATE FUNCTION redshift_internal.diststyle(style text, key text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE style WHEN 'KEY' THEN format('KEY(%s)', key) WHEN 'AUTO' THEN 'AUTO(ALL)' ELSE style END $$;
+
+-- What only storage would tell (unsorted, skew, sort benefit) is NULL. Empty tables are not listed (r_SVV_TABLE_INFO).
+CREATE VIEW pg_catalog.svv_table_info AS
+    SELECT current_database()::text AS database, r.schema_name AS schema, r.relid::oid AS table_id, r.table_name AS "table",
+           CASE WHEN EXISTS (SELECT FROM redshift_internal.columns c WHERE c.relid = r.relid AND c.encoding <> 'none') THEN 'Y' ELSE 'N' END || CASE
+               WHEN NOT EXISTS (SELECT FROM redshift_internal.column_attributes c WHERE c.relid = r.relid AND c.encoding IS NOT NULL) THEN ', AUTO(ENCODE)' ELSE '' END AS encoded,
+           redshift_internal.diststyle(t.diststyle, (SELECT attname FROM pg_attribute WHERE attrelid = r.relid AND attnum = t.distkey)) AS diststyle,
+           CASE WHEN t.sortstyle = 'INTERLEAVED' THEN 'INTERLEAVED' WHEN t.sortkey IS NULL THEN CASE WHEN t.diststyle = 'AUTO' OR t.sortstyle = 'AUTO' THEN 'AUTO(SORTKEY)' END
+               ELSE (SELECT attname::text FROM pg_attribute WHERE attrelid = r.relid AND attnum = t.sortkey[1]) END AS sortkey1,
+           (SELECT coalesce(max(character_maximum_length), 0) FROM redshift_internal.sized_columns c WHERE c.relid = r.relid)::int AS max_varchar,
+           (SELECT encoding FROM redshift_internal.columns c WHERE c.relid = r.relid AND c.attnum = t.sortkey[1]) AS sortkey1_enc,
+           coalesce(cardinality(t.sortkey), 0) AS sortkey_num, greatest(1, ceil(pg_total_relation_size(r.relid) / 1048576.0))::bigint AS size,
+           NULL::numeric(10, 4) AS pct_used, 0::bigint AS empty, NULL::numeric(5, 2) AS unsorted,
+           round(least(100, 100.0 * coalesce(pg_stat_get_mod_since_analyze(r.relid), 0) / n.tbl_rows), 2)::numeric(5, 2) AS stats_off, n.tbl_rows::numeric(38, 0) AS tbl_rows,
+           NULL::numeric(19, 2) AS skew_sortkey1, NULL::numeric(19, 2) AS skew_rows, n.tbl_rows::numeric(38, 0) AS estimated_visible_rows, NULL::text AS risk_event,
+           NULL::numeric(12, 2) AS vacuum_sort_benefit, NULL::timestamp AS create_time
+    FROM redshift_internal.relations r JOIN redshift_internal.table_attributes t ON t.relid = r.relid
+    CROSS JOIN LATERAL (SELECT redshift_internal.count_rows(r.relid) AS tbl_rows) n
+    WHERE r.kind = 'TABLE' AND n.tbl_rows > 0;
+
+CREATE VIEW pg_catalog.stv_tbl_perm AS
+    SELECT 0 AS slice, r.relid::int AS id, r.table_name::bpchar(72) AS name, redshift_internal.count_rows(r.relid) AS rows, redshift_internal.count_rows(r.relid) AS sorted_rows,
+           r.is_temporary::int AS temp, (SELECT oid FROM pg_database WHERE datname = current_database())::int AS db_id, 0 AS insert_pristine, 0 AS delete_pristine, 1 AS backup
+    FROM redshift_internal.relations r WHERE r.kind = 'TABLE';
+
+CREATE VIEW pg_catalog.pg_class_info AS
+    SELECT c.oid AS reloid, c.relname, c.relnamespace, c.relowner, c.relkind, c.relnatts,
+           CASE t.diststyle WHEN 'EVEN' THEN 0 WHEN 'KEY' THEN 1 WHEN 'ALL' THEN 8 ELSE 10 END::smallint AS reldiststyle,
+           CASE t.diststyle WHEN 'EVEN' THEN 0 WHEN 'KEY' THEN 1 WHEN 'ALL' THEN 8 ELSE 10 END::smallint AS releffectivediststyle, NULL::timestamp AS relcreationtime
+    FROM pg_class c LEFT JOIN redshift_internal.table_attributes t ON t.relid = c.oid;
+
+GRANT SELECT ON pg_catalog.pg_table_def, pg_catalog.svv_table_info, pg_catalog.stv_tbl_perm, pg_catalog.pg_class_info TO PUBLIC;
+GRANT SELECT ON ALL TABLES IN SCHEMA redshift_internal TO PUBLIC;
