@@ -1,0 +1,247 @@
+"""The COPY command as a value. Source: developer guide page r_COPY and its parameter pages (copy-parameters-*)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.redshift.cursor import Cursor
+from local.redshift.lexer import STRING
+from local.redshift.plans import Refused
+
+MAXERROR_LIMIT = 100_000
+_DEFAULT_NULL = "\\N"
+_COMPRESSIONS = ("gzip", "zstd", "bzip2")
+_FLAGS = (
+    "manifest acceptanydate blanksasnull emptyasnull escape explicit_ids fillrecord ignoreblanklines removequotes "
+    "roundec trimblanks truncatecolumns noload ignoreallerrors"
+).split()
+_NOT_MODELLED = "fixedwidth avro orc shapefile lzop encrypted master_symmetric_key ssh readratio job kms_key_id".split()
+# copy-usage_notes-copy-from-columnar: the only parameters that Parquet and ORC take.
+_COLUMNAR = frozenset("manifest fillrecord region statupdate".split())
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """How the command may read S3: a role, or a key pair. Never shown: repr leaves the secret parts out."""
+
+    iam_role: str | None = None
+    access_key: str | None = field(default=None, repr=False)
+    secret_key: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class CopyCommand:
+    """A COPY from S3. `null_as` is None when the command does not say it; `json_paths` is `auto`, `auto ignorecase`, `noshred` or an s3:// URL."""
+
+    table: tuple[str, ...]
+    columns: tuple[str, ...]
+    source: str
+    credentials: Credentials
+    format: str = "text"
+    delimiter: str | None = None
+    quote: str = '"'
+    json_paths: str = "auto"
+    compression: str | None = None
+    region: str | None = None
+    flags: frozenset[str] = frozenset()
+    ignore_header: int = 0
+    null_as: str | None = None
+    date_format: str | None = None
+    time_format: str | None = None
+    replace_invalid: str | None = None
+    encoding: str = "utf8"
+    max_errors: int = 0
+
+    def has(self, flag: str) -> bool:
+        """Whether a parameter without value was given."""
+        return flag in self.flags
+
+
+def parse_copy(sql: str) -> CopyCommand:
+    """Read a COPY statement. Raises Refused."""
+    cursor = Cursor(sql)
+    cursor.expect("copy")
+    if cursor.peek("("):
+        raise Refused("COPY of a query is not supported by Redshift", hint="Use UNLOAD.")
+    table = cursor.qualified()
+    columns = tuple(cursor.names()) if cursor.peek("(") else ()
+    if cursor.peek("to"):
+        raise Refused("COPY TO is not supported by Redshift", hint="Use UNLOAD.")
+    cursor.expect("from")
+    if cursor.peek("stdin"):
+        raise Refused("COPY FROM STDIN is not supported by Redshift", hint="Put the data in S3 and COPY it from there.")
+    source = cursor.string()
+    if not source.startswith("s3://"):
+        raise Refused(f"COPY from '{source.split('://')[0]}' is not modelled by the local Redshift", hint="Only s3:// sources are.")
+    options: dict[str, Any] = {"flags": set(), "given": set(), "credentials": {}}
+    while not cursor.done():
+        _option(cursor, options)
+    given = options.pop("given")
+    credentials = Credentials(**options.pop("credentials"))
+    options["flags"] = frozenset(options["flags"])
+    command = CopyCommand(table=table, columns=columns, source=source, credentials=credentials, **options)
+    _check(command, given)
+    return command
+
+
+def _option(cursor: Cursor, options: dict[str, Any]) -> None:
+    token = cursor.next()
+    word = token.lower
+    options["given"].add(word)
+    if read_authorization(cursor, word, options["credentials"]):
+        options["given"].discard(word)
+    elif word in _FLAGS:
+        options["flags"].add(word)
+    elif word in _COMPRESSIONS:
+        options["compression"] = word
+    elif word in _NOT_MODELLED:
+        raise Refused(f"COPY's {word.upper()} is not modelled by the local Redshift")
+    elif word in _VALUES:
+        cursor.take("as")
+        _VALUES[word](cursor, options)
+    else:
+        cursor.at -= 1
+        raise cursor.syntax_error()
+
+
+def read_authorization(cursor: Cursor, word: str, found: dict[str, str]) -> bool:
+    """Read IAM_ROLE, CREDENTIALS or ACCESS_KEY_ID … if `word` begins one; shared with UNLOAD."""
+    if word == "with":
+        cursor.expect("credentials")
+        word = "credentials"
+    if word == "iam_role":
+        found["iam_role"] = "default" if cursor.take("default") else cursor.string()
+    elif word == "credentials":
+        cursor.take("as")
+        _credentials(cursor.string(), found)
+    elif word in ("access_key_id", "secret_access_key", "session_token"):
+        cursor.take("as")
+        found[{"access_key_id": "access_key", "secret_access_key": "secret_key", "session_token": "token"}[word]] = cursor.string()
+    else:
+        return False
+    return True
+
+
+def _credentials(text: str, found: dict[str, str]) -> None:
+    keys = {"aws_access_key_id": "access_key", "aws_secret_access_key": "secret_key", "token": "token", "aws_iam_role": "iam_role"}
+    for part in filter(None, text.split(";")):
+        name, _, value = part.partition("=")
+        if name.strip() not in keys:
+            raise Refused("Invalid credentials. Must be of the format: credentials 'aws_iam_role=...' or 'aws_access_key_id=...;aws_secret_access_key=...'", "XX000")
+        found[keys[name.strip()]] = value
+
+
+def _format(cursor: Cursor, options: dict[str, Any]) -> None:
+    word = cursor.take_any("csv", "json", "parquet", "delimiter", "text")
+    if word is None:
+        _option(cursor, options)
+    elif word in ("delimiter", "json", "csv"):
+        cursor.take("as")
+        _VALUES[word](cursor, options)
+    else:
+        options["format"] = word
+
+
+def _csv(cursor: Cursor, options: dict[str, Any]) -> None:
+    options["format"] = "csv"
+
+
+def _json(cursor: Cursor, options: dict[str, Any]) -> None:
+    options["format"] = "json"
+    if cursor.token is not None and cursor.token.kind == STRING:
+        paths = cursor.string()
+        options["json_paths"] = paths if paths.startswith("s3://") else paths.lower()
+        if not paths.startswith("s3://") and paths.lower() not in ("auto", "auto ignorecase", "noshred"):
+            raise Refused(f"JSONPaths must be 'auto', 'auto ignorecase', 'noshred' or an s3:// file, not '{paths}'", "XX000")
+
+
+def _null(cursor: Cursor, options: dict[str, Any]) -> None:
+    token = cursor.token
+    value = cursor.string()
+    # Both '\N' and '\\N' are written for the default marker (copy-parameters-data-conversion).
+    options["null_as"] = _DEFAULT_NULL if token is not None and token.text in ("'\\N'", "'\\\\N'") else value
+    if any(c in value for c in "\r\n"):
+        raise Refused("NULL argument cannot contain newline characters", "22023")
+
+
+def _one_character(name: str, what: str) -> Any:
+    def read(cursor: Cursor, options: dict[str, Any]) -> None:
+        value = cursor.string()
+        if len(value) != 1 or not value.isascii():
+            raise Refused(f"COPY {what} must be a single ASCII character", "22023")
+        options[name] = value
+
+    return read
+
+
+def _text(name: str) -> Any:
+    def read(cursor: Cursor, options: dict[str, Any]) -> None:
+        options[name] = cursor.string()
+
+    return read
+
+
+def _accept_invalid(cursor: Cursor, options: dict[str, Any]) -> None:
+    options["replace_invalid"] = cursor.string() if cursor.token is not None and cursor.token.kind == STRING else "?"
+
+
+def _max_errors(cursor: Cursor, options: dict[str, Any]) -> None:
+    options["max_errors"] = cursor.integer()
+    if not 0 <= options["max_errors"] <= MAXERROR_LIMIT:
+        raise Refused(f"MAXERROR must be between 0 and {MAXERROR_LIMIT}", "22023")
+
+
+def _ignore_header(cursor: Cursor, options: dict[str, Any]) -> None:
+    options["ignore_header"] = cursor.integer()
+
+
+def _switch(cursor: Cursor, options: dict[str, Any]) -> None:
+    cursor.take_any("on", "off", "true", "false", "preset")
+
+
+def _encoding(cursor: Cursor, options: dict[str, Any]) -> None:
+    options["encoding"] = (cursor.string() if cursor.token and cursor.token.kind == STRING else cursor.name()).lower()
+
+
+def _comprows(cursor: Cursor, options: dict[str, Any]) -> None:
+    cursor.integer()
+
+
+_VALUES = {
+    "format": _format,
+    "csv": _csv,
+    "json": _json,
+    "parquet": lambda cursor, options: options.update(format="parquet"),
+    "delimiter": _one_character("delimiter", "delimiter"),
+    "quote": _one_character("quote", "quote"),
+    "null": _null,
+    "region": _text("region"),
+    "dateformat": _text("date_format"),
+    "timeformat": _text("time_format"),
+    "acceptinvchars": _accept_invalid,
+    "maxerror": _max_errors,
+    "ignoreheader": _ignore_header,
+    "encoding": _encoding,
+    "compupdate": _switch,
+    "statupdate": _switch,
+    "comprows": _comprows,
+}
+
+
+def _check(command: CopyCommand, given: set[str]) -> None:
+    """The combinations that Redshift refuses, and those that are not modelled."""
+    known = command.credentials
+    if not known.iam_role and not (known.access_key and known.secret_key):
+        raise Refused("COPY needs an authorization: IAM_ROLE, or an access key and its secret", "XX000")
+    if command.format == "parquet":
+        extra = sorted(given - _COLUMNAR - {"format", "parquet"})
+        if extra:
+            raise Refused(f"{extra[0].upper()} argument is not supported for PARQUET based COPY")
+    if command.format == "csv" and (bad := sorted(command.flags & {"escape", "removequotes"})):
+        raise Refused(f"CSV is not compatible with {bad[0].upper()}", "0A000")
+    if command.format == "json" and (bad := sorted(given & {"csv", "delimiter", "escape", "fillrecord", "ignoreheader", "removequotes"})):
+        raise Refused(f"JSON is not compatible with {bad[0].upper()}", "0A000")
+    if command.encoding not in ("utf8", "auto", "utf-8"):
+        raise Refused(f"COPY's ENCODING {command.encoding} is not modelled by the local Redshift", hint="Write the files in UTF-8.")

@@ -1,0 +1,89 @@
+"""CSV and delimited COPY as PostgreSQL's own COPY FROM STDIN, where that means the same: the fast path.
+
+Redshift reads two spellings of NULL at once, the null string and, for columns that are not text, an empty field
+(copy-parameters-data-conversion). PostgreSQL knows one. So the likelier one is chosen, and bytes or errors that show the other send
+the load to the staged path (`copy_staged`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from local.redshift.copy_options import CopyCommand
+from local.redshift.cursor import qualified_sql
+from local.redshift.lexer import quote_literal, quote_name
+
+NULL_MARKER = "\\N"
+# A byte that no text file holds: with it as the quote, PostgreSQL's CSV reader reads plain delimited text.
+_NO_QUOTE = "\x01"
+_STAGED_FLAGS = ("blanksasnull", "fillrecord", "truncatecolumns", "acceptanydate", "trimblanks", "roundec", "ignoreblanklines")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A target column: its type without and with its size, as format_type gives it."""
+
+    name: str
+    type: str
+    sized_type: str
+    not_null: bool
+    identity: bool
+
+    @property
+    def is_text(self) -> bool:
+        """CHAR or VARCHAR: the types for which an empty field is an empty string."""
+        return self.type in ("character varying", "character", "text")
+
+
+@dataclass(frozen=True)
+class FastCopy:
+    """PostgreSQL's COPY statement, and what sends the load to the staged path: bytes in the data, or an empty value refused."""
+
+    sql: str
+    guards: tuple[bytes, ...]
+    empty_refused: bool
+
+
+def fast_copy(command: CopyCommand, columns: list[Column]) -> FastCopy | None:
+    """The fast path's statement, or None where the options need the staged path."""
+    if any(command.has(flag) for flag in _STAGED_FLAGS) or command.replace_invalid is not None or not _automatic(command):
+        return None
+    if command.format == "text" and (command.has("escape") or command.has("removequotes")):
+        return None
+    options, guards = _layout(command)
+    null_options, null_guards, empty_refused = _nulls(command, columns)
+    names = ", ".join(quote_name(column.name) for column in columns)
+    sql = f"COPY {qualified_sql(command.table)} ({names}) FROM STDIN WITH ({', '.join(options + null_options)})"
+    return FastCopy(sql, tuple(guards + null_guards), empty_refused)
+
+
+def _automatic(command: CopyCommand) -> bool:
+    date, time = command.date_format, command.time_format
+    return (date is None or date.lower() in ("auto", "yyyy-mm-dd")) and (time is None or time.lower() in ("auto", "yyyy-mm-dd hh:mi:ss"))
+
+
+def _layout(command: CopyCommand) -> tuple[list[str], list[bytes]]:
+    if command.format == "csv":
+        delimiter, quote, guards = command.delimiter or ",", command.quote, []
+    else:
+        delimiter, quote, guards = command.delimiter or "|", _NO_QUOTE, [_NO_QUOTE.encode()]
+    return ["FORMAT csv", f"DELIMITER {_literal(delimiter)}", f"QUOTE {_literal(quote)}", "ENCODING 'UTF8'"], guards
+
+
+def _nulls(command: CopyCommand, columns: list[Column]) -> tuple[list[str], list[bytes], bool]:
+    texts = [quote_name(column.name) for column in columns if column.is_text]
+    others = [quote_name(column.name) for column in columns if not column.is_text]
+    if command.null_as in (None, "") or (command.null_as == NULL_MARKER and command.has("emptyasnull")):
+        keep_empty = texts if command.null_as is None and not command.has("emptyasnull") else []
+        options = ["NULL ''"]
+        if keep_empty:
+            options.append(f"FORCE_NOT_NULL ({', '.join(keep_empty)})")
+        nullable = others + ([] if keep_empty else texts if command.has("emptyasnull") else [])
+        if nullable:
+            options.append(f"FORCE_NULL ({', '.join(nullable)})")
+        return options, [NULL_MARKER.encode()] if command.null_as != "" else [], False
+    return [f"NULL {_literal(command.null_as)}"], [], bool(others) or command.has("emptyasnull")
+
+
+def _literal(value: str | None) -> str:
+    return quote_literal(value or "")

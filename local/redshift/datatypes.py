@@ -1,0 +1,129 @@
+"""Redshift's column types in PostgreSQL's words, and the types that Redshift does not have.
+
+Sources: developer guide pages c_Supported_data_types, r_Character_types, r_Numeric_types201, c_unsupported-postgresql-datatypes.
+"""
+
+from __future__ import annotations
+
+from local.redshift.cursor import Cursor
+from local.redshift.plans import Refused
+
+VARCHAR_MAX = 65535
+CHAR_MAX = 4096
+VARCHAR_DEFAULT = 256
+VARBYTE_MAX = 16_777_216  # since 2024; 64,000 by default
+
+_PLAIN = {
+    "smallint": "smallint",
+    "int2": "smallint",
+    "integer": "integer",
+    "int": "integer",
+    "int4": "integer",
+    "bigint": "bigint",
+    "int8": "bigint",
+    "real": "real",
+    "float4": "real",
+    "float8": "double precision",
+    "boolean": "boolean",
+    "bool": "boolean",
+    "date": "date",
+    "timestamptz": "timestamp with time zone",
+    "timetz": "time with time zone",
+    "super": "super",
+}
+_VARYING = ("varchar", "nvarchar", "text")
+_FIXED = ("char", "character", "nchar", "bpchar")
+_INSTEAD = {
+    "serial": "IDENTITY(1, 1)",
+    "bigserial": "BIGINT IDENTITY(1, 1)",
+    "smallserial": "IDENTITY(1, 1)",
+    "json": "SUPER",
+    "jsonb": "SUPER",
+    "uuid": "VARCHAR(36)",
+    "bytea": "VARBYTE",
+    "money": "DECIMAL(19, 2)",
+    "xml": "VARCHAR(MAX)",
+    "inet": "VARCHAR(45)",
+    "name": "VARCHAR(128)",
+    "array": "SUPER",
+    "interval": "an integer number of the unit you need",
+}
+_NOT_MODELLED = ("geometry", "geography", "hllsketch")
+
+
+def read_type(cursor: Cursor, column: str) -> str:
+    """Read a type and return PostgreSQL's. Raises Refused for what Redshift does not have, naming the column and what to use."""
+    word = cursor.next().lower
+    if word in _PLAIN:
+        found = _PLAIN[word]
+    elif word in _VARYING or (word == "character" and cursor.take("varying")):
+        found = _sized(cursor, "character varying", VARCHAR_DEFAULT, VARCHAR_MAX)
+    elif word in _FIXED:
+        found = _sized(cursor, "character", VARCHAR_DEFAULT if word == "bpchar" else 1, CHAR_MAX)
+    elif word in ("varbyte", "varbinary") or (word == "binary" and cursor.take("varying")):
+        _sized(cursor, "varbyte", 64_000, VARBYTE_MAX)
+        found = "varbyte"
+    elif word in ("decimal", "numeric"):
+        found = _decimal(cursor)
+    elif word == "double":
+        cursor.expect("precision")
+        found = "double precision"
+    elif word == "float":
+        found = _float(cursor)
+    elif word in ("timestamp", "time"):
+        found = _time(cursor, word)
+    else:
+        raise _unsupported(word, column)
+    if cursor.peek("[") or cursor.peek("array"):
+        raise _unsupported("array", column)
+    return found
+
+
+def _sized(cursor: Cursor, name: str, default: int, most: int) -> str:
+    size = default
+    if cursor.take("("):
+        size = most if cursor.take("max") else cursor.integer()
+        cursor.expect(")")
+    if not 1 <= size <= most:
+        side = "must be at least 1" if size < 1 else f"cannot exceed {most}"
+        raise Refused(f"length for type {name} {side}", "22023")
+    return f"{name}({size})"
+
+
+def _decimal(cursor: Cursor) -> str:
+    precision, scale = 18, 0
+    if cursor.take("("):
+        precision = cursor.integer()
+        scale = cursor.integer() if cursor.take(",") else 0
+        cursor.expect(")")
+    if not 1 <= precision <= 38:
+        raise Refused(f"NUMERIC precision {precision} must be between 1 and 38", "22023")
+    if not 0 <= scale <= min(precision, 37):
+        raise Refused(f"NUMERIC scale {scale} must be between 0 and precision {precision}", "22023")
+    return f"numeric({precision},{scale})"
+
+
+def _float(cursor: Cursor) -> str:
+    if not cursor.take("("):
+        return "double precision"
+    bits = cursor.integer()
+    cursor.expect(")")
+    if not 1 <= bits <= 53:
+        raise Refused("precision for type float must be between 1 and 53", "22023")
+    return "real" if bits <= 24 else "double precision"
+
+
+def _time(cursor: Cursor, word: str) -> str:
+    if cursor.peek("("):
+        raise Refused(f"{word.upper()} with a precision is not supported by Redshift", hint="It always keeps microseconds; leave the precision out.")
+    if cursor.take("with", "time", "zone"):
+        return f"{word} with time zone"
+    cursor.take("without", "time", "zone")
+    return f"{word} without time zone"
+
+
+def _unsupported(word: str, column: str) -> Refused:
+    if word in _NOT_MODELLED:
+        return Refused(f'Column "{column}": the type {word.upper()} is not modelled by the local Redshift')
+    instead = _INSTEAD.get(word)
+    return Refused(f'Column "{column}" has unsupported type "{word}".', hint=f"Use {instead} instead." if instead else None)

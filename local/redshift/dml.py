@@ -1,0 +1,93 @@
+"""INSERT, UPDATE, DELETE, MERGE: the table that a write locks, and PostgreSQL's additions refused.
+
+A write waits for another transaction's write into the same table (developer guide, c_write_readwrite), so each is forwarded with the
+table to lock first. Only the head of a statement is read: an INSERT may carry megabytes of literals.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+from local.redshift.cursor import Cursor, qualified_sql
+from local.redshift.lexer import OPERATOR, QUOTED, WORD, Token, tokens
+from local.redshift.plans import Forward, Plan, Refused
+
+_HEAD = 16  # tokens that hold the verb and the target's name
+_ADDITIONS = re.compile(r"\bon\s+conflict\b|\breturning\b|\boverriding\b|\(\s*(?:insert|update|delete|merge)\b", re.IGNORECASE)
+
+
+def insert(sql: str) -> Plan:
+    """INSERT INTO t …"""
+    head = _head(sql)
+    if len(head) > 1 and head[1].lower == "into":
+        return _write(sql, head, 2)
+    return Forward(sql)
+
+
+def update(sql: str) -> Plan:
+    """UPDATE t SET …"""
+    return _write(sql, _head(sql), 1)
+
+
+def delete(sql: str) -> Plan:
+    """DELETE [FROM] t … (FROM is optional on Redshift)."""
+    head = _head(sql)
+    if len(head) > 1 and head[1].lower != "from":
+        sql = f"{sql[: head[0].end]} FROM {sql[head[1].start :]}"
+        head = _head(sql)
+    return _write(sql, head, 2)
+
+
+def with_query(sql: str) -> Plan:
+    """WITH … SELECT; a CTE that writes is refused."""
+    refuse_additions(sql)
+    return Forward(sql)
+
+
+def merge(sql: str) -> Plan:
+    """MERGE INTO t …"""
+    raise Refused("MERGE is not modelled by the local Redshift yet", hint="Use DELETE … USING and INSERT in one transaction.")
+
+
+def refuse_additions(sql: str) -> None:
+    """Raises Refused for what PostgreSQL adds to DML. A cheap search first; tokens only when it finds something."""
+    if not _ADDITIONS.search(sql):
+        return
+    previous = Token(OPERATOR, "", 0, 0)
+    for token in tokens(sql):
+        word = token.lower if token.kind == WORD else ""
+        if word == "conflict" and previous.lower == "on":
+            raise Refused("ON CONFLICT is not supported by Redshift", hint="Use MERGE, or DELETE and INSERT in one transaction.")
+        if word in ("returning", "overriding"):
+            raise Refused(f"{word.upper()} is not supported by Redshift")
+        if previous.text == "(" and word in ("insert", "update", "delete", "merge") and not _is_function(sql, token):
+            raise Refused("A WITH clause that writes is not supported by Redshift", hint="Run the statements one after the other in a transaction.")
+        previous = token
+
+
+def _is_function(sql: str, token: Token) -> bool:
+    return sql[token.end :].lstrip()[:1] in ("(", ",", ")")
+
+
+def _head(sql: str) -> list[Token]:
+    return list(itertools.islice(tokens(sql), _HEAD))
+
+
+def _write(sql: str, head: list[Token], at: int) -> Plan:
+    refuse_additions(sql)
+    parts = []
+    while at < len(head) and head[at].kind in (WORD, QUOTED):
+        parts.append(head[at].name)
+        at += 1
+        if at >= len(head) or head[at].text != ".":
+            break
+        at += 1
+    if not parts:
+        return Forward(sql)  # PostgreSQL's syntax error says it best
+    return Forward(sql, lock=qualified_sql(tuple(parts)))
+
+
+def target(cursor: Cursor) -> str:
+    """The qualified name at the cursor, as SQL."""
+    return qualified_sql(cursor.qualified())

@@ -1,0 +1,114 @@
+"""How a connection begins: TLS or not, cancel requests, start-up parameters, and the login that PostgreSQL itself conducts."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import struct
+
+from local.redshift.config import ISOLATION, Config
+from local.redshift.errors import translate
+from local.redshift.link import Backend, Gone, Link
+from local.redshift.wire import (
+    CANCEL_REQUEST,
+    GSS_REQUEST,
+    MAX_STARTUP,
+    PROTOCOL_3,
+    SSL_REQUEST,
+    ProtocolError,
+    error,
+    message,
+    startup,
+    startup_parameters,
+    text,
+)
+
+# redshift_connector and the JDBC driver send more (client_protocol_version, driver_version, plugin_name, …), which PostgreSQL refuses.
+_PASSED_ON = frozenset({"user", "database", "client_encoding", "datestyle", "application_name", "options", "timezone", "extra_float_digits"})
+_NEEDS_ANSWER = (3, 5, 10, 11)  # passwords in clear and MD5, SASL and its continuation
+_SASL = (10).to_bytes(4, "big")
+_VERSION = "8.0.2"
+
+
+def session_parameters(config: Config) -> dict[str, str]:
+    """The settings with which PostgreSQL behaves like Redshift (cm_chap_ConfigurationRef has the defaults)."""
+    return {
+        "default_transaction_isolation": ISOLATION[config.isolation],
+        "standard_conforming_strings": "off",
+        "escape_string_warning": "off",
+        "DateStyle": "ISO, MDY",
+        "TimeZone": "UTC",
+        "extra_float_digits": "0",
+        # A client that vanished must not keep its locks while a long statement runs.
+        "client_connection_check_interval": "1000",
+    }
+
+
+async def first_packet(client: Link, tls: ssl.SSLContext | None) -> tuple[int, bytes]:
+    """Answer requests for encryption; return the code and body of the packet after them. Raises ProtocolError, Gone."""
+    while True:
+        try:
+            length, code = struct.unpack("!II", await client.reader.readexactly(8))
+            if not 8 <= length <= MAX_STARTUP:
+                raise ProtocolError("invalid length of startup packet")
+            body = await client.reader.readexactly(length - 8)
+        except asyncio.IncompleteReadError as cut:
+            raise Gone from cut
+        if code == SSL_REQUEST and tls is not None:
+            client.writer.write(b"S")
+            await client.writer.start_tls(tls)
+        elif code in (SSL_REQUEST, GSS_REQUEST):
+            client.writer.write(b"N")
+        elif code in (CANCEL_REQUEST, PROTOCOL_3):
+            return code, body
+        else:
+            raise ProtocolError(f"unsupported frontend protocol {code >> 16}.{code & 0xFFFF}: server supports 3.0")
+
+
+async def cancel(config: Config, body: bytes) -> None:
+    """Hand a cancel request to PostgreSQL, whose process id and secret the client was given."""
+    _, writer = await asyncio.open_connection(config.pg_host, config.pg_port)
+    writer.write(struct.pack("!II", len(body) + 8, CANCEL_REQUEST) + body)
+    await writer.drain()
+    writer.close()
+
+
+async def login(config: Config, client: Link, body: bytes) -> tuple[Backend, dict[str, str]] | None:
+    """Connect to PostgreSQL and let it authenticate the client; None when it refuses (the client has been told)."""
+    asked = startup_parameters(body)
+    parameters = session_parameters(config)
+    parameters.update({key: value for key, value in asked.items() if key.lower() in _PASSED_ON})
+    if parameters.get("client_encoding", "").lower() in ("utf-8", "unicode", ""):
+        parameters["client_encoding"] = "UTF8"
+    try:
+        backend = Backend(*await asyncio.open_connection(config.pg_host, config.pg_port, limit=1 << 20))
+    except OSError as unreachable:
+        await client.send(error("57P03", f"the storage of the local Redshift does not answer: {unreachable}", severity="FATAL"))
+        return None
+    await backend.send(startup(parameters))
+    if await _authenticate(client, backend, from_driver="client_protocol_version" in asked):
+        return backend, parameters
+    backend.writer.close()
+    return None
+
+
+async def _authenticate(client: Link, backend: Backend, from_driver: bool) -> bool:
+    while True:
+        kind, body = await backend.message()
+        if kind == b"E":
+            await client.send(translate(body))
+            return False
+        client.writer.write(message(kind, _as_redshift(kind, body, from_driver)))
+        if kind == b"Z":
+            return True
+        if kind == b"R" and int.from_bytes(body[:4], "big") in _NEEDS_ANSWER:
+            await client.writer.drain()
+            await backend.send(message(*await client.message()))
+
+
+def _as_redshift(kind: bytes, body: bytes, from_driver: bool) -> bytes:
+    if kind == b"S" and body.startswith(b"server_version\0"):
+        return text("server_version") + text(_VERSION)
+    if kind == b"R" and body.startswith(_SASL) and from_driver:
+        return body[:-1]  # redshift_connector 2.2 takes the empty name that ends the list of mechanisms for one of them
+    return body

@@ -1,0 +1,154 @@
+"""A tokenizer for Redshift's SQL: enough to split statements and to read DDL, COPY and UNLOAD without guessing.
+
+A plain string literal may hold backslash escapes (Redshift runs with PostgreSQL 8's `standard_conforming_strings = off`), block
+comments nest, and `$$ … $$` quotes procedure bodies. Spaces and comments are not tokens; each token knows where it stands in the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+WORD, QUOTED, STRING, NUMBER, PARAMETER, OPERATOR = "word", "quoted", "string", "number", "parameter", "operator"
+
+_TOKEN = re.compile(
+    r"""
+    (?P<space>\s+|--[^\n]*)
+  | (?P<comment>/\*)
+  | (?P<string>[eEbBxXnN]?'(?:[^'\\]|\\.|'')*')
+  | (?P<quoted>"(?:[^"]|"")*")
+  | (?P<parameter>\$\d+)
+  | (?P<word>\#{0,2}[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)
+  | (?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)
+  | (?P<operator>::|<=|>=|<>|!=|\|\||!~\*|!~|~\*|=>|:=|.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_DOLLAR = re.compile(r"\$\$.*?\$\$|\$([A-Za-z_]\w*)\$.*?\$\1\$", re.DOTALL)
+_COMMENT_EDGE = re.compile(r"/\*|\*/")
+# What may hide a semicolon, and the semicolon itself: a fast way through megabytes of literals.
+_EDGE = re.compile(r"""'(?:[^'\\]|\\.|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*|\$\$.*?\$\$|\$([A-Za-z_]\w*)\$.*?\$\1\$|;""", re.DOTALL)
+
+
+class LexError(ValueError):
+    """An unterminated string, identifier or comment; `position` is its offset in the text."""
+
+    def __init__(self, what: str, position: int) -> None:
+        super().__init__(f"unterminated {what} at character {position + 1}")
+        self.position = position
+
+
+class Token(NamedTuple):
+    """One token: its kind, its text as written, and its offsets."""
+
+    kind: str
+    text: str
+    start: int
+    end: int
+
+    @property
+    def lower(self) -> str:
+        """The text in lower case: how keywords are compared."""
+        return self.text.lower()
+
+    @property
+    def name(self) -> str:
+        """An identifier as Redshift stores it: unquoted, lower case."""
+        text = self.text[1:-1].replace('""', '"') if self.kind == QUOTED else self.text
+        return text.lower()
+
+
+def tokens(sql: str, start: int = 0) -> Iterator[Token]:
+    """Yield the tokens of a text from an offset on. Raises LexError."""
+    position, end = start, len(sql)
+    while position < end:
+        match = _TOKEN.match(sql, position)
+        if match is None:
+            raise LexError("token", position)
+        kind = match.lastgroup or ""
+        if kind == "comment":
+            position = _comment_end(sql, position)
+            continue
+        if match.group() == "$":
+            match = _DOLLAR.match(sql, position)
+            if match is None:
+                raise LexError("dollar-quoted string", position)
+            kind = STRING
+        if kind == "operator" and match.group() in "'\"":
+            raise LexError("quoted string" if match.group() == "'" else "quoted identifier", position)
+        if kind != "space":
+            yield Token(kind, match.group(), position, match.end())
+        position = match.end()
+
+
+def split(sql: str) -> list[str]:
+    """The statements of a text, without their semicolons, blank ones left out. Raises LexError."""
+    if ";" not in sql:
+        return [sql] if has_code(sql) else []
+    parts, begin, position = [], 0, 0
+    while match := _EDGE.search(sql, position):
+        position = match.end()
+        if match.group() == "/*":
+            position = _comment_end(sql, match.start())
+        elif match.group() == ";":
+            parts.append(sql[begin : match.start()])
+            begin = position
+    parts.append(sql[begin:])
+    return [part for part in parts if has_code(part)]
+
+
+def has_code(sql: str) -> bool:
+    """Whether there is anything but spaces and comments."""
+    return first_word(sql) != "" or next(tokens(sql), None) is not None
+
+
+def first_word(sql: str) -> str:
+    """The first word in lower case, after spaces, comments and opening parentheses; empty when there is none."""
+    position = 0
+    while match := _TOKEN.match(sql, position):
+        if match.lastgroup == "comment":
+            position = _comment_end(sql, position)
+        elif match.lastgroup == "space" or match.group() == "(":
+            position = match.end()
+        else:
+            return match.group().lower() if match.lastgroup == "word" else ""
+    return ""
+
+
+def literal(token: Token) -> str:
+    """The value of a string literal: quotes off, doubled quotes and backslash escapes resolved."""
+    if token.text.startswith("$"):
+        return token.text[token.text.index("$", 1) + 1 : token.text.rindex("$", 0, -1)]
+    body = token.text[token.text.index("'") + 1 : -1].replace("''", "'")
+    return re.sub(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)", _unescape, body, flags=re.DOTALL)
+
+
+def quote_literal(value: str) -> str:
+    """A string literal that means the same whatever `standard_conforming_strings` says."""
+    body = value.replace("'", "''")
+    return "E'" + body.replace("\\", "\\\\") + "'" if "\\" in value else f"'{body}'"
+
+
+def quote_name(name: str) -> str:
+    """A quoted identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _unescape(match: re.Match[str]) -> str:
+    body = match.group(1)
+    if body[0] == "x" and len(body) > 1:
+        return chr(int(body[1:], 16))
+    if body[0] in "01234567":
+        return chr(int(body, 8))
+    return {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}.get(body, body)
+
+
+def _comment_end(sql: str, start: int) -> int:
+    depth, position = 0, start
+    while match := _COMMENT_EDGE.search(sql, position):
+        depth += 1 if match.group() == "/*" else -1
+        position = match.end()
+        if depth == 0:
+            return position
+    raise LexError("/* comment", start)

@@ -1,0 +1,270 @@
+"""Carrying a COPY out: lock, find the objects, stream them into PostgreSQL on the session's own connection, report.
+
+The load is atomic over its files: it runs under a savepoint, and whatever fails (a row, S3, a cut file) undoes all of it. Rows that
+cannot be loaded are recorded on another connection, so that the rollback does not take them away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from local.redshift import copy_staged, load_log, s3, wire
+from local.redshift.copy_options import CopyCommand
+from local.redshift.copy_text import Column, FastCopy, fast_copy
+from local.redshift.cursor import qualified_sql
+from local.redshift.lexer import quote_literal
+from local.redshift.link import Backend, BackendError
+from local.redshift.load_errors import TYPE_NAMES, LoadError, Tracker, classify, position
+from local.redshift.plans import Refusal
+
+if TYPE_CHECKING:
+    from local.redshift.session import Session
+
+_HEADER_OF_COPY_DATA = b"d"
+_SAVEPOINT = "redshift_copy"
+_EMPTY_VALUE_STATES = ("22P02", "22007", "22008")
+
+
+class NeedStage(Exception):
+    """The data has what the fast path cannot read; load it through a stage of text columns."""
+
+
+class LoadFailed(Exception):
+    """Rows could not be loaded; more than MAXERROR allows."""
+
+    def __init__(self, errors: list[LoadError]) -> None:
+        super().__init__(errors[-1].reason)
+        self.errors = errors
+
+
+@dataclass
+class Job:
+    """One running COPY."""
+
+    command: CopyCommand
+    query_id: int
+    pid: int
+    transaction: int
+    table_oid: int
+    user_id: int
+    columns: list[Column]
+    started: datetime = field(default_factory=lambda: datetime.now(UTC).replace(tzinfo=None))
+    sources: list[s3.Source] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    errors: list[LoadError] = field(default_factory=list)
+    rows: int = 0
+    bytes: int = 0
+
+    @property
+    def target(self) -> str:
+        """The table as SQL."""
+        return qualified_sql(self.command.table)
+
+
+async def run(session: Session, command: CopyCommand) -> bytes:
+    """Load, and return the client's replies. Raises BackendError, after failing the client's transaction."""
+    backend = session.backend
+    own = backend.status == b"I"
+    if own:
+        await backend.ask("BEGIN")
+    job = None
+    try:
+        job = await _prepare(session, command)
+        await _load(session, job)
+    except BaseException as error:
+        raise await _fail(session, job, error, own) from error
+    settings = f"set_config('redshift.last_copy_count', '{job.rows}', false), set_config('redshift.last_copy_id', '{job.query_id}', false)"
+    await backend.ask(f"RELEASE SAVEPOINT {_SAVEPOINT}; SELECT {settings}")
+    if own:
+        await backend.ask("COMMIT")
+    await asyncio.to_thread(load_log.completed, session.config, session.parameters["database"], job)
+    done = f"Load into table '{command.table[-1]}' completed, {job.rows} record(s) loaded successfully."
+    return wire.notice(done) + wire.command_complete("COPY")
+
+
+async def _prepare(session: Session, command: CopyCommand) -> Job:
+    """Lock the table, read its columns, find the objects."""
+    backend, target = session.backend, qualified_sql(command.table)
+    # Before anything that takes a snapshot: a lock after it does not help (c_serial_isolation).
+    await backend.ask(f"LOCK TABLE {target} IN SHARE ROW EXCLUSIVE MODE")
+    job = await _describe(backend, command, target)
+    await backend.ask(f"SAVEPOINT {_SAVEPOINT}")
+    client = await asyncio.to_thread(s3.client, session.config, command.credentials, command.region)
+    job.sources = await asyncio.to_thread(s3.expand, client, command)
+    return job
+
+
+async def _describe(backend: Backend, command: CopyCommand, target: str) -> Job:
+    name = quote_literal(target)
+    about = await backend.ask(
+        "SELECT nextval('redshift_internal.query_ids'), pg_backend_pid(), txid_current(), c.oid, u.usesysid, c.relkind "
+        f"FROM pg_class c, pg_user u WHERE c.oid = {name}::regclass AND u.usename = current_user"
+    )
+    query_id, pid, transaction, oid, user, kind = about.rows[0]
+    if kind != "r":
+        raise BackendError({"S": "ERROR", "C": "42809", "M": f'cannot copy to "{command.table[-1]}": it is not a table'})
+    found = await backend.ask(
+        "SELECT attname, format_type(atttypid, NULL), format_type(atttypid, atttypmod), attnotnull, attidentity <> '' FROM pg_attribute "
+        f"WHERE attrelid = {oid} AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
+    )
+    columns = [Column(str(r[0]), str(r[1]), str(r[2]), r[3] == "t", r[4] == "t") for r in found.rows]
+    chosen = choose_columns(command, columns)
+    return Job(command, int(query_id or 0), int(pid or 0), int(transaction or 0), int(oid or 0), int(user or 0), chosen)
+
+
+def choose_columns(command: CopyCommand, columns: list[Column]) -> list[Column]:
+    """The columns that the files hold, in order. Raises BackendError for an unknown one, or an identity without EXPLICIT_IDS."""
+    explicit = command.has("explicit_ids")
+    if not command.columns:
+        return [column for column in columns if explicit or not column.identity]
+    known = {column.name: column for column in columns}
+    for name in command.columns:
+        if name not in known:
+            raise BackendError({"S": "ERROR", "C": "42703", "M": f'column "{name}" of relation "{command.table[-1]}" does not exist'})
+        if known[name].identity and not explicit:
+            raise BackendError({"S": "ERROR", "C": "XX000", "M": f'Cannot copy into identity column "{name}" without EXPLICIT_IDS'})
+    return [known[name] for name in command.columns]
+
+
+async def _load(session: Session, job: Job) -> None:
+    fast = fast_copy(job.command, job.columns) if job.command.format in ("csv", "text") and job.command.max_errors <= 1 else None
+    if fast is not None and not job.command.has("noload"):
+        try:
+            return await _stream(session, job, fast)
+        except NeedStage:
+            await session.backend.ask(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+            job.rows = job.bytes = 0
+            job.lines.clear()
+    await copy_staged.run(session, job)
+
+
+async def _stream(session: Session, job: Job, fast: FastCopy) -> None:
+    tracker = Tracker()
+    try:
+        answer = await copy_in(session, job, fast.sql, tracker, fast.guards)
+    except BackendError as error:
+        if fast.empty_refused and error.fields.get("C") in _EMPTY_VALUE_STATES and (position(error.fields) or ("", "", "x"))[2] == "":
+            raise NeedStage from error
+        raise as_load_failure(job, tracker, error) from error
+    job.rows = answer
+    job.lines = [tracker.lines(at) for at in range(len(job.sources))]
+
+
+async def copy_in(session: Session, job: Job, sql: str, tracker: Tracker, guards: tuple[bytes, ...] = ()) -> int:
+    """Stream the job's files into one COPY FROM STDIN; return the rows. Raises BackendError, NeedStage, s3.S3Error."""
+    backend = session.backend
+    await backend.send(wire.query(sql))
+    kind, body = await backend.message()
+    if kind != b"G":
+        backend.buffer.unread(kind, body)
+        await backend.answer()
+    reply = asyncio.ensure_future(backend.answer())
+    try:
+        await _send_files(session, job, tracker, guards, reply)
+    except BaseException:
+        # Ends the COPY, so that the connection is usable for the rollback.
+        backend.writer.write(wire.message(b"f", wire.text("the load was given up")))
+        await asyncio.wait((reply,))
+        reply.exception()
+        raise
+    backend.writer.write(wire.message(b"c"))
+    tags = (await reply).tags
+    return int(tags[0].split()[1])
+
+
+async def _send_files(session: Session, job: Job, tracker: Tracker, guards: tuple[bytes, ...], reply: asyncio.Future[Any]) -> None:
+    client = s3.client(session.config, job.command.credentials, job.command.region)
+    async for source, data in ahead(pieces(client, job)):
+        if source is not None:
+            tracker.begin(source.url, job.command.ignore_header)
+        if any(guard in data for guard in guards):
+            raise NeedStage
+        tracker.sent(data)
+        job.bytes += len(data)
+        session.backend.writer.write(_HEADER_OF_COPY_DATA + (len(data) + 4).to_bytes(4, "big"))
+        await session.backend.send(data)
+        if reply.done():
+            return
+
+
+def pieces(client: Any, job: Job) -> Iterator[tuple[s3.Source | None, bytes]]:
+    """The files' text without header lines, each ended by a newline; a file's first piece names it."""
+    for source in job.sources:
+        skip, last, named = job.command.ignore_header, b"\n", False
+        for chunk in s3.read(client, source, job.command.compression):
+            data = chunk
+            while skip and data:
+                end = data.find(b"\n")
+                skip, data = (skip, b"") if end < 0 else (skip - 1, data[end + 1 :])
+            if data:
+                yield (None if named else source), data
+                last, named = data[-1:], True
+        if last != b"\n":
+            yield None, b"\n"
+        if not named:
+            yield source, b""
+
+
+async def ahead(items: Iterator[Any]) -> Any:
+    """Iterate over a blocking iterator in a thread, one item ahead of the consumer."""
+    end = object()
+
+    def step() -> Any:
+        return next(items, end)
+
+    coming = asyncio.ensure_future(asyncio.to_thread(step))
+    try:
+        while (item := await coming) is not end:
+            coming = asyncio.ensure_future(asyncio.to_thread(step))
+            yield item
+    finally:
+        if not coming.done():
+            await asyncio.wait((coming,))
+        coming.exception() if coming.done() and not coming.cancelled() else None
+
+
+def as_load_failure(job: Job, tracker: Tracker, error: BackendError) -> Exception:
+    """The row that an error of PostgreSQL's COPY is about; the error itself when it is about none."""
+    where = position(error.fields)
+    if where is None:
+        return error
+    line, column_name, value = where
+    file, line_in_file = tracker.locate(line)
+    column = next((found for found in job.columns if found.name == column_name), None) or blamed(job.columns, error.fields)
+    kind = column.type if column else ""
+    code, reason = classify(error.fields, value, kind)
+    size = column.sized_type.partition("(")[2].rstrip(")") if column else ""
+    name = column.name if column else column_name
+    text = tracker.text(line)
+    return LoadFailed([LoadError(file, line_in_file, name, TYPE_NAMES.get(kind, kind), size or "0", text, value, code, reason)])
+
+
+def blamed(columns: list[Column], fields: dict[str, str]) -> Column | None:
+    """The column of a NOT NULL or byte-length violation, which PostgreSQL's context does not name."""
+    return next((column for column in columns if column.name == fields.get("c")), None)
+
+
+async def _fail(session: Session, job: Job | None, error: BaseException, own: bool) -> BaseException:
+    """Undo, record, and turn the error into the client's."""
+    backend = session.backend
+    if isinstance(error, (ConnectionError, asyncio.CancelledError)):
+        return error
+    refusal = _refusal(error, job)
+    if own:
+        await backend.ask("ROLLBACK")
+    if job is not None:
+        errors = error.errors if isinstance(error, LoadFailed) else []
+        await asyncio.to_thread(load_log.failed, session.config, session.parameters["database"], job, errors, refusal.message)
+    failure = await session.failure(refusal)
+    return BackendError(error.fields) if isinstance(error, BackendError) else failure
+
+
+def _refusal(error: BaseException, job: Job | None) -> Refusal:
+    if isinstance(error, LoadFailed) and job is not None:
+        table = "sys_load_error_detail" if job.command.has("serverless") else "stl_load_errors"
+        return Refusal(f"Load into table '{job.command.table[-1]}' failed.  Check '{table}' system table for details.", "XX000")
+    return Refusal(str(error), "XX000")

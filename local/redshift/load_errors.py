@@ -1,0 +1,141 @@
+"""From PostgreSQL's COPY errors to rows of stl_load_errors. Source: developer guide, r_Load_Error_Reference."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass
+
+_WHERE = re.compile(r"^COPY .+?, line (?P<line>\d+)(?:, column (?P<column>.+?): (?:\"(?P<value>.*)\"|null input))?", re.DOTALL)
+_KEPT_BYTES = 16 << 20  # sent and not yet known to be good: more than PostgreSQL and the sockets can hold back
+
+
+@dataclass(frozen=True)
+class LoadError:
+    """One row that could not be loaded; `line` counts from 1 within its file."""
+
+    file: str
+    line: int
+    column: str
+    type: str
+    size: str
+    raw_line: str
+    value: str
+    code: int
+    reason: str
+
+
+class Tracker:
+    """Knows which line of the stream is which line of which file, and still has the text of the lines sent last."""
+
+    def __init__(self) -> None:
+        self._lines = 0
+        self._files: list[tuple[str, int, int]] = []  # name, lines before it in the stream, header lines left out
+        self._recent: deque[bytes] = deque()
+        self._recent_lines = 0  # lines before the recent chunks
+        self._recent_size = 0
+
+    def begin(self, file: str, header_lines: int) -> None:
+        """The next chunks belong to this file, of which so many lines are not sent."""
+        self._files.append((file, self._lines, header_lines))
+
+    def sent(self, data: bytes) -> None:
+        """Remember a chunk."""
+        self._lines += data.count(b"\n")
+        self._recent.append(data)
+        self._recent_size += len(data)
+        while self._recent_size > _KEPT_BYTES and len(self._recent) > 1:
+            old = self._recent.popleft()
+            self._recent_size -= len(old)
+            self._recent_lines += old.count(b"\n")
+
+    def lines(self, at: int) -> int:
+        """How many lines the file with this index has sent."""
+        end = self._files[at + 1][1] if at + 1 < len(self._files) else self._lines
+        return end - self._files[at][1]
+
+    def locate(self, line: int) -> tuple[str, int]:
+        """File and line in it for a line of the stream, both from 1."""
+        for file, before, header in reversed(self._files):
+            if line > before:
+                return file, line - before + header
+        return "", line
+
+    def text(self, line: int) -> str:
+        """The line's text, if it was sent not long ago."""
+        before = self._recent_lines
+        part = b""
+        for chunk in self._recent:
+            count = chunk.count(b"\n")
+            if before <= line - 1 <= before + count:
+                rows = chunk.split(b"\n")
+                part += rows[line - 1 - before]
+                if line - 1 < before + count:
+                    break
+            before += count
+        return part.decode("utf-8", "replace").rstrip("\r")[:1023]
+
+
+def position(fields: dict[str, str]) -> tuple[int, str, str] | None:
+    """Line of the stream, column and value from an error's context; None when it is not about a row."""
+    match = _WHERE.search(fields.get("W", ""))
+    if match is None:
+        return None
+    return int(match["line"]), match["column"] or "", match["value"] or ""
+
+
+def classify(fields: dict[str, str], value: str, type_name: str) -> tuple[int, str]:
+    """Redshift's error code and reason for PostgreSQL's error on a value of a column's type."""
+    state, message = fields.get("C", ""), fields.get("M", "")
+    if "extra data after last expected column" in message:
+        return 1202, "Extra column(s) found"
+    if "missing data for column" in message:
+        return 1203, "Delimiter not found"
+    if state == "22001":
+        return 1204, "String length exceeds DDL length"
+    if state == "23502":
+        return 1213, "Missing data for not-null field"
+    if state in ("22021", "22P05"):
+        return 1220, "String contains invalid or unsupported UTF8 codepoints."
+    if "quoted" in message:
+        return 1214, "Delimited value missing end quote"
+    return _by_type(type_name, value, state)
+
+
+def _by_type(type_name: str, value: str, state: str) -> tuple[int, str]:
+    if type_name == "date":
+        return 1205, "Invalid date format - length must be 10 or more" if len(value) < 10 else "Invalid Date Format"
+    if type_name.startswith("timestamp") or type_name.startswith("time"):
+        return 1206, "Invalid timestamp format or value [YYYY-MM-DD HH24:MI:SS]"
+    if type_name == "boolean":
+        return 1210, "Unknown boolean format"
+    if state == "22003":
+        return 1207, f"Overflow, Value '{value}', Pos 0, Type: {_SHORT.get(type_name, 'Decimal')}"
+    if type_name in _SHORT:
+        at = next((i for i, c in enumerate(value) if not (c.isdecimal() or (i == 0 and c in "+-"))), 0)
+        return 1207, f"Invalid digit, Value '{value[at : at + 1]}', Pos {at}, Type: {_SHORT[type_name]} "
+    return 1216, "Invalid input line"
+
+
+_SHORT = {
+    "smallint": "Short",
+    "integer": "Integer",
+    "bigint": "Long",
+    "numeric": "Decimal",
+    "real": "Float",
+    "double precision": "Double",
+}
+# How stl_load_errors names a column's type.
+TYPE_NAMES = {
+    "smallint": "int2",
+    "integer": "int4",
+    "bigint": "int8",
+    "numeric": "numeric",
+    "real": "float4",
+    "double precision": "float8",
+    "boolean": "bool",
+    "character varying": "varchar",
+    "character": "char",
+    "timestamp without time zone": "timestamp",
+    "timestamp with time zone": "timestamptz",
+}

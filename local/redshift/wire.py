@@ -1,0 +1,154 @@
+"""The PostgreSQL wire protocol 3.0, as far as a proxy reads it: framing, start-up packets, error fields.
+
+Source: PostgreSQL documentation, chapter "Message Formats". Pure functions over bytes.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping
+
+PROTOCOL_3 = 3 << 16
+CANCEL_REQUEST = 80877102
+SSL_REQUEST = 80877103
+GSS_REQUEST = 80877104
+# Redshift's statement limit is 16 MB; a longer message is somebody speaking another protocol.
+MAX_MESSAGE = 64 << 20
+MAX_STARTUP = 10_000
+
+_LENGTH = struct.Struct("!I")
+
+
+class ProtocolError(Exception):
+    """Bytes that cannot be a PostgreSQL message; the connection cannot go on."""
+
+
+def message(kind: bytes, *parts: bytes) -> bytes:
+    """A framed message: type byte, length, body."""
+    body = b"".join(parts)
+    return kind + _LENGTH.pack(len(body) + 4) + body
+
+
+def text(value: str) -> bytes:
+    """A zero-terminated string."""
+    return value.encode() + b"\0"
+
+
+def query(sql: str) -> bytes:
+    """A simple-protocol Query."""
+    return message(b"Q", text(sql))
+
+
+def parse(name: bytes, sql: str, types: bytes = b"\0\0") -> bytes:
+    """A Parse message; `types` is the counted list of parameter type ids as the client sent it."""
+    return message(b"P", name + b"\0", text(sql), types)
+
+
+def execute_now(sql: str) -> bytes:
+    """Parse, Bind and Execute of a statement without parameters or rows, on the unnamed statement. Three replies."""
+    return parse(b"", sql) + message(b"B", b"\0\0\0\0\0\0\0\0") + message(b"E", b"\0\0\0\0\0")
+
+
+SYNC = message(b"S")
+FLUSH = message(b"H")
+TERMINATE = message(b"X")
+PARSE_COMPLETE = message(b"1")
+BIND_COMPLETE = message(b"2")
+CLOSE_COMPLETE = message(b"3")
+NO_DATA = message(b"n")
+NO_PARAMETERS = message(b"t", b"\0\0")
+EMPTY_QUERY = message(b"I")
+
+
+def command_complete(tag: str) -> bytes:
+    """The reply that ends a statement: `COPY`, `CREATE TABLE`, …"""
+    return message(b"C", text(tag))
+
+
+def ready(status: bytes) -> bytes:
+    """ReadyForQuery with the transaction status I, T or E."""
+    return message(b"Z", status)
+
+
+def error(code: str, what: str, detail: str | None = None, hint: str | None = None, severity: str = "ERROR") -> bytes:
+    """An ErrorResponse with an SQLSTATE."""
+    fields = {"S": severity, "V": severity, "C": code, "M": what, "D": detail, "H": hint}
+    return error_message({key: value for key, value in fields.items() if value is not None})
+
+
+def notice(what: str, severity: str = "INFO") -> bytes:
+    """A NoticeResponse."""
+    return message(b"N", _fields({"S": severity, "V": severity, "C": "00000", "M": what}))
+
+
+def error_message(fields: Mapping[str, str]) -> bytes:
+    """An ErrorResponse of the given fields."""
+    return message(b"E", _fields(fields))
+
+
+def _fields(fields: Mapping[str, str]) -> bytes:
+    return b"".join(key.encode() + text(value.replace("\0", "")) for key, value in fields.items()) + b"\0"
+
+
+def error_fields(body: bytes) -> dict[str, str]:
+    """The fields of an ErrorResponse or NoticeResponse body, by their one-letter codes."""
+    parts = body.split(b"\0")
+    return {part[:1].decode("ascii", "replace"): part[1:].decode("utf-8", "replace") for part in parts if part}
+
+
+def startup(parameters: Mapping[str, str]) -> bytes:
+    """A start-up packet."""
+    body = b"".join(text(key) + text(value) for key, value in parameters.items()) + b"\0"
+    return struct.pack("!II", len(body) + 8, PROTOCOL_3) + body
+
+
+def startup_parameters(body: bytes) -> dict[str, str]:
+    """The parameters of a start-up packet's body. Raises ProtocolError when it is cut or not UTF-8."""
+    parts = body.rstrip(b"\0").split(b"\0")
+    if len(parts) % 2:
+        parts.append(b"")  # a last empty value lost its terminator
+    try:
+        return {parts[i].decode(): parts[i + 1].decode() for i in range(0, len(parts), 2)}
+    except UnicodeDecodeError as bad:
+        raise ProtocolError("invalid byte sequence in the start-up packet") from bad
+
+
+def cut(body: bytes, count: int) -> tuple[list[bytes], bytes]:
+    """Take `count` zero-terminated strings off a message body; return them and the rest. Raises ProtocolError."""
+    parts = body.split(b"\0", count)
+    if len(parts) <= count:
+        raise ProtocolError("invalid message format")
+    return parts[:count], parts[count]
+
+
+class MessageBuffer:
+    """Cuts a stream of bytes into messages; holds at most one incomplete message."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        """Add bytes as they come from the socket."""
+        self._data += data
+
+    def unread(self, kind: bytes, body: bytes) -> None:
+        """Put a message back, to be read next."""
+        self._data[:0] = message(kind, body)
+
+    def next(self) -> tuple[bytes, bytes] | None:
+        """The next complete message as (type, body), or None. Raises ProtocolError for an impossible length."""
+        if len(self._data) < 5:
+            return None
+        (length,) = _LENGTH.unpack_from(self._data, 1)
+        if not 4 <= length <= MAX_MESSAGE:
+            raise ProtocolError(f"invalid message length {length}")
+        if len(self._data) < length + 1:
+            return None
+        kind, body = bytes(self._data[:1]), bytes(self._data[5 : length + 1])
+        del self._data[: length + 1]
+        return kind, body
+
+
+def first(fields: Iterable[tuple[bytes, bytes]], kind: bytes) -> bytes | None:
+    """The body of the first message of a type."""
+    return next((body for found, body in fields if found == kind), None)
