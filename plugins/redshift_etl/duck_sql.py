@@ -14,6 +14,7 @@ from redshift_etl.ddl import Column, Type
 
 BAD = "bad"  # the sequence that counts rows that were held back
 ROW, PROBLEMS = "_row", "_problems"
+NULL = "\\N"
 MAX_LINE_BYTES = 4 << 20  # AWS, "COPY": a row is at most 4 MB
 BUFFER_BYTES = 2 * MAX_LINE_BYTES
 
@@ -83,15 +84,17 @@ def value_checks(name: str, kind: Type, given: str = "VARCHAR") -> list[Check]:
         return _text_checks(name, kind)
     if kind.name == "SUPER":
         return [Check(name, f"NOT json_valid({column}::VARCHAR)", "is not JSON")]
-    checks = []
     if given == "VARCHAR":
-        pattern = literal(_pattern(kind))
-        misfit = f"NOT regexp_full_match({column}, {pattern}) OR try_cast({column} AS {target}) IS NULL"
-        checks.append(Check(name, f"{column} IS NOT NULL AND ({misfit})", f"is not a valid {kind}"))
-    elif given != target:
+        cast = f"try_cast({column} AS {target})"
+        misfit = f"NOT regexp_full_match({column}, {literal(_pattern(kind))}) OR {cast} IS NULL"
+        if kind.name in _FLOATS:
+            misfit += f" OR NOT isfinite({cast})"  # 1e400
+        return [Check(name, f"{column} IS NOT NULL AND ({misfit})", f"is not a valid {kind}")]
+    checks = []
+    if given != target:
         checks.append(Check(name, _loses(column, given, kind), f"does not fit {kind} without loss"))
     if kind.name in _FINITE:
-        # coalesce: a value that cannot be cast was named already.
+        # coalesce: a value that does not fit was named already.
         checks.append(Check(name, f"NOT coalesce(isfinite(try_cast({column} AS {target})), true)", "is not finite"))
     return checks
 
@@ -115,6 +118,7 @@ def _text_checks(name: str, kind: Type) -> list[Check]:
     if kind.name == "CHAR":
         checks.append(Check(name, f"strlen({text}) <> length({text})", "has a multibyte character, which CHAR refuses"))
     checks.append(Check(name, f"contains({text}, chr(0))", "has a NUL byte, which Redshift refuses"))
+    checks.append(Check(name, f"{text} = {literal(NULL)}", "is the text that marks NULL in the staged files"))
     return checks
 
 
@@ -170,7 +174,7 @@ def stage(select: str, columns: Sequence[Column], given: Mapping[str, str], fold
     casts = ", ".join(f"CAST({quoted(column.name)} AS {duck_type(column.type)})" for column in columns)
     rows = f"SELECT {casts} FROM (\n{select}\n) AS shaped\nWHERE {_hold_back(contract_checks(columns, given))}"
     return (
-        f"COPY ({rows}) TO {literal(folder)} (FORMAT csv, HEADER false, NULLSTR '\\N', COMPRESSION zstd, "
+        f"COPY ({rows}) TO {literal(folder)} (FORMAT csv, HEADER false, NULLSTR {literal(NULL)}, COMPRESSION zstd, "
         f"FILE_SIZE_BYTES {file_bytes}, OVERWRITE true, RETURN_FILES true)"
     )
 

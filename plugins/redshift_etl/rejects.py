@@ -83,12 +83,13 @@ def find(
 def _of_file(
     duck: Duck, recipe: Recipe, contract: Contract, given: Mapping[str, str], file: RawFile, limit: int
 ) -> list[Reject]:
+    [[earlier]] = duck.run("SELECT coalesce(max(scan_id), -1) FROM reject_errors")
     relation = duck_sql.csv_relation([str(file.path)], list(recipe.columns), limit)
     duck.run(duck_sql.raw_view(relation, recipe.columns, explain=True))
     rows = duck.run(duck_sql.explain(recipe.select, contract.columns, given, contract.key, limit))
     broken = duck.run(
-        "SELECT line, column_name, csv_line, error_message FROM reject_errors "
-        "WHERE scan_id = (SELECT max(scan_id) FROM reject_scans) ORDER BY line"
+        "SELECT line, any_value(column_name), any_value(csv_line), any_value(error_message) FROM reject_errors "
+        f"WHERE scan_id > {earlier} GROUP BY line ORDER BY line"
     )
     records = _Records(file.path, {line for line, *_ in broken})
     rejects = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 import socket
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from local import postgres
 from local.postgres import Postgres
 from redshift_etl.lake import Lake
 from redshift_etl.settings import S3Location
+from tests.integration.batches import Bench
 
 REGION = "us-east-1"
 CREDENTIALS = {"aws_access_key_id": "testing-key", "aws_secret_access_key": "testing-secret"}
@@ -47,6 +49,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgr
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
     """The URL of an S3."""
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line a request would bury a failure
     server = ThreadedMotoServer("127.0.0.1", free_port())
     server.start()
     host, port = server.get_host_and_port()
@@ -109,3 +112,8 @@ def source(postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch) -> Source
     monkeypatch.setenv("AIRFLOW_CONN_AIRLINE_DB", dsn)
     return Source(dsn)
 
+
+@pytest.fixture
+def bench(redshift_server: Any, redshift: Any) -> Bench:
+    """A warehouse of the test's own, and batches to load into it."""
+    return Bench(redshift_server, redshift, redshift_server.s3)

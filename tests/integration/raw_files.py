@@ -45,14 +45,16 @@ def staged(lake: Lake, batch: Batch) -> list[list[str | None]]:
     rows: list[list[str | None]] = []
     for entry in lake.read_manifest(batch.manifest):
         body = read(lake, entry.url)
-        lines = csv.reader(io.StringIO(zstandard.ZstdDecompressor().decompressobj().decompress(body).decode(), newline=""))
+        lines = csv.reader(
+            io.StringIO(zstandard.ZstdDecompressor().decompressobj().decompress(body).decode(), newline="")
+        )
         rows += [[None if value == "\\N" else value for value in line] for line in lines]
     return sorted(rows, key=str)
 
 
 def read(lake: Lake, url: str) -> bytes:
     """An object's bytes."""
-    _, _, bucket, key = url.split("/", 3)
+    bucket, _, key = url.removeprefix("s3://").partition("/")
     body: bytes = lake.client.get_object(Bucket=bucket, Key=key)["Body"].read()
     return body
 
@@ -71,13 +73,11 @@ class SqlDir:
         self.folder = folder
 
     def table(self, name: str, columns: str, transform_sql: str, **matter: object) -> str:
-        """Add ``core.<name>``; returns that. ``columns`` is the inside of its CREATE TABLE, the first column its key."""
+        """Add ``core.<name>``; returns that. ``columns`` is what its CREATE TABLE holds, the key first."""
         front = {"description": "d", "owner": "o", "load": "full_refresh", "retention": "never", **matter}
         lines = "\n".join(f"{key}: {value}" for key, value in front.items())
-        key = columns.split()[0]
-        self._write(
-            "tables/core", name, f"/*\n{lines}\n*/\nCREATE TABLE core.{name} ({columns}, PRIMARY KEY ({key}));"
-        )
+        key = columns.partition(" ")[0]
+        self._write("tables/core", name, f"/*\n{lines}\n*/\nCREATE TABLE core.{name} ({columns}, PRIMARY KEY ({key}));")
         self._write("transform", name, transform_sql)
         return f"core.{name}"
 

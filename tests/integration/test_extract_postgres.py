@@ -43,14 +43,16 @@ def test_the_window_takes_its_start_and_not_its_end(source: Source, lake: Lake):
 
 def test_the_window_is_utc_whatever_the_servers_time_zone_is(source: Source, lake: Lake):
     source.run(TABLE, "INSERT INTO things VALUES (1, 'late evening in New York', '2013-01-01 01:00')")
-    source.run("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET timezone = ''America/New_York''', current_database()); END $$")
+    change = "format('ALTER DATABASE %I SET timezone = ''America/New_York''', current_database())"
+    source.run(f"DO $$ BEGIN EXECUTE {change}; END $$")
     assert extract(lake).rows == 1
 
 
 def test_null_the_empty_string_quotes_and_line_breaks_stay_apart(source: Source, lake: Lake):
     source.run(
         TABLE,
-        """INSERT INTO things VALUES (1, NULL, '2013-01-01'), (2, '', '2013-01-01'), (3, E'a "b",\nc\\\\ 한', '2013-01-01')""",
+        "INSERT INTO things VALUES (1, NULL, '2013-01-01'), (2, '', '2013-01-01')",
+        """INSERT INTO things VALUES (3, E'a "b",\nc\\\\ 한', '2013-01-01')""",
     )
     [text] = texts(lake, extract(lake))
     assert text.split("\n", 1)[1] == (
@@ -60,7 +62,9 @@ def test_null_the_empty_string_quotes_and_line_breaks_stay_apart(source: Source,
 
 def test_parts_end_at_rows_repeat_the_header_and_add_up(source: Source, lake: Lake, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(parts, "PART_BYTES", 1 << 18)
-    source.run(TABLE, "INSERT INTO things SELECT n, md5(n::text) || E'\\n', '2013-01-01' FROM generate_series(1, 60000) n")
+    source.run(
+        TABLE, "INSERT INTO things SELECT n, md5(n::text) || E'\\n', '2013-01-01' FROM generate_series(1, 60000) n"
+    )
     batch = extract(lake)
     files = texts(lake, batch)
     assert batch.files > 3
@@ -100,13 +104,15 @@ def test_a_source_without_modified_at_is_refused_by_table_and_column(source: Sou
     assert error.value.where["column"] == "modified_at"
 
 
-def test_a_table_that_the_source_lacks_is_named(source: Source, lake: Lake):
+@pytest.mark.usefixtures("source")
+def test_a_table_that_the_source_lacks_is_named(lake: Lake):
     with pytest.raises(SourceError) as error:
         extract(lake)
     assert error.value.where["relation"] == "things"
 
 
-def test_a_connection_that_is_not_configured_is_named(source: Source, lake: Lake, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.usefixtures("source")
+def test_a_connection_that_is_not_configured_is_named(lake: Lake, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("AIRFLOW_CONN_AIRLINE_DB")
     with pytest.raises(ConfigError, match="AIRFLOW_CONN_AIRLINE_DB"):
         extract(lake)
@@ -128,15 +134,18 @@ def test_a_missing_right_names_the_table(source: Source, lake: Lake, monkeypatch
     assert error.value.where["table"] == "things"
 
 
-def test_a_source_that_is_down_is_retried(source: Source, lake: Lake, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.usefixtures("source")
+def test_a_source_that_is_down_is_retried(lake: Lake, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AIRFLOW_CONN_AIRLINE_DB", "postgresql://postgres:x@127.0.0.1:1/airline")
     with pytest.raises(TransientError, match="airline_db"):
         extract(lake)
 
 
-def test_a_connection_lost_in_mid_copy_is_retried_and_leaves_no_manifest(source: Source, lake: Lake):
+@pytest.mark.usefixtures("source")
+def test_a_connection_lost_in_mid_copy_is_retried_and_leaves_no_manifest(lake: Lake):
+    suicide = "CASE n WHEN 9999 THEN pg_terminate_backend(pg_backend_pid()) END"
     with pytest.raises(TransientError):
-        extract(lake, "SELECT n, CASE n WHEN 9999 THEN pg_terminate_backend(pg_backend_pid()) END FROM generate_series(1, 100000) n")
+        extract(lake, f"SELECT n, {suicide} FROM generate_series(1, 100000) n")
     with pytest.raises(SourceError, match="no such S3 object"):
         lake.read_manifest("raw/core.things/20130101T000000-20130102T000000/run-try1/manifest.json")
 

@@ -1,0 +1,9 @@
+/*
+columns:
+  carrier: VARCHAR
+  name: VARCHAR
+*/
+SELECT
+    carrier,
+    name
+FROM raw

@@ -1,0 +1,102 @@
+"""Which text becomes which Redshift value: strict where DuckDB's own casts are lax."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from redshift_etl.errors import SourceError
+from redshift_etl.lake import Lake
+from tests.integration.raw_files import conform, raw, rejects, staged, use_sql_dir
+
+GOOD = {
+    "SMALLINT": {"32767": "32767", "-32768": "-32768", "+7": "7"},
+    "INTEGER": {"0": "0", "007": "7", "-2147483648": "-2147483648"},
+    "BIGINT": {"9223372036854775807": "9223372036854775807"},
+    "DECIMAL(6, 2)": {"1.5": "1.50", "-1234.56": "-1234.56", "1.50000": "1.50", ".5": "0.50", "7": "7.00"},
+    "DOUBLE PRECISION": {"10.357019999999999": "10.357019999999999", "1e-5": "1e-05", "-3": "-3.0"},
+    "BOOLEAN": {"true": "true", "F": "false", "1": "true"},
+    "DATE": {"2012-02-29": "2012-02-29"},
+    "TIMESTAMP": {
+        "2013-01-01 23:59:59.999999": "2013-01-01 23:59:59.999999",
+        "2013-01-01T06:00": "2013-01-01 06:00:00",
+    },
+    "TIMESTAMPTZ": {
+        "2013-01-01 01:00:00+09": "2012-12-31 16:00:00+00",
+        "2013-01-01T01:00:00Z": "2013-01-01 01:00:00+00",
+    },
+    "CHAR(3)": {"abc": "abc", "": ""},
+    "VARCHAR(6)": {"대한": "대한", " x ": " x "},
+    "SUPER": {'{"a":[1]}': '{"a":[1]}'},
+}
+BAD = {
+    "SMALLINT": ["32768", "1.0"],
+    "INTEGER": ["1.5", "1e5", "0x10", "1_000", "2147483648", "one", " 1", ""],
+    "BIGINT": ["9223372036854775808", "NA"],
+    "DECIMAL(6, 2)": ["1.505", "12345.6", "1e2", "1,5", "nan"],
+    "DOUBLE PRECISION": ["inf", "NaN", "1e400", "0x1p3", "1.2.3"],
+    "BOOLEAN": ["maybe", "2"],
+    "DATE": ["2013-02-29", "2013-1-1", "01/02/2013", "2013-01-01 00:00:00", "infinity"],
+    "TIMESTAMP": [
+        "2013-01-01 24:00:00",
+        "2013-01-01 00:00:00+09",
+        "2013-02-30 00:00",
+        "infinity",
+        "2013-01-01",
+        "12:00",
+    ],
+    "TIMESTAMPTZ": ["2013-01-01 00:00:00", "2013-01-01 25:00:00Z"],
+    "CHAR(3)": ["abcd", "é"],
+    "VARCHAR(6)": ["대한민", "seven77"],
+    "SUPER": ["{", "'a'"],
+}
+
+
+@pytest.mark.parametrize("layer", ["source", "contract"])
+def test_good_text_becomes_the_value_and_bad_text_is_set_aside(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layer: str
+):
+    sql_dir = use_sql_dir(tmp_path, monkeypatch)
+    for n, (kind, good) in enumerate(GOOD.items()):
+        bad = BAD[kind]
+        declared = kind if layer == "source" else "VARCHAR"
+        sql = f"/*\ncolumns:\n  id: INTEGER\n  v: {declared}\n*/\nSELECT id, v FROM raw"
+        table = sql_dir.table(f"{layer}{n}", f"id INTEGER, v {kind}", sql, max_rejects=len(bad))
+        values = [*good, *bad]
+        quoted = ['"' + value.replace('"', '""') + '"' for value in values]
+        batch = conform(lake, raw(lake, table, "id,v\n" + "".join(f"{i},{v}\n" for i, v in enumerate(quoted))))
+        assert [row[1] for row in staged(lake, batch)] == list(good.values()), kind
+        assert [reject["value"] for reject in rejects(lake, batch)] == bad, kind
+
+
+@pytest.mark.parametrize(
+    ("expression", "kind"),
+    [
+        ("id + 0.5", "INTEGER"),
+        ("id * 100000", "SMALLINT"),
+        ("1.0 / 3 + id", "DECIMAL(6, 2)"),
+        ("TIMESTAMP '2013-01-01 12:00' + to_days(id)", "DATE"),
+        ("'infinity'::TIMESTAMP", "TIMESTAMP"),
+        ("'nan'::DOUBLE", "DOUBLE PRECISION"),
+        ("repeat('x', id + 3)", "VARCHAR(3)"),
+        ("NULL::INTEGER", "INTEGER NOT NULL"),
+    ],
+)
+def test_a_computed_value_that_does_not_fit_without_loss_is_refused(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expression: str, kind: str
+):
+    sql = f"/*\ncolumns:\n  id: INTEGER\n*/\nSELECT id, {expression} AS v FROM raw"
+    table = use_sql_dir(tmp_path, monkeypatch).table("computed", f"id INTEGER, v {kind}", sql)
+    with pytest.raises(SourceError) as error:
+        conform(lake, raw(lake, table, "id\n1\n"))
+    assert error.value.where["column"] == "v"
+
+
+def test_null_passes_every_type(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    names = [f"c{n}" for n in range(len(GOOD))]
+    declared = ", ".join(f"{name} {kind}" for name, kind in zip(names, GOOD, strict=True))
+    sql = f"/*\ncolumns: [id, {', '.join(names)}]\n*/\nSELECT id, {', '.join(names)} FROM raw"
+    table = use_sql_dir(tmp_path, monkeypatch).table("nulls", f"id INTEGER, {declared}", sql)
+    batch = conform(lake, raw(lake, table, f"id,{','.join(names)}\n1{',' * len(names)}\n"))
+    assert staged(lake, batch) == [["1", *[None] * len(names)]]
