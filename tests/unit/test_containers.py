@@ -1,0 +1,212 @@
+"""The container files, held without a container engine: schema, lint, and what a reader relies on."""
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+import sys
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from airflow.configuration import conf
+
+from tests.unit.compose import ENV_EXAMPLE, ROOT, interpolate, read_env
+
+COMPOSE = ROOT / "docker-compose.yaml"
+ONE_SHOT = {"airline-seed", "init", "landing-files", "tour"}
+AIRFLOW = {"webserver", "scheduler", "worker", "dag-processor", "triggerer"}
+LOCAL = {"airline-seed", "landing-files", "local-postgres", "local-redshift", "s3", "tour", "weather-api"}
+SECRET = re.compile(r"PASSWORD|SECRET|FERNET|_KEY$|ACCESS_KEY")
+
+
+def services(**changes: str) -> dict[str, dict[str, Any]]:
+    """The services as Compose sees them with .env.example, some of its values changed."""
+    text = interpolate(COMPOSE.read_text(), {**read_env(ENV_EXAMPLE), **changes})
+    return dict(yaml.safe_load(text)["services"])
+
+
+def tool(name: str) -> str:
+    found = shutil.which(name, path=str(Path(sys.executable).parent))
+    assert found, f"{name} is in requirements-local.txt"
+    return found
+
+
+def test_the_compose_file_follows_the_compose_specification() -> None:
+    command = [tool("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", str(COMPOSE)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_filled_in_compose_file_follows_it_too(tmp_path: Path) -> None:
+    filled = tmp_path / "docker-compose.yaml"
+    filled.write_text(interpolate(COMPOSE.read_text(), read_env(ENV_EXAMPLE)))
+    command = [tool("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", str(filled)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_compose_itself_reads_the_file_where_it_is_installed() -> None:
+    docker = shutil.which("docker")
+    if not docker or subprocess.run([docker, "compose", "version"], capture_output=True).returncode:
+        pytest.skip("no docker compose here")
+    command = [docker, "compose", "--env-file", str(ENV_EXAMPLE), "-f", str(COMPOSE), "config", "--quiet"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_dockerfile_has_no_lint() -> None:
+    done = subprocess.run([tool("hadolint"), str(ROOT / "Dockerfile")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"#\s*syntax=", r"@sha256:", r"\bcurl\b", r"\bwget\b", r"\bgit\b", r"^ADD\b", r"github", r"apt-get"]
+)
+def test_the_build_takes_nothing_but_the_base_image_and_the_package_index(pattern: str) -> None:
+    assert not re.search(pattern, (ROOT / "Dockerfile").read_text(), re.MULTILINE | re.IGNORECASE)
+
+
+def test_every_copied_path_exists_and_reaches_the_build() -> None:
+    allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copies = re.findall(r"^COPY (?!--from)(.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    sources = {source for copy in copies for source in copy.split()[:-1]}
+    assert sources == allowed
+    assert [source for source in sources if not (ROOT / source).exists()] == []
+
+
+def test_both_images_run_as_an_ordinary_user() -> None:
+    stages = re.split(r"^FROM .* AS ", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    final = {stage.split()[0]: stage for stage in stages if stage.split()[0] in ("airflow", "local")}
+    assert {name: re.findall(r"^USER (.*)$", stage, re.MULTILINE) for name, stage in final.items()} == {
+        "airflow": ["50000:0"],
+        "local": ["50000:0"],
+    }
+
+
+def test_every_variable_is_documented_and_every_documented_variable_is_used() -> None:
+    used = set(re.findall(r"(?<!\$)\$\{(\w+)\}", COMPOSE.read_text()))
+    assert used == set(read_env(ENV_EXAMPLE))
+
+
+def test_every_variable_has_a_comment_above_it() -> None:
+    block = ""
+    for line in ENV_EXAMPLE.read_text().splitlines():
+        if line.startswith("#") and not line.startswith("# ---"):
+            block = line
+        elif not line or line.startswith("# ---"):
+            block = ""
+        else:
+            assert block, f"{line.split('=')[0]} is not explained"
+
+
+def test_no_secret_stands_in_the_compose_file() -> None:
+    found = []
+    for name, service in yaml.safe_load(COMPOSE.read_text())["services"].items():
+        for key, value in (service.get("environment") or {}).items():
+            if SECRET.search(key) and not key.endswith("_FILE") and "${" not in str(value):
+                found.append(f"{name}: {key}")
+        for text in (*service.get("command", []), *service.get("healthcheck", {}).get("test", [])):
+            found += [f"{name}: {variable}" for variable in re.findall(r"(?<!\$)\$\{(\w+)\}", text)]
+    assert not found, "a secret's value, or an argument that everybody on the machine can read"
+
+
+def test_ports_are_published_on_this_machine_only() -> None:
+    ports = [port for service in services().values() for port in service.get("ports", [])]
+    assert len(ports) == 2
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_every_long_running_service_has_a_health_check_and_is_restarted() -> None:
+    running = {name: service for name, service in services().items() if name not in ONE_SHOT}
+    assert set(running) >= AIRFLOW | {"postgres", "redis", "local-redshift", "s3", "weather-api"}
+    assert [name for name, service in running.items() if not service.get("healthcheck", {}).get("test")] == []
+    assert {service["restart"] for service in running.values()} == {"unless-stopped"}
+
+
+def test_one_shots_are_never_restarted_and_waited_for_until_they_succeed() -> None:
+    everything = services()
+    assert {everything[name]["restart"] for name in ONE_SHOT} == {"no"}
+    for service in everything.values():
+        for name, dependency in service.get("depends_on", {}).items():
+            wanted = "service_completed_successfully" if name in ONE_SHOT else "service_healthy"
+            assert dependency["condition"] == wanted, name
+
+
+def test_each_image_of_ours_is_built_by_one_service() -> None:
+    built = [service["image"] for service in services().values() if "build" in service]
+    used = {service["image"] for service in services().values() if service["image"].startswith("redshift-etl/")}
+    assert sorted(built) == sorted(used)
+
+
+def test_local_parts_off_leaves_airflow_its_database_and_its_queue() -> None:
+    started = {
+        name for name, service in services(LOCAL_PARTS="0").items() if service.get("deploy", {}).get("replicas") != 0
+    }
+    assert started == AIRFLOW | {"init", "postgres", "redis"}
+    assert set(services()) - started == LOCAL
+
+
+def test_no_service_that_stays_depends_on_a_local_part() -> None:
+    for name, service in services().items():
+        assert name in LOCAL or not set(service.get("depends_on", {})) & LOCAL
+
+
+def test_the_airflow_settings_are_settings_of_this_airflow() -> None:
+    """A misspelt section or key is ignored by Airflow in silence."""
+    conf.load_providers_configuration()
+    known = conf.configuration_description
+    for name in services()["scheduler"]["environment"]:
+        match = re.fullmatch(r"AIRFLOW__([A-Z_]+?)__([A-Z_]+)", name)
+        if match and match[1] != "REDSHIFT_ETL":
+            assert match[2].lower() in known[match[1].lower()]["options"], name
+
+
+def test_the_connections_are_json_that_airflow_reads_and_point_at_services_of_the_file() -> None:
+    connections = {
+        name: json.loads(value)
+        for name, value in services()["worker"]["environment"].items()
+        if name.startswith("AIRFLOW_CONN_")
+    }
+    assert {name.removeprefix("AIRFLOW_CONN_").lower() for name in connections} == {
+        *("airline_db", "aws_default", "redshift_default", "weather_api")
+    }
+    hosts = {value["host"] for value in connections.values() if "host" in value}
+    assert hosts == {"local-redshift", "local-postgres", "weather-api"}
+    assert hosts <= set(services())
+
+
+def test_pointing_at_a_real_cluster_changes_the_environment_alone() -> None:
+    environment = services(
+        REDSHIFT_HOST="wh.abc.eu-west-1.redshift.amazonaws.com",
+        REDSHIFT_EXTRA="{}",
+        AWS_EXTRA='{"region_name": "eu-west-1"}',
+        AWS_ACCESS_KEY_ID="",
+        AWS_SECRET_ACCESS_KEY="",
+    )["worker"]["environment"]
+    assert json.loads(environment["AIRFLOW_CONN_REDSHIFT_DEFAULT"])["host"].endswith(".amazonaws.com")
+    assert json.loads(environment["AIRFLOW_CONN_REDSHIFT_DEFAULT"])["extra"] == {}
+    assert json.loads(environment["AIRFLOW_CONN_AWS_DEFAULT"])["extra"] == {"region_name": "eu-west-1"}
+
+
+def test_new_env_replaces_every_published_secret_and_keeps_the_rest() -> None:
+    loader = SourceFileLoader("new_env", str(ROOT / "bin" / "new-env"))
+    spec = spec_from_loader("new_env", loader)
+    assert spec
+    module = module_from_spec(spec)
+    loader.exec_module(module)
+    before, filled = read_env(ENV_EXAMPLE), module.fill(ENV_EXAMPLE.read_text())
+    after = {
+        line.split("=", 1)[0]: line.split("=", 1)[1].strip("'")
+        for line in filled.splitlines()
+        if line and not line.startswith("#")
+    }
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {name for name in before if SECRET.search(name)}
+    assert "laptop-only" not in filled
+    assert len(base64.urlsafe_b64decode(after["FERNET_KEY"])) == 32
+    assert len({after[name] for name in changed}) == len(changed)
