@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+
+from redshift_etl import contract
+from redshift_etl.errors import ConfigError
+from redshift_etl.warehouse.migrate import ActualColumn, changes, create_table
+
+CONTRACT = contract.parse("""/*
+description: It's a table.
+owner: us
+load: append
+retention: never
+*/
+CREATE TABLE core.t (a BIGINT NOT NULL, b VARCHAR(10), c DECIMAL(9, 2)) DISTSTYLE EVEN;
+COMMENT ON COLUMN core.t.a IS 'x; y';""")
+A, B, C = (
+    ActualColumn("a", "BIGINT", False),
+    ActualColumn("b", "VARCHAR(10)", True),
+    ActualColumn("c", "DECIMAL(9,2)", True),
+)
+
+
+def test_a_table_that_matches_needs_nothing():
+    assert changes(CONTRACT, (A, B, C)) == ()
+
+
+def test_a_new_nullable_column_is_added():
+    assert [statement.sql for statement in changes(CONTRACT, (A, B))] == [
+        'ALTER TABLE "core"."t" ADD COLUMN "c" DECIMAL(9,2)'
+    ]
+
+
+def test_a_new_column_that_must_not_be_null_is_refused_with_the_statement_to_run():
+    with pytest.raises(ConfigError, match=r"ALTER TABLE core\.t ADD COLUMN a BIGINT NOT NULL DEFAULT"):
+        changes(CONTRACT, (B, C))
+
+
+def test_a_longer_varchar_is_refused_with_the_statement_to_run():
+    with pytest.raises(ConfigError, match=r"ALTER TABLE core\.t ALTER COLUMN b TYPE VARCHAR\(10\)"):
+        changes(CONTRACT, (A, ActualColumn("b", "VARCHAR(5)", True), C))
+
+
+def test_another_type_is_refused():
+    with pytest.raises(ConfigError, match=r"The contract says BIGINT NOT NULL, the table has INTEGER NOT NULL"):
+        changes(CONTRACT, (ActualColumn("a", "INTEGER", False), B, C))
+
+
+def test_a_column_that_the_contract_lacks_is_refused():
+    with pytest.raises(ConfigError, match="DROP COLUMN d"):
+        changes(CONTRACT, (A, B, C, ActualColumn("d", "DATE", True)))
+
+
+def test_a_table_is_created_as_its_contract_is_written():
+    texts = [statement.sql for statement in create_table(CONTRACT)]
+    assert texts[0] == 'CREATE SCHEMA IF NOT EXISTS "core"'
+    assert texts[1].endswith("DISTSTYLE EVEN")
+    assert texts[2] == "COMMENT ON COLUMN core.t.a IS 'x; y'"
+    assert texts[3] == "COMMENT ON TABLE \"core\".\"t\" IS 'It''s a table.'"
