@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-# In a log, a line that says the same again is written at most this often.
-LOG_SECONDS = 10.0
+# In a log, what is running is written at most this often, and if it is the same again, that often.
+LOG_SECONDS, SAME_SECONDS = 10.0, 30.0
 
 
 class Progress:
@@ -44,7 +44,7 @@ class Progress:
             self._clear()
             sys.stdout.write(line)
             self._shown = line
-        elif text != self._seen and time.monotonic() - self._written > LOG_SECONDS:
+        elif time.monotonic() - self._written > (SAME_SECONDS if text == self._seen else LOG_SECONDS):
             print(self._stamped(text))
             self._seen, self._written = text, time.monotonic()
         sys.stdout.flush()

@@ -6,10 +6,13 @@ import time
 from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from local import airflow, home
 
-_TIMEOUT = 30
+# Seconds; the first requests after a start, on a busy machine, have taken more than 30.
+_TIMEOUT = 120
 # States of a DAG run that can still change.
 ACTIVE = ("queued", "running")
 
@@ -25,6 +28,9 @@ class Rest:
         self._base = stack.url("ui")
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy on the way to 127.0.0.1
+        # A question is asked again while the api-server is busy or coming back; a command never.
+        patience = Retry(total=6, backoff_factor=0.5, allowed_methods=["GET"], raise_on_status=False)
+        self._session.mount(self._base, HTTPAdapter(max_retries=patience))
         self._login = {"username": airflow.USER, "password": stack.secrets["ui"]}
         self._log_in()
 
@@ -78,12 +84,14 @@ class Rest:
         params = {"limit": 1, "state": list(states), **filters}
         return int(self.call("GET", f"/dags/{dag_id}/dagRuns", params=params)["total_entries"])
 
+    def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """Task instances of a run, at most 100."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
+        return list(self.call("GET", path, params={"limit": 100})["task_instances"])
+
     def failed_tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """Task instances of a run that failed themselves."""
-        instances = self.call(
-            "GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", params={"state": ["failed"], "limit": 20}
-        )
-        return list(instances["task_instances"])
+        return [task for task in self.tasks(dag_id, run_id) if task["state"] == "failed"]
 
     def log(self, task: dict[str, Any], lines: int = 20) -> list[str]:
         """The last lines of a task's last try."""
@@ -92,7 +100,7 @@ class Rest:
         content = self.call("GET", path, params={"full_content": True, "map_index": task.get("map_index", -1)})[
             "content"
         ]
-        return [line for entry in content for line in _log_lines(entry)][-lines:]
+        return [line for entry in content for line in _log_lines(entry) if "::" not in line[:32]][-lines:]
 
 
 def _log_lines(entry: Any) -> list[str]:

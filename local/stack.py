@@ -193,9 +193,9 @@ def start(path: Path, progress: Callable[[dict[str, Any]], None]) -> home.Home:
         if daemon is not None and daemon.poll() is not None:
             raise StackError(tail(log))
         if current := state(path):
-            progress(current)
             if all(entry["state"] in ("ready", "done") for entry in current["parts"].values()):
                 return home.create(path)
+            progress(current)
         time.sleep(0.2)
     missing = [
         name
