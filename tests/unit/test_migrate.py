@@ -4,7 +4,7 @@ import pytest
 
 from redshift_etl import contract
 from redshift_etl.errors import ConfigError
-from redshift_etl.warehouse.migrate import ActualColumn, changes, create_table
+from redshift_etl.warehouse.migrate import ActualColumn, changes, create_table, in_order
 
 CONTRACT = contract.parse("""/*
 description: It's a table.
@@ -57,3 +57,9 @@ def test_a_table_is_created_as_its_contract_is_written():
     assert texts[1].endswith("DISTSTYLE EVEN")
     assert texts[2] == "COMMENT ON COLUMN core.t.a IS 'x; y'"
     assert texts[3] == "COMMENT ON TABLE \"core\".\"t\" IS 'It''s a table.'"
+
+
+def test_a_table_is_made_after_those_that_its_foreign_keys_name():
+    order = [made.table for made in in_order(["core.flights"])]
+    assert set(order) == {"core.flights", "core.airlines", "core.airports", "core.planes"}
+    assert order[-1] == "core.flights"

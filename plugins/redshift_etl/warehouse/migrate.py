@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from redshift_etl import contract as contracts
@@ -111,10 +112,30 @@ def _by_hand(contract: Contract, column: Column, actual: ActualColumn) -> Config
 
 
 def ensure(connect: Connect, table: str) -> None:
-    """Create or extend ``table`` and the bookkeeping tables, each change in a transaction of its own. Safe to race."""
+    """Create or extend ``table``, those it refers to and the bookkeeping, each change by itself. Safe to race."""
     with open_session(connect, table) as session:
-        for name in (*BOOKKEEPING, table):
-            _ensure(session, contracts.load(name))
+        for contract in in_order((*BOOKKEEPING, table)):
+            _ensure(session, contract)
+
+
+def in_order(tables: Sequence[str]) -> tuple[Contract, ...]:
+    """The contracts of ``tables`` and of all they refer to, a table after those that its foreign keys name."""
+    ordered: dict[str, Contract] = {}
+
+    def visit(table: str, path: tuple[str, ...]) -> None:
+        if table in ordered:
+            return
+        if table in path:
+            raise ConfigError("Tables refer to each other in a circle.", fix="drop a REFERENCES", tables=(*path, table))
+        contract = contracts.load(table)
+        for column in contract.columns:
+            if column.references and column.references.table != table:
+                visit(column.references.table, (*path, table))
+        ordered[table] = contract
+
+    for table in tables:
+        visit(table, ())
+    return tuple(ordered.values())
 
 
 def _ensure(session: Session, contract: Contract) -> None:

@@ -1,0 +1,111 @@
+"""All 336,776 flights in one window, source to warehouse, against a raw COPY of the same rows in the same run.
+
+    python -m bench.pipeline [rounds]
+
+Each task runs in a process of its own, as Airflow runs it, through its operator; its time is that of `execute`, its
+memory the peak of the process and its children with Airflow imported. The limit is PostgreSQL's own COPY of a CSV of
+the same rows into a table of the same columns, past the local Redshift.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+
+from bench.servers import Servers, servers
+
+FLIGHTS = 336_776
+YEAR = {"start": "2013-01-01", "end": "2014-01-01"}
+TASKS = ("extract", "transform", "load")
+
+
+def main(rounds: int) -> None:
+    """Print rows a second and peak memory of each task, and the ratio to the limit; medians over the rounds."""
+    with servers() as running:
+        seconds: dict[str, list[float]] = {task: [] for task in (*TASKS, "raw COPY")}
+        memory: dict[str, list[float]] = {task: [] for task in TASKS}
+        for _ in range(rounds):
+            running.warehouse("DROP TABLE IF EXISTS core.flights")
+            batch: dict[str, Any] = {}
+            for task in TASKS:
+                took, peak, batch = _in_its_own_process(running, task, batch)
+                seconds[task].append(took)
+                memory[task].append(peak)
+            assert (batch["inserted"] + batch["deleted"], batch["rows_after"]) == (FLIGHTS, FLIGHTS), batch
+            seconds["raw COPY"].append(_raw_copy(running))
+    _report({name: statistics.median(each) for name, each in seconds.items()}, memory)
+
+
+def _report(seconds: dict[str, float], memory: dict[str, list[float]]) -> None:
+    for task in TASKS:
+        print(
+            f"{task:10} {seconds[task]:6.2f} s {FLIGHTS / seconds[task]:>10,.0f} rows/s  peak {max(memory[task]):4.0f} MiB"
+        )
+    whole, limit = sum(seconds[task] for task in TASKS), seconds["raw COPY"]
+    print(f"{'end to end':10} {whole:6.2f} s {FLIGHTS / whole:>10,.0f} rows/s")
+    print(f"{'raw COPY':10} {limit:6.2f} s {FLIGHTS / limit:>10,.0f} rows/s  (the limit)")
+    print(f"ratio to the limit: {limit / whole:.2f}")
+
+
+def _in_its_own_process(running: Servers, task: str, batch: dict[str, Any]) -> tuple[float, float, dict[str, Any]]:
+    command = [sys.executable, "-m", "bench.pipeline", "task", task, json.dumps(batch)]
+    done = subprocess.run(command, env={**os.environ, **running.airflow}, stdout=subprocess.PIPE, check=True)
+    answer = json.loads(done.stdout.splitlines()[-1])
+    return answer["seconds"], answer["peak_mib"], answer["returned"]
+
+
+def run_task(task: str, batch: dict[str, Any]) -> None:
+    """Run one operator as a worker would, and print its time, memory and what it returned as JSON."""
+    from redshift_etl.operators import extract, load
+    from redshift_etl.settings import sql_dir
+
+    if task == "extract":
+        text = (sql_dir() / "extract/flights.sql").read_text()
+        operator: Any = extract.PostgresToLakeOperator(
+            task_id=task, table="core.flights", sql=text, postgres_conn_id="airline_db"
+        )
+    elif task == "transform":
+        operator = extract.ConformOperator(task_id=task, batch=batch)
+    else:
+        operator = load.LoadToRedshiftOperator(task_id=task, table="core.flights", batch=batch)
+    instance = SimpleNamespace(
+        dag_id="flights", run_id=f"bench-{time.time_ns()}", task_id=task, try_number=1, map_index=-1
+    )
+    started = time.monotonic()
+    returned = operator.execute({"ti": instance, "params": {**YEAR, "end": "2014-01-01"}})
+    seconds = time.monotonic() - started
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
+    print(json.dumps({"seconds": seconds, "peak_mib": peak, "returned": returned}))
+
+
+def _raw_copy(running: Servers) -> float:
+    """Seconds of COPY FROM STDIN of the loaded rows as plain CSV, into an unlogged copy of nothing but the columns."""
+    with tempfile.TemporaryDirectory() as folder, psycopg.connect(running.storage_dsn, autocommit=True) as connection:
+        path = Path(folder) / "flights.csv"
+        with path.open("wb") as file, connection.cursor().copy("COPY core.flights TO STDOUT (FORMAT csv)") as out:
+            for block in out:
+                file.write(block)
+        connection.execute("CREATE TEMP TABLE raw (LIKE core.flights)")
+        started = time.monotonic()
+        with path.open("rb") as file, connection.cursor().copy("COPY raw FROM STDIN (FORMAT csv)") as copy:
+            while block := file.read(1 << 20):
+                copy.write(block)
+        return time.monotonic() - started
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["task"]:
+        run_task(sys.argv[2], json.loads(sys.argv[3]))
+    else:
+        main(int(sys.argv[1]) if sys.argv[1:] else 3)

@@ -1,0 +1,66 @@
+"""The local Redshift with S3 and the seeded production database, in a throw-away home, for the benchmarks."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from local import airflow, home, postgres
+from local.sources import airline
+
+
+@dataclass(frozen=True)
+class Servers:
+    """What a benchmark connects to: ``airflow`` is a task process's environment, ``storage_dsn`` PostgreSQL's own."""
+
+    airflow: Mapping[str, str]
+    storage_dsn: str
+    redshift_dsn: str
+
+    def warehouse(self, sql: str) -> None:
+        """Execute one statement on the local Redshift."""
+        with psycopg.connect(self.redshift_dsn, autocommit=True) as connection:
+            connection.execute(sql)
+
+
+@contextmanager
+def servers() -> Iterator[Servers]:
+    """Start them, seed the flights, and stop them."""
+    with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
+        env = {**os.environ, "LOCAL_HOME": folder}
+        process = subprocess.Popen([sys.executable, "-m", "local", "redshift"], env=env, stdout=subprocess.PIPE)
+        try:
+            assert process.stdout
+            facts = json.loads(process.stdout.readline())
+            running = home.create(Path(folder) / "redshift-alone")
+            _seed(running)
+            dsn = "postgresql://{user}:{password}@{host}:{port}/{database}?sslmode=disable".format(**facts)
+            yield Servers(_environment(running, folder), postgres.dsn(running.postgres, facts["database"]), dsn)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait()
+
+
+def _environment(running: home.Home, folder: str) -> dict[str, str]:
+    repository = Path(__file__).resolve().parents[1]
+    paths = os.pathsep.join((str(repository), str(repository / "plugins")))
+    return {**airflow.environment(running), "AIRFLOW_HOME": f"{folder}/airflow", "PYTHONPATH": paths}
+
+
+def _seed(running: home.Home) -> None:
+    env = {
+        **os.environ,
+        "AIRLINE_DSN": postgres.dsn(running.postgres, airline.DATABASE),
+        "AIRLINE_READER_PASSWORD": running.secrets["airline_database"],
+    }
+    subprocess.run([sys.executable, "-m", "local.sources.airline"], env=env, check=True, stdout=subprocess.DEVNULL)

@@ -1,0 +1,258 @@
+"""The load transaction on the local Redshift: any run, repeated, late, killed or concurrent, leaves the same table."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from redshift_etl.errors import ConfigError, SourceError, TransientError
+from redshift_etl.warehouse import load
+from tests.integration.batches import INCREMENTAL, REFRESHED, Bench
+
+DAY1, DAY2, DAY3 = "2013-01-01", "2013-01-02", "2013-01-03"
+
+
+@pytest.fixture
+def things(bench: Bench) -> Bench:
+    bench.create(INCREMENTAL)
+    return bench
+
+
+@pytest.fixture
+def small(bench: Bench) -> Bench:
+    bench.create(REFRESHED)
+    return bench
+
+
+def test_any_order_split_and_repetition_of_batches_ends_in_the_same_table(things: Bench):
+    chance = random.Random(20130101)
+    rows = [
+        (
+            chance.randint(1, 6),
+            f"2013-01-0{chance.randint(1, 3)} 00:00:00",
+            chance.choice([DAY1, DAY2, None]),
+            chance.choice(["a", "b", "", None]),
+            chance.choice([None, None, "2013-01-04 00:00:00"]),
+        )
+        for _ in range(30)
+    ]
+    ends = []
+    for _ in range(4):
+        things.run("DELETE FROM core.things")
+        chance.shuffle(rows)
+        cut = chance.randint(1, len(rows) - 1)
+        for part in (rows[:cut], rows[cut:], rows[:cut]):
+            things.load(INCREMENTAL, part)
+        again = things.load(INCREMENTAL, rows)
+        assert (again.counts.inserted, again.counts.updated, again.counts.deleted) == (0, 0, 0)
+        ends.append(things.table(INCREMENTAL))
+    assert all(end == ends[0] for end in ends)
+
+
+def test_every_staged_row_is_accounted_for(things: Bench):
+    things.load(INCREMENTAL, [(1, DAY2, DAY1, "a", None), (2, DAY1, DAY1, "b", None), (3, DAY1, DAY1, "c", None)])
+    rows = [
+        (1, DAY1, DAY1, "old", None),
+        (2, DAY1, DAY1, "b", None),
+        (3, DAY2, DAY1, "new", None),
+        (3, DAY1, DAY1, "c", None),
+        (4, DAY1, DAY1, "d", None),
+        (5, DAY1, DAY1, "e", DAY1),
+    ]
+    counts = things.load(INCREMENTAL, rows).counts
+    assert counts == load.Counts(inserted=1, updated=1, unchanged=1, deleted=1, superseded=2)
+
+
+def test_a_late_batch_neither_brings_back_a_deleted_row_nor_overwrites_a_newer_one(things: Bench):
+    things.load(INCREMENTAL, [(1, DAY3, DAY1, "gone", DAY3), (2, DAY3, DAY1, "new", None)])
+    before = things.table(INCREMENTAL)
+    counts = things.load(INCREMENTAL, [(1, DAY1, DAY1, "live", None), (2, DAY2, DAY1, "old", None)]).counts
+    assert counts == load.Counts(superseded=2)
+    assert things.table(INCREMENTAL) == before
+
+
+def test_an_empty_text_and_null_stay_apart(things: Bench):
+    things.load(INCREMENTAL, [(1, DAY1, DAY1, "", None), (2, DAY1, DAY1, None, None)])
+    assert things.rows("SELECT id, name FROM core.things ORDER BY id") == [(1, ""), (2, None)]
+
+
+def test_a_load_touches_the_days_of_old_and_new_rows_and_its_own(things: Bench):
+    things.load(INCREMENTAL, [(1, DAY1, DAY2, "a", None)])
+    things.run("DELETE FROM etl.touched_days")
+    things.load(INCREMENTAL, [(1, DAY2, DAY3, "a", None)])
+    assert days(things) == [date(2013, 1, 1), date(2013, 1, 2), date(2013, 1, 3)]
+
+
+def test_a_repeated_load_touches_only_its_own_day(things: Bench):
+    things.load(INCREMENTAL, [(1, DAY1, DAY3, "a", None)])
+    things.run("DELETE FROM etl.touched_days")
+    things.load(INCREMENTAL, [(1, DAY1, DAY3, "a", None)])
+    assert days(things) == [date(2013, 1, 1)]
+
+
+def days(bench: Bench) -> list[date]:
+    return [row[0] for row in bench.rows("SELECT DISTINCT day FROM etl.touched_days ORDER BY day")]
+
+
+def test_an_empty_window_is_recorded_and_changes_nothing(things: Bench):
+    result = things.load(INCREMENTAL, [])
+    assert (result.staged, result.rows_after, things.history()) == (0, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("row", "column"),
+    [
+        pytest.param((None, DAY1, DAY1, "a", None), "id", id="NULL key"),
+        pytest.param((1, DAY1, DAY1, "한글", None), "name", id="six bytes of Hangul in VARCHAR(5)"),
+        pytest.param((1, "2013-02-30", DAY1, "a", None), "version", id="a date that is none"),
+    ],
+)
+def test_a_row_that_copy_refuses_is_named_and_nothing_changes(things: Bench, row: tuple[Any, ...], column: str):
+    things.load(INCREMENTAL, [(9, DAY1, DAY1, "kept", None)])
+    with pytest.raises(SourceError) as error:
+        things.load(INCREMENTAL, [(1, DAY1, DAY1, "a", None), row])
+    assert error.value.where["column"] == column
+    assert str(error.value.where["line"]) == "2"
+    assert "part.csv.zst" in str(error.value.where["file"])
+    assert things.rows("SELECT id FROM core.things") == [(9,)]
+    assert things.history() == 1
+
+
+def test_a_manifest_that_promises_other_rows_than_were_staged_is_refused(things: Bench):
+    with pytest.raises(SourceError, match="promises 2 rows and COPY staged 1"):
+        things.load(INCREMENTAL, [(1, DAY1, DAY1, "a", None)], rows=2, extracted=2)
+    assert things.history() == 0
+
+
+def test_a_manifest_that_names_a_missing_object_is_refused(things: Bench):
+    batch = things.batch(INCREMENTAL, [(1, DAY1, DAY1, "a", None)])
+    assert batch.source
+    bucket, key = batch.source.manifest_url.removeprefix("s3://").split("/", 1)
+    things.s3.delete_object(Bucket=bucket, Key=key.replace("manifest.json", "part.csv.zst"))
+    with pytest.raises((ConfigError, SourceError), match=r"COPY failed.*part\.csv\.zst"):
+        load.run(things.connect, batch)
+    assert things.history() == 0
+
+
+def test_copies_of_a_key_that_something_else_wrote_are_reported(things: Bench):
+    for _ in range(2):
+        things.run(f"INSERT INTO core.things (id, version) VALUES (7, '{DAY2}')")
+    with pytest.raises(ConfigError, match="same key more than once") as error:
+        things.load(INCREMENTAL, [(7, DAY1, DAY1, "a", None)])
+    assert error.value.where["keys"] == [(7, 2)]
+
+
+class Broken:
+    """A connection whose socket is cut just before its n-th statement."""
+
+    def __init__(self, connection: Any, fuse: itertools.count[int], when: int) -> None:
+        self.connection, self.fuse, self.when = connection, fuse, when
+
+    def _burn(self) -> None:
+        if next(self.fuse) == self.when:
+            self.connection._usock.shutdown(socket.SHUT_RDWR)
+
+    def cursor(self) -> Any:
+        self._burn()
+        return self.connection.cursor()
+
+    def commit(self) -> None:
+        self._burn()
+        self.connection.commit()
+
+    def rollback(self) -> None:
+        self.connection.rollback()
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def test_a_connection_lost_anywhere_is_made_good_and_counted_once(things: Bench, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(load, "FIRST_PAUSE_SECONDS", 0.01)
+    things.load(INCREMENTAL, [(1, DAY1, DAY1, "a", None)])
+    rows = [(1, DAY2, DAY1, "b", None), (2, DAY1, DAY1, "c", None)]
+    batch = things.batch(INCREMENTAL, rows)
+    for when in range(24):
+        things.run("DELETE FROM core.things")
+        things.run("DELETE FROM etl.load_history")
+        fuse = itertools.count()
+        result = load.run(lambda fuse=fuse, when=when: Broken(things.connect(), fuse, when), batch)
+        assert result.counts == load.Counts(inserted=2), f"cut before statement {when}"
+        assert len(things.table(INCREMENTAL)) == 2
+        assert things.history() == 1
+
+
+def test_a_load_that_dies_for_good_changes_nothing(things: Bench, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(load, "FIRST_PAUSE_SECONDS", 0.01)
+    batch = things.batch(INCREMENTAL, [(1, DAY1, DAY1, "a", None)])
+    for when in (0, 6, 9, 12):
+        with pytest.raises(TransientError):
+            load.run(lambda when=when: Broken(things.connect(), itertools.count(), when), batch)
+    assert (things.table(INCREMENTAL), things.history()) == ([], 0)
+
+
+def test_concurrent_loads_of_the_same_keys_end_as_one_after_the_other(things: Bench):
+    batches = [
+        things.batch(
+            INCREMENTAL, [(key, f"2013-01-0{version} 00:00:00", DAY1, str(version), None) for key in range(50)]
+        )
+        for version in (1, 2, 3, 4)
+    ]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda batch: load.run(things.connect, batch), batches))
+    assert things.rows("SELECT COUNT(*), COUNT(DISTINCT id), MIN(name) FROM core.things") in (
+        [(50, 50, "4")],
+        [[50, 50, "4"]],
+    )
+    assert things.history() == 4
+
+
+def test_readers_of_a_full_refresh_never_see_it_empty_or_half_full(small: Bench):
+    small.load(REFRESHED, [(number, "old") for number in range(500)])
+    seen: set[tuple[int, str]] = set()
+    with ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(
+            small.load,
+            REFRESHED,
+            [(number, "new") for number in range(500)],
+            extracted_at=datetime(2013, 1, 3, tzinfo=UTC),
+        )
+        while not loading.done():
+            seen |= {tuple(row) for row in small.rows("SELECT COUNT(*), MIN(name) FROM core.small")}
+        loading.result()
+    assert seen <= {(500, "old"), (500, "new")}
+
+
+def test_a_full_refresh_counts_what_changed_and_repeating_it_changes_nothing(small: Bench):
+    small.load(REFRESHED, [(1, "a"), (2, "b"), (3, "c")])
+    rows = [(1, "a"), (2, "B"), (4, "d")]
+    assert small.load(REFRESHED, rows).counts == load.Counts(inserted=1, updated=1, unchanged=1, deleted=1)
+    assert small.load(REFRESHED, rows).counts == load.Counts(unchanged=3)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        pytest.param([], "0 rows where the table has 4", id="empty"),
+        pytest.param([(1, "a")], "1 rows where the table has 4", id="suspiciously small"),
+        pytest.param([(1, "a"), (1, "b"), (2, "c"), (3, "d")], "same key more than once", id="a key twice"),
+    ],
+)
+def test_a_full_refresh_refuses_what_cannot_be_right(small: Bench, rows: list[tuple[int, str]], message: str):
+    small.load(REFRESHED, [(number, "kept") for number in range(4)])
+    with pytest.raises(SourceError, match=message):
+        small.load(REFRESHED, rows)
+    assert (len(small.table(REFRESHED)), small.history()) == (4, 1)
+
+
+def test_a_full_refresh_that_read_its_source_earlier_than_the_last_changes_nothing(small: Bench):
+    small.load(REFRESHED, [(1, "new")], extracted_at=datetime(2013, 1, 5, tzinfo=UTC))
+    result = small.load(REFRESHED, [(1, "old")], extracted_at=datetime(2013, 1, 4, tzinfo=UTC))
+    assert result.counts == load.Counts(superseded=1)
+    assert small.rows("SELECT name FROM core.small") == [("new",)]
