@@ -1,0 +1,118 @@
+"""A contract holds together, or says in one sentence why not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from redshift_etl import contract as contracts
+from redshift_etl.contract import Contract, Retention
+from redshift_etl.errors import ConfigError
+
+MATTER = {
+    "description": "Things.",
+    "owner": "team",
+    "load": "incremental",
+    "version": "changed",
+    "deleted": "gone",
+    "day": "changed",
+    "fresh_within": "26 hours",
+    "retention": "3 years on changed",
+}
+TABLE = "CREATE TABLE core.things (id INT, changed TIMESTAMP NOT NULL, gone TIMESTAMP, kind CHAR(1), PRIMARY KEY (id));"
+
+
+def text(table: str = TABLE, **changes: str | None) -> str:
+    matter = {name: value for name, value in {**MATTER, **changes}.items() if value is not None}
+    return "/*\n" + "\n".join(f"{name}: {value}" for name, value in matter.items()) + f"\n*/\n{table}"
+
+
+def test_everything_known_about_a_table_is_read_from_its_file():
+    contract = contracts.parse(text(accepted="{kind: [a, b]}", max_rejects="5"))
+    assert (contract.table, contract.schema, contract.name) == ("core.things", "core", "things")
+    assert (contract.key, contract.version, contract.deleted, contract.day) == (("id",), "changed", "gone", "changed")
+    assert contract.fresh_within == timedelta(hours=26)
+    assert contract.retention == Retention(timedelta(days=3 * 365), "changed")
+    assert (contract.accepted, contract.max_rejects) == ({"kind": ("a", "b")}, 5)
+
+
+def test_never_is_an_answer():
+    contract = contracts.parse(text(retention="never", fresh_within="never"))
+    assert (contract.retention, contract.fresh_within) == (None, None)
+
+
+@pytest.mark.parametrize("missing", ["description", "owner", "load", "retention"])
+def test_what_every_table_must_say_is_missed(missing: str):
+    with pytest.raises(ValueError, match=f"lacks {missing}"):
+        contracts.parse(text(**{missing: None}))
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (text(colour="red"), "unknown front matter colour"),
+        (text(load="sometimes"), "'sometimes'"),
+        (text(version=None), "needs `version`"),
+        (text(version="altered"), "altered"),
+        (text(version="gone"), "gone must be NOT NULL"),
+        (text(deleted="removed"), "removed"),
+        (text(day="dag"), "dag"),
+        (text(accepted="{colour: [a]}"), "colour"),
+        (text(retention="3 years"), "3 years"),
+        (text(retention="3 years on born"), "born"),
+        (text(fresh_within="soon"), "soon"),
+        (text("CREATE TABLE core.things (id INT, changed TIMESTAMP NOT NULL, gone TIMESTAMP);"), "PRIMARY KEY"),
+        (TABLE, "front matter"),
+        ("/* just words */ " + TABLE, "key: value"),
+        ("/* a: [ */ " + TABLE, "not YAML"),
+    ],
+)
+def test_a_contract_that_does_not_hold_together_is_refused(given: str, named: str):
+    with pytest.raises(ValueError, match=named):
+        contracts.parse(given)
+
+
+def test_a_table_without_a_contract_names_the_file_to_write():
+    with pytest.raises(ConfigError, match=r"core/nowhere\.sql") as error:
+        contracts.load("core.nowhere")
+    assert error.value.where["table"] == "core.nowhere"
+
+
+@pytest.mark.parametrize("name", ["flights", "Core.Flights", "core.flights; DROP TABLE x", "../etc.passwd"])
+def test_a_name_that_is_not_a_tables_is_refused(name: str):
+    with pytest.raises(ConfigError, match=r"schema\.table"):
+        contracts.load(name)
+
+
+def test_a_file_named_after_another_table_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__SQL_DIR", str(tmp_path))
+    (tmp_path / "tables" / "core").mkdir(parents=True)
+    (tmp_path / "tables" / "core" / "others.sql").write_text(text())
+    contracts.load.cache_clear()
+    with pytest.raises(ConfigError, match=r"core\.things"):
+        contracts.load("core.others")
+
+
+@pytest.fixture
+def loaded() -> list[Contract]:
+    contracts.load.cache_clear()
+    return [contracts.load(table) for table in contracts.all_tables()]
+
+
+def test_every_contract_of_the_repository_is_complete(loaded: list[Contract]):
+    assert loaded
+    for contract in loaded:
+        assert contract.description, contract.table
+        assert contract.owner, contract.table
+        uncommented = [column.name for column in contract.columns if not column.comment]
+        assert not uncommented, contract.table
+
+
+def test_references_point_at_columns_that_exist(loaded: list[Contract]):
+    tables = {contract.table: contract for contract in loaded}
+    for contract in loaded:
+        for column in contract.columns:
+            if column.references:
+                assert column.references.column in tables[column.references.table].column_names, column.name
