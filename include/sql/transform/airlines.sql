@@ -1,4 +1,5 @@
 /*
+inputs: [landing.airlines]
 columns:
   carrier: VARCHAR
   name: VARCHAR

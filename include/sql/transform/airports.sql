@@ -1,4 +1,5 @@
 /*
+inputs: [landing.airports]
 columns:
   faa: VARCHAR
   name: VARCHAR

@@ -1,4 +1,5 @@
 /*
+inputs: [landing.planes]
 columns:
   tailnum: VARCHAR
   year: VARCHAR

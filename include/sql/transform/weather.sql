@@ -1,4 +1,5 @@
 /*
+inputs: [weather-api.archive]
 json: hourly
 about: [place, as_of]
 columns:
