@@ -16,11 +16,11 @@ import zstandard
 
 from redshift_etl import contract as contracts
 from redshift_etl.contract import Contract
-from redshift_etl.warehouse import load, migrate
+from redshift_etl.warehouse import load, migrate, model
 from redshift_etl.warehouse.sql import CopySource
 
 NULL = "\\N"
-RUN = load.Run("test", "run", "load", 1)
+RUN = model.Run("test", "run", "load", 1)
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,9 @@ class Bench:
         self.s3.put_object(Bucket=self.server.bucket, Key=f"{key}/manifest.json", Body=json.dumps(manifest).encode())
         return f"{url}/manifest.json"
 
-    def batch(self, contract: Contract, data: Sequence[Sequence[object]], **changes: Any) -> load.Load:
+    def batch(self, contract: Contract, data: Sequence[Sequence[object]], **changes: Any) -> model.Load:
         """A Load of these rows for 1 January 2013."""
-        plain = load.Load(
+        plain = model.Load(
             contract=contract,
             source=CopySource(self.stage(data), self.server.iam_role, self.server.region) if data else None,
             window_start=datetime(2013, 1, 1, tzinfo=UTC),
@@ -100,7 +100,7 @@ class Bench:
         )
         return replace(plain, **changes)
 
-    def load(self, contract: Contract, data: Sequence[Sequence[object]], **changes: Any) -> load.Result:
+    def load(self, contract: Contract, data: Sequence[Sequence[object]], **changes: Any) -> model.Result:
         """Load these rows."""
         return load.run(self.connect, self.batch(contract, data, **changes))
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from redshift_etl.errors import ConfigError, SourceError, TransientError
-from redshift_etl.warehouse import load
+from redshift_etl.warehouse import load, model
 from tests.integration.batches import INCREMENTAL, REFRESHED, Bench
 
 DAY1, DAY2, DAY3 = "2013-01-01", "2013-01-02", "2013-01-03"
@@ -66,14 +66,14 @@ def test_every_staged_row_is_accounted_for(things: Bench):
         (5, DAY1, DAY1, "e", DAY1),
     ]
     counts = things.load(INCREMENTAL, rows).counts
-    assert counts == load.Counts(inserted=1, updated=1, unchanged=1, deleted=1, superseded=2)
+    assert counts == model.Counts(inserted=1, updated=1, unchanged=1, deleted=1, superseded=2)
 
 
 def test_a_late_batch_neither_brings_back_a_deleted_row_nor_overwrites_a_newer_one(things: Bench):
     things.load(INCREMENTAL, [(1, DAY3, DAY1, "gone", DAY3), (2, DAY3, DAY1, "new", None)])
     before = things.table(INCREMENTAL)
     counts = things.load(INCREMENTAL, [(1, DAY1, DAY1, "live", None), (2, DAY2, DAY1, "old", None)]).counts
-    assert counts == load.Counts(superseded=2)
+    assert counts == model.Counts(superseded=2)
     assert things.table(INCREMENTAL) == before
 
 
@@ -183,7 +183,7 @@ def test_a_connection_lost_anywhere_is_made_good_and_counted_once(things: Bench,
         things.run("DELETE FROM etl.load_history")
         fuse = itertools.count()
         result = load.run(lambda fuse=fuse, when=when: Broken(things.connect(), fuse, when), batch)
-        assert result.counts == load.Counts(inserted=2), f"cut before statement {when}"
+        assert result.counts == model.Counts(inserted=2), f"cut before statement {when}"
         assert len(things.table(INCREMENTAL)) == 2
         assert things.history() == 1
 
@@ -232,8 +232,8 @@ def test_readers_of_a_full_refresh_never_see_it_empty_or_half_full(small: Bench)
 def test_a_full_refresh_counts_what_changed_and_repeating_it_changes_nothing(small: Bench):
     small.load(REFRESHED, [(1, "a"), (2, "b"), (3, "c")])
     rows = [(1, "a"), (2, "B"), (4, "d")]
-    assert small.load(REFRESHED, rows).counts == load.Counts(inserted=1, updated=1, unchanged=1, deleted=1)
-    assert small.load(REFRESHED, rows).counts == load.Counts(unchanged=3)
+    assert small.load(REFRESHED, rows).counts == model.Counts(inserted=1, updated=1, unchanged=1, deleted=1)
+    assert small.load(REFRESHED, rows).counts == model.Counts(unchanged=3)
 
 
 @pytest.mark.parametrize(
@@ -254,5 +254,5 @@ def test_a_full_refresh_refuses_what_cannot_be_right(small: Bench, rows: list[tu
 def test_a_full_refresh_that_read_its_source_earlier_than_the_last_changes_nothing(small: Bench):
     small.load(REFRESHED, [(1, "new")], extracted_at=datetime(2013, 1, 5, tzinfo=UTC))
     result = small.load(REFRESHED, [(1, "old")], extracted_at=datetime(2013, 1, 4, tzinfo=UTC))
-    assert result.counts == load.Counts(superseded=1)
+    assert result.counts == model.Counts(superseded=1)
     assert small.rows("SELECT name FROM core.small") == [("new",)]

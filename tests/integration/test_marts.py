@@ -10,7 +10,7 @@ import pytest
 from redshift_etl import contract as contracts
 from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.warehouse import marts
-from redshift_etl.warehouse.load import Run
+from redshift_etl.warehouse.model import Run
 from tests.integration.batches import INCREMENTAL, Bench
 
 MART = contracts.parse("""/*

@@ -10,7 +10,7 @@ from airflow.sdk import BaseOperator
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from redshift_etl.warehouse.load import Run
+    from redshift_etl.warehouse.model import Run
 
 
 class LoadToRedshiftOperator(BaseOperator):
@@ -35,6 +35,7 @@ class LoadToRedshiftOperator(BaseOperator):
         from redshift_etl import contract, settings
         from redshift_etl.lake import Batch
         from redshift_etl.warehouse import audit, load, migrate
+        from redshift_etl.warehouse.model import Load
         from redshift_etl.warehouse.sql import CopySource
 
         batch = Batch.from_dict(self.batch)
@@ -47,7 +48,7 @@ class LoadToRedshiftOperator(BaseOperator):
         checks = audit.of(connect, contract.load(self.table), run, window)
         result = load.run(
             connect,
-            load.Load(
+            Load(
                 contract=contract.load(self.table),
                 source=source if batch.rows else None,
                 window_start=window.start if window else None,
@@ -74,7 +75,7 @@ def warehouse(conn_id: str) -> Any:
 
 def run_of(context: Mapping[str, Any]) -> Run:
     """The task instance, for the history."""
-    from redshift_etl.warehouse.load import Run
+    from redshift_etl.warehouse.model import Run
 
     instance = context["ti"]
     return Run(instance.dag_id, instance.run_id, instance.task_id, instance.try_number)

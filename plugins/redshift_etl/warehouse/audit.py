@@ -23,7 +23,7 @@ from redshift_etl.warehouse.session import Connect, Session, StatementError, ope
 from redshift_etl.warehouse.sql import Statement
 
 if TYPE_CHECKING:
-    from redshift_etl.warehouse.load import Run
+    from redshift_etl.warehouse.model import Run
     from redshift_etl.window import Window
 
 log = logging.getLogger(__name__)

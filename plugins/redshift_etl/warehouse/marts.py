@@ -19,7 +19,8 @@ from redshift_etl import settings
 from redshift_etl.contract import Contract
 from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.warehouse import sql
-from redshift_etl.warehouse.load import Audit, Run, naive
+from redshift_etl.warehouse.load import Audit
+from redshift_etl.warehouse.model import Run, naive
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
 from redshift_etl.warehouse.sql import Statement, columns, ident
 

@@ -146,9 +146,26 @@ FROM (
     )
 
 
-def count_outcomes() -> Statement:
+def known_keys(contract: Contract) -> Statement:
+    """One row if the target has any key of the batch."""
+    return Statement(
+        "look for keys that are there already",
+        f"SELECT 1 FROM {ident(contract.table)} AS t\n"
+        f"WHERE EXISTS (SELECT 1 FROM {STAGE} AS s WHERE {same_key(contract, 's', 't')}) LIMIT 1",
+    )
+
+
+def all_new(contract: Contract) -> str:
+    """In the place of DECIDED, for a batch whose keys are all new and single."""
+    outcome = "'inserted'"
+    if contract.deleted:
+        outcome = f"CASE WHEN {ident(contract.deleted)} IS NULL THEN 'inserted' ELSE 'deleted' END"
+    return f"(SELECT {columns(contract.column_names)}, 1 AS place, {outcome} AS outcome FROM {STAGE}) AS decided"
+
+
+def count_outcomes(decided: str = DECIDED) -> Statement:
     """Rows by outcome."""
-    return Statement("count the outcomes", f"SELECT outcome, COUNT(*) FROM {DECIDED} GROUP BY outcome")
+    return Statement("count the outcomes", f"SELECT outcome, COUNT(*) FROM {decided} GROUP BY outcome")
 
 
 def delete_replaced(contract: Contract) -> Statement:
@@ -161,13 +178,13 @@ def delete_replaced(contract: Contract) -> Statement:
     )
 
 
-def insert_decided(contract: Contract) -> Statement:
+def insert_decided(contract: Contract, decided: str = DECIDED) -> Statement:
     """Write the winning rows, by named columns."""
     names = columns(contract.column_names)
     return Statement(
         "insert the winning rows",
         f"INSERT INTO {ident(contract.table)} ({names})\n"
-        f"SELECT {names} FROM {DECIDED} WHERE outcome IN ('inserted', 'updated', 'deleted')",
+        f"SELECT {names} FROM {decided} WHERE outcome IN ('inserted', 'updated', 'deleted')",
     )
 
 
@@ -211,7 +228,7 @@ def newest_extract(table: str) -> Statement:
     )
 
 
-def touch_days(contract: Contract, load_id: str, window_days: Sequence[object]) -> Statement:
+def touch_days(contract: Contract, load_id: str, window_days: Sequence[object], decided: str = DECIDED) -> Statement:
     """Record which days a load touched: where changed rows are now, where the rows they replace were, and the window's.
 
     The window's own days count even if nothing changed: a re-run of a day asks for its marts, and a day without rows
@@ -223,7 +240,7 @@ def touch_days(contract: Contract, load_id: str, window_days: Sequence[object]) 
         "record the days touched",
         f"""INSERT INTO etl.touched_days (table_name, day, load_id)
 SELECT %s, day, %s FROM (
-    SELECT CAST({day} AS DATE) AS day FROM {DECIDED}
+    SELECT CAST({day} AS DATE) AS day FROM {decided}
     WHERE {day} IS NOT NULL
         AND (outcome IN ('inserted', 'updated', 'deleted') OR (outcome = 'standing' AND place > 1)){window}
 ) AS days""",
