@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from redshift_etl.errors import SourceError
+from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.lake import Entry
 from redshift_etl.recipe import Recipe
 from redshift_etl.rejects import opened
@@ -39,23 +39,24 @@ def parse(body: bytes, arrays: Sequence[str], url: str) -> dict[str, list[Any]]:
     hours = answer.get("hourly")
     if not isinstance(hours, dict):
         raise SourceError("The answer lacks a field.", fix=_FIX, url=url, field="hourly", answer=shown)
-    return {name: _array(hours, name, len(hours.get(arrays[0], ())), url) for name in arrays}
+    for name in arrays:
+        _verify(hours, name, arrays[0], url)
+    return {name: hours[name] for name in arrays}
 
 
-def _array(hours: dict[str, Any], name: str, length: int, url: str) -> list[Any]:
+def _verify(hours: dict[str, Any], name: str, first: str, url: str) -> None:
     values = hours.get(name)
     if not isinstance(values, list):
         raise SourceError("The answer lacks a field.", fix=_FIX, url=url, field=f"hourly.{name}")
-    if len(values) != length:
+    if len(values) != len(hours[first]):
         raise SourceError(
             "The answer's arrays are not equally long.",
             fix=_FIX,
             url=url,
             field=f"hourly.{name}",
             values=len(values),
-            hours=length,
+            hours=len(hours[first]),
         )
-    return values
 
 
 def flatten(path: Path, entry: Entry, recipe: Recipe) -> Path:
@@ -63,6 +64,13 @@ def flatten(path: Path, entry: Entry, recipe: Recipe) -> Path:
     with opened(path) as stream:
         arrays = parse(stream.read(), recipe.arrays, entry.url)
     length = len(arrays[recipe.arrays[0]])
+    unknown = [name for name in recipe.about if name not in entry.about]
+    if unknown:
+        raise ConfigError(
+            "The transform asks the extract for what it does not say.",
+            fix=f"name only {', '.join(entry.about)} in `about`: {recipe.path}",
+            about=", ".join(unknown),
+        )
     columns = [arrays[name] if name in arrays else [entry.about[name]] * length for name in recipe.columns]
     flat = path.with_name(path.name.split(".")[0] + ".flat.csv")
     with flat.open("w", encoding="utf-8", newline="") as file:

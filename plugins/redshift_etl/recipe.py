@@ -60,6 +60,8 @@ def parse(text: str, path: Path = Path()) -> Recipe:
         raise ValueError(f"unknown front matter {', '.join(unknown)}")
     columns = _columns(matter.get("columns"))
     about = tuple(matter.get("about", ()))
+    if about and not matter.get("json"):
+        raise ValueError("`about` is for JSON answers; a CSV file has all its columns")
     strange = [name for name in about if name not in columns]
     if strange:
         raise ValueError(f"`about` names {', '.join(strange)}, which `columns` does not")

@@ -10,6 +10,7 @@ import gzip
 import io
 import json
 import sys
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -111,14 +112,14 @@ class _Records:
 
     def __init__(self, path: Path, broken: set[int]) -> None:
         csv.field_size_limit(sys.maxsize)
-        self._begins = [0]
+        self._begins = array("Q", [0])
         with opened(path) as stream:
             reader = csv.reader(io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline=""))
             begins = 1
             for _ in reader:
                 self._begins.append(begins)
                 begins = reader.line_num + 1
-        self._rows = [record for record in range(2, len(self._begins)) if record not in broken]
+        self._rows = array("Q", (record for record in range(2, len(self._begins)) if record not in broken))
 
     def line_of_record(self, record: int) -> int:
         return self._begins[min(record, len(self._begins) - 1)]

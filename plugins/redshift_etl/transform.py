@@ -12,6 +12,7 @@ import logging
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from redshift_etl.contract import Contract
 from redshift_etl.duck import Duck, DuckError
 from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.lake import Batch, Lake
-from redshift_etl.parts import PART_BYTES
+from redshift_etl.parts import PART_BYTES, UPLOADS
 from redshift_etl.recipe import Recipe
 from redshift_etl.rejects import RawFile, Reject
 
@@ -192,7 +193,9 @@ def _reconcile(batch: Batch, contract: Contract, staged: _Staged) -> None:
 
 def _upload(batch: Batch, staged: _Staged, run: str, lake: Lake) -> Batch:
     below = lakes.prefix(lakes.STAGED, batch.table, batch.window, run)
-    entries = [lake.put_file(f"{below}/part-{n:05d}.csv.zst", path) for n, path in enumerate(staged.files)]
+    keys = [f"{below}/part-{number:05d}.csv.zst" for number in range(len(staged.files))]
+    with ThreadPoolExecutor(UPLOADS) as pool:
+        entries = list(pool.map(lake.put_file, keys, staged.files))
     return replace(
         batch,
         run=run,

@@ -131,6 +131,24 @@ def test_lines_that_are_not_csv_are_named_by_their_physical_line(lake: Lake, cou
     assert str(error.value).startswith("2 of 3 rows")
 
 
+def test_a_line_beyond_what_redshift_takes_is_named(lake: Lake, countries: str):
+    with pytest.raises(SourceError) as error:
+        conform(lake, raw(lake, countries, f"code,name,people\nAA,a,1\nBB,{'x' * (5 << 20)},2\n"))
+    assert error.value.where["line"] == 3
+
+
+def test_a_bad_value_far_into_a_large_file_keeps_its_line(lake: Lake, countries: str):
+    lines = [f'AA,"{n}\n",{n}\n' for n in range(400_000)]
+    lines[100_000], lines[390_000] = "BB,b\n", "CC,c,many\n"
+    with pytest.raises(SourceError) as error:
+        conform(lake, raw(lake, countries, "code,name,people\n" + "".join(lines), rows=400_000))
+    assert [(r["line"], r["value"]) for r in rejects(lake, raw(lake, countries, ""))] == [
+        (2 + 2 * 100_000, "BB,b"),
+        (2 + 2 * 390_000 - 1, "many"),
+    ]
+    assert error.value.where["line"] == 200_002
+
+
 def test_text_that_is_not_utf8_is_refused(lake: Lake, countries: str):
     with pytest.raises(SourceError) as error:
         conform(lake, raw(lake, countries, b"code,name,people\nAA,a,1\nBB,\xff\xfe,2\n"))

@@ -195,10 +195,11 @@ def test_a_refused_request_is_not_asked_again(service: Service, extract: Extract
         (b'{"error": true, "reason": "Daily limit"}', "Daily limit"),
         (b'{"hourly": {"time": []}}', "hourly.temperature_2m"),
         (b'{"latitude": 1}', "hourly"),
+        (b'{"hourly": {"time": null}}', "hourly.time"),
         (b"[]", "not an object"),
         (b'{"utc_offset_seconds": 3600, "hourly": {}}', "3600"),
     ],
-    ids=["html", "error", "missing variable", "no hours", "list", "local time"],
+    ids=["html", "error", "missing variable", "no hours", "hours are null", "list", "local time"],
 )
 def test_a_wrong_answer_with_status_200_is_refused(service: Service, extract: Extract, body: bytes, named: str):
     service.answers = [Answer(body)]
