@@ -33,7 +33,9 @@ class Config:
 
     def admin(self, database: str = "postgres") -> str:
         """A superuser's conninfo for the storage server."""
-        return make_conninfo(host=self.pg_host, port=self.pg_port, user="postgres", password=self.pg_password, dbname=database)
+        return make_conninfo(
+            host=self.pg_host, port=self.pg_port, user="postgres", password=self.pg_password, dbname=database
+        )
 
 
 def from_environment(env: Mapping[str, str]) -> Config:

@@ -74,7 +74,10 @@ def parse_copy(sql: str) -> CopyCommand:
         raise Refused("COPY FROM STDIN is not supported by Redshift", hint="Put the data in S3 and COPY it from there.")
     source = cursor.string()
     if not source.startswith("s3://"):
-        raise Refused(f"COPY from '{source.split('://')[0]}' is not modelled by the local Redshift", hint="Only s3:// sources are.")
+        raise Refused(
+            f"COPY from '{source.split('://')[0]}' is not modelled by the local Redshift",
+            hint="Only s3:// sources are.",
+        )
     options: dict[str, Any] = {"flags": set(), "given": set(), "credentials": {}}
     while not cursor.done():
         _option(cursor, options)
@@ -118,18 +121,28 @@ def read_authorization(cursor: Cursor, word: str, found: dict[str, str]) -> bool
         _credentials(cursor.string(), found)
     elif word in ("access_key_id", "secret_access_key", "session_token"):
         cursor.take("as")
-        found[{"access_key_id": "access_key", "secret_access_key": "secret_key", "session_token": "token"}[word]] = cursor.string()
+        found[{"access_key_id": "access_key", "secret_access_key": "secret_key", "session_token": "token"}[word]] = (
+            cursor.string()
+        )
     else:
         return False
     return True
 
 
 def _credentials(text: str, found: dict[str, str]) -> None:
-    keys = {"aws_access_key_id": "access_key", "aws_secret_access_key": "secret_key", "token": "token", "aws_iam_role": "iam_role"}
+    keys = {
+        "aws_access_key_id": "access_key",
+        "aws_secret_access_key": "secret_key",
+        "token": "token",
+        "aws_iam_role": "iam_role",
+    }
     for part in filter(None, text.split(";")):
         name, _, value = part.partition("=")
         if name.strip() not in keys:
-            raise Refused("Invalid credentials. Must be of the format: credentials 'aws_iam_role=...' or 'aws_access_key_id=...;aws_secret_access_key=...'", "XX000")
+            raise Refused(
+                "Invalid credentials. Must be of the format: credentials 'aws_iam_role=...' or 'aws_access_key_id=...;aws_secret_access_key=...'",
+                "XX000",
+            )
         found[keys[name.strip()]] = value
 
 
@@ -154,7 +167,9 @@ def _json(cursor: Cursor, options: dict[str, Any]) -> None:
         paths = cursor.string()
         options["json_paths"] = paths if paths.startswith("s3://") else paths.lower()
         if not paths.startswith("s3://") and paths.lower() not in ("auto", "auto ignorecase", "noshred"):
-            raise Refused(f"JSONPaths must be 'auto', 'auto ignorecase', 'noshred' or an s3:// file, not '{paths}'", "XX000")
+            raise Refused(
+                f"JSONPaths must be 'auto', 'auto ignorecase', 'noshred' or an s3:// file, not '{paths}'", "XX000"
+            )
 
 
 def _null(cursor: Cursor, options: dict[str, Any]) -> None:
@@ -241,7 +256,12 @@ def _check(command: CopyCommand, given: set[str]) -> None:
             raise Refused(f"{extra[0].upper()} argument is not supported for PARQUET based COPY")
     if command.format == "csv" and (bad := sorted(command.flags & {"escape", "removequotes"})):
         raise Refused(f"CSV is not compatible with {bad[0].upper()}", "0A000")
-    if command.format == "json" and (bad := sorted(given & {"csv", "delimiter", "escape", "fillrecord", "ignoreheader", "removequotes"})):
+    if command.format == "json" and (
+        bad := sorted(given & {"csv", "delimiter", "escape", "fillrecord", "ignoreheader", "removequotes"})
+    ):
         raise Refused(f"JSON is not compatible with {bad[0].upper()}", "0A000")
     if command.encoding not in ("utf8", "auto", "utf-8"):
-        raise Refused(f"COPY's ENCODING {command.encoding} is not modelled by the local Redshift", hint="Write the files in UTF-8.")
+        raise Refused(
+            f"COPY's ENCODING {command.encoding} is not modelled by the local Redshift",
+            hint="Write the files in UTF-8.",
+        )

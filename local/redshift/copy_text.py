@@ -7,6 +7,7 @@ the load to the staged path (`copy_staged`).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from local.redshift.copy_options import CopyCommand
@@ -16,7 +17,15 @@ from local.redshift.lexer import quote_literal, quote_name
 NULL_MARKER = "\\N"
 # A byte that no text file holds: with it as the quote, PostgreSQL's CSV reader reads plain delimited text.
 _NO_QUOTE = "\x01"
-_STAGED_FLAGS = ("blanksasnull", "fillrecord", "truncatecolumns", "acceptanydate", "trimblanks", "roundec", "ignoreblanklines")
+_STAGED_FLAGS = (
+    "blanksasnull",
+    "fillrecord",
+    "truncatecolumns",
+    "acceptanydate",
+    "trimblanks",
+    "roundec",
+    "ignoreblanklines",
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,18 @@ class Column:
     identity: bool
 
     @property
+    def size(self) -> int | None:
+        """The length of a CHAR or VARCHAR in bytes, the precision of a DECIMAL."""
+        match = re.search(r"\((\d+)", self.sized_type)
+        return int(match[1]) if match else None
+
+    @property
+    def scale(self) -> int:
+        """The decimals of a DECIMAL."""
+        match = re.search(r",(\d+)\)", self.sized_type)
+        return int(match[1]) if match else 0
+
+    @property
     def is_text(self) -> bool:
         """CHAR or VARCHAR: the types for which an empty field is an empty string."""
         return self.type in ("character varying", "character", "text")
@@ -40,13 +61,17 @@ class FastCopy:
     """PostgreSQL's COPY statement, and what sends the load to the staged path: bytes in the data, or an empty value refused."""
 
     sql: str
-    guards: tuple[bytes, ...]
+    guards: tuple[re.Pattern[bytes], ...]
     empty_refused: bool
 
 
 def fast_copy(command: CopyCommand, columns: list[Column]) -> FastCopy | None:
     """The fast path's statement, or None where the options need the staged path."""
-    if any(command.has(flag) for flag in _STAGED_FLAGS) or command.replace_invalid is not None or not _automatic(command):
+    if (
+        any(command.has(flag) for flag in _STAGED_FLAGS)
+        or command.replace_invalid is not None
+        or not _automatic(command)
+    ):
         return None
     if command.format == "text" and (command.has("escape") or command.has("removequotes")):
         return None
@@ -54,19 +79,27 @@ def fast_copy(command: CopyCommand, columns: list[Column]) -> FastCopy | None:
     null_options, null_guards, empty_refused = _nulls(command, columns)
     names = ", ".join(quote_name(column.name) for column in columns)
     sql = f"COPY {qualified_sql(command.table)} ({names}) FROM STDIN WITH ({', '.join(options + null_options)})"
-    return FastCopy(sql, tuple(guards + null_guards), empty_refused)
+    return FastCopy(sql, tuple(map(re.compile, guards + null_guards + _decimal_guards(columns))), empty_refused)
+
+
+def _decimal_guards(columns: list[Column]) -> list[bytes]:
+    """More decimals than some DECIMAL column keeps: COPY cuts them off where PostgreSQL rounds."""
+    scales = [column.scale for column in columns if column.type == "numeric"]
+    return [rb"\.\d{%d}" % (min(scales) + 1)] if scales else []
 
 
 def _automatic(command: CopyCommand) -> bool:
     date, time = command.date_format, command.time_format
-    return (date is None or date.lower() in ("auto", "yyyy-mm-dd")) and (time is None or time.lower() in ("auto", "yyyy-mm-dd hh:mi:ss"))
+    return (date is None or date.lower() in ("auto", "yyyy-mm-dd")) and (
+        time is None or time.lower() in ("auto", "yyyy-mm-dd hh:mi:ss")
+    )
 
 
 def _layout(command: CopyCommand) -> tuple[list[str], list[bytes]]:
     if command.format == "csv":
         delimiter, quote, guards = command.delimiter or ",", command.quote, []
     else:
-        delimiter, quote, guards = command.delimiter or "|", _NO_QUOTE, [_NO_QUOTE.encode()]
+        delimiter, quote, guards = command.delimiter or "|", _NO_QUOTE, [re.escape(_NO_QUOTE.encode())]
     return ["FORMAT csv", f"DELIMITER {_literal(delimiter)}", f"QUOTE {_literal(quote)}", "ENCODING 'UTF8'"], guards
 
 
@@ -81,7 +114,7 @@ def _nulls(command: CopyCommand, columns: list[Column]) -> tuple[list[str], list
         nullable = others + ([] if keep_empty else texts if command.has("emptyasnull") else [])
         if nullable:
             options.append(f"FORCE_NULL ({', '.join(nullable)})")
-        return options, [NULL_MARKER.encode()] if command.null_as != "" else [], False
+        return options, [re.escape(NULL_MARKER.encode())] if command.null_as != "" else [], False
     return [f"NULL {_literal(command.null_as)}"], [], bool(others) or command.has("emptyasnull")
 
 

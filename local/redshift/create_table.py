@@ -18,7 +18,22 @@ from local.redshift.plans import Plan, Refused, Script
 ENCODINGS = frozenset(
     "auto raw az64 bytedict delta delta32k lzo mostly8 mostly16 mostly32 runlength text255 text32k zstd none".split()
 )
-_COLUMN_WORDS = ("encode", "distkey", "sortkey", "identity", "generated", "default", "not", "null", "unique", "primary", "references", "collate", ",", ")")
+_COLUMN_WORDS = (
+    "encode",
+    "distkey",
+    "sortkey",
+    "identity",
+    "generated",
+    "default",
+    "not",
+    "null",
+    "unique",
+    "primary",
+    "references",
+    "collate",
+    ",",
+    ")",
+)
 _TABLE_WORDS = ("diststyle", "distkey", "sortkey", "compound", "interleaved", "encode", "backup")
 _FOREIGN = {
     "check": "CHECK constraints",
@@ -174,7 +189,10 @@ def read_encoding(cursor: Cursor) -> str:
 
 def _collation(cursor: Cursor) -> None:
     if cursor.take_any("case_sensitive", "cs") is None:
-        raise Refused(f"COLLATE {cursor.next().text} is not modelled by the local Redshift", hint="Only CASE_SENSITIVE, the default, is.")
+        raise Refused(
+            f"COLLATE {cursor.next().text} is not modelled by the local Redshift",
+            hint="Only CASE_SENSITIVE, the default, is.",
+        )
 
 
 def _table_constraint(cursor: Cursor, table: Table) -> None:

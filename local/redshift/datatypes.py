@@ -115,7 +115,10 @@ def _float(cursor: Cursor) -> str:
 
 def _time(cursor: Cursor, word: str) -> str:
     if cursor.peek("("):
-        raise Refused(f"{word.upper()} with a precision is not supported by Redshift", hint="It always keeps microseconds; leave the precision out.")
+        raise Refused(
+            f"{word.upper()} with a precision is not supported by Redshift",
+            hint="It always keeps microseconds; leave the precision out.",
+        )
     if cursor.take("with", "time", "zone"):
         return f"{word} with time zone"
     cursor.take("without", "time", "zone")
@@ -126,4 +129,6 @@ def _unsupported(word: str, column: str) -> Refused:
     if word in _NOT_MODELLED:
         return Refused(f'Column "{column}": the type {word.upper()} is not modelled by the local Redshift')
     instead = _INSTEAD.get(word)
-    return Refused(f'Column "{column}" has unsupported type "{word}".', hint=f"Use {instead} instead." if instead else None)
+    return Refused(
+        f'Column "{column}" has unsupported type "{word}".', hint=f"Use {instead} instead." if instead else None
+    )

@@ -14,7 +14,9 @@ from local.redshift.lexer import OPERATOR, QUOTED, WORD, Token, tokens
 from local.redshift.plans import Forward, Plan, Refused
 
 _HEAD = 16  # tokens that hold the verb and the target's name
-_ADDITIONS = re.compile(r"\bon\s+conflict\b|\breturning\b|\boverriding\b|\(\s*(?:insert|update|delete|merge)\b", re.IGNORECASE)
+_ADDITIONS = re.compile(
+    r"\bon\s+conflict\b|\breturning\b|\boverriding\b|\(\s*(?:insert|update|delete|merge)\b", re.IGNORECASE
+)
 
 
 def insert(sql: str) -> Plan:
@@ -47,7 +49,9 @@ def with_query(sql: str) -> Plan:
 
 def merge(sql: str) -> Plan:
     """MERGE INTO t …"""
-    raise Refused("MERGE is not modelled by the local Redshift yet", hint="Use DELETE … USING and INSERT in one transaction.")
+    raise Refused(
+        "MERGE is not modelled by the local Redshift yet", hint="Use DELETE … USING and INSERT in one transaction."
+    )
 
 
 def refuse_additions(sql: str) -> None:
@@ -58,11 +62,16 @@ def refuse_additions(sql: str) -> None:
     for token in tokens(sql):
         word = token.lower if token.kind == WORD else ""
         if word == "conflict" and previous.lower == "on":
-            raise Refused("ON CONFLICT is not supported by Redshift", hint="Use MERGE, or DELETE and INSERT in one transaction.")
+            raise Refused(
+                "ON CONFLICT is not supported by Redshift", hint="Use MERGE, or DELETE and INSERT in one transaction."
+            )
         if word in ("returning", "overriding"):
             raise Refused(f"{word.upper()} is not supported by Redshift")
         if previous.text == "(" and word in ("insert", "update", "delete", "merge") and not _is_function(sql, token):
-            raise Refused("A WITH clause that writes is not supported by Redshift", hint="Run the statements one after the other in a transaction.")
+            raise Refused(
+                "A WITH clause that writes is not supported by Redshift",
+                hint="Run the statements one after the other in a transaction.",
+            )
         previous = token
 
 

@@ -27,7 +27,13 @@ def redshift_fields(fields: dict[str, str]) -> dict[str, str]:
     found = {key: value for key, value in fields.items() if key not in _UNKNOWN_FIELDS}
     if code == "40001":
         detail = "Serializable isolation violation on table in Redshift"
-        return {**found, "C": _INTERNAL, "M": "1023", "D": f"{detail} ({message})", "H": "Retry the transaction, or LOCK its tables first."}
+        return {
+            **found,
+            "C": _INTERNAL,
+            "M": "1023",
+            "D": f"{detail} ({message})",
+            "H": "Retry the transaction, or LOCK its tables first.",
+        }
     if code == "23502" and (match := _COLUMN.search(message)):
         found.pop("D", None)
         return {**found, "M": f"Cannot insert a NULL value into column {match['column']}"}

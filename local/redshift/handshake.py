@@ -24,7 +24,18 @@ from local.redshift.wire import (
 )
 
 # redshift_connector and the JDBC driver send more (client_protocol_version, driver_version, plugin_name, …), which PostgreSQL refuses.
-_PASSED_ON = frozenset({"user", "database", "client_encoding", "datestyle", "application_name", "options", "timezone", "extra_float_digits"})
+_PASSED_ON = frozenset(
+    {
+        "user",
+        "database",
+        "client_encoding",
+        "datestyle",
+        "application_name",
+        "options",
+        "timezone",
+        "extra_float_digits",
+    }
+)
 _NEEDS_ANSWER = (3, 5, 10, 11)  # passwords in clear and MD5, SASL and its continuation
 _SASL = (10).to_bytes(4, "big")
 _VERSION = "8.0.2"
@@ -83,7 +94,9 @@ async def login(config: Config, client: Link, body: bytes) -> tuple[Backend, dic
     try:
         backend = Backend(*await asyncio.open_connection(config.pg_host, config.pg_port, limit=1 << 20))
     except OSError as unreachable:
-        await client.send(error("57P03", f"the storage of the local Redshift does not answer: {unreachable}", severity="FATAL"))
+        await client.send(
+            error("57P03", f"the storage of the local Redshift does not answer: {unreachable}", severity="FATAL")
+        )
         return None
     await backend.send(startup(parameters))
     if await _authenticate(client, backend, from_driver="client_protocol_version" in asked):

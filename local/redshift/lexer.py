@@ -28,7 +28,9 @@ _TOKEN = re.compile(
 _DOLLAR = re.compile(r"\$\$.*?\$\$|\$([A-Za-z_]\w*)\$.*?\$\1\$", re.DOTALL)
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 # What may hide a semicolon, and the semicolon itself: a fast way through megabytes of literals.
-_EDGE = re.compile(r"""'(?:[^'\\]|\\.|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*|\$\$.*?\$\$|\$([A-Za-z_]\w*)\$.*?\$\1\$|;""", re.DOTALL)
+_EDGE = re.compile(
+    r"""'(?:[^'\\]|\\.|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*|\$\$.*?\$\$|\$([A-Za-z_]\w*)\$.*?\$\1\$|;""", re.DOTALL
+)
 
 
 class LexError(ValueError):

@@ -7,14 +7,17 @@ cannot be loaded are recorded on another connection, so that the rollback does n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import re
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from local.redshift import copy_staged, load_log, s3, wire
+from local.redshift import copy_json_lines, copy_parquet, copy_staged, load_log, s3, wire
 from local.redshift.copy_options import CopyCommand
+from local.redshift.copy_records import cut
 from local.redshift.copy_text import Column, FastCopy, fast_copy
+from local.redshift.copy_values import converter
 from local.redshift.cursor import qualified_sql
 from local.redshift.lexer import quote_literal
 from local.redshift.link import Backend, BackendError
@@ -24,8 +27,8 @@ from local.redshift.plans import Refusal
 if TYPE_CHECKING:
     from local.redshift.session import Session
 
-_HEADER_OF_COPY_DATA = b"d"
 _SAVEPOINT = "redshift_copy"
+_NESTED = re.compile(rb"[:,\[]\s*[\[{]")
 _EMPTY_VALUE_STATES = ("22P02", "22007", "22008")
 
 
@@ -106,7 +109,9 @@ async def _describe(backend: Backend, command: CopyCommand, target: str) -> Job:
     )
     query_id, pid, transaction, oid, user, kind = about.rows[0]
     if kind != "r":
-        raise BackendError({"S": "ERROR", "C": "42809", "M": f'cannot copy to "{command.table[-1]}": it is not a table'})
+        raise BackendError(
+            {"S": "ERROR", "C": "42809", "M": f'cannot copy to "{command.table[-1]}": it is not a table'}
+        )
     found = await backend.ask(
         "SELECT attname, format_type(atttypid, NULL), format_type(atttypid, atttypmod), attnotnull, attidentity <> '' FROM pg_attribute "
         f"WHERE attrelid = {oid} AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
@@ -124,71 +129,72 @@ def choose_columns(command: CopyCommand, columns: list[Column]) -> list[Column]:
     known = {column.name: column for column in columns}
     for name in command.columns:
         if name not in known:
-            raise BackendError({"S": "ERROR", "C": "42703", "M": f'column "{name}" of relation "{command.table[-1]}" does not exist'})
+            raise BackendError(
+                {"S": "ERROR", "C": "42703", "M": f'column "{name}" of relation "{command.table[-1]}" does not exist'}
+            )
         if known[name].identity and not explicit:
-            raise BackendError({"S": "ERROR", "C": "XX000", "M": f'Cannot copy into identity column "{name}" without EXPLICIT_IDS'})
+            raise BackendError(
+                {"S": "ERROR", "C": "XX000", "M": f'Cannot copy into identity column "{name}" without EXPLICIT_IDS'}
+            )
     return [known[name] for name in command.columns]
 
 
 async def _load(session: Session, job: Job) -> None:
-    fast = fast_copy(job.command, job.columns) if job.command.format in ("csv", "text") and job.command.max_errors <= 1 else None
-    if fast is not None and not job.command.has("noload"):
-        try:
+    """By PostgreSQL's own reading where it means the same, through the stage where it does not."""
+    command = job.command
+    if command.format == "parquet":
+        return await copy_parquet.run(session, job)
+    try:
+        if command.format == "json" and copy_json_lines.suits(job):
+            return await _json_lines(session, job)
+        fast = fast_copy(command, job.columns) if command.format != "json" else None
+        if fast is not None and command.max_errors <= 1 and not command.has("noload"):
             return await _stream(session, job, fast)
-        except NeedStage:
-            await session.backend.ask(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
-            job.rows = job.bytes = 0
-            job.lines.clear()
-    await copy_staged.run(session, job)
+    except NeedStage:
+        await session.backend.ask(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+        job.rows = job.bytes = 0
+        job.lines.clear()
+    return await copy_staged.run(session, job)
+
+
+async def _json_lines(session: Session, job: Job) -> None:
+    tracker = Tracker()
+    try:
+        # The stage writes objects and arrays for text columns in one way, whatever the file's spacing.
+        guards = (_NESTED,) if any(column.is_text for column in job.columns) else ()
+        await copy_json_lines.run(session, job, _tracked(session, job, tracker, guards))
+    except BackendError as error:
+        raise NeedStage from error
+    job.lines = [tracker.lines(at) for at in range(len(job.sources))]
 
 
 async def _stream(session: Session, job: Job, fast: FastCopy) -> None:
     tracker = Tracker()
     try:
-        answer = await copy_in(session, job, fast.sql, tracker, fast.guards)
+        answer = await session.backend.ask_copy(fast.sql, _tracked(session, job, tracker, fast.guards))
     except BackendError as error:
-        if fast.empty_refused and error.fields.get("C") in _EMPTY_VALUE_STATES and (position(error.fields) or ("", "", "x"))[2] == "":
+        if (
+            fast.empty_refused
+            and error.fields.get("C") in _EMPTY_VALUE_STATES
+            and (position(error.fields) or ("", "", "x"))[2] == ""
+        ):
             raise NeedStage from error
         raise as_load_failure(job, tracker, error) from error
-    job.rows = answer
+    job.rows = int(answer.tags[0].split()[1])
     job.lines = [tracker.lines(at) for at in range(len(job.sources))]
 
 
-async def copy_in(session: Session, job: Job, sql: str, tracker: Tracker, guards: tuple[bytes, ...] = ()) -> int:
-    """Stream the job's files into one COPY FROM STDIN; return the rows. Raises BackendError, NeedStage, s3.S3Error."""
-    backend = session.backend
-    await backend.send(wire.query(sql))
-    kind, body = await backend.message()
-    if kind != b"G":
-        backend.buffer.unread(kind, body)
-        await backend.answer()
-    reply = asyncio.ensure_future(backend.answer())
-    try:
-        await _send_files(session, job, tracker, guards, reply)
-    except BaseException:
-        # Ends the COPY, so that the connection is usable for the rollback.
-        backend.writer.write(wire.message(b"f", wire.text("the load was given up")))
-        await asyncio.wait((reply,))
-        reply.exception()
-        raise
-    backend.writer.write(wire.message(b"c"))
-    tags = (await reply).tags
-    return int(tags[0].split()[1])
-
-
-async def _send_files(session: Session, job: Job, tracker: Tracker, guards: tuple[bytes, ...], reply: asyncio.Future[Any]) -> None:
+async def _tracked(session: Session, job: Job, tracker: Tracker, guards: tuple[re.Pattern[bytes], ...]) -> AsyncIterator[bytes]:
+    """The files' bytes, remembered for error reports. Raises NeedStage when they hold what the fast path misreads."""
     client = s3.client(session.config, job.command.credentials, job.command.region)
     async for source, data in ahead(pieces(client, job)):
         if source is not None:
             tracker.begin(source.url, job.command.ignore_header)
-        if any(guard in data for guard in guards):
+        if any(guard.search(data) for guard in guards):
             raise NeedStage
         tracker.sent(data)
         job.bytes += len(data)
-        session.backend.writer.write(_HEADER_OF_COPY_DATA + (len(data) + 4).to_bytes(4, "big"))
-        await session.backend.send(data)
-        if reply.done():
-            return
+        yield data
 
 
 def pieces(client: Any, job: Job) -> Iterator[tuple[s3.Source | None, bytes]]:
@@ -209,7 +215,7 @@ def pieces(client: Any, job: Job) -> Iterator[tuple[s3.Source | None, bytes]]:
             yield source, b""
 
 
-async def ahead(items: Iterator[Any]) -> Any:
+async def ahead(items: Iterator[Any]) -> AsyncIterator[Any]:
     """Iterate over a blocking iterator in a thread, one item ahead of the consumer."""
     end = object()
 
@@ -234,18 +240,32 @@ def as_load_failure(job: Job, tracker: Tracker, error: BackendError) -> Exceptio
         return error
     line, column_name, value = where
     file, line_in_file = tracker.locate(line)
-    column = next((found for found in job.columns if found.name == column_name), None) or blamed(job.columns, error.fields)
+    text = tracker.text(line)
+    column = next((found for found in job.columns if found.name == column_name), None)
+    if column is None:
+        column, value = blamed(job, text, error.fields.get("C", ""))
     kind = column.type if column else ""
     code, reason = classify(error.fields, value, kind)
-    size = column.sized_type.partition("(")[2].rstrip(")") if column else ""
+    size = str(column.size or "") if column else ""
     name = column.name if column else column_name
-    text = tracker.text(line)
-    return LoadFailed([LoadError(file, line_in_file, name, TYPE_NAMES.get(kind, kind), size or "0", text, value, code, reason)])
+    return LoadFailed(
+        [LoadError(file, line_in_file, name, TYPE_NAMES.get(kind, kind), size or "0", text, value, code, reason)]
+    )
 
 
-def blamed(columns: list[Column], fields: dict[str, str]) -> Column | None:
-    """The column of a NOT NULL or byte-length violation, which PostgreSQL's context does not name."""
-    return next((column for column in columns if column.name == fields.get("c")), None)
+def blamed(job: Job, text: str, state: str) -> tuple[Column | None, str]:
+    """The column and value of a NOT NULL or byte-length violation, which PostgreSQL's context does not name."""
+    try:
+        fields = cut(text, job.command)
+    except ValueError:
+        return None, ""
+    for column, value in zip(job.columns, fields, strict=False):
+        size = column.size
+        if state == "23502" and column.not_null and converter(job.command, column)(value) is None:
+            return column, value
+        if state == "22001" and column.is_text and size and len(value.encode()) > size:
+            return column, value
+    return None, ""
 
 
 async def _fail(session: Session, job: Job | None, error: BaseException, own: bool) -> BaseException:
@@ -258,7 +278,9 @@ async def _fail(session: Session, job: Job | None, error: BaseException, own: bo
         await backend.ask("ROLLBACK")
     if job is not None:
         errors = error.errors if isinstance(error, LoadFailed) else []
-        await asyncio.to_thread(load_log.failed, session.config, session.parameters["database"], job, errors, refusal.message)
+        await asyncio.to_thread(
+            load_log.failed, session.config, session.parameters["database"], job, errors, refusal.message
+        )
     failure = await session.failure(refusal)
     return BackendError(error.fields) if isinstance(error, BackendError) else failure
 
@@ -266,5 +288,7 @@ async def _fail(session: Session, job: Job | None, error: BaseException, own: bo
 def _refusal(error: BaseException, job: Job | None) -> Refusal:
     if isinstance(error, LoadFailed) and job is not None:
         table = "sys_load_error_detail" if job.command.has("serverless") else "stl_load_errors"
-        return Refusal(f"Load into table '{job.command.table[-1]}' failed.  Check '{table}' system table for details.", "XX000")
+        return Refusal(
+            f"Load into table '{job.command.table[-1]}' failed.  Check '{table}' system table for details.", "XX000"
+        )
     return Refusal(str(error), "XX000")

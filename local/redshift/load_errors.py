@@ -6,7 +6,10 @@ import re
 from collections import deque
 from dataclasses import dataclass
 
-_WHERE = re.compile(r"^COPY .+?, line (?P<line>\d+)(?:, column (?P<column>.+?): (?:\"(?P<value>.*)\"|null input))?", re.DOTALL)
+# A byte-length error comes from a function, whose own context stands before COPY's.
+_WHERE = re.compile(
+    r"(?:^|\n)COPY .+?, line (?P<line>\d+)(?:, column (?P<column>.+?): (?:\"(?P<value>.*)\"|null input))?", re.DOTALL
+)
 _KEPT_BYTES = 16 << 20  # sent and not yet known to be good: more than PostgreSQL and the sockets can hold back
 
 

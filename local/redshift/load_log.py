@@ -40,19 +40,37 @@ def failed(config: Config, database: str, job: Job, errors: list[LoadError], mes
 
 
 def _write_load(
-    log: psycopg.Connection, database: str, job: Job, status: str, now: datetime, errors: list[LoadError], message: str | None
+    log: psycopg.Connection,
+    database: str,
+    job: Job,
+    status: str,
+    now: datetime,
+    errors: list[LoadError],
+    message: str | None,
 ) -> None:
     loaded = (job.rows, job.bytes) if status == "completed" else (0, 0)
     command = job.command
     size = sum(source.size for source in job.sources)
     log.execute(
         _LOAD,
-        [job.query_id, job.user_id, database, job.pid, job.transaction, status, job.table_oid, command.table[-1], job.started, now]
+        [
+            job.query_id,
+            job.user_id,
+            database,
+            job.pid,
+            job.transaction,
+            status,
+            job.table_oid,
+            command.table[-1],
+            job.started,
+            now,
+        ]
         + [command.source, command.format, *loaded, len(job.sources), size, len(errors), message],
     )
     who = (job.user_id, database, job.query_id, job.pid, job.transaction, job.table_oid, now)
     rows = [
-        (*who, e.file, e.line, e.column, e.type, e.size, _clean(e.raw_line), _clean(e.value), e.code, e.reason) for e in errors
+        (*who, e.file, e.line, e.column, e.type, e.size, _clean(e.raw_line), _clean(e.value), e.code, e.reason)
+        for e in errors
     ]
     log.cursor().executemany(_ERRORS, rows)
 

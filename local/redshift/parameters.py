@@ -7,7 +7,9 @@ from local.redshift.lexer import quote_literal
 from local.redshift.plans import Forward, Plan, Refused
 
 # Those that PostgreSQL has too, with the same meaning.
-_SHARED = frozenset("datestyle extra_float_digits search_path statement_timeout timezone client_encoding application_name".split())
+_SHARED = frozenset(
+    "datestyle extra_float_digits search_path statement_timeout timezone client_encoding application_name".split()
+)
 # Redshift's own: stored, shown, without effect on a single-node stand-in.
 _OWN = {
     "analyze_threshold_percent": "10",
@@ -53,7 +55,10 @@ def set_parameter(sql: str) -> Plan:
     if cursor.take("time", "zone"):
         return Forward(sql)
     if cursor.take("transaction") or cursor.peek("characteristics"):
-        raise Refused("SET TRANSACTION is not supported by Redshift", hint="A database has one isolation level: ALTER DATABASE … ISOLATION LEVEL.")
+        raise Refused(
+            "SET TRANSACTION is not supported by Redshift",
+            hint="A database has one isolation level: ALTER DATABASE … ISOLATION LEVEL.",
+        )
     name = cursor.name()
     if verb == "reset" and (name in _SHARED or name == "all"):
         return Forward(sql)
@@ -89,5 +94,7 @@ def show(sql: str) -> Plan:
         return Forward(f"SELECT {quote_literal(_SHOWN[name])}::varchar AS {name}")
     if name in _OWN or name in _FIXED:
         default = quote_literal({**_OWN, **_FIXED}[name])
-        return Forward(f"SELECT coalesce(nullif(current_setting('redshift.{name}', true), ''), {default})::varchar AS {name}")
+        return Forward(
+            f"SELECT coalesce(nullif(current_setting('redshift.{name}', true), ''), {default})::varchar AS {name}"
+        )
     return Forward(sql)

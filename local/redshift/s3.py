@@ -12,11 +12,13 @@ import json
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import boto3
 import zstandard
+from boto3.exceptions import S3UploadFailedError
 from botocore.config import Config as BotoConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -63,7 +65,9 @@ _DECOMPRESSORS: dict[str, Callable[[], Any]] = {
 def client(config: Config, credentials: Credentials, region: str | None) -> Any:
     """A boto3 client for the command. Raises S3Error when the role is not the one this Redshift may assume."""
     if credentials.iam_role and credentials.iam_role not in (config.iam_role, "default"):
-        raise S3Error(f"User arn:aws:redshift:{config.region}:dbuser:{config.user} is not authorized to assume IAM Role {credentials.iam_role}")
+        raise S3Error(
+            f"User arn:aws:redshift:{config.region}:dbuser:{config.user} is not authorized to assume IAM Role {credentials.iam_role}"
+        )
     keys: tuple[str | None, ...] = (config.access_key, config.secret_key, None)
     if not credentials.iam_role:
         keys = (credentials.access_key, credentials.secret_key, credentials.token)
@@ -71,9 +75,15 @@ def client(config: Config, credentials: Credentials, region: str | None) -> Any:
 
 
 @functools.lru_cache(maxsize=8)
-def _client(endpoint: str | None, region: str, access_key: str | None, secret_key: str | None, token: str | None) -> Any:
-    session = boto3.session.Session(aws_access_key_id=access_key, aws_secret_access_key=secret_key, aws_session_token=token)
-    limits = BotoConfig(retries={"max_attempts": 3, "mode": "standard"}, connect_timeout=5, read_timeout=60, max_pool_connections=50)
+def _client(
+    endpoint: str | None, region: str, access_key: str | None, secret_key: str | None, token: str | None
+) -> Any:
+    session = boto3.session.Session(
+        aws_access_key_id=access_key, aws_secret_access_key=secret_key, aws_session_token=token
+    )
+    limits = BotoConfig(
+        retries={"max_attempts": 3, "mode": "standard"}, connect_timeout=5, read_timeout=60, max_pool_connections=50
+    )
     return session.client("s3", endpoint_url=endpoint, region_name=region, config=limits)
 
 
@@ -92,7 +102,11 @@ def split_url(url: str) -> tuple[str, str]:
 def _prefix(s3: Any, bucket: str, prefix: str) -> list[Source]:
     try:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        found = [Source(bucket, item["Key"], item["Size"], item["ETag"]) for page in pages for item in page.get("Contents", [])]
+        found = [
+            Source(bucket, item["Key"], item["Size"], item["ETag"])
+            for page in pages
+            for item in page.get("Contents", [])
+        ]
     except (ClientError, BotoCoreError) as error:
         raise problem(error, f"s3://{bucket}/{prefix}") from error
     found = [source for source in found if source.size or not source.key.endswith("/")]
@@ -102,9 +116,11 @@ def _prefix(s3: Any, bucket: str, prefix: str) -> list[Source]:
 
 
 def _manifest(s3: Any, bucket: str, key: str) -> list[Source]:
-    entries = _read_json(s3, bucket, key).get("entries")
+    entries = read_json(s3, bucket, key).get("entries")
     if not isinstance(entries, list) or not all(isinstance(entry, dict) and "url" in entry for entry in entries):
-        raise S3Error(f"Manifest file s3://{bucket}/{key} is not in correct json format: it needs a list of entries with a url each")
+        raise S3Error(
+            f"Manifest file s3://{bucket}/{key} is not in correct json format: it needs a list of entries with a url each"
+        )
     found = [source for entry in entries if (source := _entry(s3, entry)) is not None]
     if not found:
         raise S3Error(f"The manifest s3://{bucket}/{key} names no file that exists")
@@ -128,7 +144,8 @@ def _entry(s3: Any, entry: dict[str, Any]) -> Source | None:
     return Source(bucket, key, head["ContentLength"], head["ETag"])
 
 
-def _read_json(s3: Any, bucket: str, key: str) -> dict[str, Any]:
+def read_json(s3: Any, bucket: str, key: str) -> dict[str, Any]:
+    """A small JSON object in S3: a manifest or a JSONPaths file. Raises S3Error."""
     try:
         body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except (ClientError, BotoCoreError) as error:
@@ -171,5 +188,41 @@ def problem(error: Exception, url: str) -> S3Error:
     if isinstance(error, ClientError):
         details = error.response.get("Error", {})
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        return S3Error(f"S3ServiceException:{details.get('Message')},Status {status},Error {details.get('Code')} ({url})")
+        return S3Error(
+            f"S3ServiceException:{details.get('Message')},Status {status},Error {details.get('Code')} ({url})"
+        )
     return S3Error(f"S3 could not be read: {error} ({url})")
+
+
+def keys(s3: Any, bucket: str, prefix: str) -> list[str]:
+    """All keys under a prefix. Raises S3Error."""
+    try:
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+    except (ClientError, BotoCoreError) as error:
+        raise problem(error, f"s3://{bucket}/{prefix}") from error
+
+
+def delete(s3: Any, bucket: str, found: list[str]) -> None:
+    """Delete objects. Raises S3Error."""
+    try:
+        for key in found:
+            s3.delete_object(Bucket=bucket, Key=key)
+    except (ClientError, BotoCoreError) as error:
+        raise problem(error, f"s3://{bucket}") from error
+
+
+def upload(s3: Any, bucket: str, key: str, path: Path) -> None:
+    """Put a file. Raises S3Error."""
+    try:
+        s3.upload_file(str(path), bucket, key)
+    except (ClientError, BotoCoreError, S3UploadFailedError) as error:
+        raise problem(error, f"s3://{bucket}/{key}") from error
+
+
+def put(s3: Any, bucket: str, key: str, body: bytes) -> None:
+    """Put a small object. Raises S3Error."""
+    try:
+        s3.put_object(Bucket=bucket, Key=key, Body=body)
+    except (ClientError, BotoCoreError) as error:
+        raise problem(error, f"s3://{bucket}/{key}") from error

@@ -79,7 +79,9 @@ class Server:
             pass  # the client or the backend left; nobody is there to be told
         except Exception:
             _log.exception("session=%s failed", client.writer.get_extra_info("peername"))
-            client.writer.write(wire.error("XX000", "internal error of the local Redshift; see its log", severity="FATAL"))
+            client.writer.write(
+                wire.error("XX000", "internal error of the local Redshift; see its log", severity="FATAL")
+            )
         finally:
             client.writer.close()
 

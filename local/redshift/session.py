@@ -256,7 +256,11 @@ class Session:
         if self.skipping:
             return False
         # LOCK needs a transaction block; the first Execute makes one of the batch, and takes no snapshot.
-        request = wire.execute_now("RESET redshift.nothing") + wire.execute_now(f"LOCK TABLE {table} {_LOCK_MODE}") + wire.FLUSH
+        request = (
+            wire.execute_now("RESET redshift.nothing")
+            + wire.execute_now(f"LOCK TABLE {table} {_LOCK_MODE}")
+            + wire.FLUSH
+        )
         try:
             await self.backend.exchange(request, replies=6)
         except BackendError as error:
@@ -368,7 +372,7 @@ class Session:
             await self.backend.ask("SAVEPOINT redshift_columns")
         try:
             request = wire.parse(b"", item.sql) + wire.message(b"D", b"S\0") + wire.SYNC
-            return tuple((await self.backend.exchange(request)).columns)
+            return tuple(column[0] for column in (await self.backend.exchange(request)).columns)
         except BackendError:
             return None
         finally:
@@ -380,7 +384,9 @@ def _text(raw: bytes) -> str:
     """A statement's text. Raises UnicodeDecodeError, OverflowError beyond Redshift's limit."""
     raw = raw.removesuffix(b"\0")
     if len(raw) > MAX_STATEMENT:
-        raise OverflowError(f"Statement is too large. Statement Size: {len(raw)} bytes. Maximum Allowed: {MAX_STATEMENT} bytes")
+        raise OverflowError(
+            f"Statement is too large. Statement Size: {len(raw)} bytes. Maximum Allowed: {MAX_STATEMENT} bytes"
+        )
     return raw.decode()
 
 

@@ -46,9 +46,12 @@ def ensure(server: str) -> str:
     return name
 
 
-def create_database(server: str, name: str, owner: str) -> None:
-    """Create a Redshift database owned by a role, from the template. Raises psycopg.errors.DuplicateDatabase if it exists."""
-    template = ensure(server)
+def create_database(server: str, name: str, owner: str, template: str | None = None) -> None:
+    """Create a Redshift database owned by a role, from the template (built if none is given).
+
+    Raises psycopg.errors.DuplicateDatabase if it exists.
+    """
+    template = template or ensure(server)
     with psycopg.connect(server, autocommit=True) as admin:
         command = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}")
         admin.execute(command.format(sql.Identifier(name), sql.Identifier(template), sql.Identifier(owner)))
@@ -67,7 +70,9 @@ def _build(admin: psycopg.Connection, server: str, name: str) -> None:
     for path in files():
         _apply(server, path)
     admin.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(building, sql.Identifier(name)))
-    admin.execute(sql.SQL("ALTER DATABASE {} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false").format(sql.Identifier(name)))
+    admin.execute(
+        sql.SQL("ALTER DATABASE {} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false").format(sql.Identifier(name))
+    )
     _log.info("template=%s files=%d built", name, len(files()))
 
 

@@ -60,7 +60,9 @@ class Connection:
 
     def dsn(self) -> str:
         """A libpq connection string."""
-        return psycopg.conninfo.make_conninfo(host=self.host, port=self.port, user=self.user, password=self.password, dbname=self.database)
+        return psycopg.conninfo.make_conninfo(
+            host=self.host, port=self.port, user=self.user, password=self.password, dbname=self.database
+        )
 
     def connect(self, **more: Any) -> Any:
         """A connection by redshift_connector."""
@@ -136,7 +138,7 @@ class RedshiftServer:
     def new_database(self) -> str:
         """Create a database from the template and return its name."""
         name = f"test_{next(self.names)}"
-        template.create_database(self.config.admin(), name, self.user)
+        template.create_database(self.config.admin(), name, self.user, template.template_name())
         return name
 
     def drop_database(self, name: str) -> None:
@@ -173,7 +175,11 @@ def running(folder: Path, **settings: Any) -> Iterator[RedshiftServer]:
         postgres.start(pg)
         stack.callback(postgres.stop, pg)
         s3_port = free_port()
-        stack.enter_context(_process([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(s3_port)], folder / "s3.log", {}))
+        stack.enter_context(
+            _process(
+                [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(s3_port)], folder / "s3.log", {}
+            )
+        )
         wait_for_port(s3_port)
         config = Config(
             **{
@@ -187,7 +193,9 @@ def running(folder: Path, **settings: Any) -> Iterator[RedshiftServer]:
                 **settings,
             }
         )
-        process = stack.enter_context(_process([sys.executable, "-m", "local.redshift"], folder / "redshift.log", environment(config)))
+        process = stack.enter_context(
+            _process([sys.executable, "-m", "local.redshift"], folder / "redshift.log", environment(config))
+        )
         line = process.stdout.readline() if process.stdout else ""
         if not line:
             raise RuntimeError(f"The local Redshift did not start:\n{(folder / 'redshift.log').read_text()[-2000:]}")
@@ -240,7 +248,14 @@ def wait_for_port(port: int) -> None:
 def _process(command: list[str], log: Path, env: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
     with log.open("w") as errors:
         process = subprocess.Popen(
-            command, cwd=_REPOSITORY, env={**os.environ, **env}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True
+            command,
+            cwd=_REPOSITORY,
+            env={**os.environ, **env},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
         )
     try:
         yield process

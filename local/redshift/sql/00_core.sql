@@ -50,7 +50,7 @@ DECLARE
 BEGIN
     FOR relation IN
         SELECT DISTINCT c.objid FROM pg_event_trigger_ddl_commands() c JOIN pg_class r ON r.oid = c.objid
-        WHERE c.classid = 'pg_class'::regclass AND r.relkind = 'r' AND c.schema_name <> 'redshift_internal'
+        WHERE c.classid = 'pg_class'::regclass AND r.relkind = 'r' AND c.schema_name <> 'redshift_internal' AND r.relname NOT IN ('redshift$stage', 'redshift$json')
     LOOP
         PERFORM redshift_internal.limit_bytes(relation);
     END LOOP;

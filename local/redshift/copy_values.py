@@ -1,0 +1,164 @@
+"""What COPY's options do to one field before its type reads it. Source: developer guide, copy-parameters-data-conversion."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, InvalidOperation
+
+from local.redshift.copy_options import CopyCommand
+from local.redshift.copy_text import NULL_MARKER, Column
+
+Converter = Callable[[str], "str | None"]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PARTS = {
+    "YYYY": r"(?P<Y>\d{4})",
+    "YY": r"(?P<y>\d{2})",
+    "MONTH": r"(?P<B>[A-Za-z]+)",
+    "MON": r"(?P<b>[A-Za-z]{3})",
+    "MM": r"(?P<m>\d{1,2})",
+    "DD": r"(?P<d>\d{1,2})",
+    "HH24": r"(?P<H>\d{1,2})",
+    "HH12": r"(?P<H>\d{1,2})",
+    "HH": r"(?P<H>\d{1,2})",
+    "MI": r"(?P<M>\d{2})",
+    "SS": r"(?P<S>\d{2}(?:\.\d{1,6})?)",
+    "AM": r"(?P<p>[AaPp][Mm])",
+    "PM": r"(?P<p>[AaPp][Mm])",
+    "OF": r"(?P<z>[+-]\d{2}(?::?\d{2})?)",
+    "TZ": r"(?P<z>[+-]\d{2}(?::?\d{2})?|[A-Za-z]+)",
+}
+_TOKENS = re.compile("|".join(sorted(_PARTS, key=len, reverse=True)) + r"|.", re.IGNORECASE | re.DOTALL)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_SIZE = re.compile(r"\((\d+)(?:,(\d+))?\)")
+
+
+class BadValue(ValueError):
+    """A field that its format does not allow; the arguments are the error code and the reason."""
+
+
+def converter(command: CopyCommand, column: Column) -> Converter:
+    """A function from a field's text to what the column's type shall read, None for NULL. It raises BadValue."""
+    steps: list[Converter] = []
+    if column.is_text:
+        steps += _text_steps(command, column)
+    elif column.type in ("date", "timestamp without time zone", "timestamp with time zone"):
+        steps += _time_steps(command, column)
+    elif column.type == "numeric":
+        steps.append(_numeric(column, command.has("roundec")))
+    null, empty_is_null = _null_text(command), not column.is_text or command.has("emptyasnull")
+
+    def convert(value: str) -> str | None:
+        if value == null or (empty_is_null and value == ""):
+            return None
+        found: str | None = value
+        for step in steps:
+            if found is None:
+                break
+            found = step(found)
+        return found
+
+    return convert
+
+
+def _null_text(command: CopyCommand) -> str:
+    return NULL_MARKER if command.null_as is None else command.null_as
+
+
+def _text_steps(command: CopyCommand, column: Column) -> list[Converter]:
+    steps: list[Converter] = []
+    if command.has("blanksasnull"):
+        steps.append(lambda value: None if value.strip(" \t") == "" and value != "" else value)
+    if command.has("trimblanks") and column.type == "character varying":
+        steps.append(lambda value: value.rstrip(" "))
+    size = _SIZE.search(column.sized_type)
+    if command.has("truncatecolumns") and size:
+        most = int(size[1])
+        steps.append(lambda value: value.encode()[:most].decode("utf-8", "ignore"))
+    return steps
+
+
+def _time_steps(command: CopyCommand, column: Column) -> list[Converter]:
+    wanted = command.date_format if column.type == "date" else command.time_format
+    reader = _format_reader(wanted, column)
+    if not command.has("acceptanydate"):
+        return [reader]
+
+    def lenient(value: str) -> str | None:
+        try:
+            return reader(value)
+        except BadValue:
+            return None
+
+    return [lenient]
+
+
+def _format_reader(wanted: str | None, column: Column) -> Converter:
+    wrong = (1205, "Invalid Date Format") if column.type == "date" else (1206, f"Invalid timestamp format or value [{wanted or 'YYYY-MM-DD HH24:MI:SS'}]")
+    if wanted is None or wanted.lower() == "auto":
+        return _checked(wrong)
+    if wanted.lower() in ("epochsecs", "epochmillisecs"):
+        unit = 1 if wanted.lower() == "epochsecs" else 1000
+
+        def from_epoch(value: str) -> str:
+            try:
+                return (_EPOCH + timedelta(seconds=float(Decimal(value) / unit))).replace(tzinfo=None).isoformat(" ")
+            except (InvalidOperation, OverflowError) as bad:
+                raise BadValue(*wrong) from bad
+
+        return from_epoch
+    pattern = re.compile("".join(_PARTS.get(token.upper(), re.escape(token)) for token in _TOKENS.findall(wanted)))
+
+    def by_format(value: str) -> str:
+        match = pattern.fullmatch(value.strip())
+        if match is None:
+            raise BadValue(*wrong)
+        try:
+            return _iso(match.groupdict())
+        except (ValueError, KeyError) as bad:
+            raise BadValue(*wrong) from bad
+
+    return by_format
+
+
+def _checked(wrong: tuple[int, str]) -> Converter:
+    def check(value: str) -> str:
+        # A plain ISO date is looked at here, so that ACCEPTANYDATE can forgive 2020-02-30; other spellings are PostgreSQL's to judge.
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", value[:10]):
+            try:
+                date.fromisoformat(value[:10])
+            except ValueError as bad:
+                raise BadValue(*wrong) from bad
+        return value
+
+    return check
+
+
+def _iso(found: dict[str, str | None]) -> str:
+    year = int(found.get("Y") or 0) or 2000 + int(found.get("y") or 0)
+    name = (found.get("b") or found.get("B") or "").lower()[:3]
+    month = _MONTHS.index(name) + 1 if name else int(found.get("m") or 1)
+    day = date(year, month, int(found.get("d") or 1))
+    hour = int(found.get("H") or 0)
+    if found.get("p"):
+        hour = hour % 12 + (12 if (found["p"] or "").lower() == "pm" else 0)
+    if found.get("H") is None:
+        return day.isoformat()
+    return f"{day.isoformat()} {hour:02d}:{found.get('M') or '00'}:{found.get('S') or '00'}{found.get('z') or ''}"
+
+
+def _numeric(column: Column, rounding: bool) -> Converter:
+    size = _SIZE.search(column.sized_type)
+    step = Decimal(1).scaleb(-int(size[2] or 0)) if size else None
+
+    def fit(value: str) -> str:
+        if step is None or "." not in value:
+            return value
+        try:
+            # Without ROUNDEC, COPY cuts what does not fit the scale.
+            return str(Decimal(value).quantize(step, ROUND_HALF_UP if rounding else ROUND_DOWN))
+        except InvalidOperation:
+            return value
+
+    return fit

@@ -1,0 +1,97 @@
+"""UNLOAD: files in S3, their names, contents and manifest."""
+
+import gzip
+import json
+import tempfile
+from pathlib import Path
+
+import duckdb
+import pytest
+import redshift_connector
+
+
+@pytest.fixture
+def db(redshift, redshift_server):
+    with redshift.connect() as connection:
+        connection.autocommit = True
+        cursor = connection.cursor()
+        cursor.execute("create table t (id int, name varchar(20), amount decimal(8,2), day date)")
+        cursor.execute("insert into t values (1, 'a|\"b', 1.5, '2020-01-02'), (2, null, null, null), (3, '', 0, '2020-01-02')")
+        yield Unloader(cursor, redshift_server, redshift.database)
+
+
+class Unloader:
+    def __init__(self, cursor, server, folder):
+        self.cursor, self.s3, self.role, self.folder = cursor, server.s3, server.iam_role, folder
+
+    def unload(self, options, query="select * from t order by id"):
+        self.cursor.execute(f"unload ('{query}') to 's3://lake/{self.folder}/out/' iam_role '{self.role}' {options}")
+        return self.files()
+
+    def files(self):
+        listed = self.s3.list_objects_v2(Bucket="lake", Prefix=f"{self.folder}/out/").get("Contents", [])
+        return {o["Key"].split("/out/")[1]: self.s3.get_object(Bucket="lake", Key=o["Key"])["Body"].read() for o in listed}
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "expected"),
+    [
+        ("", "0000_part_00", '1|a|"b|1.50|2020-01-02\n2|||\n3||0.00|2020-01-02\n'),
+        ("csv header", "0000_part_00", 'id,name,amount,day\n1,"a|""b",1.50,2020-01-02\n2,,,\n3,"",0.00,2020-01-02\n'),
+        ("parallel off null as 'NULL'", "000", '1|a|"b|1.50|2020-01-02\n2|NULL|NULL|NULL\n3||0.00|2020-01-02\n'),
+        ("escape", "0000_part_00", '1|a\\|"b|1.50|2020-01-02\n2|||\n3||0.00|2020-01-02\n'),
+        ("delimiter ';' addquotes extension 'txt'", "0000_part_00.txt", '"1";"a|""b";"1.50";"2020-01-02"\n"2";;;\n"3";"";"0.00";"2020-01-02"\n'),
+    ],
+)
+def test_text_formats(db, options, name, expected):
+    assert {key: body.decode() for key, body in db.unload(options).items()} == {name: expected}
+
+
+def test_json_lines(db):
+    (body,) = db.unload("format json").values()
+    assert json.loads(body.splitlines()[0]) == {"id": 1, "name": 'a|"b', "amount": 1.5, "day": "2020-01-02"}
+
+
+def test_gzip_and_manifest_can_be_copied_back(db):
+    files = db.unload("csv gzip manifest verbose")
+    assert set(files) == {"0000_part_00.gz", "manifest"}
+    manifest = json.loads(files["manifest"])
+    assert manifest["entries"][0]["meta"] == {"content_length": len(files["0000_part_00.gz"]), "record_count": 3}
+    assert gzip.decompress(files["0000_part_00.gz"]).count(b"\n") == 3
+    db.cursor.execute("create table u (like t)")
+    db.cursor.execute(f"copy u from 's3://lake/{db.folder}/out/manifest' iam_role '{db.role}' csv gzip manifest emptyasnull")
+    db.cursor.execute("select count(*), sum(amount) from u")
+    assert [list(map(str, row)) for row in db.cursor.fetchall()] == [["3", "1.50"]]
+
+
+def test_parquet_keeps_types_and_partitions_leave_the_column_out(db):
+    files = db.unload("format parquet partition by (day)")
+    assert set(files) == {"day=2020-01-02/0000_part_00.parquet", "day=__HIVE_DEFAULT_PARTITION__/0000_part_00.parquet"}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "f.parquet"
+        path.write_bytes(files["day=2020-01-02/0000_part_00.parquet"])
+        described = duckdb.sql(f"describe select * from '{path}'").fetchall()
+        rows = duckdb.sql(f"select id, name, amount::varchar from '{path}' order by 1").fetchall()
+    assert [row[:2] for row in described] == [("id", "INTEGER"), ("name", "VARCHAR"), ("amount", "DECIMAL(8,2)")]
+    assert rows == [(1, 'a|"b', "1.50"), (3, "", "0.00")]
+
+
+def test_a_target_that_is_not_empty_is_refused_overwritten_or_cleaned(db):
+    db.unload("csv")
+    with pytest.raises(redshift_connector.ProgrammingError, match="not empty"):
+        db.unload("csv")
+    db.s3.put_object(Bucket="lake", Key=f"{db.folder}/out/old", Body=b"x")
+    assert set(db.unload("csv allowoverwrite")) == {"0000_part_00", "old"}
+    assert set(db.unload("csv cleanpath")) == {"0000_part_00"}
+
+
+def test_files_are_cut_at_maxfilesize(db):
+    files = db.unload("maxfilesize 5 mb", "select a.n, repeat(chr(120), 2000) from (select row_number() over () as n from pg_attribute limit 3000) a")
+    assert list(files) == ["0000_part_00", "0000_part_01"]
+    assert max(map(len, files.values())) <= 5 << 20
+
+
+def test_an_outer_limit_is_refused_and_the_query_may_hold_quotes(db):
+    with pytest.raises(redshift_connector.ProgrammingError, match="Limit clause"):
+        db.unload("csv", "select * from t limit 1")
+    assert db.unload("csv", "select id from t where name = ''a|\"b''") == {"0000_part_00": b"1\n"}
