@@ -1,7 +1,7 @@
 """Rewrites of Redshift's functions and query syntax into PostgreSQL's: the entry, its gate and its cache.
 
-Most of the dialect is PostgreSQL functions (sql/). A statement is looked into only when a cheap search finds a word that could need it;
-the search may hit inside a literal, the rewrite itself works on tokens and does not.
+Most of the dialect is PostgreSQL functions (sql/). A statement is looked into only when a cheap search finds a word
+that could need it; the search may hit inside a literal, the rewrite itself works on tokens and does not.
 """
 
 from __future__ import annotations
@@ -45,21 +45,23 @@ _SYNTAX = [
     "show",
     "varbyte",
     "array",
+    "distinct",
     "as",
 ]
 _NAMES = sorted(
     {*calls.HANDLERS, *calls.MOVED, *calls.BARE_CALLS, *windows.NAMES, "median", *refused.GATE_WORDS, *_SYNTAX}
 )
-_GATE = re.compile(r"\b(?:" + "|".join(_NAMES) + r")\b", re.IGNORECASE)
+_GATE = re.compile(r"\[|\b(?:" + "|".join(_NAMES) + r")\b", re.IGNORECASE)
 _CACHED_LENGTH = 20_000
+_CONSTANTS = (lexer.STRING, lexer.NUMBER, lexer.PARAMETER)
 _NOT_CALLS = frozenset(["into", "table", "from", "join", "update", "view"])
 
 
 def rewrite(sql: str, known: Mapping[str, tuple[str, ...] | None] | None = None) -> str:
     """The statement as PostgreSQL must see it.
 
-    `known` has the columns of the queries that NeedColumns asked for. Raises NeedColumns, Refused, and lexer.LexError for a literal
-    without an end.
+    `known` has the columns of the queries that NeedColumns asked for. Raises NeedColumns, Refused, and lexer.LexError
+    for a literal without an end.
     """
     if _GATE.search(sql) is None:
         return sql
@@ -98,13 +100,23 @@ def _rewrite(sql: str, known: Mapping[str, tuple[str, ...] | None]) -> str:
 
 def _is_literals_only(items: Sequence[Item]) -> bool:
     """INSERT … VALUES of constants: the bulk of some workloads, and nothing in it to rewrite."""
-    if not items or items[0].word != "insert" or not any(item.word == "values" for item in items):
+    if not items or items[0].word != "insert":
         return False
-    rows = [item for item in items if isinstance(item, Group)]
+    start = next((at for at, item in enumerate(items) if item.word == "values"), len(items))
+    return start < len(items) and all(_is_row(item) for item in items[start + 1 :])
+
+
+def _is_row(item: Item) -> bool:
+    if isinstance(item, Token):
+        return item.text in (",", ";", "")
     return all(
-        not isinstance(inner, Group) and not (isinstance(inner, Token) and inner.word in calls.BARE_CALLS)
-        for row in rows
-        for inner in row.items
+        isinstance(inner, Token)
+        and (
+            inner.kind in _CONSTANTS
+            or inner.text in (",", "-", "+")
+            or inner.word in ("null", "true", "false", "default")
+        )
+        for inner in item.items
     )
 
 
@@ -177,7 +189,7 @@ def _spaced(text: str, like: Item) -> tuple[Item, ...]:
 
 
 def _literal_cast(out: list[Item]) -> None:
-    """`'…'::super` goes through text, because the input functions of SUPER and VARBYTE refuse literals (41_super.sql)."""
+    """`'…'::super` goes through text: the input functions of SUPER and VARBYTE refuse literals (41_super.sql)."""
     if len(out) > 2 and out[-1].word in ("super", "varbyte", "varbinary") and is_sign(out[-2], "::"):
         literal = out[-3]
         if isinstance(literal, Token) and literal.kind == "string":

@@ -1,4 +1,4 @@
-"""References to an alias of the same select list (r_SELECT_list: an alias may be used by the expressions after it; a column goes first)."""
+"""References to an alias of the same select list: later expressions may use it; a column goes first (r_SELECT_list)."""
 
 from __future__ import annotations
 

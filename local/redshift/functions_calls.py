@@ -1,7 +1,7 @@
 """Calls whose form, name or answer differs from PostgreSQL's: dates, conditions, casts, JSON and SUPER constructors.
 
-Each handler gets the call's arguments, already rewritten, and returns the SQL that stands for the call, or None to leave it. Functions
-that only need a definition are in sql/ and never come here.
+Each handler gets the call's arguments, already rewritten, and returns the SQL that stands for the call, or None to
+leave it. Functions that only need a definition are in sql/ and never come here.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from local.redshift import lexer
+from local.redshift.functions_instead import INSTEAD_OF_TYPE
 from local.redshift.functions_tokens import Item, Refused, Token, bare, is_sign, name_of, split
 
 Arguments = Sequence[tuple[Item, ...]]
@@ -148,6 +149,8 @@ def _as(arguments: Arguments) -> tuple[str, str] | None:
 def _cast(_name: str, arguments: Arguments) -> str | None:
     """A literal becomes SUPER or VARBYTE through text: their input functions refuse literals (41_super.sql)."""
     parts = _as(arguments)
+    if parts is not None and parts[1].lower() in INSTEAD_OF_TYPE:
+        raise Refused(f"Redshift has no type {parts[1].upper()}: use {INSTEAD_OF_TYPE[parts[1].lower()]}.")
     if parts is None or not parts[1].lower().startswith(("super", "varbyte", "binary varying", "varbinary")):
         return None
     first = arguments[0][0]

@@ -1,4 +1,4 @@
-"""PIVOT and UNPIVOT (r_FROM_clause-pivot-unpivot-examples): a grouped query with FILTER, and a cross join with VALUES."""
+"""PIVOT as a grouped query with FILTER, UNPIVOT as a join with VALUES (r_FROM_clause-pivot-unpivot-examples)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def rewrite(source: Sequence[Item], describe: Columns) -> tuple[Item, ...]:
     columns = describe(f"SELECT * FROM {bare(before)}")
     if columns is None:
         raise Refused(
-            f"The local Redshift could not find the columns that {what.upper()} reads: give it a subquery that runs by itself."
+            f"The local Redshift found no columns for {what.upper()}: give it a subquery that runs by itself."
         )
     body = after[0].items
     text = (
@@ -91,21 +91,17 @@ def _pivot(body: Sequence[Item], source: str, columns: Sequence[str]) -> str:
 
 def _unpivot(body: Sequence[Item], source: str, columns: Sequence[str], *, include: bool) -> str:
     value, name, entries = _parts(body, "UNPIVOT")
-    measure, rows, used = lexer.quote_name(name_of(value[0])), [], set()
+    measure, table = lexer.quote_name(name_of(value[0])), lexer.quote_name("redshift$input")
+    rows, used = [], set()
     for part in split(entries):
         item, alias = _aliased(part)
         column = name_of(item[0])
         used.add(column)
-        rows.append(
-            f"({lexer.quote_literal(alias or column)}::text, {lexer.quote_name('redshift$input')}.{lexer.quote_name(column)})"
-        )
-    implicit = [
-        f"{lexer.quote_name('redshift$input')}.{lexer.quote_name(column)}" for column in columns if column not in used
-    ]
-    listed = ", ".join([*implicit, lexer.quote_name(name), measure])
+        rows.append(f"({lexer.quote_literal(alias or column)}::text, {table}.{lexer.quote_name(column)})")
+    implicit = [f"{table}.{lexer.quote_name(column)}" for column in columns if column not in used]
+    pair = f"{lexer.quote_name(name)}, {measure}"
     skip = "" if include else f" WHERE {measure} IS NOT NULL"
-    inner = f"SELECT * FROM {source}"
     return (
-        f"SELECT {listed} FROM ({inner}) AS {lexer.quote_name('redshift$input')} "
-        f"CROSS JOIN LATERAL (VALUES {', '.join(rows)}) AS {lexer.quote_name('redshift$pairs')} ({lexer.quote_name(name)}, {measure}){skip}"
+        f"SELECT {', '.join([*implicit, pair])} FROM (SELECT * FROM {source}) AS {table} "
+        f"CROSS JOIN LATERAL (VALUES {', '.join(rows)}) AS {lexer.quote_name('redshift$pairs')} ({pair}){skip}"
     )

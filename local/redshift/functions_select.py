@@ -1,4 +1,4 @@
-"""Clauses of a SELECT that PostgreSQL does not have: TOP, EXCLUDE, QUALIFY, MINUS, references to aliases of the same list, PIVOT.
+"""Clauses of a SELECT that PostgreSQL does not have: TOP, EXCLUDE, QUALIFY, MINUS, aliases of the same list, PIVOT.
 
 Where the answer depends on the columns of the FROM clause, `Scope.columns` raises NeedColumns: nothing is guessed.
 """
@@ -25,6 +25,7 @@ from local.redshift.functions_tokens import (
 )
 
 _SET_OPERATORS = frozenset(["union", "intersect", "except", "minus"])
+_AFTER_SET_OPERATOR = frozenset(("select", "all", "distinct"))
 _CLAUSES = ["from", "where", "group", "having", "qualify", "order", "limit", "offset", "fetch"]
 _HIERARCHY = "Hierarchical queries (CONNECT BY) are not modelled by the local Redshift: use WITH RECURSIVE."
 
@@ -49,7 +50,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class Select:
-    """One SELECT: the items before its list (WITH, INSERT INTO …, SELECT, DISTINCT), its list, and each clause with its keyword."""
+    """One SELECT: what stands before its list (WITH, SELECT, DISTINCT …), its list, and its clauses by keyword."""
 
     head: tuple[Item, ...]
     columns: tuple[Item, ...]
@@ -69,7 +70,10 @@ def rewrite_query(items: Sequence[Item], scope: Scope) -> tuple[Item, ...]:
     """Rewrite every SELECT at this level of nesting. Raises NeedColumns, Refused."""
     starts = [index for index, item in enumerate(items) if item.word == "select"]
     if not starts:
-        return tuple(items)
+        return tuple(
+            _except(item) if item.word == "minus" and _joins_groups(items, at) else item
+            for at, item in enumerate(items)
+        )
     segments, operators = _segments(items, starts[0])
     result: list[Item] = []
     for index, segment in enumerate(segments):
@@ -85,19 +89,22 @@ def _segments(items: Sequence[Item], start: int) -> tuple[list[tuple[Item, ...]]
     operators: list[tuple[Item, ...]] = []
     begin = 0
     for at in range(start, len(items)):
-        if (
-            items[at].word in _SET_OPERATORS
-            and at > begin
-            and (at + 1 == len(items) or items[at + 1].word in ("select", "all", "distinct", "") or at < begin)
+        follow = items[at + 1] if at + 1 < len(items) else None
+        if items[at].word in _SET_OPERATORS and (
+            isinstance(follow, Group) or (follow is not None and follow.word in _AFTER_SET_OPERATOR)
         ):
-            follow = items[at + 1] if at + 1 < len(items) else None
-            if follow is None or not (follow.word or isinstance(follow, Group)):
-                continue
             segments.append(tuple(items[begin:at]))
-            word = Token("word", "EXCEPT", items[at].space) if items[at].word == "minus" else items[at]
-            operators.append((word,))
+            operators.append((_except(items[at]),))
             begin = at + 1
     return [*segments, tuple(items[begin:])], [*operators, ()]
+
+
+def _except(item: Item) -> Item:
+    return Token("word", "EXCEPT", item.space) if item.word == "minus" else item
+
+
+def _joins_groups(items: Sequence[Item], at: int) -> bool:
+    return 0 < at < len(items) - 1 and isinstance(items[at - 1], Group) and isinstance(items[at + 1], Group)
 
 
 def _read(items: Sequence[Item]) -> Select | None:
@@ -192,12 +199,14 @@ def _qualify(select: Select, scope: Scope) -> Select:
         return select
     clauses = dict(select.clauses)
     condition = aliases.replace_window_aliases(clauses.pop("qualify")[1:], select.columns)
-    outer = {name: clauses.pop(name) for name in ("limit", "offset", "fetch") if name in clauses}
+    outer: dict[str, tuple[Item, ...]] = {
+        name: clauses.pop(name) for name in ("limit", "offset", "fetch") if name in clauses
+    }
     body = "".join(" " + bare(clause) for clause in clauses.values())
     names = scope.columns(f"SELECT {bare(select.columns)}{body}")
     if names is None:
         raise Refused(
-            "The local Redshift could not find the columns of this SELECT for QUALIFY: filter the window function in an outer query."
+            "The local Redshift found no columns of this SELECT for QUALIFY: filter in an outer query."
         )
     distinct = select.head[-1].word == "distinct"
     listed = ", ".join(lexer.quote_name(name) for name in names)
@@ -207,4 +216,4 @@ def _qualify(select: Select, scope: Scope) -> Select:
         raise Refused(
             "The local Redshift does not model DISTINCT, QUALIFY and ORDER BY together: order in an outer query."
         )
-    return Select(select.head, parse(text), outer)
+    return Select(select.head, parse(text), dict(outer))

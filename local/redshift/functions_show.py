@@ -1,4 +1,4 @@
-"""SHOW DATABASES, SCHEMAS, TABLES and COLUMNS as queries on the catalogue (r_SHOW_DATABASES, r_SHOW_SCHEMAS, r_SHOW_TABLES, r_SHOW_COLUMNS)."""
+"""SHOW DATABASES, SCHEMAS, TABLES and COLUMNS as queries on the catalogue (r_SHOW_TABLES and its neighbours)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Tokens of a statement, nested by parentheses: what the rewrites of functions and query syntax work on.
 
-A literal, a comment or a quoted identifier is one token, so nothing in it is ever taken for SQL. Text between tokens is kept, so a
-statement that is not rewritten comes out as it went in.
+A literal, a comment or a quoted identifier is one token, so nothing in it is ever taken for SQL. Text between tokens is
+kept, so a statement that is not rewritten comes out as it went in.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from local.redshift import lexer
 
 @dataclass(frozen=True)
 class Token:
-    """`kind` is the lexer's, or `raw` for SQL that is already rewritten; `space` is what stood before it, comments included."""
+    """`kind` is the lexer's, or `raw` for a part without one; `space` is what stood before it, comments included."""
 
     kind: str
     text: str
@@ -48,7 +48,7 @@ class UnbalancedError(ValueError):
 
 
 class Refused(Exception):  # noqa: N818 - it is an answer to the client
-    """The statement uses what is not modelled; the message says so in one sentence, `code` is the SQLSTATE to answer with."""
+    """The statement uses what is not modelled: the message is one sentence, `code` the SQLSTATE to answer with."""
 
     def __init__(self, message: str, code: str = "0A000") -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""Aggregates and window functions with a syntax of their own: LISTAGG, PERCENTILE_*, RATIO_TO_REPORT, IGNORE NULLS, frames.
+"""Aggregates and window functions with their own syntax: LISTAGG, PERCENTILE_*, RATIO_TO_REPORT, IGNORE NULLS, frames.
 
 They are read together with what follows the call: WITHIN GROUP (…), IGNORE NULLS, OVER (…).
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from local.redshift.functions_tokens import Group, Item, Refused, bare, split
 
-# With ORDER BY in OVER these need a frame (c_Window_functions); PostgreSQL would take RANGE UNBOUNDED PRECEDING unasked.
+# With ORDER BY in OVER these need a frame (c_Window_functions); PostgreSQL would take one unasked.
 _FRAMED = frozenset(
     [
         "avg",
@@ -42,34 +42,35 @@ class Tail:
     over: tuple[Item, ...] | None = None
     over_name: str = ""
     ignore_nulls: bool = False
+    says_nulls: bool = False
     length: int = 0
 
 
 def tail(items: Sequence[Item]) -> Tail:
     """Read WITHIN GROUP, IGNORE/RESPECT NULLS and OVER from the items after a call."""
-    at, within, over, named, ignore = 0, None, None, "", False
+    at, within, over, named, ignore, says = 0, None, None, "", False, False
     words = [item.word for item in items[:6]]
     if words[:2] == ["within", "group"] and len(items) > 2 and isinstance(items[2], Group):
         within, at = items[2].items, 3
     if words[at + 1 : at + 2] == ["nulls"] and words[at] in ("ignore", "respect"):
-        ignore, at = words[at] == "ignore", at + 2
+        ignore, says, at = words[at] == "ignore", True, at + 2
     if words[at : at + 1] == ["over"] and at + 1 < len(items):
         follow = items[at + 1]
         over, named = (follow.items, "") if isinstance(follow, Group) else (None, bare([follow]))
         at += 2
-    return Tail(within, over, named, ignore, at)
+    return Tail(within, over, named, ignore, says, at)
 
 
 def is_compute_node(name: str) -> bool:
-    """Whether the function runs on compute nodes only, that is, over a table (r_LISTAGG, r_MEDIAN, r_PERCENTILE_CONT)."""
+    """Whether the function runs on compute nodes only, that is, over a table (r_LISTAGG, r_MEDIAN)."""
     return name in _COMPUTE_NODE
 
 
 def window_call(name: str, inner: Sequence[Item], after: Tail) -> str | None:
     """The SQL for the call and its tail, or None to leave both as they are. Raises Refused."""
-    arguments, ignore = split(inner), after.ignore_nulls
+    arguments, ignore, says = split(inner), after.ignore_nulls, after.says_nulls
     if arguments and [item.word for item in arguments[0][-2:]] in (["ignore", "nulls"], ["respect", "nulls"]):
-        ignore = ignore or arguments[0][-2].word == "ignore"
+        ignore, says = ignore or arguments[0][-2].word == "ignore", True
         arguments[0] = arguments[0][:-2]
     _check_frame(name, after)
     if name == "listagg":
@@ -80,7 +81,7 @@ def window_call(name: str, inner: Sequence[Item], after: Tail) -> str | None:
         return _ratio(arguments, after)
     if ignore:
         return _ignoring_nulls(name, arguments, after)
-    if bare(inner) == ", ".join(bare(argument) for argument in arguments) or name not in _NULL_SKIPPING:
+    if not says:
         return None
     return f"{name}({', '.join(bare(argument) for argument in arguments)}){_over(after)}"
 
@@ -102,7 +103,7 @@ def _check_frame(name: str, after: Tail) -> None:
     if name in _FRAMED and "order" in words and "rows" not in words and "range" not in words:
         raise Refused("Aggregate window functions with an ORDER BY clause require a frame clause", "42601")
     if "range" in words or "groups" in words:
-        raise Refused("Redshift's window frames are ROWS only: write ROWS BETWEEN … instead of RANGE or GROUPS.")
+        raise Refused("Redshift's window frames are ROWS only: write ROWS BETWEEN … instead.")
 
 
 def _listagg(arguments: Sequence[tuple[Item, ...]], after: Tail) -> str:
@@ -132,7 +133,7 @@ def _percentile(name: str, arguments: Sequence[tuple[Item, ...]], after: Tail) -
         return f"percentile_disc({bare(arguments[0])}) WITHIN GROUP ({bare(order)})"
     if order[-1].word == "desc":
         raise Refused(
-            "The local Redshift does not model PERCENTILE_DISC over a descending order: order ascending and take 1 - percentile."
+            "The local Redshift does not model PERCENTILE_DISC over a descending order: order ascending instead."
         )
     return f"redshift_internal.percentile_disc(({share})::float8, array_agg({bare(value)}){_over(after)})"
 

@@ -33,6 +33,10 @@ CREATE FUNCTION redshift_internal.to_super(value bigint) RETURNS super LANGUAGE 
 CREATE FUNCTION redshift_internal.to_super(value numeric) RETURNS super LANGUAGE sql IMMUTABLE AS $$ SELECT to_json(value)::super $$;
 CREATE FUNCTION redshift_internal.to_super(value float8) RETURNS super LANGUAGE sql IMMUTABLE AS $$ SELECT to_json(value)::super $$;
 CREATE CAST (text AS super) WITH FUNCTION redshift_internal.to_super(text) AS ASSIGNMENT;
+CREATE FUNCTION redshift_internal.to_super(value varchar) RETURNS super LANGUAGE sql IMMUTABLE AS $$ SELECT to_json(value)::super $$;
+CREATE FUNCTION redshift_internal.to_super(value bpchar) RETURNS super LANGUAGE sql IMMUTABLE AS $$ SELECT to_json(value)::super $$;
+CREATE CAST (varchar AS super) WITH FUNCTION redshift_internal.to_super(varchar) AS ASSIGNMENT;
+CREATE CAST (bpchar AS super) WITH FUNCTION redshift_internal.to_super(bpchar) AS ASSIGNMENT;
 CREATE CAST (bool AS super) WITH FUNCTION redshift_internal.to_super(bool) AS ASSIGNMENT;
 CREATE CAST (int AS super) WITH FUNCTION redshift_internal.to_super(int) AS ASSIGNMENT;
 CREATE CAST (bigint AS super) WITH FUNCTION redshift_internal.to_super(bigint) AS ASSIGNMENT;
@@ -48,6 +52,8 @@ CREATE FUNCTION redshift_internal.super_int(value super) RETURNS int LANGUAGE sq
 CREATE FUNCTION redshift_internal.super_bigint(value super) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$ SELECT redshift_internal.scalar(value)::numeric::bigint $$;
 CREATE FUNCTION redshift_internal.super_float(value super) RETURNS float8 LANGUAGE sql IMMUTABLE AS $$ SELECT redshift_internal.scalar(value)::float8 $$;
 CREATE CAST (super AS text) WITH FUNCTION redshift_internal.scalar(super);
+CREATE FUNCTION redshift_internal.super_varchar(value super) RETURNS varchar LANGUAGE sql IMMUTABLE AS $$ SELECT redshift_internal.scalar(value)::varchar $$;
+CREATE CAST (super AS varchar) WITH FUNCTION redshift_internal.super_varchar(super);
 CREATE CAST (super AS bool) WITH FUNCTION redshift_internal.super_bool(super);
 CREATE CAST (super AS numeric) WITH FUNCTION redshift_internal.super_numeric(super);
 CREATE CAST (super AS int) WITH FUNCTION redshift_internal.super_int(super);

@@ -21,6 +21,11 @@ CREATE FUNCTION redshift_internal.to_varbyte(string text) RETURNS varbyte LANGUA
 CREATE FUNCTION redshift_internal.to_text(value varbyte) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT convert_from(decode(redshift_internal.hex_of(value), 'hex'), 'UTF8') $$;
 CREATE CAST (text AS varbyte) WITH FUNCTION redshift_internal.to_varbyte(text) AS ASSIGNMENT;
+CREATE FUNCTION redshift_internal.varchar_to_varbyte(string varchar) RETURNS varbyte LANGUAGE sql IMMUTABLE AS $$
+    SELECT redshift_internal.to_varbyte(string::text) $$;
+CREATE CAST (varchar AS varbyte) WITH FUNCTION redshift_internal.varchar_to_varbyte(varchar) AS ASSIGNMENT;
+CREATE FUNCTION redshift_internal.to_varchar(value varbyte) RETURNS varchar LANGUAGE sql IMMUTABLE AS $$ SELECT redshift_internal.to_text(value)::varchar $$;
+CREATE CAST (varbyte AS varchar) WITH FUNCTION redshift_internal.to_varchar(varbyte) AS ASSIGNMENT;
 CREATE CAST (varbyte AS text) WITH FUNCTION redshift_internal.to_text(varbyte) AS ASSIGNMENT;
 
 -- A type modifier is the length and the four bytes of a header. An explicit cast cuts, an assignment refuses, as for VARCHAR.

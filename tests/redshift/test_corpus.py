@@ -1,0 +1,49 @@
+"""The corpus against the local Redshift, through both drivers, and what the corpus itself must be."""
+
+from collections import Counter
+from functools import partial
+
+import psycopg2
+import pytest
+
+from local.redshift import corpus
+
+HEADINGS = corpus.read()
+FEWEST_CASES = 400
+
+
+def _connectors(redshift):
+    return {"psycopg2": partial(psycopg2.connect, redshift.dsn()), "redshift_connector": redshift.connect}
+
+
+@pytest.mark.parametrize("driver", ["redshift_connector", "psycopg2"])
+@pytest.mark.parametrize("heading", HEADINGS, ids=lambda heading: heading.name)
+def test_statements_give_what_the_documentation_says(heading, driver, redshift, redshift_server):
+    lake = corpus.Lake(
+        redshift_server.s3, redshift_server.bucket, redshift_server.iam_role, f"corpus/{heading.name}/{driver}"
+    )
+    differences = corpus.run(heading, _connectors(redshift)[driver], lake)
+    assert not differences, "\n".join(map(str, differences))
+
+
+def test_corpus_is_large_and_covers_every_heading():
+    assert sum(len(group.cases) for heading in HEADINGS for group in heading.groups) >= FEWEST_CASES
+    assert {heading.name[0] for heading in HEADINGS} == set("12345678")
+
+
+def test_no_statement_is_listed_twice_under_a_topic():
+    seen = Counter(
+        (heading.name, group.topic, case.sql)
+        for heading in HEADINGS
+        for group in heading.groups
+        for case in group.cases
+    )
+    assert [key for key, count in seen.items() if count > 1] == []
+
+
+def test_a_wrong_value_is_reported_with_what_came_instead(redshift):
+    case = corpus.Case(("select 1 + 1",), "is", "3")
+    heading = corpus.Heading("0_probe", "probe", (corpus.Group("Sum", "r_SUM", (), {}, (case,)),))
+    (difference,) = corpus.run(heading, redshift.connect)
+    assert "expected is 3" in str(difference)
+    assert "got      rows [['2']]" in str(difference)
