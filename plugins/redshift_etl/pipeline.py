@@ -25,8 +25,13 @@ def weekly() -> CronDataIntervalTimetable:
     return CronDataIntervalTimetable("0 0 * * 1", timezone="UTC")
 
 
+def every_quarter_hour() -> CronDataIntervalTimetable:
+    """For what watches the others."""
+    return CronDataIntervalTimetable("*/15 * * * *", timezone="UTC")
+
+
 def default_args(owner: str) -> dict[str, Any]:
-    """Three retries with growing pauses, and an hour at most for a try."""
+    """Three retries with growing pauses, an hour at most for a try, and a report of what still fails."""
     return {
         "owner": owner,
         "retries": 3,
@@ -34,7 +39,15 @@ def default_args(owner: str) -> dict[str, Any]:
         "retry_exponential_backoff": True,
         "max_retry_delay": timedelta(minutes=10),
         "execution_timeout": timedelta(hours=1),
+        "on_failure_callback": report_failure,
     }
+
+
+def report_failure(context: Any) -> None:
+    """After a task's last try: the incident's report, and an alert. Never raises."""
+    from redshift_etl.failure import on_failure
+
+    on_failure(context)
 
 
 def date_form(what: str) -> dict[str, Param]:

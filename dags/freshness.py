@@ -1,0 +1,40 @@
+"""
+### Freshness: every table against its `fresh_within`
+
+**Reads** `etl.load_history` and `etl.mart_builds` (when each table was last written), the contracts' `fresh_within`,
+and the open incidents.
+**Writes** an incident for each table that has become late: a report in the lake, a row in `etl.incidents`, one alert.
+When the table is fresh again, or the failed part has been loaded, the incident is resolved and that is said once.
+
+A table that was never loaded is not late. A run that finds nothing new changes nothing and tells nobody.
+
+**Re-run** at any time: trigger it. With the id of an incident in the form, that incident is resolved by hand.
+
+**Do not use it** to watch how long a DAG takes: that is what its time-outs are for.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param
+
+from redshift_etl import pipeline
+from redshift_etl.operators.operate import WatchFreshnessOperator
+
+with DAG(
+    "freshness",
+    description="Opens an incident for a table that is late, and closes those that are over",
+    schedule=pipeline.every_quarter_hour(),
+    start_date=pipeline.FIRST_DAY,
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=pipeline.RUN_TIMEOUT,
+    default_args=pipeline.default_args("data-engineering"),
+    params={
+        "resolve": Param(
+            None, type=["null", "string"], title="Incident to resolve", description="its id, as in etl.incidents"
+        ),
+    },
+    tags=["operate"],
+    doc_md=__doc__,
+):
+    WatchFreshnessOperator(task_id="watch")

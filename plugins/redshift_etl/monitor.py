@@ -1,0 +1,139 @@
+"""Looks at all tables and open incidents at once: opens one for each table that has become late, closes what is over.
+
+An incident is over when its table is fresh again, or when a load of its table (or, if it has none, of its DAG) was
+committed after its last failure. Each is announced once when it opens and once when it is resolved. Incidents that were
+reported while the warehouse was down are written to ``etl.incidents`` as soon as it is back.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from redshift_etl import alerts, freshness, incident_report, incident_store, incidents, lineage
+from redshift_etl import contract as contracts
+from redshift_etl.errors import ConfigError
+from redshift_etl.freshness import Freshness
+from redshift_etl.incident_report import Evidence, LastLoad
+from redshift_etl.incidents import LATE, Failure, Incident
+from redshift_etl.lake import Lake
+from redshift_etl.warehouse import evidence, incident_log, migrate
+from redshift_etl.warehouse.session import Connect, open_session
+
+log = logging.getLogger(__name__)
+
+LATE_CLASS = "Late"
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Where the monitor looks, and as whom."""
+
+    connect: Connect
+    lake: Lake
+    dag_id: str
+    run_id: str
+    task_id: str
+
+
+def run(watch: Watch, now: datetime) -> dict[str, list[str]]:
+    """Look once. Returns the tables that are late, and the incidents opened and resolved."""
+    for table in (*migrate.BOOKKEEPING, incident_log.TABLE):
+        migrate.ensure(watch.connect, table)
+    limited = [contract for name in contracts.all_tables() if (contract := contracts.load(name)).fresh_within]
+    with open_session(watch.connect, watch.run_id) as session:
+        states = freshness.look(session, limited, now)
+        loads = {row[0]: evidence.last_load(row) for row in session.run(evidence.last_loads())}
+        known = incident_log.recorded(session)
+    late = [state for state in states if state.status == freshness.LATE]
+    opened = [name for state in late if (name := _open(watch, state, loads, now))]
+    resolved = []
+    for incident in incident_store.all_open(watch.lake):
+        if incident.incident_id not in known:
+            incident_log.record(watch.connect, incident, incident_store.url(watch.lake, incident))
+        how = over(incident, {state.table: state for state in states}, loads, watch.dag_id)
+        if how and close(watch, incident, how, now):
+            resolved.append(incident.incident_id)
+    return {"late": [state.table for state in late], "opened": opened, "resolved": resolved}
+
+
+def over(
+    incident: Incident, states: Mapping[str, Freshness], loads: Mapping[str, LastLoad], monitor: str
+) -> str | None:
+    """Why the incident is over, or None. Pure."""
+    if incident.kind == LATE:
+        state = states.get(incident.table_name)
+        return None if state and state.status == freshness.LATE else "the table is fresh again"
+    if incident.dag_id == monitor:
+        return "the monitor runs again"
+    if incident.table_name:
+        found = [load for load in loads.values() if load.table == incident.table_name]
+    else:
+        found = [load for load in loads.values() if load.dag_id == incident.dag_id]
+    later = next((load for load in found if load.committed_at > incident.last_seen_at), None)
+    return f"load {later.load_id} of {later.table} was committed" if later else None
+
+
+def _open(watch: Watch, state: Freshness, loads: Mapping[str, LastLoad], now: datetime) -> str | None:
+    """Open the incident of a late table, unless it is open. Returns its id if it is new."""
+    cause = incidents.late_cause(state.table)
+    if incident_store.is_open(watch.lake, cause):
+        return None
+    load = loads.get(state.table)
+    failure = Failure(
+        dag_id=watch.dag_id,
+        run_id=watch.run_id,
+        task_id=watch.task_id,
+        error_class=LATE_CLASS,
+        message=state.sentence(now),
+        who_acts=f"the owner of the table: {state.owner}",
+        fix="see whether the DAG that fills it is paused, failing or waiting for its source",
+        failed_at=now,
+        tables=(state.table,),
+    )
+    first = replace(incidents.first(failure), cause=cause, kind=LATE)
+    incident, new = incident_store.take(watch.lake, first)
+    if not new:
+        return None
+    found = Evidence(
+        last_loads=[load] if load else [],
+        committed_by_run={},
+        lateness=[state.sentence(now)],
+        downstream=lineage.read().downstream(state.table),
+    )
+    dag = load.dag_id if load else "<dag>"
+    commands = (f"airflow dags list-runs {dag}", f"airflow dags unpause {dag}", f"airflow dags trigger {dag}")
+    incident_store.put_report(watch.lake, incident, incident_report.render(incident, failure, found, commands))
+    incident_log.record(watch.connect, incident, incident_store.url(watch.lake, incident))
+    _tell(incident, f"Late: {state.table}", f"{failure.message}\nReport: {incident.report}", "open")
+    return incident.incident_id
+
+
+def close(watch: Watch, incident: Incident, how: str, now: datetime) -> bool:
+    """Resolve an incident and say so. False when it has failed again meanwhile."""
+    incident_log.resolve(watch.connect, incident.incident_id, now, how)
+    if not incident_store.close(watch.lake, incident, seen=incident.last_seen_at):
+        return False
+    about = incident.table_name or incident.dag_id
+    _tell(incident, f"Resolved: {incident.error_class} on {about}", f"{incident.incident_id}: {how}.", "resolved")
+    return True
+
+
+def close_by_hand(watch: Watch, incident_id: str, now: datetime) -> None:
+    """Resolve the incident that a person names. Raises ConfigError when it is not open."""
+    for incident in incident_store.all_open(watch.lake):
+        if incident.incident_id == incident_id:
+            close(watch, incident, "a person resolved it", now)
+            return
+    raise ConfigError(
+        "There is no such open incident.",
+        fix="take an id of: SELECT incident_id FROM etl.incidents WHERE resolved_at IS NULL",
+        incident=incident_id,
+    )
+
+
+def _tell(incident: Incident, subject: str, text: str, state: str) -> None:
+    log.warning("%s (%s)", subject, incident.incident_id)
+    alerts.send(alerts.Notice(subject, text, {"incident": incident.as_dict(), "state": state}))

@@ -1,0 +1,71 @@
+"""``etl.incidents``: the same incidents where analysts and the Warehouse page can read them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from redshift_etl.incidents import Incident
+from redshift_etl.warehouse import migrate, sql
+from redshift_etl.warehouse.session import Connect, Session, open_session
+from redshift_etl.warehouse.sql import Statement
+
+TABLE = "etl.incidents"
+_SUMMARY_BYTES = 2048
+
+
+def record(connect: Connect, incident: Incident, url: str) -> None:
+    """Insert the incident, or bring its count up to date. Safe to repeat and to race."""
+    migrate.ensure(connect, TABLE)
+    with open_session(connect, incident.incident_id) as session, session.transaction():
+        session.run(sql.lock(TABLE))
+        if session.run(_find(incident.incident_id)):
+            session.run(_count(incident))
+        else:
+            session.run(_insert(incident, url))
+
+
+def resolve(connect: Connect, incident_id: str, at: datetime, resolution: str) -> None:
+    """Say that it is over, and how."""
+    migrate.ensure(connect, TABLE)
+    with open_session(connect, incident_id) as session, session.transaction():
+        session.run(
+            Statement(
+                "resolve the incident",
+                f"UPDATE {TABLE} SET resolved_at = %s, resolution = %s WHERE incident_id = %s AND resolved_at IS NULL",
+                (_naive(at), resolution, incident_id),
+            )
+        )
+
+
+def recorded(session: Session) -> set[str]:
+    """The ids of the incidents that the table says are open."""
+    rows = session.run(Statement("read open incidents", f"SELECT incident_id FROM {TABLE} WHERE resolved_at IS NULL"))
+    return {str(row[0]) for row in rows}
+
+
+def _find(incident_id: str) -> Statement:
+    return Statement("look for the incident", f"SELECT 1 FROM {TABLE} WHERE incident_id = %s", (incident_id,))
+
+
+def _count(incident: Incident) -> Statement:
+    return Statement(
+        "count one more failure",
+        f"UPDATE {TABLE} SET occurrences = %s, last_seen_at = %s WHERE incident_id = %s AND occurrences < %s",
+        (incident.occurrences, _naive(incident.last_seen_at), incident.incident_id, incident.occurrences),
+    )
+
+
+def _insert(incident: Incident, url: str) -> Statement:
+    row = asdict(incident) | {
+        "report": url,
+        "table_name": incident.table_name or None,
+        "summary": incident.summary.encode()[:_SUMMARY_BYTES].decode(errors="ignore"),
+        "opened_at": _naive(incident.opened_at),
+        "last_seen_at": _naive(incident.last_seen_at),
+    }
+    return sql.insert_rows(TABLE, tuple(row), [tuple(row.values())], "record the incident")
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)

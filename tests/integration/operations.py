@@ -1,0 +1,60 @@
+"""Airflow's view of a test's warehouse and lake: connections and settings by environment, as in production."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from redshift_etl.lake import Lake
+from redshift_etl.settings import S3Location
+from tests.integration.batches import Bench
+
+
+def connect_airflow(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """Name the warehouse and a lake of the test's own to Airflow; returns the lake."""
+    server, database = bench.server, bench.database
+    prefix = f"lake-{uuid4().hex[:8]}"
+    connections = {
+        "REDSHIFT_DEFAULT": {
+            "conn_type": "redshift",
+            "host": database.host,
+            "port": database.port,
+            "login": database.user,
+            "password": database.password,
+            "schema": database.database,
+            "extra": {"ssl": False},
+        },
+        "AWS_DEFAULT": {
+            "conn_type": "aws",
+            "login": server.access_key,
+            "password": server.secret_key,
+            "extra": {"region_name": server.region, "endpoint_url": server.s3_endpoint},
+        },
+    }
+    for name, connection in connections.items():
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps(connection))
+    settings = {
+        "LAKE": f"s3://{server.bucket}/{prefix}",
+        "LANDING": f"s3://{server.bucket}/{prefix}/landing",
+        "IAM_ROLE": server.iam_role,
+        "REGION": server.region,
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(f"AIRFLOW__REDSHIFT_ETL__{name}", value)
+    return Lake(bench.s3, S3Location(server.bucket, prefix))
+
+
+def instance(dag: str = "things", task: str = "load", run: str = "scheduled__2013-01-01", **more: Any) -> Any:
+    """A task instance as a task sees its own, with what the supervisor would answer."""
+    answers = {
+        "get_task_breadcrumbs": lambda *_: [
+            {"task_id": "extract", "map_index": -1, "state": "success", "operator": "X", "duration": 1.25}
+        ],
+        "xcom_pull": lambda **_: {"extracted": 7, "rows": 6, "rejected": 1},
+    }
+    plain = {"dag_id": dag, "task_id": task, "run_id": run, "map_index": -1, "try_number": 4, "start_date": None}
+    return SimpleNamespace(**{**plain, "log_url": "http://airflow/log", **answers, **more})

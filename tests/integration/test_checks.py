@@ -1,0 +1,135 @@
+"""Write, audit, publish: a batch that fails a check changes nothing, and its rows can be looked at afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from redshift_etl import checks
+from redshift_etl.contract import Contract
+from redshift_etl.ddl import Reference
+from redshift_etl.errors import ConfigError, SourceError
+from redshift_etl.warehouse import audit, load, model
+from redshift_etl.window import Window
+from tests.integration.batches import INCREMENTAL, REFRESHED, RUN, Bench
+
+THINGS = replace(INCREMENTAL, accepted={"name": ("a", "b")})
+
+
+@pytest.fixture
+def things(bench: Bench) -> Bench:
+    bench.create(THINGS)
+    return bench
+
+
+def load_checked(
+    bench: Bench, contract: Contract, rows: list[Any], more: tuple[checks.Check, ...] = ()
+) -> model.Result:
+    batch = bench.batch(contract, rows)
+    assert batch.window_start
+    assert batch.window_end
+    window = Window(batch.window_start, batch.window_end) if contract.load == "incremental" else None
+    gate = audit.Audit(bench.connect, contract, (*checks.from_contract(contract, window), *more), RUN)
+    return load.run(bench.connect, batch, [gate.stage], [gate.result])
+
+
+def row(number: int, name: str | None = "a", version: str = "2013-01-01 12:00:00") -> tuple[Any, ...]:
+    return (number, version, "2013-01-01", name, None)
+
+
+def outcomes(bench: Bench) -> dict[str, tuple[str, int]]:
+    found = bench.rows("SELECT check_name, outcome, failing_rows FROM etl.check_results")
+    return {name: (outcome, failing) for name, outcome, failing in found}
+
+
+def test_a_sound_batch_is_loaded_and_each_check_recorded_with_it(things: Bench):
+    load_checked(things, THINGS, [row(1), row(2, "b"), row(3, None)])
+    assert things.history() == 1
+    assert set(outcomes(things).values()) == {("passed", 0)}
+    assert {"not_null", "byte_length", "accepted_name", "row_count", "key_unique"} <= set(outcomes(things))
+
+
+def test_a_failed_check_leaves_the_table_untouched_and_keeps_the_rows(things: Bench):
+    load_checked(things, THINGS, [row(1)])
+    before = things.table(THINGS)
+    with pytest.raises(SourceError) as error:
+        load_checked(things, THINGS, [row(1, "b", "2013-01-01 13:00:00"), *(row(n, "z") for n in range(10, 260))])
+    assert things.table(THINGS) == before
+    assert things.history() == 1
+    kept = things.rows("SELECT row_key, reason FROM etl.check_failures WHERE check_name = 'accepted_name'")
+    assert len(kept) == audit.KEPT_ROWS
+    assert ("id=10", "name is z") in kept
+    assert ("accepted_name", "failed", 250) in things.rows(
+        "SELECT check_name, outcome, failing_rows FROM etl.check_results WHERE outcome <> 'passed'"
+    )
+    assert "accepted_name, 250 rows" in str(error.value)
+    assert str(error.value).count("name is z") == audit.NAMED_ROWS
+
+
+def test_a_warning_is_recorded_and_the_batch_is_loaded(things: Bench):
+    load_checked(things, THINGS, [row(1, version="2999-01-01 00:00:00")])
+    assert outcomes(things)["version_not_ahead"] == ("warned", 1)
+    assert things.history() == 1
+    assert things.rows("SELECT row_key FROM etl.check_failures") == [("id=1",)]
+
+
+def test_a_batch_far_from_the_mean_of_the_last_ones_is_a_warning(things: Bench):
+    for _ in range(checks.HISTORY_NEEDED):
+        things.load(THINGS, [row(n) for n in range(10)])
+    load_checked(things, THINGS, [row(1)])
+    assert outcomes(things)["row_count"] == ("warned", 1)
+    assert things.rows("SELECT reason FROM etl.check_failures") == [("the mean of the last loads is 10.0",)]
+
+
+def test_a_batch_older_than_its_window_says_is_a_warning(things: Bench):
+    contract = replace(THINGS, fresh_within=timedelta(hours=1))
+    load_checked(things, contract, [row(1, version="2013-01-01 01:00:00")])
+    assert outcomes(things)["freshness"] == ("warned", 1)
+
+
+def test_the_same_key_twice_in_a_refresh_names_the_key(bench: Bench):
+    bench.create(REFRESHED)
+    with pytest.raises(SourceError, match=r"key_unique, 1 rows, e\.g\. id=1 \(the key occurs 2 times\)"):
+        load_checked(bench, REFRESHED, [(1, "a"), (1, "b"), (2, "c")])
+    assert bench.table(REFRESHED) == []
+
+
+def test_a_check_on_the_result_sees_the_whole_table_and_rolls_everything_back(things: Bench):
+    load_checked(things, THINGS, [row(n) for n in range(3)])
+    few = checks.Check(
+        name="few",
+        severity="fail",
+        on="result",
+        description="At most four rows.",
+        sql="SELECT n, 'too many' AS r FROM (SELECT COUNT(*) AS n FROM :rows) AS t WHERE n > 4",
+        path=Path("few.sql"),
+    )
+    with pytest.raises(SourceError, match=r"few, 1 rows, e\.g\. id=6 "):
+        load_checked(things, THINGS, [row(n) for n in range(10, 13)], (few,))
+    assert len(things.table(THINGS)) == 3
+    assert things.history() == 1
+
+
+def test_a_check_that_the_warehouse_refuses_stops_the_load_and_names_its_file(things: Bench):
+    broken = checks.Check("broken", "warn", "stage", "d", "SELECT nothing FROM :rows", path=Path("core/broken.sql"))
+    with pytest.raises(ConfigError, match=r"core/broken\.sql") as error:
+        load_checked(things, THINGS, [row(1)], (broken,))
+    assert "nothing" in str(error.value)
+    assert things.table(THINGS) == []
+
+
+def test_references_that_are_missing_are_named_and_loaded_all_the_same(things: Bench):
+    things.run("CREATE TABLE core.names (name VARCHAR(5))")
+    things.run("INSERT INTO core.names VALUES ('a')")
+    columns = tuple(
+        replace(column, references=Reference("core.names", "name")) if column.name == "name" else column
+        for column in INCREMENTAL.columns
+    )
+    load_checked(things, replace(INCREMENTAL, columns=columns), [row(1), row(2, "b"), row(3, None)])
+    assert outcomes(things)["references_name"] == ("warned", 1)
+    assert things.rows("SELECT row_key, reason FROM etl.check_failures") == [("id=2", "name b is not in core.names")]
+    assert things.history() == 1

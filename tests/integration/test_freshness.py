@@ -1,0 +1,95 @@
+"""A late table is one incident with one alert, resolved once; what the warehouse missed is written when it is back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from redshift_etl import contract as contracts
+from redshift_etl import failure, incident_store, monitor
+from redshift_etl.errors import ConfigError
+from tests.integration.batches import Bench
+from tests.integration.operations import connect_airflow
+from tests.integration.test_incidents import context, refused
+
+SMALL = """/*
+description: A small table.
+owner: us
+load: full_refresh
+fresh_within: 1 day
+retention: never
+*/
+CREATE TABLE core.small (id INTEGER NOT NULL, name VARCHAR(10), PRIMARY KEY (id));
+COMMENT ON COLUMN core.small.id IS 'x';"""
+
+
+@pytest.fixture
+def watch(bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> monitor.Watch:
+    """A repository with one table beside the bookkeeping, and a monitor of it."""
+    lake = connect_airflow(bench, monkeypatch)
+    own = Path(__file__).resolve().parents[2] / "include" / "sql" / "tables" / "etl"
+    (tmp_path / "tables" / "core").mkdir(parents=True)
+    (tmp_path / "tables" / "etl").symlink_to(own)
+    (tmp_path / "tables" / "core" / "small.sql").write_text(SMALL)
+    monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__SQL_DIR", str(tmp_path))
+    contracts.load.cache_clear()
+    bench.create(contracts.load("core.small"))
+    yield monitor.Watch(bench.connect, lake, "freshness", "run", "watch")
+    contracts.load.cache_clear()
+
+
+def in_days(days: float) -> datetime:
+    return datetime.now(UTC) + timedelta(days=days)
+
+
+def rows(bench: Bench) -> list[tuple[object, ...]]:
+    return bench.rows("SELECT kind, table_name, occurrences, resolution FROM etl.incidents ORDER BY opened_at")
+
+
+def test_a_late_table_is_said_once_and_resolved_once(bench: Bench, watch: monitor.Watch):
+    small = contracts.load("core.small")
+    assert monitor.run(watch, in_days(0)) == {"late": [], "opened": [], "resolved": []}, "never loaded is not late"
+    bench.load(small, [(1, "a")], window_start=None, window_end=None)
+    assert monitor.run(watch, in_days(0))["late"] == []
+    assert len(monitor.run(watch, in_days(2))["opened"]) == 1
+    assert monitor.run(watch, in_days(2.1)) == {"late": ["core.small"], "opened": [], "resolved": []}
+    assert monitor.run(watch, in_days(9))["opened"] == []
+    assert rows(bench) == [("late", "core.small", 1, None)]
+    assert len(monitor.run(watch, in_days(0))["resolved"]) == 1
+    assert monitor.run(watch, in_days(0))["resolved"] == []
+    assert rows(bench) == [("late", "core.small", 1, "the table is fresh again")]
+    assert len(monitor.run(watch, in_days(2))["opened"]) == 1, "late again is a new incident"
+
+
+def test_a_failure_is_resolved_by_the_load_that_followed_it(bench: Bench, watch: monitor.Watch):
+    failure.on_failure(context(refused()))
+    assert monitor.run(watch, in_days(0))["resolved"] == []
+    (incident,) = incident_store.all_open(watch.lake)
+    assert incident.table_name == "core.things"
+    bench.run(
+        "INSERT INTO etl.mart_builds VALUES ('b', 'core.things', '2013-01-01', 'd', 'r', 1, '{}', "
+        f"'{in_days(1):%Y-%m-%d %H:%M:%S}', 1)"
+    )
+    assert len(monitor.run(watch, in_days(1))["resolved"]) == 1
+    assert rows(bench)[0][3] == "load b of core.things was committed"
+
+
+def test_what_was_reported_while_the_warehouse_was_down_is_written_when_it_is_back(
+    bench: Bench, watch: monitor.Watch, monkeypatch: pytest.MonkeyPatch
+):
+    with monkeypatch.context() as down:
+        down.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", '{"conn_type": "redshift", "host": "127.0.0.1", "port": 1}')
+        failure.on_failure(context(refused()))
+    monitor.run(watch, in_days(0))
+    assert rows(bench) == [("failure", "core.things", 1, None)]
+
+
+def test_a_person_resolves_an_incident_by_its_id(bench: Bench, watch: monitor.Watch):
+    failure.on_failure(context(refused()))
+    (incident,) = incident_store.all_open(watch.lake)
+    monitor.close_by_hand(watch, incident.incident_id, in_days(0))
+    assert rows(bench)[0][3] == "a person resolved it"
+    with pytest.raises(ConfigError, match="no such open incident"):
+        monitor.close_by_hand(watch, incident.incident_id, in_days(0))

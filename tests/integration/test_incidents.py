@@ -1,0 +1,212 @@
+"""After a task's last try: one report for a cause, a row, an alert; and nothing that the reporting could break."""
+
+from __future__ import annotations
+
+import json
+import socketserver
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from redshift_etl import failure, incident_store, incidents, pipeline
+from redshift_etl.errors import SourceError, TransientError
+from redshift_etl.lake import Lake
+from redshift_etl.warehouse import incident_log
+from tests.integration.batches import INCREMENTAL, Bench
+from tests.integration.operations import connect_airflow, instance
+
+DAY = SimpleNamespace(
+    run_id="scheduled__2013-01-01",
+    data_interval_start=datetime(2013, 1, 1, tzinfo=UTC),
+    data_interval_end=datetime(2013, 1, 2, tzinfo=UTC),
+    logical_date=datetime(2013, 1, 1, tzinfo=UTC),
+)
+
+
+@pytest.fixture
+def lake(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    bench.create(INCREMENTAL)
+    return connect_airflow(bench, monkeypatch)
+
+
+@pytest.fixture
+def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+    """A service that takes alerts; the list of what it got."""
+    got: list[dict[str, Any]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = {"conn_type": "http", "host": f"http://127.0.0.1:{server.server_port}"}
+    monkeypatch.setenv("AIRFLOW_CONN_PAGER", json.dumps(url))
+    monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__ALERTS", "pager")
+    yield got
+    server.shutdown()
+    server.server_close()
+
+
+def context(error: BaseException | None, **more: Any) -> dict[str, Any]:
+    task = SimpleNamespace(outlets=[pipeline.table_asset("core.things")], get_flat_relative_ids=lambda **_: {"extract"})
+    params = {"start": None, "end": None}
+    return {"ti": instance(**more), "task": task, "dag_run": DAY, "params": params, "exception": error}
+
+
+def refused(rows: int = 5) -> SourceError:
+    return SourceError(
+        f"COPY refused a row: line {rows}.", fix="mend it", table="core.things", column="name", line=rows
+    )
+
+
+def reports(lake: Lake) -> list[str]:
+    found = lake.client.list_objects_v2(Bucket=lake.location.bucket, Prefix=lake.location.key("incidents/"))
+    keys = [entry["Key"] for entry in found.get("Contents", ()) if entry["Key"].endswith(".md")]
+    return [lake.client.get_object(Bucket=lake.location.bucket, Key=key)["Body"].read().decode() for key in keys]
+
+
+def rows(bench: Bench) -> list[tuple[Any, ...]]:
+    return bench.rows("SELECT dag_id, table_name, occurrences, resolved_at FROM etl.incidents ORDER BY opened_at")
+
+
+def test_a_failure_leaves_a_report_that_answers_the_first_questions(bench: Bench, lake: Lake):
+    bench.load(INCREMENTAL, [(1, "2013-01-01", "2013-01-01", "a", None)])
+    failure.on_failure(context(refused()))
+    (text,) = reports(lake)
+    for told in (
+        "**SourceError on core.things**, for the owner of the source to act",
+        "| Window | [2013-01-01T00:00:00Z, 2013-01-02T00:00:00Z) |",
+        "| column | name |",
+        "extract: success, 1.2 s",
+        "- `core.things`: **no**. `etl.load_history` has no load of this run; the table is as load",
+        "- `extract`: extracted 7, rows 6, rejected 1",
+        "airflow dags clear things --run-id 'scheduled__2013-01-01' --only-failed --yes",
+        "airflow dags backfill things -s 2013-01-01 -e 2013-01-01 --rerun-failed-tasks",
+        "## Cause", "## Impact", "## Follow-up",
+    ):  # fmt: skip
+        assert told in text, told
+    assert "could not be found out" not in text
+    assert rows(bench) == [("things", "core.things", 1, None)]
+
+
+def test_one_cause_is_one_incident_however_many_tasks_it_stops(bench: Bench, lake: Lake, webhook: list[Any]):
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda n: failure.on_failure(context(refused(n), run=f"run {n}")), range(6)))
+    assert len(reports(lake)) == 1
+    assert [row[2] for row in rows(bench)] == [6]
+    assert len(webhook) == 1
+    assert webhook[0]["subject"] == "SourceError on core.things"
+    assert webhook[0]["incident"]["table_name"] == "core.things"
+
+
+def test_another_cause_or_a_day_of_quiet_opens_another_incident(lake: Lake):
+    one = incidents.first(failure_now(refused()))
+    assert incident_store.take(lake, one)[1]
+    assert not incident_store.take(lake, one)[1]
+    later = replace(one, opened_at=one.opened_at + timedelta(hours=25), incident_id="later")
+    assert incident_store.take(lake, later) == (later, True)
+    assert incident_store.take(lake, incidents.first(failure_now(KeyError("x"))))[1]
+
+
+def test_a_closed_incident_is_not_counted_on(lake: Lake):
+    one, _ = incident_store.take(lake, incidents.first(failure_now(refused())))
+    again, _ = incident_store.take(lake, replace(one, last_seen_at=one.last_seen_at + timedelta(minutes=1)))
+    assert not incident_store.close(lake, again, seen=one.last_seen_at), "it failed again meanwhile"
+    assert incident_store.close(lake, again, seen=again.last_seen_at)
+    assert incident_store.all_open(lake) == []
+    assert incident_store.take(lake, one)[1]
+
+
+def failure_now(error: BaseException) -> incidents.Failure:
+    return incidents.Failure("things", "r", "load", failed_at=datetime.now(UTC), **incidents.failure_of(error))
+
+
+def test_a_warehouse_that_is_down_leaves_the_report_alone(lake: Lake, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", nowhere("redshift"))
+    failure.on_failure(context(TransientError("The warehouse cannot be reached: refused.", fix="nothing yet")))
+    (text,) = reports(lake)
+    assert "The warehouse could not be asked" in text
+    assert "- the warehouse: TransientError: The warehouse cannot be reached" in text
+
+
+@pytest.mark.usefixtures("lake")
+def test_without_a_lake_the_report_is_in_the_log_and_people_are_told(
+    bench: Bench, webhook: list[Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__LAKE", "s3://there-is-no-such-bucket/lake")
+    failure.on_failure(context(refused()))
+    assert "## What failed" in caplog.text
+    assert len(webhook) == 1
+    assert [row[0] for row in rows(bench)] == ["things"]
+
+
+@pytest.mark.usefixtures("lake")
+@pytest.mark.parametrize("broken", [{}, {"ti": None}, {"ti": SimpleNamespace()}, {"ti": instance(), "params": 7}])
+def test_an_incident_inside_the_incident_writer_is_only_logged(broken: Any):
+    failure.on_failure(broken)
+
+
+def test_a_task_that_airflow_killed_has_a_report_too(lake: Lake):
+    failure.on_failure({"ti": instance(get_task_breadcrumbs=None), "exception": None})
+    (text,) = reports(lake)
+    assert "killed, or lost" in text
+    assert "the run's tasks: TypeError" in text
+
+
+def test_no_secret_is_in_a_report_a_row_or_an_alert(bench: Bench, lake: Lake, webhook: list[Any]):
+    password = bench.database.password
+    url = f"postgresql://awsuser:{password}@{bench.database.host}:5439/db"
+    failure.on_failure(context(ValueError(f"cannot reach {url}; aws_secret_access_key={bench.server.secret_key}")))
+    failure.on_failure(
+        context(SourceError(f"bad {url}", fix=f"look at {url}", table="core.things", statement=f"COPY … {url}"))
+    )
+    kept = "\n".join([*reports(lake), repr(bench.rows("SELECT * FROM etl.incidents")), repr(webhook)])
+    assert len(reports(lake)) == 2
+    assert password not in kept
+    assert bench.server.secret_key not in kept
+
+
+def test_html_and_braces_of_an_error_stay_text(lake: Lake, webhook: list[Any]):
+    failure.on_failure(context(SourceError("<script>x</script> {{ 1/0 }} | a", fix="", table="core.<b>t</b>")))
+    (text,) = reports(lake)
+    assert "core.&lt;b>t&lt;/b>" in text
+    assert "{{ 1/0 }}" in webhook[0]["text"]
+
+
+@pytest.mark.usefixtures("lake")
+def test_an_alert_that_cannot_be_sent_does_not_keep_the_next_from_being_sent(
+    webhook: list[Any], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("AIRFLOW_CONN_DEAF", nowhere("http"))
+    monkeypatch.setenv("AIRFLOW_CONN_ODD", nowhere("ftp"))
+    monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__ALERTS", "missing, odd, deaf, pager")
+    failure.on_failure(context(refused()))
+    assert len(webhook) == 1
+
+
+def nowhere(kind: str) -> str:
+    with socketserver.TCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler) as probe:
+        port = probe.server_address[1]
+    return json.dumps({"conn_type": kind, "host": "127.0.0.1", "port": port, "login": "u", "password": "p"})
+
+
+def test_an_incident_is_resolved_once_and_says_how(bench: Bench, lake: Lake):
+    failure.on_failure(context(refused()))
+    (incident,) = incident_store.all_open(lake)
+    now = datetime(2030, 1, 1, tzinfo=UTC)
+    incident_log.resolve(bench.connect, incident.incident_id, now, "a later load")
+    incident_log.resolve(bench.connect, incident.incident_id, now + timedelta(days=1), "again")
+    assert bench.rows("SELECT resolved_at, resolution FROM etl.incidents") == [(datetime(2030, 1, 1), "a later load")]

@@ -1,0 +1,107 @@
+"""Which failures are one incident, and what never gets into a report."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from airflow.sdk.log import mask_secret
+
+from redshift_etl import incidents
+from redshift_etl.errors import ConfigError, SourceError, TransientError
+
+NOW = datetime(2013, 1, 2, 3, 15, tzinfo=UTC)
+
+
+def failure(error: BaseException, dag: str = "flights", task: str = "load", run: str = "r1") -> incidents.Failure:
+    return incidents.Failure(dag_id=dag, run_id=run, task_id=task, failed_at=NOW, **incidents.failure_of(error))
+
+
+def cause(error: BaseException, **where: str) -> str:
+    return incidents.cause_of(failure(error, **where))
+
+
+def promised(rows: int, table: str = "core.flights") -> SourceError:
+    return SourceError(f"The manifest promises {rows} rows and COPY staged 4.", fix="again", table=table)
+
+
+def test_the_same_error_of_another_window_or_task_is_the_same_cause():
+    assert cause(promised(5)) == cause(promised(77), task="other", run="r2")
+
+
+def test_another_table_another_message_or_another_class_is_another_cause():
+    causes = [
+        cause(promised(5)),
+        cause(promised(5, table="core.weather")),
+        cause(SourceError("COPY refused a row: 22001.", fix="", table="core.flights")),
+        cause(ConfigError("The manifest promises 5 rows and COPY staged 4.", fix="", table="core.flights")),
+    ]
+    assert len(set(causes)) == 4
+
+
+def test_a_warehouse_that_is_down_is_one_cause_for_all_dags():
+    down = "The warehouse cannot be reached: connection to 10.0.0.{} refused."
+    assert cause(TransientError(down.format(7), fix=""), dag="flights") == cause(
+        TransientError(down.format(9), fix=""), dag="weather"
+    )
+
+
+def test_an_error_that_the_library_does_not_know_is_a_cause_of_its_dag():
+    assert cause(KeyError("x"), dag="flights") != cause(KeyError("x"), dag="weather")
+
+
+def test_a_task_that_was_killed_still_has_a_message_and_someone_who_acts():
+    told = incidents.failure_of(None)
+    assert "killed" in told["message"]
+    assert told["who_acts"]
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("could not connect to postgresql://awsuser:s3cr3tpass@host:5439/db", "s3cr3tpass"),
+        ("Authorization: Bearer abcdef0123456789xyz", "abcdef0123456789xyz"),
+        ("IAM key AKIAIOSFODNN7EXAMPLE was refused", "AKIAIOSFODNN7EXAMPLE"),
+        ("aws_secret_access_key=wJalrXUtnFEMI/K7MDENG", "wJalrXUtnFEMI/K7MDENG"),
+        ("COPY t FROM 's3://x' SECRET_ACCESS_KEY 'wJalrXUtnFEMI'", "wJalrXUtnFEMI"),
+        ("{'password': 'hunter2', 'user': 'me'}", "hunter2"),
+        ('{"api_key": "k-123456"}', "k-123456"),
+        ("password: hunter2, again", "hunter2"),
+        ("GET https://x/y?X-Amz-Signature=deadbeef01&a=b", "deadbeef01"),
+        ("posted to https://hooks.slack.com/services/T0/B0/zzz", "T0/B0/zzz"),
+        ("token eyJhbGciOi.eyJzdWIi.sig", "eyJzdWIi"),
+    ],
+)
+def test_a_secret_is_taken_out_of_what_is_written(text: str, secret: str):
+    assert secret not in incidents.redact(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["The key 17 is NULL.", "token bucket empty", "keys: id=3 (name is z)", "s3://bucket/key", "12:30:05 at noon"],
+)
+def test_what_is_no_secret_stays_readable(text: str):
+    assert incidents.redact(text) == text
+
+
+def test_a_secret_that_airflow_knows_is_taken_out_wherever_it_stands():
+    mask_secret("correct-horse-battery")
+    assert "correct-horse" not in incidents.redact("the server said correct-horse-battery is wrong")
+
+
+def test_an_incident_comes_back_from_json_as_it_was():
+    incident = incidents.first(failure(promised(5)))
+    assert incidents.Incident.from_dict(incident.as_dict()) == incident
+    assert incident.report.startswith("incidents/2013-01-02/20130102T031500-core-flights-")
+
+
+def test_the_commands_run_just_the_failed_part_again():
+    clear, backfill = incidents.commands(failure(promised(5)), ["2013-01-01"])
+    assert clear == "airflow dags clear flights --run-id 'r1' --only-failed --yes"
+    assert backfill == "airflow dags backfill flights -s 2013-01-01 -e 2013-01-01 --rerun-failed-tasks"
+    asked = incidents.commands(failure(promised(5)), [], {"start": "2013-01-01", "end": "2013-01-31"})
+    assert asked[1] == """airflow dags trigger flights --conf '{"start": "2013-01-01", "end": "2013-01-31"}'"""
+
+
+def test_a_hostile_name_cannot_leave_the_folder_of_the_reports():
+    hostile = replace(failure(KeyError("x")), dag_id="../../etc/passwd; rm -rf")
+    assert ".." not in incidents.first(hostile).report
