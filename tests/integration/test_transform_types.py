@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from redshift_etl.errors import SourceError
-from redshift_etl.lake import Lake
+from redshift_etl.lake import Batch, Lake
 from tests.integration.raw_files import conform, raw, rejects, staged, use_sql_dir
 
 GOOD = {
@@ -57,17 +57,32 @@ BAD = {
 def test_good_text_becomes_the_value_and_bad_text_is_set_aside(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layer: str
 ):
-    sql_dir = use_sql_dir(tmp_path, monkeypatch)
-    for n, (kind, good) in enumerate(GOOD.items()):
-        bad = BAD[kind]
-        declared = kind if layer == "source" else "VARCHAR"
-        sql = f"/*\ncolumns:\n  id: INTEGER\n  v: {declared}\n*/\nSELECT id, v FROM raw"
-        table = sql_dir.table(f"{layer}{n}", f"id INTEGER, v {kind}", sql, max_rejects=len(bad))
-        values = [*good, *bad]
-        quoted = ['"' + value.replace('"', '""') + '"' for value in values]
-        batch = conform(lake, raw(lake, table, "id,v\n" + "".join(f"{i},{v}\n" for i, v in enumerate(quoted))))
-        assert [row[1] for row in staged(lake, batch)] == list(good.values()), kind
-        assert [reject["value"] for reject in rejects(lake, batch)] == bad, kind
+    columns = {f"c{n}": kind for n, kind in enumerate(GOOD)}
+    declared = "\n".join(f"  {name}: {kind if layer == 'source' else 'VARCHAR'}" for name, kind in columns.items())
+    sql = f"/*\ncolumns:\n  id: INTEGER\n{declared}\n*/\nSELECT * FROM raw"
+    ddl = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    bad = [(name, value) for name, kind in columns.items() for value in BAD[kind]]
+    good = [(name, text, value) for name, kind in columns.items() for text, value in GOOD[kind].items()]
+    table = use_sql_dir(tmp_path, monkeypatch).table(layer, f"id INTEGER, {ddl}", sql, max_rejects=len(bad))
+    given = [*((name, text) for name, text, _ in good), *bad]
+    text = ",".join(["id", *columns]) + "\n"
+    for number, (name, value) in enumerate(given):
+        quoted = '"' + value.replace('"', '""') + '"'
+        text += ",".join([str(number), *(quoted if column == name else "" for column in columns)]) + "\n"
+    batch = conform(lake, raw(lake, table, text))
+    found = [(list(columns)[at - 1], row[at]) for row in rows_by_id(lake, batch) for at in [not_null(row)]]
+    assert found == [(name, value) for name, _, value in good]
+    assert [(reject["column"], reject["value"]) for reject in rejects(lake, batch)] == bad
+
+
+def rows_by_id(lake: Lake, batch: Batch) -> list[list[str | None]]:
+    return sorted(staged(lake, batch), key=lambda row: int(row[0] or 0))
+
+
+def not_null(row: list[str | None]) -> int:
+    """Where the one value beside the id is."""
+    [at] = [n for n, value in enumerate(row) if n and value is not None]
+    return at
 
 
 @pytest.mark.parametrize(
