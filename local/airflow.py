@@ -24,12 +24,6 @@ if TYPE_CHECKING:
 USER = "admin"
 # More tasks at once than this thrash on a laptop's cores: 365 one-task runs took as long with 32 as with 4.
 PARALLEL_TASKS = 4
-_SERVICES = {
-    # The log servers bind every address; on one machine the api-server reads the log files itself.
-    "scheduler": ("scheduler", "--skip-serve-logs"),
-    "dag-processor": ("dag-processor",),
-    "triggerer": ("triggerer", "--skip-serve-logs"),
-}
 
 
 def executable(name: str) -> str:
@@ -121,18 +115,24 @@ def parts(stack: home.Home, base: Mapping[str, str]) -> list[Part]:
     env = {**base, **environment(stack)}
     airflow = executable("airflow")
     api_server = (airflow, "api-server", "--host", home.HOST, "--port", str(stack.ports["ui"]))
+    # The log servers bind every address; on one machine the api-server reads the log files itself.
+    services = {
+        "scheduler": (sys.executable, "-m", "local.scheduler", "--skip-serve-logs"),
+        "dag-processor": (airflow, "dag-processor"),
+        "triggerer": (airflow, "triggerer", "--skip-serve-logs"),
+    }
     return [
         Part("airflow-migrate", (airflow, "db", "migrate"), env, after=("postgres",), once=True),
         Part("api-server", api_server, env, ready=lambda: "metadatabase" in health(stack), after=("airflow-migrate",)),
         *(
             Part(
                 name,
-                (airflow, *arguments),
+                command,
                 env,
                 ready=_is_healthy(stack, name),
                 after=("airflow-migrate", "airline-seed"),
             )
-            for name, arguments in _SERVICES.items()
+            for name, command in services.items()
         ),
     ]
 

@@ -25,7 +25,7 @@ from local.sources import airline
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-START_SECONDS = 240
+START_SECONDS = 300
 STOP_SECONDS = 60
 REDSHIFT_PARTS = ("postgres", "s3", "redshift")
 _TURN_SECONDS = 0.1

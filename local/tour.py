@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 REFERENCE, BACKFILLS, MARTS = "reference_tables", ("flights", "weather"), "daily_performance"
 FIRST_DAY = date(2013, 1, 1)
 YEAR_DAYS = 365
+# How soon the scheduler starts the run of a schedule after the DAG is switched on.
+SCHEDULE_SECONDS = 10
 PARSE_SECONDS, RUN_SECONDS, BACKFILL_SECONDS_A_DAY, MARTS_SECONDS = 120, 600, 60, 600
 
 
@@ -63,7 +65,7 @@ def run(path: Path, days: int) -> int:
 
 def _load(tour: Tour, days: int) -> None:
     _wait_for_dags(tour)
-    _trigger(tour, REFERENCE)
+    _refresh(tour, REFERENCE)
     for dag_id in (*BACKFILLS, MARTS):
         tour.rest.unpause(dag_id)
     # Flights that departed on the last day of the year land on the next.
@@ -89,10 +91,14 @@ def _wait_for_dags(tour: Tour) -> None:
         )
 
 
-def _trigger(tour: Tour, dag_id: str) -> None:
-    # Triggered while it is still paused, our run is ahead of the one that its schedule asks for when it is switched on.
-    run_id, begun = tour.rest.trigger(dag_id), tour.progress.elapsed()
+def _refresh(tour: Tour, dag_id: str) -> None:
+    """Run a full refresh and wait for it: the one that its schedule asks for when first switched on, or another."""
+    begun, first_time = tour.progress.elapsed(), not tour.rest.count(dag_id)
     tour.rest.unpause(dag_id)
+    if first_time:
+        wait_until(lambda: tour.rest.count(dag_id), seconds=SCHEDULE_SECONDS)
+    active = tour.rest.runs(dag_id, *ACTIVE)
+    run_id = active[-1]["dag_run_id"] if active else tour.rest.trigger(dag_id)
 
     def ended() -> bool:
         state = tour.rest.run_state(dag_id, run_id)

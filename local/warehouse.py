@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import redshift_connector
@@ -25,11 +26,13 @@ SELECT table_schema || '.' || table_name FROM information_schema.tables
 WHERE table_schema IN ('core', 'mart') AND table_type = 'BASE TABLE' ORDER BY 1
 """
 _LOADS = """
-SELECT table_name, MIN(window_start), MAX(window_end), SUM(inserted), SUM(updated), SUM(deleted), SUM(seconds)
+SELECT table_name, MIN(CASE WHEN extracted > 0 THEN window_start END), MAX(CASE WHEN extracted > 0 THEN window_end END),
+    SUM(inserted), SUM(updated), SUM(deleted), SUM(seconds)
 FROM etl.load_history GROUP BY table_name
 """
 _BUILDS = """
-SELECT mart_name, MIN(day), MAX(day), SUM(rows_written), NULL, NULL, SUM(seconds)
+SELECT mart_name, MIN(CASE WHEN rows_written > 0 THEN day END), MAX(CASE WHEN rows_written > 0 THEN day + 1 END),
+    SUM(rows_written), NULL, NULL, SUM(seconds)
 FROM (
     SELECT mart_name, day, rows_written, seconds / COUNT(*) OVER (PARTITION BY build_id, mart_name) AS seconds
     FROM etl.mart_builds
@@ -93,14 +96,15 @@ class Warehouse:
         return stale
 
     def summary(self) -> list[tuple[object, ...]]:
-        """Table, rows, first and last day of its data, rows inserted, updated, deleted, seconds of all its loads."""
+        """Table, rows, window of the loads that had rows; inserted, updated, deleted and seconds of all its loads."""
         loads = {row[0]: row[1:] for row in [*self.rows(_LOADS), *self.rows(_BUILDS)]}
         summary: list[tuple[object, ...]] = []
         for (table,) in self.rows(_TABLES):
             schema, name = table.split(".")
             count = self.rows(f'SELECT COUNT(*) FROM "{schema}"."{name}"')[0][0]
             first, last, *changes, seconds = loads.get(table, (None,) * 6)
-            summary.append((table, count, _span(first, last), *changes, None if seconds is None else float(seconds)))
+            whole = (None if change is None else int(change) for change in changes)
+            summary.append((table, count, _span(first, last), *whole, None if seconds is None else float(seconds)))
         return summary
 
 
@@ -118,4 +122,5 @@ def mart_inputs() -> dict[str, list[str]]:
 def _span(first: Any, last: Any) -> str | None:
     if first is None:
         return None
-    return f"{str(first)[:10]} … {str(last)[:10]}"
+    # Windows are half-open: what is shown is the last day in it.
+    return f"{str(first)[:10]} … {str(last - timedelta(days=1))[:10]}"
