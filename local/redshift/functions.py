@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from local.redshift import functions_calls as calls
+from local.redshift import functions_paths as paths
 from local.redshift import functions_refused as refused
 from local.redshift import functions_windows as windows
 from local.redshift import lexer
@@ -48,12 +49,19 @@ _SYNTAX = [
     "distinct",
     "as",
 ]
-_NAMES = sorted(
+_NAMES = frozenset(
     {*calls.HANDLERS, *calls.MOVED, *calls.BARE_CALLS, *windows.NAMES, "median", *refused.GATE_WORDS, *_SYNTAX}
 )
-_GATE = re.compile(r"\[|\b(?:" + "|".join(_NAMES) + r")\b", re.IGNORECASE)
+# Three names in a row, or a path in a FROM list: what navigation into SUPER looks like.
+_DOTTED = re.compile(r"\w\"?\.\"?\w+\"?\.\"?\w|,\s*\w+\.\w+\s+\w")
+_WORD = re.compile(r"[a-z_]\w*")
+# INSERT … VALUES of constants: the bulk of some workloads, and nothing in it to rewrite. Possessive, so linear.
+_CONSTANT = r"(?:'(?:[^'\\]|\\.|'')*+'|[-+]?+[\d.]++(?:e[-+]?+\d++)?+|null|true|false|default|\$\d++)"
+_ROW = rf"\(\s*+(?:{_CONSTANT}\s*+,?+\s*+)*+\)\s*+,?+\s*+"
+_CONSTANT_ROWS = re.compile(
+    rf'\s*+insert\s++into\s++[\w.$"#]++\s*+(?:\([\w\s,$"]*+\)\s*+)?+values\s*+(?:{_ROW})++;?+\s*+', re.IGNORECASE
+)
 _CACHED_LENGTH = 20_000
-_CONSTANTS = (lexer.STRING, lexer.NUMBER, lexer.PARAMETER)
 _NOT_CALLS = frozenset(["into", "table", "from", "join", "update", "view"])
 
 
@@ -63,8 +71,6 @@ def rewrite(sql: str, known: Mapping[str, tuple[str, ...] | None] | None = None)
     `known` has the columns of the queries that NeedColumns asked for. Raises NeedColumns, Refused, and lexer.LexError
     for a literal without an end.
     """
-    if _GATE.search(sql) is None:
-        return sql
     if not known and len(sql) <= _CACHED_LENGTH:
         return _cached(sql)
     return _rewrite(sql, known or {})
@@ -85,39 +91,25 @@ def _cached(sql: str) -> str:
 
 
 def _rewrite(sql: str, known: Mapping[str, tuple[str, ...] | None]) -> str:
+    if not _needs_look(sql):
+        return sql
     try:
         items = parse(sql)
     except UnbalancedError:
         return sql  # PostgreSQL says where
-    if _is_literals_only(items):
-        return sql
     listing = show(items)
     if listing is not None:
         return listing
-    refused.check(items)
+    if refused.check(items):
+        paths.check(items)
     return render(_transform(items, Scope(known)))
 
 
-def _is_literals_only(items: Sequence[Item]) -> bool:
-    """INSERT … VALUES of constants: the bulk of some workloads, and nothing in it to rewrite."""
-    if not items or items[0].word != "insert":
+def _needs_look(sql: str) -> bool:
+    """Whether a word of the text, inside a literal or not, could need a rewrite."""
+    if _CONSTANT_ROWS.fullmatch(sql):
         return False
-    start = next((at for at, item in enumerate(items) if item.word == "values"), len(items))
-    return start < len(items) and all(_is_row(item) for item in items[start + 1 :])
-
-
-def _is_row(item: Item) -> bool:
-    if isinstance(item, Token):
-        return item.text in (",", ";", "")
-    return all(
-        isinstance(inner, Token)
-        and (
-            inner.kind in _CONSTANTS
-            or inner.text in (",", "-", "+")
-            or inner.word in ("null", "true", "false", "default")
-        )
-        for inner in item.items
-    )
+    return "[" in sql or _DOTTED.search(sql) is not None or not _NAMES.isdisjoint(_WORD.findall(sql.lower()))
 
 
 def _transform(items: Sequence[Item], scope: Scope) -> tuple[Item, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from local.redshift import lexer
 from local.redshift.functions_tokens import Group, Item, Token, bare, is_sign, name_of, parse, split, walk
 
 Columns = Callable[[str], "tuple[str, ...] | None"]
@@ -86,7 +87,8 @@ def _is_reference(items: Sequence[Item], at: int) -> bool:
     after = items[at + 1] if at + 1 < len(items) else None
     if is_sign(before, ".") or is_sign(before, "::") or is_sign(after, ".") or isinstance(after, Group):
         return False
-    return before is None or before.word != "as"
+    typed = isinstance(after, Token) and after.kind == lexer.STRING  # DATE '2008-01-01'
+    return not typed and (before is None or before.word != "as")
 
 
 def _is_query(group: Group) -> bool:

@@ -16,12 +16,13 @@ _CATALOGUE = re.compile(r"(?:pg_|stl_|stv_|svl_|svv_|svcs_|sys_|information_sche
 GATE_WORDS = (*NOT_THERE, *NOT_MODELLED, *LEADER_ONLY, *INSTEAD_OF_TYPE)
 
 
-def check(items: Sequence[Item]) -> None:
-    """Raise Refused when the statement uses what Redshift does not have."""
+def check(items: Sequence[Item]) -> bool:
+    """Raise Refused when the statement uses what Redshift does not have; False for one that reads the catalogue."""
     tables = table_names(items)
     if any(_CATALOGUE.match(name) for name in tables):
-        return
+        return False
     _check_level(items, has_tables=bool(tables))
+    return True
 
 
 def table_names(items: Sequence[Item]) -> set[str]:

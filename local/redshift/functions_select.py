@@ -205,9 +205,7 @@ def _qualify(select: Select, scope: Scope) -> Select:
     body = "".join(" " + bare(clause) for clause in clauses.values())
     names = scope.columns(f"SELECT {bare(select.columns)}{body}")
     if names is None:
-        raise Refused(
-            "The local Redshift found no columns of this SELECT for QUALIFY: filter in an outer query."
-        )
+        raise Refused("The local Redshift found no columns of this SELECT for QUALIFY: filter in an outer query.")
     distinct = select.head[-1].word == "distinct"
     listed = ", ".join(lexer.quote_name(name) for name in names)
     inner = f'SELECT {bare(select.columns)}, ({bare(condition)}) AS "redshift$qualify"{body}'

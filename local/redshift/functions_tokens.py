@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from local.redshift import lexer
 
+_DEEPEST = 150  # each level costs the rewrites a few frames of Python's thousand
+
 
 @dataclass(frozen=True)
 class Token:
@@ -64,7 +66,7 @@ class NeedColumns(Exception):  # noqa: N818 - a question, not an error
 
 
 def parse(sql: str) -> tuple[Item, ...]:
-    """The statement's items. Raises UnbalancedError, lexer.LexError."""
+    """The statement's items. Raises UnbalancedError, lexer.LexError, Refused."""
     tokens = list(_tokens(sql))
     items, at = _nest(tokens, 0)
     if at < len(tokens):
@@ -145,6 +147,8 @@ def _nest(tokens: list[Token], at: int, depth: int = 0) -> tuple[tuple[Item, ...
                 raise UnbalancedError
             return tuple(items), at
         if is_sign(token, "("):
+            if depth == _DEEPEST:
+                raise Refused(f"The statement is nested more than {_DEEPEST} parentheses deep.", "54001")
             inner, close = _nest(tokens, at + 1, depth + 1)
             items.append(Group(inner, token.space, tokens[close].space))
             at = close + 1
