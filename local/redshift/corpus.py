@@ -8,8 +8,8 @@ The data is in tests/redshift/corpus/*.yaml. A file is a heading; a group is a t
 - `refused: words`: the local Redshift does not model it and says so in a sentence with these words. Left out on a
   cluster.
 
-`files` of a group are put into S3 first; `{s3}` and `{role}` in SQL stand for their prefix and the IAM role. Values are
-compared as text, numbers as numbers. Against a real cluster:
+`files` of a group are put into S3 first; `{s3}` and `{role}` in SQL stand for their prefix and the IAM role, `{schema}`
+for the run's own schema. Values are compared as text, numbers as numbers. Against a real cluster:
 
     REDSHIFT_PASSWORD=… python -m local.redshift.corpus --host cluster.example --user me --database dev
 """
@@ -142,7 +142,9 @@ def run(
         cursor = connection.cursor()
         _all(cursor, (f"CREATE SCHEMA {schema}", f"SET search_path TO {schema}, public"))
         found = [
-            difference for group in heading.groups for difference in _run_group(group, cursor, lake, cluster=cluster)
+            difference
+            for group in heading.groups
+            for difference in _run_group(group, cursor, schema, lake, cluster=cluster)
         ]
         _all(cursor, (f"DROP SCHEMA {schema} CASCADE",))
     finally:
@@ -150,10 +152,12 @@ def run(
     return found
 
 
-def _run_group(group: Group, cursor: Any, lake: Lake | None, *, cluster: bool) -> Iterator[Difference]:
+def _run_group(group: Group, cursor: Any, schema: str, lake: Lake | None, *, cluster: bool) -> Iterator[Difference]:
     if group.files and lake is None:
         return
-    place = {"{s3}": f"s3://{lake.bucket}/{lake.prefix}", "{role}": lake.role} if lake else {}
+    place = {"{schema}": schema}
+    if lake:
+        place |= {"{s3}": f"s3://{lake.bucket}/{lake.prefix}", "{role}": lake.role}
     if lake:
         _upload(group.files, lake)
     try:
