@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from redshift_etl import contract as contracts
 from redshift_etl.lake import Lake
 from redshift_etl.settings import S3Location
 from tests.integration.batches import Bench
@@ -46,6 +49,17 @@ def connect_airflow(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Lake:
     for name, value in settings.items():
         monkeypatch.setenv(f"AIRFLOW__REDSHIFT_ETL__{name}", value)
     return Lake(bench.s3, S3Location(server.bucket, prefix))
+
+
+def repository(folder: Path, monkeypatch: pytest.MonkeyPatch, files: Mapping[str, str]) -> None:
+    """An ``include/sql`` of the test's own: the bookkeeping's contracts, and the files given by their path."""
+    (folder / "tables").mkdir(parents=True)
+    (folder / "tables" / "etl").symlink_to(Path(__file__).resolve().parents[2] / "include" / "sql" / "tables" / "etl")
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__SQL_DIR", str(folder))
+    contracts.load.cache_clear()
 
 
 def instance(dag: str = "things", task: str = "load", run: str = "scheduled__2013-01-01", **more: Any) -> Any:

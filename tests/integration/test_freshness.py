@@ -11,7 +11,7 @@ from redshift_etl import contract as contracts
 from redshift_etl import failure, incident_store, monitor
 from redshift_etl.errors import ConfigError
 from tests.integration.batches import Bench
-from tests.integration.operations import connect_airflow
+from tests.integration.operations import connect_airflow, repository
 from tests.integration.test_incidents import context, refused
 
 SMALL = """/*
@@ -29,12 +29,7 @@ COMMENT ON COLUMN core.small.id IS 'x';"""
 def watch(bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> monitor.Watch:
     """A repository with one table beside the bookkeeping, and a monitor of it."""
     lake = connect_airflow(bench, monkeypatch)
-    own = Path(__file__).resolve().parents[2] / "include" / "sql" / "tables" / "etl"
-    (tmp_path / "tables" / "core").mkdir(parents=True)
-    (tmp_path / "tables" / "etl").symlink_to(own)
-    (tmp_path / "tables" / "core" / "small.sql").write_text(SMALL)
-    monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__SQL_DIR", str(tmp_path))
-    contracts.load.cache_clear()
+    repository(tmp_path / "sql", monkeypatch, {"tables/core/small.sql": SMALL})
     bench.create(contracts.load("core.small"))
     yield monitor.Watch(bench.connect, lake, "freshness", "run", "watch")
     contracts.load.cache_clear()

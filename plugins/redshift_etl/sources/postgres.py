@@ -45,7 +45,7 @@ def extract(conn_id: str, sql: str, *, table: str, window: Window | None, run: s
     """
     started, extracted_at = time.monotonic(), datetime.now(UTC)
     below = lakes.prefix(lakes.RAW, table, window, run)
-    with _translated(conn_id, sql), _connect(conn_id) as conn:
+    with translated(conn_id, sql), connect(conn_id) as conn:
         conn.read_only = True
         conn.execute(_SESSION)
         query = psycopg.ClientCursor(conn).mogrify(sql.strip().rstrip(";"), vars(window) if window else None)
@@ -66,7 +66,8 @@ def extract(conn_id: str, sql: str, *, table: str, window: Window | None, run: s
     return Batch(table, window, run, manifest, rows, size, len(entries), rows, 0, extracted_at)
 
 
-def _connect(conn_id: str) -> Any:
+def connect(conn_id: str) -> Any:
+    """A psycopg connection by an Airflow connection."""
     from airflow.providers.postgres.hooks.postgres import PostgresHook
 
     return PostgresHook(postgres_conn_id=conn_id).get_conn()
@@ -99,7 +100,7 @@ def _copy_out(conn: Any, statement: str, writer: PartWriter) -> int:
 
 
 @contextmanager
-def _translated(conn_id: str, sql: str) -> Iterator[None]:
+def translated(conn_id: str, sql: str) -> Iterator[None]:
     """PostgreSQL's errors as ours."""
     from airflow.sdk.exceptions import AirflowNotFoundException
 

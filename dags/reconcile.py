@@ -1,0 +1,40 @@
+"""
+### Reconcile: the sources → a report, and the runs that mend what differs
+
+**Reads** each table's source and the warehouse, as `include/sql/reconcile/` says: rows by day, the age of a file, or
+the windows that were loaded.
+**Writes** `reconcile/<day>/<run>.md` in the lake (and the task's log): the days that are missing, short or stale, and
+the `airflow dags backfill` commands that mend them. Nothing else, unless the form says **mend**: then it starts those
+runs itself, at most 20 at a time.
+
+**Re-run** at any time: trigger it. Without dates it looks at the weeks before each table's newest load, to yesterday.
+
+**Do not use it** as a check of values: it counts. Checks are in `include/sql/checks/`.
+"""
+
+from __future__ import annotations
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import DAG, Param
+
+from redshift_etl import pipeline
+from redshift_etl.operators.operate import ReconcileOperator
+
+with DAG(
+    "reconcile",
+    description="Compares sources and warehouse day by day, and says what mends the difference",
+    schedule=pipeline.daily(),
+    start_date=pipeline.FIRST_DAY,
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=pipeline.RUN_TIMEOUT,
+    default_args=pipeline.default_args("data-engineering"),
+    params={
+        **pipeline.date_form("Compare the source"),
+        "mend": Param(False, type="boolean", title="Mend", description="Start the runs; off: only say which"),
+    },
+    tags=["operate"],
+    doc_md=__doc__,
+):
+    compare = ReconcileOperator(task_id="compare")
+    TriggerDagRunOperator.partial(task_id="mend", skip_when_already_exists=False).expand_kwargs(compare.output)

@@ -1,0 +1,12 @@
+/*
+dag: flights
+connection: airline_db
+*/
+SELECT
+    CAST(modified_at AS DATE) AS day,
+    COUNT(*) AS source_rows
+FROM flights
+WHERE
+    modified_at >= %(start)s
+    AND modified_at < %(end)s
+GROUP BY 1

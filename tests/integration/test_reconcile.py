@@ -1,0 +1,123 @@
+"""A source and a warehouse that differ, and the report and runs that mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from redshift_etl import contract as contracts
+from redshift_etl import reconcile
+from redshift_etl.errors import ConfigError, SourceError
+from redshift_etl.lake import Lake
+from redshift_etl.operators.operate import ReconcileOperator
+from redshift_etl.sources.counts import count_by_day, file_changed
+from tests.integration.batches import Bench
+from tests.integration.conftest import Source
+from tests.integration.operations import connect_airflow, instance, repository
+
+THINGS = """/*
+description: Things.
+owner: us
+load: incremental
+version: version
+retention: never
+*/
+CREATE TABLE core.things (id BIGINT NOT NULL, version TIMESTAMP NOT NULL, PRIMARY KEY (id));"""
+SMALL = """/*
+description: A small table.
+owner: us
+load: full_refresh
+retention: never
+*/
+CREATE TABLE core.small (id INTEGER NOT NULL, PRIMARY KEY (id));"""
+COUNT = """/*
+dag: things
+connection: airline_db
+*/
+SELECT CAST(version AS DATE), COUNT(*) FROM things WHERE version >= %(start)s AND version < %(end)s GROUP BY 1"""
+
+
+@pytest.fixture
+def lake(bench: Bench, source: Source, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Lake]:
+    repository(
+        tmp_path / "sql",
+        monkeypatch,
+        {
+            "tables/core/things.sql": THINGS,
+            "tables/core/small.sql": SMALL,
+            "reconcile/core/things.sql": COUNT,
+            "reconcile/core/small.sql": "/*\ndag: small\nlanding: small.csv\n*/",
+        },
+    )
+    lake = connect_airflow(bench, monkeypatch)
+    source.run("CREATE TABLE things (id int, version timestamp)")
+    for number in range(1, 4):
+        source.run(f"INSERT INTO things SELECT n, '2013-01-0{number} 12:00' FROM generate_series(1, 5) n")
+    bench.s3.put_object(Bucket=bench.server.bucket, Key=f"{lake.location.prefix}/landing/small.csv", Body=b"id\n1\n")
+    yield lake
+    contracts.load.cache_clear()
+
+
+def load(bench: Bench, day: int, rows: int) -> None:
+    things = contracts.load("core.things")
+    bench.load(
+        things,
+        [(day * 100 + n, f"2013-01-0{day} 12:00:00") for n in range(rows)],
+        window_start=datetime(2013, 1, day, tzinfo=UTC),
+        window_end=datetime(2013, 1, day + 1, tzinfo=UTC),
+    )
+
+
+def compare(params: dict[str, object]) -> list[dict[str, object]]:
+    operator = ReconcileOperator(task_id="compare")
+    return operator.execute({"ti": instance(dag="reconcile", run="manual 1"), "params": params})
+
+
+def report(lake: Lake) -> str:
+    found = lake.client.list_objects_v2(Bucket=lake.location.bucket, Prefix=lake.location.key("reconcile/"))
+    (entry,) = found["Contents"]
+    return lake.client.get_object(Bucket=lake.location.bucket, Key=entry["Key"])["Body"].read().decode()
+
+
+def test_missing_and_short_days_are_found_by_counting_and_only_said(bench: Bench, lake: Lake):
+    bench.create(contracts.load("core.things"))
+    load(bench, 1, 5)
+    load(bench, 2, 3)
+    assert compare({}) == []
+    text = report(lake)
+    assert "| core.things | 2013-01-02 | short | 5 | 3 |" in text
+    assert "| core.things | 2013-01-03 | missing | 5 | 0 |" in text
+    assert "| core.small | whole file | missing |" in text
+    assert "2013-01-01 |" not in text
+    assert "airflow dags backfill things -s 2013-01-02 -e 2013-01-03 --reset-dagruns" in text
+
+
+@pytest.mark.usefixtures("lake")
+def test_mend_returns_the_runs_to_start(bench: Bench):
+    bench.create(contracts.load("core.things"))
+    load(bench, 1, 5)
+    assert compare({"mend": True, "start": "2013-01-01", "end": "2013-01-03"}) == [
+        {"trigger_dag_id": "small", "conf": {}},
+        {"trigger_dag_id": "things", "conf": {"start": "2013-01-02", "end": "2013-01-03"}},
+    ]
+
+
+def test_a_source_without_the_column_or_the_connection_is_a_clear_error(lake: Lake):
+    start, end = datetime(2013, 1, 1), datetime(2013, 1, 2)
+    with pytest.raises(ConfigError, match="nowhere_db"):
+        count_by_day("nowhere_db", "SELECT 1", start, end)
+    with pytest.raises(SourceError, match="modified_at"):
+        count_by_day("airline_db", "SELECT modified_at, 1 FROM things WHERE version > %(start)s", start, end)
+    with pytest.raises(SourceError, match="no such S3 object"):
+        file_changed(lake)("absent.csv")
+
+
+@pytest.mark.usefixtures("lake")
+def test_the_counts_of_a_source_are_by_day_of_the_window():
+    sql = reconcile.read(contracts.load("core.things"))
+    assert sql
+    counted = count_by_day("airline_db", sql.sql, datetime(2013, 1, 2), datetime(2013, 1, 4))
+    assert counted == {date(2013, 1, 2): 5, date(2013, 1, 3): 5}
