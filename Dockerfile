@@ -2,6 +2,9 @@
 ARG BASE_IMAGE=python:3.12-slim
 
 FROM ${BASE_IMAGE} AS packages
+# A mirror of the package index, when given: --build-arg.
+ARG PIP_INDEX_URL
+ARG UV_DEFAULT_INDEX
 ENV VIRTUAL_ENV=/opt/venv PATH=/opt/venv/bin:${PATH} UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1
 WORKDIR /build
 COPY constraints.txt requirements.txt ./
@@ -14,6 +17,8 @@ COPY dags_backfill dags_backfill
 RUN uv pip install --no-deps --no-build-isolation .
 
 FROM packages AS local-packages
+ARG PIP_INDEX_URL
+ARG UV_DEFAULT_INDEX
 COPY requirements-local.txt ./
 RUN uv pip install --constraint constraints.txt --requirement requirements-local.txt
 COPY local local

@@ -176,6 +176,26 @@ def test_a_week_runs_to_its_end_and_again_changes_nothing(airflow: Airflow) -> N
     assert own.returncode == 0, own.stdout + own.stderr
 
 
+def test_a_terminal_gets_a_bar(airflow: Airflow) -> None:
+    ours, theirs = os.openpty()
+    command = [AIRFLOW, "dags", "backfill", "plain", "-s", "2013-01-01", "-e", "2013-01-07"]
+    with closing(os.fdopen(ours, "rb", buffering=0)) as terminal:
+        process = subprocess.Popen(command, env=airflow.environment, stdout=theirs, stderr=subprocess.DEVNULL)
+        os.close(theirs)
+        shown = read_terminal(terminal.fileno())
+    assert process.wait(60) == 0
+    assert f"\r\x1b[K[{'#' * 30}] plain: 7/7 done" in shown
+
+
+def read_terminal(number: int) -> str:
+    shown = b""
+    # Linux ends a terminal whose other side is closed with EIO.
+    with suppress(OSError):
+        while block := os.read(number, 4096):
+            shown += block
+    return shown.decode()
+
+
 def test_a_dry_run_lists_the_dates_and_starts_none(airflow: Airflow) -> None:
     before = runs(airflow, "failing")
     dry = airflow.backfill("failing", "-s", "2014-01-01", "-e", "2014-01-03", "-n")
