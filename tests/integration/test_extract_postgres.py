@@ -42,7 +42,7 @@ def test_the_window_takes_its_start_and_not_its_end(source: Source, lake: Lake):
 
 
 def test_the_window_is_utc_whatever_the_servers_time_zone_is(source: Source, lake: Lake):
-    source.run(TABLE, "INSERT INTO things VALUES (1, 'late evening in New York', '2013-01-01 01:00')")
+    source.run(TABLE, "INSERT INTO things VALUES (1, 'late in the day', '2013-01-01 23:00')")
     change = "format('ALTER DATABASE %I SET timezone = ''America/New_York''', current_database())"
     source.run(f"DO $$ BEGIN EXECUTE {change}; END $$")
     assert extract(lake).rows == 1
@@ -61,16 +61,16 @@ def test_null_the_empty_string_quotes_and_line_breaks_stay_apart(source: Source,
 
 
 def test_parts_end_at_rows_repeat_the_header_and_add_up(source: Source, lake: Lake, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(parts, "PART_BYTES", 1 << 18)
+    monkeypatch.setattr(parts, "PART_BYTES", 1 << 19)
     source.run(
-        TABLE, "INSERT INTO things SELECT n, md5(n::text) || E'\\n', '2013-01-01' FROM generate_series(1, 60000) n"
+        TABLE, "INSERT INTO things SELECT n, md5(n::text) || E'\\n', '2013-01-01' FROM generate_series(1, 150000) n"
     )
     batch = extract(lake)
     files = texts(lake, batch)
     assert batch.files > 3
     assert all(text.startswith("id,note,modified_at\n") for text in files)
     body = "".join(text.removeprefix("id,note,modified_at\n") for text in files)
-    assert body.count(",2013-01-01 00:00:00\n") == batch.rows == 60000
+    assert body.count(",2013-01-01 00:00:00\n") == batch.rows == 150000
     assert [entry.rows for entry in lake.read_manifest(batch.manifest)] == [
         text.count(",2013-01-01 00:00:00\n") for text in files
     ]

@@ -154,5 +154,8 @@ def _from_postgres(error: psycopg.Error, conn_id: str, sql: str) -> Exception:
 
 def _tables(sql: str) -> str:
     """The tables that a query reads, for a message."""
-    parsed = sqlglot.parse_one(re.sub(r"%\(\w+\)s", "NULL", sql), dialect="postgres")
+    try:
+        parsed = sqlglot.parse_one(re.sub(r"%\(\w+\)s", "NULL", sql), dialect="postgres")
+    except sqlglot.errors.SqlglotError:  # the server's own words must not be lost over a nicer message
+        return "see include/sql/extract"
     return ", ".join(table.sql() for table in parsed.find_all(exp.Table))
