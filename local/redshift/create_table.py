@@ -86,7 +86,7 @@ def create_table(sql: str) -> Plan:
     else:
         cursor.expect_end()
         statement, tag = f"{head} ({', '.join(table.lines)})", "CREATE TABLE"
-    return Script((statement, *_register(table, missing_only)), tag, query=is_query)
+    return Script((statement, *_register(table, missing_only)), tag, query=True)
 
 
 def _names_only(cursor: Cursor) -> bool:

@@ -61,9 +61,8 @@ def read_type(cursor: Cursor, column: str) -> str:
     elif word in _FIXED:
         found = _sized(cursor, "character", VARCHAR_DEFAULT if word == "bpchar" else 1, CHAR_MAX)
     elif word in ("varbyte", "varbinary") or (word == "binary" and cursor.take("varying")):
-        _sized(cursor, "varbyte", 64_000, VARBYTE_MAX)
-        found = "varbyte"
-    elif word in ("decimal", "numeric"):
+        found = _sized(cursor, "varbyte", 64_000, VARBYTE_MAX)
+    elif word in ("decimal", "numeric", "dec"):
         found = _decimal(cursor)
     elif word == "double":
         cursor.expect("precision")

@@ -1,4 +1,4 @@
-"""INSERT, UPDATE, DELETE, MERGE: the table that a write locks, and PostgreSQL's additions refused.
+"""INSERT, UPDATE, DELETE: the table that a write locks, and PostgreSQL's additions refused.
 
 A write waits for another transaction's write into the same table (developer guide, c_write_readwrite), so each is forwarded with the
 table to lock first. Only the head of a statement is read: an INSERT may carry megabytes of literals.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 
-from local.redshift.cursor import Cursor, qualified_sql
+from local.redshift.cursor import qualified_sql
 from local.redshift.lexer import OPERATOR, QUOTED, WORD, Token, tokens
 from local.redshift.plans import Forward, Plan, Refused
 
@@ -47,13 +47,6 @@ def with_query(sql: str) -> Plan:
     return Forward(sql)
 
 
-def merge(sql: str) -> Plan:
-    """MERGE INTO t …"""
-    raise Refused(
-        "MERGE is not modelled by the local Redshift yet", hint="Use DELETE … USING and INSERT in one transaction."
-    )
-
-
 def refuse_additions(sql: str) -> None:
     """Raises Refused for what PostgreSQL adds to DML. A cheap search first; tokens only when it finds something."""
     if not _ADDITIONS.search(sql):
@@ -63,7 +56,7 @@ def refuse_additions(sql: str) -> None:
         word = token.lower if token.kind == WORD else ""
         if word == "conflict" and previous.lower == "on":
             raise Refused(
-                "ON CONFLICT is not supported by Redshift", hint="Use MERGE, or DELETE and INSERT in one transaction."
+                "ON CONFLICT is not supported by Redshift; use MERGE, or DELETE and INSERT in one transaction"
             )
         if word in ("returning", "overriding"):
             raise Refused(f"{word.upper()} is not supported by Redshift")
@@ -95,8 +88,3 @@ def _write(sql: str, head: list[Token], at: int) -> Plan:
     if not parts:
         return Forward(sql)  # PostgreSQL's syntax error says it best
     return Forward(sql, lock=qualified_sql(tuple(parts)))
-
-
-def target(cursor: Cursor) -> str:
-    """The qualified name at the cursor, as SQL."""
-    return qualified_sql(cursor.qualified())

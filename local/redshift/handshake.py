@@ -112,6 +112,8 @@ async def _authenticate(client: Link, backend: Backend, from_driver: bool) -> bo
             await client.send(translate(body))
             return False
         client.writer.write(message(kind, _as_redshift(kind, body, from_driver)))
+        if kind == b"K":
+            backend.pid = int.from_bytes(body[:4], "big")
         if kind == b"Z":
             return True
         if kind == b"R" and int.from_bytes(body[:4], "big") in _NEEDS_ANSWER:

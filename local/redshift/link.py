@@ -87,6 +87,7 @@ class Backend(Link):
     """The PostgreSQL side. `status` is the transaction status of the last ReadyForQuery: I, T or E."""
 
     status = b"I"
+    pid = 0
 
     async def relay(self, to: Callable[[bytes], object], drain: Link, relay: Relay) -> Relay:
         """Pass replies on until the batch ends."""

@@ -9,7 +9,7 @@ import struct
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from local.redshift.wire import MessageBuffer
+from local.redshift.wire import error_fields
 
 _HEADER = struct.Struct("!cI")
 _ROW = b"D"
@@ -41,6 +41,8 @@ class Relay:
         self.done = False
         self.failed = False
         self.status: bytes | None = None
+        self.tags: list[bytes] = []
+        self.error = ""
 
     def feed(self, chunk: bytes) -> bytes:
         """Take bytes from the backend; return those for the client. `done` tells when the batch has ended."""
@@ -80,9 +82,12 @@ class Relay:
     def _other(self, kind: bytes, body: bytes) -> bytes | None:
         """What replaces a message that is not a row; None leaves it."""
         if kind in TERMINAL:
+            if kind == b"C":
+                self.tags.append(body)
             return self._terminal(kind)
         if kind == b"E":
             self.failed = True
+            self.error = error_fields(body).get("M", "")
             self.done = self._replies is not None
             return self._change_error(body)
         if kind == b"Z":
@@ -97,11 +102,3 @@ class Relay:
         # A RowDescription answers a Describe, or heads a simple query's rows; only the former is counted by those who count.
         hidden = bool(self._drop) and (self._drop.popleft() if kind != b"T" else False)
         return b"" if hidden else None
-
-
-def collect(chunks: MessageBuffer) -> list[tuple[bytes, bytes]]:
-    """All complete messages in a buffer."""
-    found = []
-    while (message := chunks.next()) is not None:
-        found.append(message)
-    return found

@@ -11,10 +11,11 @@ from dataclasses import replace
 from local.redshift import functions, grants, parameters, transactions
 from local.redshift.copy_options import parse_copy
 from local.redshift.ddl import alter, comment, create, drop
-from local.redshift.dml import delete, insert, merge, update, with_query
+from local.redshift.dml import delete, insert, update, with_query
 from local.redshift.identifiers import fold
 from local.redshift.lexer import LexError, first_word
 from local.redshift.maintenance import analyze, lock, truncate, vacuum
+from local.redshift.merge import merge
 from local.redshift.plans import Forward, Load, Plan, Refusal, Refused, Script, Unload
 from local.redshift.unload_options import parse_unload
 

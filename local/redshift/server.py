@@ -10,6 +10,7 @@ from local.redshift import wire
 from local.redshift.config import Config
 from local.redshift.handshake import cancel, first_packet, login
 from local.redshift.link import Backend, Gone, Link
+from local.redshift.query_log import QueryLog
 from local.redshift.session import Session
 
 _log = logging.getLogger(__name__)
@@ -36,12 +37,15 @@ class Server:
     def __init__(self, config: Config, tls: ssl.SSLContext | None = None) -> None:
         self.config = config
         self._tls = tls
+        self._log = QueryLog(config)
+        self._writer: asyncio.Task[None] | None = None
         self._sessions: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
     async def start(self) -> int:
         """Listen; return the port (the configured one, or a free one for 0)."""
         loop = asyncio.get_running_loop()
+        self._writer = loop.create_task(self._log.keep_writing())
         self._server = await loop.create_server(self._protocol, self.config.host, self.config.port, backlog=200)
         return int(self._server.sockets[0].getsockname()[1])
 
@@ -51,7 +55,10 @@ class Server:
             self._server.close()
         for task in self._sessions:
             task.cancel()
+        if self._writer is not None:
+            self._writer.cancel()
         await asyncio.gather(*self._sessions, return_exceptions=True)
+        await self._log.flush()
 
     def _protocol(self) -> _ClientProtocol:
         reader = asyncio.StreamReader(limit=_READ_LIMIT)
@@ -86,7 +93,7 @@ class Server:
             client.writer.close()
 
     async def _session(self, client: Link, backend: Backend, parameters: dict[str, str], gone: asyncio.Event) -> None:
-        session = asyncio.ensure_future(Session(self.config, client, backend, parameters).run())
+        session = asyncio.ensure_future(Session(self.config, client, backend, parameters, self._log).run())
         watch = asyncio.ensure_future(gone.wait())
         try:
             await asyncio.wait((session, watch), return_when=asyncio.FIRST_COMPLETED)

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 from local.redshift import functions, wire
 from local.redshift.config import Config
@@ -18,6 +19,7 @@ from local.redshift.errors import translate
 from local.redshift.lexer import LexError, split
 from local.redshift.link import Backend, BackendError, Gone, Link, client_error
 from local.redshift.plans import Forward, Load, Plan, Refusal, Script, Unload
+from local.redshift.query_log import ASKED, Entry, QueryLog, now
 from local.redshift.relay import Relay
 from local.redshift.rewrite import Known, plan
 
@@ -33,7 +35,9 @@ _cache: OrderedDict[str, Plan] = OrderedDict()
 class Session:
     """The state of one connection after login."""
 
-    def __init__(self, config: Config, client: Link, backend: Backend, parameters: dict[str, str]) -> None:
+    def __init__(
+        self, config: Config, client: Link, backend: Backend, parameters: dict[str, str], log: QueryLog
+    ) -> None:
         self.config = config
         self.client = client
         self.backend = backend
@@ -43,7 +47,13 @@ class Session:
         self.statements: dict[bytes, Plan] = {}
         self.portals: dict[bytes, Plan] = {}
         self.locked: set[str] = set()
+        self.texts: dict[bytes, str] = {}  # statement name -> SQL as the client wrote it, for the log
+        self.portal_texts: dict[bytes, str] = {}
+        self.running: list[tuple[str, datetime]] = []
+        self.failed = ""  # the message of the last special statement that failed
+        self.log = log
         self.skipping = False
+        self.lock_count = 0
 
     async def run(self) -> None:
         """Serve the client until it leaves. Raises Gone, wire.ProtocolError."""
@@ -62,10 +72,13 @@ class Session:
 
     async def simple(self, body: bytes) -> None:
         """One Query message: any number of statements, one transaction unless they say otherwise."""
+        texts: list[str] = []
         try:
-            plans = [await self.plan(sql) for sql in split(_text(body))]
+            texts = split(_text(body))
+            plans = [await self.plan(sql) for sql in texts]
         except (LexError, UnicodeDecodeError, OverflowError) as bad:
             plans = [_unreadable(bad)]
+        self.running = [(sql, now()) for sql in texts]
         if all(isinstance(item, Forward) for item in plans):
             await self._forward([item for item in plans if isinstance(item, Forward)])
         elif len(plans) == 1:
@@ -74,6 +87,7 @@ class Session:
         else:
             await self._mixed(plans)
         self._settle()
+        self._record(None)
 
     async def _forward(self, plans: list[Forward]) -> None:
         parts, drop = [], []
@@ -85,7 +99,8 @@ class Session:
             parts.append(item.sql)
             drop.append(False)
         await self.backend.send(wire.query(";".join(parts)))
-        await self._relay(Relay(translate, drop=drop if any(drop) else ()))
+        relay = await self._relay(Relay(translate, drop=drop if any(drop) else ()))
+        self._record(relay, hidden=sum(drop))
 
     async def _mixed(self, plans: list[Plan]) -> None:
         """Statements of which some are special: one by one, in a transaction of our own where the client has none."""
@@ -122,6 +137,7 @@ class Session:
 
     async def _parse(self, body: bytes) -> None:
         (name, raw), types = wire.cut(body, 2)
+        found: list[str] = []
         try:
             found = split(_text(raw))
             if len(found) > 1:
@@ -131,10 +147,11 @@ class Session:
         except (LexError, UnicodeDecodeError, OverflowError) as bad:
             item = _unreadable(bad)
         self.statements.pop(name, None)
+        self.texts[name] = found[0] if found else ""
         if isinstance(item, Forward):
             if item.lock:
                 self.statements[name] = item
-                if self.backend.status == b"T" and not await self._lock(item.lock):
+                if not await self._lock(item.lock):
                     return
             self._queue(wire.parse(name, item.sql, types))
         elif isinstance(item, Refusal):
@@ -148,6 +165,7 @@ class Session:
     async def _bind(self, body: bytes) -> None:
         (portal, name), rest = wire.cut(body, 2)
         self.portals.pop(portal, None)
+        self.portal_texts[portal] = self.texts.get(name, "")
         item = self.statements.get(name)
         if isinstance(item, Forward) and item.lock and not await self._lock(item.lock):
             return
@@ -172,6 +190,7 @@ class Session:
     async def _execute(self, body: bytes) -> None:
         (portal,), _ = wire.cut(body, 1)
         item = self.portals.get(portal)
+        self.running.append((self.portal_texts.get(portal, ""), now()))
         if item is None:
             self._queue(wire.message(b"E", body))
             return
@@ -183,6 +202,7 @@ class Session:
         what, name = body[:1], body[1:-1]
         known = self.statements if what == b"S" else self.portals
         item = known.pop(name, None)
+        (self.texts if what == b"S" else self.portal_texts).pop(name, None)
         if item is None or isinstance(item, Forward):
             self._queue(wire.message(b"C", body))
         else:
@@ -217,7 +237,7 @@ class Session:
         self.skipping = False
         await self.backend.send(bytes(self.out) + wire.SYNC)
         self._clear()
-        await self._relay(Relay(translate))
+        self._record(await self._relay(Relay(translate)))
         self._settle()
 
     async def flush(self) -> None:
@@ -256,13 +276,12 @@ class Session:
         if self.skipping:
             return False
         # LOCK needs a transaction block; the first Execute makes one of the batch, and takes no snapshot.
-        request = (
-            wire.execute_now("RESET redshift.nothing")
-            + wire.execute_now(f"LOCK TABLE {table} {_LOCK_MODE}")
-            + wire.FLUSH
-        )
+        self.lock_count += 1
+        names = (f"redshift_block_{self.lock_count}", f"redshift_lock_{self.lock_count}")
+        request = wire.execute_now("RESET redshift.nothing", names[0])
+        request += wire.execute_now(f"LOCK TABLE {table} {_LOCK_MODE}", names[1]) + wire.FLUSH
         try:
-            await self.backend.exchange(request, replies=6)
+            await self.backend.exchange(request, replies=8)
         except BackendError as error:
             self.client.writer.write(client_error(error))
             self.skipping = True
@@ -281,6 +300,18 @@ class Session:
         self.locked.add(table)
         return True
 
+    def _record(self, relay: Relay | None, hidden: int = 0) -> None:
+        """Log what has run; the reply says how each statement ended."""
+        tags = relay.tags[hidden:] if relay else []
+        for at, (sql, started) in enumerate(self.running):
+            tag = tags[at][:-1].split() if at < len(tags) else []
+            rows = int(tag[-1]) if tag and tag[-1].isdigit() else 0
+            error = self.failed or (relay.error if relay and at >= len(tags) else "") or None
+            entry = Entry(self.parameters["database"], self.parameters["user"], self.backend.pid, sql, started, now(), rows, error)
+            self.log.add(entry)
+        self.running.clear()
+        self.failed = ""
+
     def _settle(self) -> None:
         if self.backend.status == b"I":
             self.locked.clear()
@@ -297,6 +328,7 @@ class Session:
                 await self.backend.ask("SELECT 1")  # PostgreSQL's own 25P02
             reply = await self._special(item, several)
         except BackendError as error:
+            self.failed = str(error)
             await self.client.send(client_error(error))
             return False
         self.client.writer.write(reply)
@@ -341,6 +373,8 @@ class Session:
 
     async def plan(self, sql: str) -> Plan:
         """The plan for a statement, from the cache where its text alone decides."""
+        if ASKED.search(sql):
+            await self.log.flush()
         if (found := _cache.get(sql)) is not None:
             _cache.move_to_end(sql)
             return found

@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 import zstandard
 
 from local.redshift import s3, unload_columns, wire
+from local.redshift.copy_text import NULL_MARKER
 from local.redshift.lexer import quote_literal
 from local.redshift.plans import Forward, Refusal
 from local.redshift.unload_columns import Part
@@ -52,7 +53,7 @@ async def _unload(session: Session, command: UnloadCommand, query: str) -> int:
         if command.format == "parquet" or command.partition:
             source = folder / "rows.csv"
             with source.open("wb") as file:
-                async for data in session.backend.copy_out(f"COPY ({query}) TO STDOUT WITH (FORMAT csv, NULL '\\N')"):
+                async for data in session.backend.copy_out(f"COPY ({query}) TO STDOUT WITH (FORMAT csv, NULL {quote_literal(NULL_MARKER)})"):
                     file.write(data)
             files = await asyncio.to_thread(unload_columns.write, source, columns, command, folder)
         else:

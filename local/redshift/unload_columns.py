@@ -47,8 +47,15 @@ def write(source: Path, columns: list[Described], command: UnloadCommand, folder
     if missing:
         raise S3Error(f'PARTITION BY column "{missing[0]}" is not in the query')
     schema = ", ".join(f"{_quoted(c.name)}: {_quoted(_type(c) if parquet else 'VARCHAR', chr(39))}" for c in columns)
-    rows = f"SELECT * FROM read_csv('{source}', header = false, nullstr = '\\N', quote = '\"', escape = '\"', columns = {{{schema}}})"
+    rows = f"SELECT * FROM read_csv('{source}', auto_detect = false, delim = ',', header = false, nullstr = '\\N', quote = '\"', escape = '\"', columns = {{{schema}}})"
     target = folder / "out"
+    try:
+        return _write(rows, target, command)
+    except duckdb.Error as error:
+        raise S3Error(f"The rows cannot be written as {command.format}: {str(error).splitlines()[0]}") from error
+
+
+def _write(rows: str, target: Path, command: UnloadCommand) -> list[Part]:
     with duckdb.connect() as engine:
         engine.execute("SET TimeZone = 'UTC'; SET threads = 1")
         if command.partition:

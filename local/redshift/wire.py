@@ -44,9 +44,11 @@ def parse(name: bytes, sql: str, types: bytes = b"\0\0") -> bytes:
     return message(b"P", name + b"\0", text(sql), types)
 
 
-def execute_now(sql: str) -> bytes:
-    """Parse, Bind and Execute of a statement without parameters or rows, on the unnamed statement. Three replies."""
-    return parse(b"", sql) + message(b"B", b"\0\0\0\0\0\0\0\0") + message(b"E", b"\0\0\0\0\0")
+def execute_now(sql: str, name: str) -> bytes:
+    """Parse, Bind, Execute and Close of a statement without parameters or rows, under a name of its own. Four replies."""
+    own = text(name)
+    bind = message(b"B", own, own, b"\0\0\0\0\0\0")
+    return parse(name.encode(), sql) + bind + message(b"E", own, b"\0\0\0\0") + message(b"C", b"S", own)
 
 
 SYNC = message(b"S")

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import json
 import tempfile
+import uuid
 from pathlib import Path
 
 import duckdb
@@ -13,11 +14,9 @@ import zstandard
 
 
 @pytest.fixture
-def db(redshift, redshift_server):
-    """A connection in autocommit with helpers to put objects and to load them."""
-    with redshift.connect() as connection:
-        connection.autocommit = True
-        yield Loader(connection.cursor(), redshift_server, redshift.database)
+def db(rs, redshift_server, request):
+    """Helpers to put objects and to load them, in the module's database."""
+    return Loader(rs.cursor(), redshift_server, f"copy/{uuid.uuid4()}")
 
 
 class Loader:
@@ -92,7 +91,8 @@ def test_prefix_loads_everything_under_it_and_none_is_an_error(db):
         db.run(f"copy t from 's3://lake/{db.folder}/nothing' iam_role '{db.server.iam_role}' csv")
 
 
-def test_load_error_names_file_line_column_and_survives_the_rollback(redshift, redshift_server):
+def test_load_error_names_file_line_column_and_survives_the_rollback(empty, redshift_server):
+    redshift = empty
     with redshift.connect() as connection:
         cursor = connection.cursor()
         cursor.execute("create table t (id int, day date)")

@@ -3,6 +3,7 @@
 import gzip
 import json
 import tempfile
+import uuid
 from pathlib import Path
 
 import duckdb
@@ -11,13 +12,11 @@ import redshift_connector
 
 
 @pytest.fixture
-def db(redshift, redshift_server):
-    with redshift.connect() as connection:
-        connection.autocommit = True
-        cursor = connection.cursor()
-        cursor.execute("create table t (id int, name varchar(20), amount decimal(8,2), day date)")
-        cursor.execute("insert into t values (1, 'a|\"b', 1.5, '2020-01-02'), (2, null, null, null), (3, '', 0, '2020-01-02')")
-        yield Unloader(cursor, redshift_server, redshift.database)
+def db(rs, redshift_server):
+    cursor = rs.cursor()
+    cursor.execute("create table t (id int, name varchar(20), amount decimal(8,2), day date)")
+    cursor.execute("insert into t values (1, 'a|\"b', 1.5, '2020-01-02'), (2, null, null, null), (3, '', 0, '2020-01-02')")
+    return Unloader(cursor, redshift_server, f"unload/{uuid.uuid4()}")
 
 
 class Unloader:

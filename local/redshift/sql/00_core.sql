@@ -44,6 +44,23 @@ BEGIN
     END IF;
 END $$;
 
+-- PostgreSQL lets simple views be written through; Redshift does not.
+CREATE FUNCTION redshift_internal.refuse_write() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = '0A000', MESSAGE = format('cannot %s a view', lower(TG_OP)), DETAIL = format('"%s" is a view.', TG_TABLE_NAME);
+END $$;
+
+CREATE FUNCTION redshift_internal.after_create_view() RETURNS event_trigger LANGUAGE plpgsql AS $$
+DECLARE
+    relation oid;
+BEGIN
+    FOR relation IN
+        SELECT c.objid FROM pg_event_trigger_ddl_commands() c JOIN pg_class r ON r.oid = c.objid WHERE c.classid = 'pg_class'::regclass AND r.relkind = 'v'
+    LOOP
+        EXECUTE format('CREATE OR REPLACE TRIGGER redshift$read_only INSTEAD OF INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION redshift_internal.refuse_write()', relation::regclass);
+    END LOOP;
+END $$;
+
 CREATE FUNCTION redshift_internal.after_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$
 DECLARE
     relation oid;
@@ -162,6 +179,119 @@ CREATE FUNCTION redshift_internal.renumber(parent oid, child oid, known jsonb) R
         'encodings', coalesce((SELECT jsonb_object_agg(p.new, e.value) FROM jsonb_each(known -> 'encodings') e JOIN pairs p ON p.old = e.key::int), '{}')))
 $$;
 
+-- What an ALTER TABLE changes in the registry; see alter_table.py for the keys of `what`.
+CREATE FUNCTION redshift_internal.change(relation regclass, what jsonb) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    known jsonb := coalesce(redshift_internal.attributes(relation), '{"diststyle": "AUTO", "backup": true, "encodings": {}, "identity": {}, "keys": []}');
+    number int;
+BEGIN
+    IF NOT pg_has_role((SELECT relowner FROM pg_class WHERE oid = relation), 'USAGE') THEN
+        RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('must be owner of table %s', relation);
+    END IF;
+    IF what ? 'drop_column' THEN
+        number := redshift_internal.attnum(relation, what ->> 'drop_column', 'DROP COLUMN');
+        IF (known ->> 'distkey')::int = number THEN
+            RAISE EXCEPTION USING ERRCODE = '0A000', MESSAGE = format('cannot drop distkey column "%s"', what ->> 'drop_column');
+        ELSIF known -> 'sortkey' @> to_jsonb(number) THEN
+            RAISE EXCEPTION USING ERRCODE = '0A000', MESSAGE = format('cannot drop sortkey column "%s"', what ->> 'drop_column');
+        END IF;
+        RETURN;
+    END IF;
+    IF what ? 'drop_key' THEN
+        IF NOT EXISTS (SELECT FROM jsonb_array_elements(known -> 'keys') k WHERE k ->> 'name' = what ->> 'drop_key') THEN
+            RAISE EXCEPTION USING ERRCODE = '42704', MESSAGE = format('constraint "%s" of relation "%s" does not exist', what ->> 'drop_key', relation);
+        END IF;
+        known := jsonb_set(known, '{keys}', (SELECT coalesce(jsonb_agg(k), '[]') FROM jsonb_array_elements(known -> 'keys') k WHERE k ->> 'name' <> what ->> 'drop_key'));
+    END IF;
+    IF what ? 'add_key' THEN
+        IF what #>> '{add_key,type}' = 'p' AND EXISTS (SELECT FROM jsonb_array_elements(known -> 'keys') k WHERE k ->> 'type' = 'p') THEN
+            RAISE EXCEPTION USING ERRCODE = '42P16', MESSAGE = format('multiple primary keys for table "%s" are not allowed', relation);
+        END IF;
+        known := jsonb_set(known, '{keys}', (known -> 'keys') || redshift_internal.key_entry(relation, what -> 'add_key'));
+    END IF;
+    IF what ? 'encodings' THEN
+        known := jsonb_set(known, '{encodings}', (known -> 'encodings') || redshift_internal.by_attnum(relation, what -> 'encodings', 'ENCODE'));
+    END IF;
+    IF what ? 'no_encodings' THEN
+        known := jsonb_set(known, '{encodings}', '{}');
+    END IF;
+    IF what ? 'diststyle' THEN
+        known := (known - 'distkey') || jsonb_build_object('diststyle', what -> 'diststyle');
+    END IF;
+    IF what ? 'distkey' THEN
+        known := known || jsonb_build_object('distkey', redshift_internal.attnum(relation, what ->> 'distkey', 'DISTKEY'));
+    END IF;
+    IF what ? 'no_sortkey' OR what ? 'sortstyle' THEN
+        known := known - 'sortkey' - 'sortstyle';
+    END IF;
+    IF what ? 'sortstyle' THEN
+        known := known || jsonb_build_object('sortstyle', what -> 'sortstyle');
+    END IF;
+    IF what ? 'sortkey' THEN
+        known := known || jsonb_build_object('sortkey', redshift_internal.attnums(relation, what -> 'sortkey', 'SORTKEY'));
+    END IF;
+    PERFORM redshift_internal.set_attributes(relation, known);
+END $$;
+
+-- ALTER COLUMN TYPE resizes VARCHARs only, and never below what is stored (r_ALTER_TABLE).
+CREATE FUNCTION redshift_internal.check_resize(relation regclass, name text, new text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    number int := redshift_internal.attnum(relation, name, 'ALTER COLUMN');
+    old record;
+    size int := substring(new FROM '[(]([0-9]+)[)]')::int;
+    longest int;
+BEGIN
+    SELECT a.atttypid, a.atttypmod - 4 AS size, a.atthasdef INTO old FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum = number;
+    IF old.atttypid <> 'varchar'::regtype OR NOT starts_with(new, 'character varying') THEN
+        RAISE EXCEPTION USING ERRCODE = '0A000', MESSAGE = format('cannot alter type of column "%s": only VARCHAR columns can be resized', name);
+    END IF;
+    IF old.atthasdef THEN
+        RAISE EXCEPTION USING ERRCODE = '0A000', MESSAGE = format('cannot alter type of column "%s", which has a default', name);
+    END IF;
+    IF size < old.size THEN
+        EXECUTE format('SELECT max(octet_length(%I)) FROM %s', name, relation) INTO longest;
+        IF longest > size THEN
+            RAISE EXCEPTION USING ERRCODE = '22001', MESSAGE = format('target data size is too small: column "%s" holds %s bytes', name, longest);
+        END IF;
+    END IF;
+END $$;
+
+-- ALTER TABLE … APPEND moves all rows of one permanent table to another whose columns match (r_ALTER_TABLE_APPEND).
+CREATE FUNCTION redshift_internal.append(target regclass, source regclass, ignore_extra boolean, fill_target boolean) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    shared text;
+    extra text;
+    lacking text;
+BEGIN
+    IF EXISTS (SELECT FROM pg_class WHERE oid IN (target, source) AND (relpersistence <> 'p' OR relkind <> 'r')) THEN
+        RAISE EXCEPTION USING ERRCODE = '0A000', MESSAGE = 'ALTER TABLE APPEND works on permanent tables only';
+    END IF;
+    WITH t AS (SELECT * FROM pg_attribute WHERE attrelid = target AND attnum > 0 AND NOT attisdropped),
+         s AS (SELECT * FROM pg_attribute WHERE attrelid = source AND attnum > 0 AND NOT attisdropped)
+    SELECT string_agg(quote_ident(t.attname), ', ' ORDER BY t.attnum) FILTER (WHERE s.attname = t.attname AND (s.atttypid, s.atttypmod) = (t.atttypid, t.atttypmod)),
+           string_agg(s.attname, ', ') FILTER (WHERE t.attname IS NULL OR (s.atttypid, s.atttypmod) <> (t.atttypid, t.atttypmod)),
+           string_agg(t.attname, ', ') FILTER (WHERE s.attname IS NULL)
+    INTO shared, extra, lacking FROM t FULL JOIN s ON s.attname = t.attname;
+    IF extra IS NOT NULL AND NOT ignore_extra OR lacking IS NOT NULL AND NOT fill_target OR shared IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = '42804', MESSAGE = format('ALTER TABLE APPEND: the columns of %s and %s do not match (%s)', target, source, concat_ws(', ', extra, lacking)),
+            HINT = 'IGNOREEXTRA discards columns that only the source has, FILLTARGET fills those that only the target has.';
+    END IF;
+    EXECUTE format('INSERT INTO %s (%s) SELECT %s FROM %s', target, shared, shared, source);
+    EXECUTE format('TRUNCATE %s', source);
+END $$;
+
+-- MERGE's source is a table; REMOVE DUPLICATES wants the same columns on both sides (r_MERGE).
+CREATE FUNCTION redshift_internal.check_merge(target regclass, source regclass, same_columns boolean) RETURNS void LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF (SELECT relkind FROM pg_class WHERE oid = source) <> 'r' THEN
+        RAISE EXCEPTION USING ERRCODE = '42809', MESSAGE = format('the source of MERGE must be a table; %s is not one', source);
+    END IF;
+    IF same_columns AND (SELECT array_agg(atttypid ORDER BY attnum) FROM pg_attribute WHERE attrelid = target AND attnum > 0 AND NOT attisdropped)
+        IS DISTINCT FROM (SELECT array_agg(atttypid ORDER BY attnum) FROM pg_attribute WHERE attrelid = source AND attnum > 0 AND NOT attisdropped) THEN
+        RAISE EXCEPTION USING ERRCODE = '42804', MESSAGE = 'MERGE … REMOVE DUPLICATES needs the same number and types of columns in target and source';
+    END IF;
+END $$;
+
 CREATE VIEW redshift_internal.registry AS
     SELECT c.conrelid AS relid, d.description::jsonb AS known
     FROM pg_constraint c JOIN pg_description d ON d.objoid = c.oid AND d.classoid = 'pg_constraint'::regclass
@@ -211,7 +341,7 @@ CREATE TABLE redshift_internal.load_files (
 
 CREATE TABLE redshift_internal.queries (
     query bigint, userid int, username text, database_name text, session int, transaction_id bigint, query_type text, status text,
-    starttime timestamp, endtime timestamp, returned_rows bigint, error_message text, querytxt text);
+    starttime timestamp, endtime timestamp, returned_rows bigint, error_message text, querytxt text, reads text[]);
 
 GRANT SELECT ON ALL TABLES IN SCHEMA redshift_internal TO PUBLIC;
 
@@ -258,3 +388,4 @@ CREATE OR REPLACE FUNCTION pg_catalog.version() RETURNS text LANGUAGE sql STABLE
 RESET search_path;
 CREATE EVENT TRIGGER redshift_after_ddl ON ddl_command_end WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'ALTER TABLE')
     EXECUTE FUNCTION redshift_internal.after_ddl();
+CREATE EVENT TRIGGER redshift_after_create_view ON ddl_command_end WHEN TAG IN ('CREATE VIEW') EXECUTE FUNCTION redshift_internal.after_create_view();

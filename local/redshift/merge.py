@@ -1,0 +1,70 @@
+"""MERGE, with Redshift's limits. Source: developer guide page r_MERGE.
+
+No alias on the target, both WHEN clauses or REMOVE DUPLICATES, an equality to match by, and a table as the source. PostgreSQL's own
+MERGE does the work, and refuses a target row that several source rows match.
+"""
+
+from __future__ import annotations
+
+from local.redshift.cursor import Cursor, qualified_sql
+from local.redshift.lexer import quote_literal, quote_name
+from local.redshift.plans import Plan, Refused, Script
+
+
+def merge(sql: str) -> Plan:
+    """MERGE INTO t USING s ON … WHEN MATCHED … WHEN NOT MATCHED … | REMOVE DUPLICATES."""
+    cursor = Cursor(sql)
+    cursor.expect("merge")
+    cursor.expect("into")
+    target = cursor.qualified()
+    if not cursor.peek("using"):
+        raise Refused("MERGE takes no alias for its target on Redshift", "42601")
+    cursor.expect("using")
+    if cursor.peek("("):
+        raise Refused("MERGE takes a table as its source on Redshift, not a subquery", "42601")
+    source = cursor.qualified()
+    cursor.take("as")
+    alias = source[-1] if cursor.peek("on") else cursor.name()
+    cursor.expect("on")
+    condition = cursor.until("when", "remove")
+    _check_equality(condition)
+    into, using = qualified_sql(target), qualified_sql(source)
+    checks = f"SELECT redshift_internal.check_merge({quote_literal(into)}, {quote_literal(using)}, "
+    if cursor.take("remove"):
+        cursor.expect("duplicates")
+        cursor.expect_end()
+        statements = (
+            checks + "true)",
+            f"DELETE FROM {into} USING {using} AS {quote_name(alias)} WHERE {condition}",
+            f"INSERT INTO {into} SELECT DISTINCT * FROM {using}",
+        )
+        return Script(statements, "MERGE", lock=into)
+    clauses = cursor.rest()
+    _check_clauses(Cursor(clauses))
+    statement = f"MERGE INTO {into} USING {using} AS {quote_name(alias)} ON {condition} {clauses}"
+    return Script((statement, checks + "false)"), "MERGE", lock=into, query=True)
+
+
+def _check_equality(condition: str) -> None:
+    cursor = Cursor(condition)
+    operators = [token.text for token in cursor.all if token.kind == "operator"]
+    words = {token.lower for token in cursor.all if token.kind == "word"}
+    others = {"<", ">", "<=", ">=", "<>", "!="} & set(operators)
+    if "=" not in operators or others or words & {"or", "between", "like", "in", "not"}:
+        raise Refused("MERGE matches by equality of columns on Redshift", "42601", "Write ON target.key = source.key [AND …].")
+
+
+def _check_clauses(cursor: Cursor) -> None:
+    found = []
+    while not cursor.done():
+        cursor.expect("when")
+        inverted = cursor.take("not")
+        cursor.expect("matched")
+        if not cursor.peek("then"):
+            raise Refused("MERGE takes no further condition after MATCHED on Redshift", "42601")
+        found.append(not inverted)
+        cursor.until("when")
+    if sorted(found) != [False, True]:
+        raise Refused(
+            "MERGE needs one WHEN MATCHED and one WHEN NOT MATCHED clause, or REMOVE DUPLICATES, on Redshift", "42601"
+        )

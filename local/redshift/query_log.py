@@ -1,0 +1,127 @@
+"""What the sessions have run, for STL_QUERY and its kin.
+
+Kept in memory and written in batches on a connection of its own, at the latest when somebody asks the log: a statement costs one
+append, and no rollback takes its entry away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import psycopg
+
+from local.redshift import functions
+from local.redshift.config import Config
+from local.redshift.lexer import LexError, first_word
+
+_INSERT = """INSERT INTO redshift_internal.queries (query, userid, username, database_name, session, transaction_id, query_type, status,
+    starttime, endtime, returned_rows, error_message, querytxt, reads)
+    VALUES (coalesce(%s, nextval('redshift_internal.query_ids')), (SELECT usesysid FROM pg_user WHERE usename = %s), %s, %s, %s, %s, %s,
+    %s, %s, %s, %s, %s, %s, %s)"""
+ASKED = re.compile(r"\b(?:stl|svl|stv|sys|svv|svcs)_\w|redshift_internal", re.IGNORECASE)
+_SECRETS = re.compile(
+    r"(password|credentials|secret_access_key|access_key_id|session_token)(\s+(?:as\s+)?)'(?:[^'\\]|\\.|'')*'", re.IGNORECASE
+)
+_KINDS = {
+    "select": "SELECT",
+    "with": "SELECT",
+    "insert": "INSERT",
+    "update": "UPDATE",
+    "delete": "DELETE",
+    "merge": "MERGE",
+    "copy": "COPY",
+    "unload": "UNLOAD",
+    "create": "DDL",
+    "alter": "DDL",
+    "drop": "DDL",
+    "truncate": "DDL",
+    "comment": "DDL",
+}
+_CTAS = re.compile(r"\bas\s*\(?\s*(?:select|with)\b", re.IGNORECASE)
+_KEPT_TEXT = 65_535
+_SECONDS = 2.0
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One statement that has run; times are UTC without a zone, as Redshift's tables have them."""
+
+    database: str
+    user: str
+    pid: int
+    sql: str
+    started: datetime
+    ended: datetime
+    rows: int
+    error: str | None = None
+    query_id: int | None = None
+
+
+def now() -> datetime:
+    """The time, as Redshift's tables have it."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+class QueryLog:
+    """The entries that are not written yet."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._entries: list[Entry] = []
+        self._writing = asyncio.Lock()
+
+    def add(self, entry: Entry) -> None:
+        """Remember a statement."""
+        self._entries.append(entry)
+
+    async def flush(self) -> None:
+        """Write what is remembered; returns when everything added before is readable."""
+        async with self._writing:
+            entries, self._entries = self._entries, []
+            if entries:
+                await asyncio.to_thread(_write, self._config, entries)
+
+    async def keep_writing(self) -> None:
+        """Write every other second, until cancelled."""
+        while True:
+            await asyncio.sleep(_SECONDS)
+            await self.flush()
+
+
+def _write(config: Config, entries: list[Entry]) -> None:
+    for database in {entry.database for entry in entries}:
+        rows = [_row(entry) for entry in entries if entry.database == database]
+        try:
+            with psycopg.connect(config.admin(database)) as connection:
+                connection.cursor().executemany(_INSERT, rows)
+        except psycopg.Error as error:
+            # The database may be gone, and with it everybody who could ask.
+            _log.info("database=%s statements=%d not logged: %s", database, len(rows), error)
+
+
+def _row(entry: Entry) -> tuple[object, ...]:
+    status = "success" if entry.error is None else "canceled" if "cancel" in entry.error else "failed"
+    text = _SECRETS.sub(r"\1\2'***'", entry.sql)[:_KEPT_TEXT].replace("\0", "")
+    who = (entry.query_id, entry.user, entry.user, entry.database, entry.pid, 0)
+    return (*who, kind(entry.sql), status, entry.started, entry.ended, entry.rows, entry.error, text, _reads(entry.sql))
+
+
+def kind(sql: str) -> str:
+    """The query type as SYS_QUERY_HISTORY names it."""
+    try:
+        found = _KINDS.get(first_word(sql), "UTILITY")
+    except LexError:
+        return "UTILITY"
+    return "CTAS" if found == "DDL" and _CTAS.search(sql) and "view" not in sql[:60].lower() else found
+
+
+def _reads(sql: str) -> list[str]:
+    try:
+        return list(functions.tables_read(sql))
+    except (LexError, functions.Refused):
+        return []

@@ -1,0 +1,38 @@
+"""One database a module, emptied before each test: quicker than a fresh one each time."""
+
+import psycopg
+import pytest
+
+
+@pytest.fixture(scope="module")
+def database(redshift_server):
+    """A Connection to a database that the module's tests share."""
+    name = redshift_server.new_database()
+    yield redshift_server.connection(name)
+    redshift_server.drop_database(name)
+
+
+@pytest.fixture
+def empty(database, redshift_server):
+    """The module's database without tables, views and log."""
+    with psycopg.connect(redshift_server.config.admin(database.database), autocommit=True) as admin:
+        admin.execute(
+            "drop schema public cascade; create schema public; grant all on schema public to public;"
+            "truncate redshift_internal.load_errors, redshift_internal.loads, redshift_internal.load_files"
+        )
+    return database
+
+
+@pytest.fixture
+def pg(empty):
+    """A psycopg 3 connection in autocommit."""
+    with empty.psycopg(autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def rs(empty):
+    """A redshift_connector connection in autocommit."""
+    with empty.connect() as connection:
+        connection.autocommit = True
+        yield connection

@@ -1,0 +1,157 @@
+"""Transactions: what commits, what waits, what conflicts, what may not be in a block."""
+
+import threading
+
+import psycopg
+import pytest
+
+
+@pytest.fixture
+def two(empty):
+    with empty.psycopg() as one, empty.psycopg() as other:
+        with empty.psycopg(autocommit=True) as setup:
+            setup.execute("create table t (id int, v int); create table u (id int); insert into t values (1, 1)")
+        one.execute("set statement_timeout to 5000")
+        other.execute("set statement_timeout to 5000")
+        one.commit()
+        other.commit()
+        yield one, other
+
+
+def waits(connection, sql):
+    """Start a statement in a thread; return (thread, outcome list)."""
+    outcome = []
+
+    def run():
+        try:
+            outcome.append(connection.execute(sql).rowcount)
+        except psycopg.Error as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(0.3)
+    return thread, outcome
+
+
+def test_truncate_commits_what_came_before_and_cannot_be_rolled_back(two):
+    one, other = two
+    one.execute("insert into u values (7)")
+    one.execute("truncate table t")
+    one.rollback()
+    assert other.execute("select (select count(*) from t), (select count(*) from u)").fetchone() == (0, 1)
+
+
+@pytest.mark.parametrize("sql", ["vacuum t", "alter table t append from t2", "alter table t alter column name type varchar(9)"])
+def test_statements_refused_in_a_transaction_block(two, sql):
+    one, _ = two
+    one.execute("create table t2 (id int, v int)")
+    with pytest.raises(psycopg.Error) as error:
+        one.execute(sql)
+    assert error.value.sqlstate == "25001"
+    with pytest.raises(psycopg.errors.InFailedSqlTransaction):
+        one.execute("select 1")
+    one.rollback()
+
+
+@pytest.mark.parametrize("sql", ["insert into t values (2, 2)", "delete from t where id = 9", "update t set v = 2 where id = 9"])
+def test_a_second_write_into_a_table_waits_for_the_first(two, sql):
+    one, other = two
+    one.execute("insert into t values (3, 3)")
+    thread, outcome = waits(other, sql)
+    assert outcome == []
+    assert one.execute("select count(*) from t").fetchone() == (2,)
+    one.commit()
+    thread.join(5)
+    assert not isinstance(outcome[0], Exception)
+
+
+def test_a_write_by_the_simple_protocol_waits_too_and_readers_do_not(two, empty):
+    one, other = two
+    one.execute("insert into t values (3, 3)")
+    with empty.psycopg(autocommit=True, cursor_factory=psycopg.ClientCursor) as third:
+        thread, outcome = waits(third, "insert into t values (4, 4)")
+        assert outcome == []
+        assert other.execute("select count(*) from t").fetchone() == (1,)
+        one.commit()
+        thread.join(5)
+        assert outcome == [1]
+
+
+def test_lock_blocks_readers_and_works_before_the_snapshot(two):
+    one, other = two
+    one.execute("lock table t")
+    thread, outcome = waits(other, "lock t")
+    assert outcome == []
+    one.execute("update t set v = v + 1")
+    one.commit()
+    thread.join(5)
+    other.execute("update t set v = v + 1")
+    other.commit()
+    assert one.execute("select v from t").fetchone() == (3,)
+
+
+def test_waiting_single_statements_do_not_conflict(empty, two):
+    one, _ = two
+    one.execute("update t set v = v + 1")
+    with empty.psycopg(autocommit=True) as third:
+        thread, outcome = waits(third, "update t set v = v + 10")
+        one.commit()
+        thread.join(5)
+        assert outcome == [1]
+        assert third.execute("select v from t").fetchone() == (12,)
+
+
+def test_crossed_reads_and_writes_are_a_serializable_violation_1023(two):
+    one, other = two
+    one.execute("select * from t").fetchall()
+    other.execute("select * from u").fetchall()
+    one.execute("insert into u values (1)")
+    other.execute("insert into t values (9, 9)")
+    one.commit()
+    with pytest.raises(psycopg.Error, match="1023") as error:
+        other.commit()
+    assert error.value.sqlstate == "XX000"
+    assert "Serializable isolation violation on table" in error.value.diag.message_detail
+
+
+def test_temporary_tables_of_concurrent_loads_do_not_conflict(two):
+    for connection in two:
+        connection.execute("create temp table stage (like t including defaults)")
+        connection.execute("insert into stage select * from t")
+    for connection in two:
+        connection.commit()
+
+
+def test_begin_takes_isolation_words_and_a_failed_statement_fails_the_block(two):
+    one, _ = two
+    one.autocommit = True
+    one.execute("begin isolation level read committed read write")
+    with pytest.raises(psycopg.Error):
+        one.execute("create index i on t (id)")
+    with pytest.raises(psycopg.errors.InFailedSqlTransaction):
+        one.execute("select 1")
+    one.execute("rollback")
+    assert one.execute("select 1").fetchone() == (1,)
+
+
+def test_several_statements_in_one_message_are_one_transaction(empty, two):
+    with empty.psycopg(autocommit=True, cursor_factory=psycopg.ClientCursor) as third:
+        with pytest.raises(psycopg.Error):
+            third.execute("insert into t values (5, 5); create table x (a int distkey); select 1/0")
+        assert third.execute("select count(*) from t").fetchone() == (1,)
+        third.execute("insert into t values (5, 5); create table x (a int distkey); insert into x values (1)")
+        assert third.execute("select (select count(*) from t), (select count(*) from x)").fetchone() == (2, 1)
+
+
+def test_the_log_has_statements_with_secrets_masked_and_survives_a_rollback(two):
+    one, other = two
+    one.execute("select 12345 as logged")
+    with pytest.raises(psycopg.Error):
+        one.execute("copy t from 's3://lake/none' credentials 'aws_access_key_id=AKIASECRET;aws_secret_access_key=SECRET' csv")
+    one.rollback()
+    rows = other.execute("select querytxt, status, query_type from redshift_internal.queries where querytxt like '%logged%' or querytxt like 'copy%'")
+    found = {row[0][:6]: row for row in rows.fetchall() if "redshift_internal" not in row[0]}
+    assert found["select"][1:] == ("success", "SELECT")
+    assert found["copy t"][1:] == ("failed", "COPY")
+    assert "SECRET" not in found["copy t"][0]
