@@ -225,7 +225,9 @@ def _error(error: Exception) -> tuple[str, str]:
     if isinstance(error, psycopg2.Error):
         return error.pgcode or "", str(error)
     detail = error.args[0] if error.args else {}
-    return (detail.get("C", ""), detail.get("M", "")) if isinstance(detail, dict) else ("", str(error))
+    if not isinstance(detail, dict):
+        return "", str(error)
+    return detail.get("C", ""), " ".join(detail[field] for field in ("M", "H") if field in detail)
 
 
 def _same(rows: Sequence[Sequence[Any]], expected: Sequence[Sequence[Any]], *, ordered: bool) -> bool:

@@ -1,4 +1,4 @@
-"""The tables in docs/local-redshift.md, made from the corpus: `python -m local.redshift.corpus_table` writes them anew."""
+"""The tables in docs/local-redshift.md, made from the corpus; `python -m local.redshift.corpus_table` writes them."""
 
 from __future__ import annotations
 

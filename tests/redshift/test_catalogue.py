@@ -67,3 +67,25 @@ def test_a_user_without_rights_does_not_see_the_table(redshift, session):
             assert reader.execute("select count(*) from svv_tables where table_name = 'private'").fetchone() == (0,)
     finally:
         session.execute("drop user reader")
+
+
+def test_reading_a_table_leaves_a_scan_of_it_and_of_no_other(session):
+    session.execute("create table was_read (a int)")
+    session.execute("create table never_read (a int)")
+    session.execute("insert into never_read values (1)")
+    session.execute("select count(*) from was_read")
+    query = "select trim(perm_table_name), endtime is not null from stl_scan where perm_table_name like %s"
+    assert session.execute(query, ["%_read%"]).fetchall() == [("was_read", True)]
+
+
+def test_a_failed_statement_keeps_its_text_and_error_in_the_history(session):
+    with pytest.raises(psycopg.Error):
+        session.execute("select 77 / 0")
+    query = "select trim(status), trim(error_message) from sys_query_history where query_text like 'select 77 %%'"
+    assert session.execute(query).fetchall() == [("failed", "division by zero")]
+
+
+def test_statement_texts_come_in_pieces_of_200_characters(session):
+    session.execute(f"select '{'x' * 300}' as long_text")
+    query = "select sequence, len(text) from svl_statementtext where text like '%%xxx%%' and text not like '%%svl%%' order by 1"
+    assert session.execute(query).fetchall() == [(0, 200), (1, 122)]

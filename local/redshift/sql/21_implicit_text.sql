@@ -1,0 +1,31 @@
+-- Numbers, dates and times become VARCHAR by themselves where a string function or LIKE needs one (c_Supported_data_types, "Implicit conversion
+-- types"); PostgreSQL asks for a cast. A value that is text already still finds the built-in function, because text is its category's preferred type.
+
+DO $$
+DECLARE
+    target record;
+BEGIN
+    -- Name, the arguments after the value, the call in terms of the value's text.
+    FOR target IN SELECT * FROM (VALUES
+        ('len', '', 'length($1::text)'), ('length', '', 'length($1::text)'), ('upper', '', 'upper($1::text)'), ('lower', '', 'lower($1::text)'),
+        ('left', ', int', 'left($1::text, $2)'), ('right', ', int', 'right($1::text, $2)'),
+        ('substring', ', int', 'substring($1::text, $2)'), ('substring', ', int, int', 'substring($1::text, $2, $3)'),
+        ('substr', ', int', 'substr($1::text, $2)'), ('substr', ', int, int', 'substr($1::text, $2, $3)'),
+        ('lpad', ', int', 'lpad($1::text, $2)'), ('lpad', ', int, text', 'lpad($1::text, $2, $3)'),
+        ('rpad', ', int', 'rpad($1::text, $2)'), ('rpad', ', int, text', 'rpad($1::text, $2, $3)'),
+        ('replace', ', text, text', 'replace($1::text, $2, $3)'), ('strpos', ', text', 'strpos($1::text, $2)'),
+        ('reverse', '', 'reverse($1::text)'), ('btrim', '', 'btrim($1::text)')) AS f (name, more, body)
+    LOOP
+        EXECUTE format('CREATE FUNCTION pg_catalog.%I(anynonarray%s) RETURNS %s LANGUAGE sql STABLE AS %L', target.name, target.more,
+            CASE WHEN target.name IN ('len', 'length', 'strpos') THEN 'int' ELSE 'text' END, 'SELECT ' || target.body);
+    END LOOP;
+    FOR target IN SELECT unnest(ARRAY['smallint', 'int', 'bigint', 'numeric', 'real', 'float8', 'date', 'timestamp', 'timestamptz', 'time']) AS name LOOP
+        EXECUTE format('CREATE FUNCTION redshift_internal.is_like(%s, text) RETURNS bool LANGUAGE sql STABLE AS %L', target.name, 'SELECT $1::text LIKE $2');
+        EXECUTE format('CREATE FUNCTION redshift_internal.is_not_like(%s, text) RETURNS bool LANGUAGE sql STABLE AS %L', target.name, 'SELECT $1::text NOT LIKE $2');
+        EXECUTE format('CREATE OPERATOR pg_catalog.~~ (LEFTARG = %s, RIGHTARG = text, FUNCTION = redshift_internal.is_like)', target.name);
+        EXECUTE format('CREATE OPERATOR pg_catalog.!~~ (LEFTARG = %s, RIGHTARG = text, FUNCTION = redshift_internal.is_not_like)', target.name);
+    END LOOP;
+END $$;
+CREATE FUNCTION pg_catalog.charindex(part text, value anynonarray) RETURNS int LANGUAGE sql STABLE AS $$ SELECT strpos(value::text, part) $$;
+CREATE FUNCTION redshift_internal.split_part(value anynonarray, delimiter text, part int) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT redshift_internal.split_part(value::text, delimiter, part) $$;

@@ -1,0 +1,11 @@
+-- Which query read which table and when (r_STL_SCAN): from the names in the proxy's log. A name without a schema is looked up in the reader's
+-- search path as it is now. Rows and bytes are not known.
+
+CREATE VIEW pg_catalog.stl_scan AS
+    SELECT q.userid, q.query::int AS query, 0 AS slice, 0 AS segment, 0 AS step, q.starttime, q.endtime, 0 AS tasknum, NULL::bigint AS rows, NULL::bigint AS bytes,
+           2 AS type, r.relid::int AS tbl, ''::bpchar(1) AS is_rrscan, ''::bpchar(1) AS is_delayed_scan, 0 AS checksum, r.table_name::bpchar(136) AS perm_table_name
+    FROM redshift_internal.finished q CROSS JOIN LATERAL unnest(q.reads) AS read (name)
+    JOIN redshift_internal.relations r ON read.name = r.schema_name || '.' || r.table_name OR (read.name = r.table_name AND pg_table_is_visible(r.relid))
+    WHERE q.aborted = 0 AND q.endtime IS NOT NULL AND q.starttime > statement_timestamp()::timestamp - interval '7 days' AND r.kind = 'TABLE';
+
+GRANT SELECT ON pg_catalog.stl_scan TO PUBLIC;
