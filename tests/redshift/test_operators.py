@@ -1,0 +1,113 @@
+"""The Amazon provider's own hooks and operators, unchanged."""
+
+import logging
+
+import pandas as pd
+import pytest
+from airflow.models.connection import Connection
+from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
+from airflow.providers.amazon.aws.transfers.redshift_to_s3 import RedshiftToS3Operator
+from airflow.providers.amazon.aws.transfers.s3_to_redshift import S3ToRedshiftOperator
+from airflow.providers.common.sql.operators.sql import (
+    SQLColumnCheckOperator,
+    SQLExecuteQueryOperator,
+    SQLTableCheckOperator,
+)
+
+
+@pytest.fixture
+def airflow(empty, redshift_server, monkeypatch):
+    """Airflow connections to the local Redshift and S3, in the environment."""
+    common = {"host": empty.host, "login": empty.user, "password": empty.password, "port": empty.port, "schema": empty.database}
+    s3 = {"endpoint_url": redshift_server.s3_endpoint, "region_name": redshift_server.region}
+    connections = {
+        "REDSHIFT_DEFAULT": Connection(conn_id="r", conn_type="redshift", extra={"ssl": False}, **common),
+        "AS_POSTGRES": Connection(conn_id="p", conn_type="postgres", **common),
+        "AWS_DEFAULT": Connection(
+            conn_id="a", conn_type="aws", login=redshift_server.access_key, password=redshift_server.secret_key, extra=s3
+        ),
+    }
+    for name, connection in connections.items():
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name}", connection.as_json())
+    return RedshiftSQLHook()
+
+
+def load(server, key, method="APPEND", **more):
+    S3ToRedshiftOperator(
+        task_id="load",
+        schema="public",
+        table="t",
+        s3_bucket="lake",
+        s3_key=key,
+        copy_options=["csv"],
+        method=method,
+        **more,
+    ).execute({})
+
+
+def rows(hook):
+    return [tuple(row) for row in hook.get_records("select * from t order by 1, 2")]
+
+
+def test_s3_to_redshift_append_replace_and_upsert(airflow, redshift_server, caplog):
+    airflow.run("create table t (id int primary key, name varchar(10))")
+    put = redshift_server.s3.put_object
+    put(Bucket="lake", Key="op/a.csv", Body=b"1,a\n2,b\n")
+    put(Bucket="lake", Key="op/b.csv", Body=b"2,B\n3,C\n")
+    with caplog.at_level(logging.DEBUG):
+        load(redshift_server, "op/a.csv", redshift_conn_id="redshift_default")
+        load(redshift_server, "op/b.csv", "UPSERT", upsert_keys=["id"])
+        assert rows(airflow) == [(1, "a"), (2, "B"), (3, "C")]
+        load(redshift_server, "op/b.csv", "UPSERT")
+        load(redshift_server, "op/a.csv", "REPLACE")
+    assert rows(airflow) == [(1, "a"), (2, "b")]
+    load(redshift_server, "op/a.csv", redshift_conn_id="redshift_default", column_list=["id", "name"])
+    assert len(rows(airflow)) == 4
+
+
+def test_redshift_to_s3_unloads_a_table_and_a_query(airflow, redshift_server):
+    airflow.run("create table t (id int, name varchar(10))")
+    airflow.run("insert into t values (1, 'a'), (2, 'b')")
+    options = {"s3_bucket": "lake", "unload_options": ["csv", "allowoverwrite"], "include_header": True, "task_id": "x"}
+    RedshiftToS3Operator(schema="public", table="t", s3_key="out", **options).execute({})
+    RedshiftToS3Operator(select_query="select name from t where id = 2", s3_key="out/q_", table_as_file_name=False, **options).execute({})
+    read = lambda key: redshift_server.s3.get_object(Bucket="lake", Key=key)["Body"].read()  # noqa: E731
+    assert read("out/t_0000_part_00") == b"id,name\n1,a\n2,b\n"
+    assert read("out/q_0000_part_00") == b"name\nb\n"
+
+
+def test_hook_records_frames_engine_and_keys(airflow):
+    airflow.run(["create table t (id int, name varchar(10), primary key (id, name))", "insert into t values (1, 'a')"])
+    assert airflow.get_first("select * from t") == [1, "a"]
+    assert airflow.get_table_primary_key("t", "public") == ["id", "name"]
+    frame = airflow.get_df("select * from t", df_type="pandas")
+    assert isinstance(frame, pd.DataFrame)
+    assert frame.to_dict("records") == [{"id": 1, "name": "a"}]
+    airflow.insert_rows("t", [(2, "b"), (3, None or "c")], target_fields=["id", "name"])
+    assert len(rows(airflow)) == 3
+    assert airflow.get_openlineage_database_dialect(None) == "redshift"
+
+
+@pytest.mark.parametrize("conn_id", ["redshift_default", "as_postgres"])
+def test_sql_operators_over_redshift_and_postgres_connections(airflow, conn_id):
+    def execute(sql, **more):
+        return SQLExecuteQueryOperator(task_id="x", conn_id=conn_id, sql=sql, **more).execute({})
+
+    execute("create table t (id int, name varchar(10)) distkey(id)")
+    execute(["insert into t values (1, 'a')", "insert into t values (2, null)"])
+    assert [tuple(row) for row in execute("select count(*) from t where id >= %s", parameters=[1])] == [(2,)]
+    SQLColumnCheckOperator(
+        task_id="c", conn_id=conn_id, table="t", column_mapping={"id": {"null_check": {"equal_to": 0}, "max": {"leq_to": 2}}}
+    ).execute({})
+    SQLTableCheckOperator(
+        task_id="t", conn_id=conn_id, table="t", checks={"rows": {"check_statement": "count(*) = 2"}}
+    ).execute({})
+
+
+def test_openlineage_facets_of_a_query_name_tables_and_columns(airflow):
+    operator = SQLExecuteQueryOperator(task_id="x", conn_id="redshift_default", sql="insert into u select id from t")
+    airflow.run(["create table t (id int)", "create table u (id int)"])
+    operator.execute({})
+    found = operator.get_openlineage_facets_on_complete(None)
+    assert [dataset.name.split(".")[-1] for dataset in found.inputs] == ["t"]
+    assert [field.name for field in found.outputs[0].facets["schema"].fields] == ["id"]
