@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from redshift_etl import contract as contracts
 from redshift_etl.contract import Contract
 from redshift_etl.ddl import Column
-from redshift_etl.errors import ConfigError
+from redshift_etl.errors import ConfigError, TransientError
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
 from redshift_etl.warehouse.sql import Statement, ident, literal
 
@@ -20,6 +20,7 @@ BOOKKEEPING = (
     "etl.check_failures",
 )  # fmt: skip
 _EXISTS_ALREADY = ("42P06", "42P07", "23505")  # schema, table; PostgreSQL's catalogue race of two CREATEs
+_ATTEMPTS = 5  # each loses to another task that got further: schema, table
 _CATALOGUE_NAMES = {
     "character varying": "VARCHAR", "character": "CHAR", "numeric": "DECIMAL", "integer": "INTEGER",
     "timestamp without time zone": "TIMESTAMP", "timestamp with time zone": "TIMESTAMPTZ",
@@ -139,11 +140,19 @@ def in_order(tables: Sequence[str]) -> tuple[Contract, ...]:
 
 
 def _ensure(session: Session, contract: Contract) -> None:
+    for _ in range(_ATTEMPTS):
+        if _made_to_match(session, contract):
+            return
+    raise TransientError("Another task creates the same schema or table again and again.", table=contract.table)
+
+
+def _made_to_match(session: Session, contract: Contract) -> bool:
+    """False when another task created something meanwhile: the schema perhaps, and not yet the table."""
     actual = tuple(_actual(*row) for row in session.run(describe_table(contract.table)))
     session.commit()
     statements = changes(contract, actual) if actual else create_table(contract)
     if not statements:
-        return
+        return True
     try:
         with session.transaction():
             for statement in statements:
@@ -155,7 +164,9 @@ def _ensure(session: Session, contract: Contract) -> None:
                 fix=f"correct {contract.path}, or grant what is missing",
                 table=contract.table,
             ) from error
-        log.info("%s: another task created it meanwhile", contract.table)
+        log.info("%s: another task created it, or its schema, meanwhile", contract.table)
+        return False
+    return True
 
 
 def _actual(
