@@ -100,7 +100,14 @@ class Rest:
         content = self.call("GET", path, params={"full_content": True, "map_index": task.get("map_index", -1)})[
             "content"
         ]
-        return [line for entry in content for line in _log_lines(entry) if "::" not in line[:32]][-lines:]
+        return [line for entry in _up_to_the_error(content) for line in _log_lines(entry)][-lines:]
+
+
+def _up_to_the_error(content: list[Any]) -> list[Any]:
+    """Without what is logged after the error: alerts and reports about it."""
+    entries = [entry for entry in content if isinstance(entry, dict) and "::" not in str(entry.get("event"))[:2]]
+    errors = [position for position, entry in enumerate(entries) if entry.get("error_detail")]
+    return entries[: errors[-1] + 1] if errors else entries
 
 
 def _log_lines(entry: Any) -> list[str]:

@@ -1,0 +1,234 @@
+"""The whole local stack as a person uses it, one start for most tests: they run in the order of this file."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+import requests
+
+from local import airflow, home, postgres, stack
+from local.warehouse import Warehouse
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+
+FAILING_DAG = """
+from airflow.sdk import dag, task
+
+@task
+def load():
+    raise ValueError("the warehouse is on holiday")
+
+@dag("{dag_id}", schedule=None)
+def failing():
+    load()
+
+failing()
+"""
+
+
+class Stack:
+    """`python -m local <verb>` in a home of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.dags = home.REPOSITORY / "dags"
+
+    def run(self, *verb: str, seconds: float = 600) -> subprocess.CompletedProcess[str]:
+        env = os.environ | {"LOCAL_HOME": str(self.path), "LOCAL_DAGS_FOLDER": str(self.dags)}
+        command = [sys.executable, "-m", "local", *verb]
+        return subprocess.run(command, cwd=home.REPOSITORY, env=env, capture_output=True, text=True, timeout=seconds)
+
+    @property
+    def state(self) -> dict:
+        return stack.state(self.path) or {}
+
+    @property
+    def opened(self) -> home.Home:
+        return home.create(self.path)
+
+    def supervisor(self) -> psutil.Process:
+        guard = psutil.Process(self.state["guard"])
+        return next(child for child in guard.children() if child.cmdline()[1:3] == ["-m", "local"])
+
+    def processes(self) -> list[psutil.Process]:
+        guard = psutil.Process(self.state["guard"])
+        return [guard, *guard.children(recursive=True)]
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory):
+    made = Stack(tmp_path_factory.mktemp("stack") / "home")
+    yield made
+    made.run("clean")
+
+
+def wait_for(condition, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.2)
+
+
+def contents(local: Stack) -> dict[str, int]:
+    warehouse = Warehouse(local.opened)
+    try:
+        return {str(row[0]): int(str(row[1])) for row in warehouse.summary()}
+    finally:
+        warehouse.close()
+
+
+def test_run_loads_the_data_and_says_what_the_warehouse_holds(local):
+    done = local.run("run", "--days", "2")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = contents(local)
+    assert rows["core.airlines"] == 16
+    assert rows["core.airports"] == 1_458
+    assert rows["core.planes"] == 3_322
+    with psycopg.connect(postgres.dsn(local.opened.postgres, "airline")) as source:
+        query = "SELECT count(*) FROM flights WHERE modified_at >= '2013-01-01' AND modified_at < '2013-01-03'"
+        assert source.execute(query).fetchone() == (rows["core.flights"],)
+    for table, count in rows.items():
+        assert f"{table} " in done.stdout
+        assert f"{count:,}" in done.stdout
+        assert count > 0
+    assert local.opened.url("ui") in done.stdout
+    assert str(airflow.password_file(local.opened)) in done.stdout
+
+
+def test_a_second_run_changes_nothing(local):
+    before = contents(local)
+
+    done = local.run("run", "--days", "2")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert contents(local) == before
+
+
+def test_the_ui_asks_for_a_login(local):
+    url = local.opened.url("ui")
+
+    assert requests.get(f"{url}/api/v2/dags", timeout=30).status_code == 401
+    wrong = requests.post(f"{url}/auth/token", json={"username": "admin", "password": "admin"}, timeout=30)
+    assert wrong.status_code == 401
+
+
+def test_nothing_listens_beyond_this_machine_and_no_command_line_has_a_secret(local):
+    secrets = set(local.opened.secrets.values())
+    for process in local.processes():
+        addresses = {entry.laddr.ip for entry in process.net_connections("tcp") if entry.status == psutil.CONN_LISTEN}
+        assert addresses <= {"127.0.0.1"}, process.cmdline()
+        assert not [secret for secret in secrets for argument in process.cmdline() if secret in argument]
+
+
+def test_no_secret_is_in_a_log(local):
+    secrets = [secret for secret in local.opened.secrets.values() if not secret.startswith("AKIA")]
+    for log in (local.path / "logs").glob("*.log"):
+        text = log.read_text(errors="replace")
+        assert not [secret for secret in secrets if secret in text], log
+
+
+@pytest.mark.parametrize("part", ["scheduler", "redshift", "postgres"])
+def test_a_part_that_is_killed_comes_back(local, part):
+    before = local.state["parts"][part]
+
+    os.kill(before["pid"], signal.SIGKILL)
+
+    def is_back() -> bool:
+        entry = local.state["parts"][part]
+        return entry["state"] == "ready" and entry["restarts"] == before["restarts"] + 1
+
+    wait_for(is_back)
+    wait_for(lambda: contents(local)["core.airlines"] == 16)
+
+
+def test_the_shells_settings_reach_the_warehouse(local):
+    script = f'eval "$({sys.executable} -m local env)" && psql -Atc "SELECT COUNT(*) FROM core.airlines"'
+    env = os.environ | {"LOCAL_HOME": str(local.path)}
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=home.REPOSITORY, env=env, capture_output=True, text=True, timeout=60
+    )
+
+    assert done.stdout.split() == ["16"], done.stderr
+
+
+def test_stop_leaves_no_process(local):
+    processes = local.processes()
+    assert len(processes) > 10
+
+    done = local.run("stop")
+
+    assert done.returncode == 0, done.stderr
+    assert not [process for process in processes if process.is_running()]
+    assert local.run("status").returncode == 3
+
+
+def test_a_failing_step_ends_with_the_task_its_log_and_what_to_do(local, tmp_path):
+    # The stack starts again here, with what it held before.
+    local.dags = tmp_path
+    for dag_id in ("reference_tables", "flights", "weather", "daily_performance"):
+        (tmp_path / f"{dag_id}.py").write_text(FAILING_DAG.format(dag_id=dag_id))
+
+    done = local.run("run", "--days", "2")
+
+    assert done.returncode == 1
+    assert "reference_tables.load" in done.stderr
+    assert "the warehouse is on holiday" in done.stderr
+    assert "What to do" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_was_there_is_still_there_after_a_restart(local):
+    rows = contents(local)
+
+    assert rows["core.planes"] == 3_322
+    assert rows["mart.carrier_day"] > 0
+
+
+def test_a_killed_supervisor_leaves_no_process(local):
+    processes = local.processes()
+
+    local.supervisor().kill()
+
+    wait_for(lambda: not [process for process in processes if process.is_running()], seconds=60)
+
+
+def test_clean_deletes_the_home_and_nothing_that_is_not_one(local, tmp_path):
+    foreign = tmp_path / "documents"
+    foreign.mkdir()
+    (foreign / "letter.txt").write_text("dear")
+    assert Stack(foreign).run("clean").returncode == 1
+    assert (foreign / "letter.txt").exists()
+
+    assert local.run("clean").returncode == 0
+    assert not local.path.exists()
+
+
+def test_redshift_alone_prints_one_line_of_json_and_stops_on_sigterm(tmp_path):
+    env = os.environ | {"LOCAL_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "local", "redshift"]
+    with subprocess.Popen(command, cwd=home.REPOSITORY, env=env, stdout=subprocess.PIPE, text=True) as process:
+        facts = json.loads(process.stdout.readline())
+        started = psutil.Process(process.pid).children(recursive=True)
+        dsn = psycopg.conninfo.make_conninfo(
+            **{name: facts[name] for name in ("host", "port", "user", "password")}, dbname=facts["database"]
+        )
+        with psycopg.connect(dsn) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+        process.terminate()
+        rest = process.stdout.read()
+        code = process.wait(60)
+
+    assert (rest, code) == ("", 0)
+    assert not [child for child in started if child.is_running()]
+    shutil.rmtree(tmp_path)
