@@ -59,10 +59,10 @@ class ColumnLineage:
 
 def tables_read(select: str, dialect: str) -> frozenset[str]:
     """The tables that a SELECT reads, as it names them; its own CTEs are not among them. Raises ValueError."""
-    root = build_scope(_parse(select, dialect))
-    scopes = root.traverse() if root else ()
-    sources = [source for scope in scopes for source in scope.sources.values()]
-    return frozenset(_name(source) for source in sources if _is_table(source))
+    query = _parse(select, dialect)
+    own = {cte.alias for cte in query.find_all(exp.CTE)}
+    named = {_name(table) for table in query.find_all(exp.Table) if _is_table(table)}
+    return frozenset(named - own)
 
 
 def trace(select: str, tables: Tables, dialect: str) -> ColumnLineage:

@@ -1,0 +1,242 @@
+"""What the pages show, as JSON-ready values: assembled from the files and the warehouse's state. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from redshift_etl.catalog.repository import Repository
+from redshift_etl.catalog.state import CheckResult, Freshness, History, Incident, Load, Snapshot, freshness
+from redshift_etl.contract import Contract
+from redshift_etl.ddl import Column
+from redshift_etl.lineage import Fill
+from redshift_etl.lineage_columns import ColumnLineage, Origin
+
+Json = dict[str, Any]
+
+BOOKKEEPING = "etl"
+OUTCOMES = ("failed", "warned", "passed")
+
+
+def overview(
+    repository: Repository, snapshot: Snapshot | None, now: datetime, incidents: Iterable[Incident] = ()
+) -> Json:
+    """The first page: every table with its freshness, rows, last load and last loads, and the incidents.
+
+    ``incidents`` are those that the snapshot does not know.
+    """
+    known = {it.id: it for it in [*incidents, *(snapshot.incidents if snapshot else ())]}
+    newest = sorted(known.values(), key=lambda it: it.opened_at, reverse=True)
+    return {
+        "tables": [table_row(repository, snapshot, table, now) for table in repository.tables],
+        "incidents": [incident(it) for it in newest],
+        "missing": dict(snapshot.missing) if snapshot else {},
+    }
+
+
+def table_row(repository: Repository, snapshot: Snapshot | None, table: str, now: datetime) -> Json:
+    """One line of the first page."""
+    contract, last = repository.contracts.get(table), snapshot.last(table) if snapshot else None
+    loads = snapshot.loads.get(table, ()) if snapshot else ()
+    return {
+        "name": table,
+        "kind": kind_of(repository, table),
+        "owner": contract.owner if contract else "",
+        "load": contract.load if contract else "",
+        "description": contract.description if contract else "",
+        "problem": repository.problems.get(table),
+        "state": state_of(contract, snapshot, now),
+        "fresh_within_s": _seconds(contract.fresh_within) if contract else None,
+        "rows": snapshot.row_count(table) if snapshot else None,
+        "size_mb": snapshot.size_mb.get(table) if snapshot else None,
+        "last": load(last) if last else None,
+        "spark": [it.changed for it in reversed(loads)],
+        "checks": _outcomes(snapshot.checks.get(table, ())) if snapshot else {},
+        "incidents": len(snapshot.open_incidents(table)) if snapshot else 0,
+    }
+
+
+def kind_of(repository: Repository, name: str) -> str:
+    """source, table, mart or bookkeeping."""
+    if name not in repository.contracts:
+        return "table" if name in repository.problems else "source"
+    if name.startswith(f"{BOOKKEEPING}."):
+        return "bookkeeping"
+    fill = repository.fills.get(name)
+    return "mart" if fill and fill.is_mart else "table"
+
+
+def state_of(contract: Contract | None, snapshot: Snapshot | None, now: datetime) -> Freshness:
+    """Whether the table is as fresh as its contract says."""
+    if snapshot is None or contract is None:
+        return Freshness.UNKNOWN
+    return freshness(contract.fresh_within, snapshot.last(contract.table), now)
+
+
+def table_page(repository: Repository, snapshot: Snapshot | None, table: str, now: datetime) -> Json:
+    """A table's page: its line, contract, columns, lineage, SQL. The history comes by itself."""
+    contract, graph = repository.contracts.get(table), repository.graph
+    page = table_row(repository, snapshot, table, now) | {
+        "inputs": list(graph.inputs(table)),
+        "outputs": list(graph.outputs(table)),
+        "upstream": list(graph.upstream(table)),
+        "downstream": list(graph.downstream(table)),
+        "open_incidents": [incident(it) for it in snapshot.open_incidents(table)] if snapshot else [],
+    }
+    if contract is None:
+        return page
+    lineage, problem = _column_lineage(repository, table)
+    fill = repository.fills.get(table)
+    return page | {
+        "contract": _contract(contract),
+        "columns": [_column(contract, column, lineage) for column in contract.columns],
+        "rows_by": [_origin(it) for it in lineage.rows] if lineage else [],
+        "lineage_problem": problem,
+        "sql": _sql(contract, fill),
+    }
+
+
+def _column_lineage(repository: Repository, table: str) -> tuple[ColumnLineage | None, str | None]:
+    try:
+        return repository.columns(table), None
+    except ValueError as error:
+        return None, str(error)
+
+
+def _contract(contract: Contract) -> Json:
+    retention = contract.retention
+    return {
+        "key": list(contract.key),
+        "version": contract.version,
+        "deleted": contract.deleted,
+        "day": contract.day,
+        "retention": f"{days(retention.age)} on {retention.column}" if retention else "never deleted",
+        "max_rejects": contract.max_rejects,
+        "may_shrink_to": contract.may_shrink_to if contract.load == "full_refresh" else None,
+        "file": _below_include(str(contract.path)),
+    }
+
+
+def _column(contract: Contract, column: Column, lineage: ColumnLineage | None) -> Json:
+    reference = column.references
+    return {
+        "name": column.name,
+        "type": str(column.type),
+        "nullable": column.nullable,
+        "key": column.name in contract.key,
+        "references": vars(reference) if reference else None,
+        "accepted": list(contract.accepted.get(column.name, ())),
+        "comment": column.comment,
+        "from": [_origin(it) for it in lineage.columns.get(column.name, ())] if lineage else [],
+    }
+
+
+def _origin(origin: Origin) -> Json:
+    return {"table": origin.table, "column": origin.column, "kind": origin.kind.value}
+
+
+def _sql(contract: Contract, fill: Fill | None) -> list[Json]:
+    shown = [("The table", str(contract.path), ";\n\n".join(contract.statements) + ";")]
+    if fill:
+        shown.insert(0, ("Built by" if fill.is_mart else "Transformed by", str(fill.path), fill.select))
+    if fill and fill.extract:
+        shown.insert(0, ("Extracted by", str(fill.extract_path), fill.extract.strip()))
+    return [{"title": title, "file": _below_include(path), "text": text} for title, path, text in shown]
+
+
+def _below_include(path: str) -> str:
+    _, found, after = path.rpartition("/include/")
+    return f"include/{after}" if found else path
+
+
+def column_links(repository: Repository, table: str) -> Json:
+    """One step of column lineage either way: where each column comes from, and which columns it goes into."""
+    contract = repository.contracts.get(table)
+    lineage, problem = _column_lineage(repository, table)
+    into: dict[str, list[Json]] = {}
+    for name in repository.graph.outputs(table):
+        below, _ = _column_lineage(repository, name)
+        for column, origins in below.columns.items() if below else ():
+            for origin in origins:
+                if origin.table == table:
+                    into.setdefault(origin.column, []).append(
+                        {"table": name, "column": column, "kind": origin.kind.value}
+                    )
+    names = contract.column_names if contract else tuple(sorted(into))
+    came = lineage.columns if lineage else {}
+    columns = [
+        {"name": name, "from": [_origin(it) for it in came.get(name, ())], "into": into.get(name, [])} for name in names
+    ]
+    return {"name": table, "columns": columns, "problem": problem}
+
+
+def lineage_graph(repository: Repository, snapshot: Snapshot | None, now: datetime) -> Json:
+    """Every table and source that feeds or is fed, and the edges as pairs of places in the list of nodes."""
+    names = sorted(name for name in repository.graph.names if kind_of(repository, name) != "bookkeeping")
+    place = {name: at for at, name in enumerate(names)}
+    contracts = repository.contracts
+    nodes = [
+        {
+            "name": name,
+            "kind": kind_of(repository, name),
+            "state": state_of(contracts.get(name), snapshot, now),
+            "incidents": len(snapshot.open_incidents(name)) if snapshot else 0,
+        }
+        for name in names
+    ]
+    edges = sorted((place[edge.upstream], place[edge.downstream]) for edge in repository.graph.edges)
+    return {"nodes": nodes, "edges": edges}
+
+
+def history_page(history: History) -> Json:
+    """A table's history."""
+    return {
+        "name": history.table,
+        "loads": [load(it) for it in history.loads],
+        "checks": [_check(it) for it in history.checks],
+        "failures": [vars(it) | {"failed_at": it.failed_at.isoformat()} for it in history.failures],
+        "stale_days": [day.isoformat() for day in history.stale_days],
+        "missing": dict(history.missing),
+    }
+
+
+def load(it: Load) -> Json:
+    """One load."""
+    return vars(it) | {
+        "at": it.at.isoformat(),
+        "window_start": _iso(it.window_start),
+        "window_end": _iso(it.window_end),
+        "changed": it.changed,
+    }
+
+
+def incident(it: Incident) -> Json:
+    """One incident."""
+    return vars(it) | {"opened_at": it.opened_at.isoformat(), "resolved_at": _iso(it.resolved_at)}
+
+
+def _check(it: CheckResult) -> Json:
+    return vars(it) | {"checked_at": it.checked_at.isoformat()}
+
+
+def _outcomes(checks: Iterable[CheckResult]) -> dict[str, int]:
+    counted = dict.fromkeys(OUTCOMES, 0)
+    for check in checks:
+        counted[check.outcome] = counted.get(check.outcome, 0) + 1
+    return counted
+
+
+def _iso(moment: datetime | date | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _seconds(age: timedelta | None) -> float | None:
+    return age.total_seconds() if age else None
+
+
+def days(age: timedelta) -> str:
+    """An age as its contract would write it."""
+    if age.days >= 365 and age.days % 365 == 0:
+        return f"{age.days // 365} years"
+    return f"{age.days} days" if age.days else f"{round(age.total_seconds() / 3600)} hours"

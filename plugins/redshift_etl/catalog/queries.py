@@ -1,0 +1,135 @@
+"""The statements behind the Warehouse page, as text. Pure. Each reads one of our own tables, or one system view."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from redshift_etl.warehouse.sql import Statement
+
+LOADS_SHOWN = 30
+HISTORY_SHOWN = 400  # a year of daily loads, and some
+INCIDENTS_SHOWN = 200
+FAILURES_SHOWN = 20
+
+_LOAD = (
+    "table_name, load_kind, committed_at, seconds, window_start, window_end, dag_id, run_id, "
+    "inserted, updated, unchanged, deleted, superseded, rejected, rows_after"
+)
+_BUILD = (
+    "mart_name, MAX(built_at) AS built_at, MAX(seconds) AS seconds, MIN(day) AS first_day, MAX(day) AS last_day, "
+    "MAX(dag_id) AS dag_id, MAX(run_id) AS run_id, SUM(rows_written) AS rows_written, COUNT(*) AS days"
+)
+_BUILD_NAMES = "mart_name, built_at, seconds, first_day, last_day, dag_id, run_id, rows_written, days"
+_INCIDENT = (
+    "incident_id, opened_at, resolved_at, dag_id, task_id, run_id, table_name, error_class, who_acts, summary, "
+    "occurrences"
+)
+
+
+def last_loads() -> Statement:
+    """The newest loads of every table."""
+    return Statement(
+        "read the last loads",
+        f"""SELECT {_LOAD} FROM (
+    SELECT {_LOAD}, ROW_NUMBER() OVER (PARTITION BY table_name ORDER BY committed_at DESC, load_id DESC) AS place
+    FROM etl.load_history
+) AS placed
+WHERE place <= {LOADS_SHOWN} ORDER BY table_name, place""",
+    )
+
+
+def last_builds() -> Statement:
+    """The newest builds of every mart, the days of one build together."""
+    return Statement(
+        "read the last builds",
+        f"""SELECT {_BUILD_NAMES} FROM (
+    SELECT {_BUILD_NAMES}, ROW_NUMBER() OVER (PARTITION BY mart_name ORDER BY built_at DESC, build_id DESC) AS place
+    FROM (SELECT build_id, {_BUILD} FROM etl.mart_builds GROUP BY build_id, mart_name) AS builds
+) AS placed
+WHERE place <= {LOADS_SHOWN} ORDER BY mart_name, place""",
+    )
+
+
+def mart_rows() -> Statement:
+    """Rows of every mart: those of the last build of each of its days."""
+    return Statement(
+        "count the rows of the marts",
+        """SELECT mart_name, SUM(rows_written) FROM (
+    SELECT mart_name, rows_written, ROW_NUMBER() OVER (PARTITION BY mart_name, day ORDER BY built_at DESC) AS place
+    FROM etl.mart_builds
+) AS placed
+WHERE place = 1 GROUP BY mart_name""",
+    )
+
+
+def sizes() -> Statement:
+    """Rows and size in MB of every table that has rows (AWS, SVV_TABLE_INFO)."""
+    return Statement("read the sizes", 'SELECT "schema", "table", tbl_rows, size FROM svv_table_info')
+
+
+def last_checks(since: datetime) -> Statement:
+    """The last outcome of every check that ran since then."""
+    return Statement(
+        "read the last checks",
+        """SELECT table_name, check_name, severity, outcome, failing_rows, checked_at, '' FROM (
+    SELECT table_name, check_name, severity, outcome, failing_rows, checked_at,
+        ROW_NUMBER() OVER (PARTITION BY table_name, check_name ORDER BY checked_at DESC) AS place
+    FROM etl.check_results WHERE checked_at >= %s
+) AS placed
+WHERE place = 1 ORDER BY table_name, check_name""",
+        (since,),
+    )
+
+
+def incidents(since: datetime) -> Statement:
+    """Every open incident, and those opened since then."""
+    return Statement(
+        "read the incidents",
+        f"SELECT {_INCIDENT} FROM etl.incidents WHERE resolved_at IS NULL OR opened_at >= %s\n"
+        f"ORDER BY opened_at DESC LIMIT {INCIDENTS_SHOWN}",
+        (since,),
+    )
+
+
+def loads_of(table: str) -> Statement:
+    """The loads of one table, newest first."""
+    return Statement(
+        "read the loads",
+        f"SELECT {_LOAD} FROM etl.load_history WHERE table_name = %s\n"
+        f"ORDER BY committed_at DESC, load_id DESC LIMIT {HISTORY_SHOWN}",
+        (table,),
+    )
+
+
+def builds_of(table: str) -> Statement:
+    """The builds of one mart, newest first."""
+    return Statement(
+        "read the builds",
+        f"SELECT {_BUILD} FROM etl.mart_builds WHERE mart_name = %s\n"
+        f"GROUP BY build_id, mart_name ORDER BY 2 DESC LIMIT {HISTORY_SHOWN}",
+        (table,),
+    )
+
+
+def checks_of(table: str) -> Statement:
+    """The last outcome of every check of one table, whenever it was."""
+    return Statement(
+        "read the checks",
+        """SELECT table_name, check_name, severity, outcome, failing_rows, checked_at, description FROM (
+    SELECT table_name, check_name, severity, outcome, failing_rows, checked_at, description,
+        ROW_NUMBER() OVER (PARTITION BY check_name ORDER BY checked_at DESC) AS place
+    FROM etl.check_results WHERE table_name = %s
+) AS placed
+WHERE place = 1 ORDER BY check_name""",
+        (table,),
+    )
+
+
+def failures_of(table: str) -> Statement:
+    """The rows that failed a check of one table last."""
+    return Statement(
+        "read the failed rows",
+        "SELECT check_name, severity, row_key, reason, failed_at FROM etl.check_failures WHERE table_name = %s\n"
+        f"ORDER BY failed_at DESC, check_name, row_number LIMIT {FAILURES_SHOWN}",
+        (table,),
+    )

@@ -1,0 +1,91 @@
+"""Every contract, and what fills each table, read from the files. A file that is not sound is shown, not fatal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from redshift_etl import contract as contracts
+from redshift_etl import lineage, settings
+from redshift_etl.contract import Contract
+from redshift_etl.lineage import Edge, Fill, Graph
+from redshift_etl.lineage_columns import ColumnLineage
+
+
+@dataclass(frozen=True)
+class Repository:
+    """The files as they are now. ``problems`` names what could not be read, by table."""
+
+    contracts: Mapping[str, Contract]
+    fills: Mapping[str, Fill]
+    graph: Graph
+    problems: Mapping[str, str]
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Every table that has a file, sound or not."""
+        return tuple(sorted({*self.contracts, *self.problems}))
+
+    def columns(self, table: str) -> ColumnLineage | None:
+        """Where the table's columns come from; None when nothing fills it. Raises ValueError for unsound SQL."""
+        fill = self.fills.get(table)
+        if fill is None:
+            return None
+        names = fill.reads() if fill.is_mart else ()
+        known = {name: self.contracts[name] for name in names if name in self.contracts}
+        tables = {name: {column.name: str(column.type) for column in it.columns} for name, it in known.items()}
+        return lineage.columns_of(fill, tables)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """What one table's files say."""
+
+    contract: Contract | None = None
+    fill: Fill | None = None
+    edges: frozenset[Edge] = frozenset()
+    problem: str | None = None
+
+
+@dataclass
+class Reader:
+    """Reads a table's files again only when one of them has changed, by its time."""
+
+    _memory: dict[Path, tuple[tuple[int, ...], _Entry]] = field(default_factory=dict)
+
+    def read(self) -> Repository:
+        """The repository as it is now."""
+        paths = sorted((settings.sql_dir() / "tables").glob("*/*.sql"))
+        entries = {f"{path.parent.name}.{path.stem}": self._entry(path) for path in paths}
+        edges = frozenset(edge for entry in entries.values() for edge in entry.edges)
+        return Repository(
+            contracts={table: entry.contract for table, entry in entries.items() if entry.contract},
+            fills={table: entry.fill for table, entry in entries.items() if entry.fill},
+            graph=Graph(frozenset(entries) | {edge.upstream for edge in edges}, edges),
+            problems={table: entry.problem for table, entry in entries.items() if entry.problem},
+        )
+
+    def _entry(self, path: Path) -> _Entry:
+        sql = settings.sql_dir()
+        files = (path, *(sql / kind / path.name for kind in ("marts", "transform", "extract")))
+        times = tuple(file.stat().st_mtime_ns if file.is_file() else 0 for file in files)
+        known = self._memory.get(path)
+        if known is None or known[0] != times:
+            known = self._memory[path] = (times, _read(path))
+        return known[1]
+
+
+def _read(path: Path) -> _Entry:
+    try:
+        contract = contracts.parse(path.read_text(encoding="utf-8"), path)
+    except (ValueError, OSError) as error:
+        return _Entry(problem=f"The contract does not hold together: {error}")
+    if contract.table != f"{path.parent.name}.{path.stem}":
+        return _Entry(problem=f"The contract in {path} creates {contract.table}")
+    try:
+        fill = lineage.fill_of(contract)
+        edges = frozenset(Edge(name, fill.table) for name in fill.reads()) if fill else frozenset()
+    except (ValueError, OSError) as error:
+        return _Entry(contract, problem=f"What fills the table does not hold together: {error}")
+    return _Entry(contract, fill, edges)

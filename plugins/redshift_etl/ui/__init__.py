@@ -1,0 +1,1 @@
+"""The Warehouse page in Airflow's navigation."""

@@ -1,0 +1,58 @@
+// What failed after its last retry, and the report that was written about it.
+
+import { openInAirflow, runAddress } from "./airflow.js";
+import { get } from "./api.js";
+import { h, replace, route, tableLink } from "./dom.js";
+import { ago, moment } from "./format.js";
+
+/** Show all incidents, or the report of one. */
+export function open(main, id) {
+  const view = { id, place: h("div"), last: "" };
+  replace(main, id ? h("p", { class: "path" }, h("a", { href: "#/incidents" }, "Incidents"), " / ", id) : h("h2", null, "Incidents"), view.place);
+  return { title: `${id || "Incidents"} · Warehouse`, read: (signal) => (id ? readOne(view, signal) : readAll(view, signal)) };
+}
+
+async function readAll(view, signal) {
+  const { warehouse, incidents, missing } = await get(["overview"], signal);
+  const text = JSON.stringify([incidents, missing, warehouse.reading]);
+  if (text !== view.last) {
+    view.last = text;
+    const opened = incidents.filter((it) => !it.resolved_at);
+    const closed = incidents.filter((it) => it.resolved_at);
+    const none = warehouse.read_at ? "None is open." : "Not known yet.";
+    replace(
+      view.place,
+      missing.incidents ? h("p", { class: "note" }, `The incidents could not be read: ${missing.incidents}.`) : null,
+      h("h3", null, "Open"),
+      opened.length ? incidentList(opened) : h("p", { class: "quiet" }, none),
+      closed.length ? [h("h3", null, "Resolved in the last 30 days"), incidentList(closed)] : null,
+    );
+  }
+  return warehouse;
+}
+
+async function readOne(view, signal) {
+  const { warehouse, report } = await get(["incidents", view.id], signal);
+  const shown = warehouse.read_at ? report ?? "There is no such incident." : "";
+  if (shown !== view.last) {
+    view.last = shown;
+    replace(view.place, h("pre", { class: "report", tabindex: 0 }, shown));
+  }
+  return warehouse;
+}
+
+/** Incidents, one an entry. */
+export function incidentList(incidents) {
+  return h("ul", { class: "incidents" }, incidents.map(entry));
+}
+
+function entry(it) {
+  const times = it.resolved_at ? `${moment(it.opened_at)} – ${moment(it.resolved_at)}` : `since ${moment(it.opened_at)} (${ago(it.opened_at)})`;
+  return h(
+    "li",
+    { class: it.resolved_at ? "resolved" : "open" },
+    h("p", null, h("a", { href: route("incidents", it.id) }, it.summary || it.error_class || it.id)),
+    h("p", { class: "about" }, it.table ? [tableLink(it.table), " · "] : null, h("a", { href: runAddress(it.dag_id, it.run_id), click: openInAirflow }, `${it.dag_id}.${it.task_id}`), ` · ${it.error_class} · ${times}${it.occurrences > 1 ? ` · met ${it.occurrences} times` : ""}`),
+    h("p", { class: "about" }, `To act: ${it.who_acts}`),
+  );
+}

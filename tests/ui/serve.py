@@ -1,0 +1,49 @@
+"""The page behind Airflow's real login, without the rest of Airflow: ``python -m tests.ui.serve``.
+
+Prints one line of JSON: the port, and a token of a user who may look and of one who may do nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+
+import uvicorn
+from fastapi import FastAPI
+
+
+def application() -> tuple[FastAPI, dict[str, str]]:
+    """An application that mounts the plugin as Airflow does, and tokens for it."""
+    from airflow import plugins_manager, settings
+    from airflow.api_fastapi.app import init_auth_manager
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+    from airflow.models.revoked_token import RevokedToken
+
+    settings.initialize()
+    RevokedToken.__table__.create(settings.engine, checkfirst=True)
+    root = FastAPI()
+    manager = init_auth_manager(root)
+    for made in plugins_manager.get_fastapi_plugins()[0]:
+        root.mount(made["url_prefix"], made["app"])
+    users = {
+        "viewer": SimpleAuthManagerUser(username="eve", role="viewer"),
+        "nobody": SimpleAuthManagerUser(username="mallory", role=None),
+    }
+    return root, {name: manager.generate_jwt(user) for name, user in users.items()}
+
+
+async def serve() -> None:
+    """Listen on a free port until the process is ended."""
+    root, tokens = application()
+    server = uvicorn.Server(uvicorn.Config(root, host="127.0.0.1", port=0, log_level="warning"))
+    running = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 — uvicorn has no event for it
+        await asyncio.sleep(0.02)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    print(json.dumps({"port": port, **tokens}), flush=True)
+    await running
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(serve()))
