@@ -143,7 +143,11 @@ def _ensure(session: Session, contract: Contract) -> None:
     for _ in range(_ATTEMPTS):
         if _made_to_match(session, contract):
             return
-    raise TransientError("Another task creates the same schema or table again and again.", table=contract.table)
+    raise TransientError(
+        "Other tasks create the same schema or table again and again.",
+        fix="nothing yet; if it lasts, see in stv_recents who does",
+        table=contract.table,
+    )
 
 
 def _made_to_match(session: Session, contract: Contract) -> bool:
