@@ -12,7 +12,8 @@ import pytest
 from redshift_etl import contract
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-DAG_IDS = {"reference_tables", "flights", "weather", "daily_performance", "freshness", "reconcile"}
+PIPELINES = {"reference_tables", "flights", "weather", "daily_performance"}
+DAG_IDS = PIPELINES | {"freshness", "reconcile", "retention"}
 TAGS = {"core", "mart", "operate", "full-refresh", "incremental", "postgres", "http", "s3"}
 
 

@@ -1,0 +1,59 @@
+"""
+### Retention: what nobody needs is archived and deleted
+
+**Reads** the contracts' `retention`, `svv_table_info`, the views that say who reads which table, and the lake.
+**Writes** `archive/` in the lake (Parquet, with a manifest) and deletes those rows from their tables, a month a
+transaction, recorded in `etl.retention_history`; deletes raw, staged and rejected files and logs past their age, cleans
+Airflow's own database, notes reads in `etl.table_reads` and each Monday writes `unread/<day>.md`; VACUUM and ANALYZE.
+
+**Re-run** at any time: trigger it; what is gone is not deleted twice. **Dry run** in the form only counts. A table of
+which more than `max_percent` would go is refused until a person names it in `allow_large`.
+
+**Do not use it** to correct data, nor to delete a person's rows at request: it goes by age alone.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param
+
+from redshift_etl import pipeline
+from redshift_etl.operators import retention
+
+
+def days(default: int, what: str) -> Param:
+    """How long something is kept."""
+    return Param(default, type="integer", minimum=1, title=f"{what}, days")
+
+
+with DAG(
+    "retention",
+    description="Archives and deletes rows past their contract's retention; old files, logs and metadata; upkeep",
+    schedule=pipeline.daily(),
+    start_date=pipeline.FIRST_DAY,
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=pipeline.RUN_TIMEOUT,
+    default_args=pipeline.default_args("data-engineering"),
+    params={
+        "dry_run": Param(False, type="boolean", title="Dry run", description="Count only"),
+        "max_percent": Param(10, type="integer", minimum=0, maximum=100, title="Most of a table in one go, per cent"),
+        "allow_large": Param(
+            None, type=["null", "string"], title="Table that may lose more", description="schema.table"
+        ),
+        "raw_days": days(90, "Raw files"),
+        "staged_days": days(14, "Staged files"),
+        "rejects_days": days(90, "Rejected rows"),
+        "airflow_days": days(90, "Airflow's runs and logs"),
+        "report": Param(
+            False, type="boolean", title="Report unread tables", description="now, and not only on Mondays"
+        ),
+    },
+    tags=["operate"],
+    doc_md=__doc__,
+):
+    rows = retention.ExpireRowsOperator(task_id="rows")
+    upkeep = retention.KeepUpOperator(task_id="vacuum_and_analyze", trigger_rule="all_done")
+    retention.ExpireFilesOperator(task_id="files")
+    retention.CleanAirflowOperator(task_id="airflow")
+    retention.ReportUnreadTablesOperator(task_id="unread")
+    rows >> upkeep

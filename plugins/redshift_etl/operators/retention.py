@@ -1,0 +1,191 @@
+"""Operators of the retention DAG: rows, files, Airflow's own leftovers, unread tables, VACUUM and ANALYZE."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from airflow.sdk import BaseOperator
+
+from redshift_etl.operators.load import run_of, warehouse
+from redshift_etl.operators.operate import slug
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+METADATA = "airflow_db"
+"""The connection of Airflow's own database. Airflow 3 keeps tasks from it, so it must be given on purpose."""
+
+
+class ExpireRowsOperator(BaseOperator):
+    """Archives and deletes the rows of every table that its contract no longer keeps.
+
+    A table of which more than ``max_percent`` would go is refused, unless ``allow_large`` of the form names it. The
+    others are done first. Returns rows deleted (or, in a dry run, to be deleted) by table.
+    """
+
+    ui_color = "#f5dcd3"
+
+    def __init__(self, *, redshift_conn_id: str = "redshift_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.redshift_conn_id = redshift_conn_id
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Every table that has a contract, by name."""
+        from redshift_etl import contract as contracts
+        from redshift_etl import settings
+        from redshift_etl.errors import ConfigError
+        from redshift_etl.lake import Lake
+        from redshift_etl.warehouse import retention
+
+        params, connect, lake = context["params"], warehouse(self.redshift_conn_id), Lake.connect()
+        prefix = lake.location.url(lake.location.key("archive", slug(context["ti"].run_id)))
+        archive = retention.Archive(prefix, settings.iam_role(), lambda url: archived_rows(lake, url))
+        deleted, refused = {}, []
+        for table in contracts.all_tables():
+            found = retention.plan(connect, contracts.load(table), datetime.now(UTC))
+            if found is None or not found.past:
+                continue
+            self.log.info("%s: %d of %d rows before %s", table, found.past, found.total, found.cutoff)
+            if found.share * 100 > params["max_percent"] and params["allow_large"] != table:
+                refused.append(f"{table} ({found.past} of {found.total} rows)")
+            else:
+                deleted[table] = found.past
+                if not params["dry_run"]:
+                    deleted[table] = retention.run(connect, found, archive, run_of(context))
+        if refused:
+            raise ConfigError(
+                f"Retention would delete more than {params['max_percent']} % of {', '.join(refused)}.",
+                fix="if that is right, trigger `retention` with the table in `allow_large`; else mend its contract",
+                table=refused[0].split(" ")[0],
+            )
+        return deleted
+
+
+class ExpireFilesOperator(BaseOperator):
+    """Deletes raw, staged and rejected files of the lake, and task logs on this machine, past their age."""
+
+    ui_color = "#f5dcd3"
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """The ages are the form's ``…_days``. Returns files and bytes by zone, and log files."""
+        from airflow.sdk.configuration import conf
+
+        from redshift_etl import lake_retention
+        from redshift_etl.lake import Lake
+
+        params, now = context["params"], datetime.now(UTC)
+        before = {zone: now - timedelta(days=params[f"{zone}_days"]) for zone in lake_retention.ZONES}
+        found: dict[str, Any] = dict(lake_retention.expire(Lake.connect(), before, params["dry_run"]))
+        folder = Path(conf.get("logging", "base_log_folder"))
+        found["logs"] = lake_retention.expire_logs(
+            folder, now - timedelta(days=params["airflow_days"]), params["dry_run"]
+        )
+        return found
+
+
+class CleanAirflowOperator(BaseOperator):
+    """``airflow db clean``: the runs, task instances, XComs and log rows of Airflow's own database past their age.
+
+    Skipped where the connection ``airflow_db`` is not configured.
+    """
+
+    ui_color = "#f5dcd3"
+
+    def execute(self, context: Context) -> None:
+        """Run the command with the database's address in its environment. Raises ConfigError with its last lines."""
+        from airflow.sdk import BaseHook
+        from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipException
+
+        from redshift_etl.errors import ConfigError
+
+        try:
+            address = database_url(BaseHook.get_connection(METADATA).get_uri())
+        except AirflowNotFoundException as error:
+            raise AirflowSkipException(
+                f"The connection {METADATA} is not configured; run `airflow db clean` where the database is reached."
+            ) from error
+        params = context["params"]
+        command = clean_command(datetime.now(UTC) - timedelta(days=params["airflow_days"]), params["dry_run"])
+        done = subprocess.run(
+            command, env=clean_environment(address), capture_output=True, text=True, check=False, timeout=3000
+        )
+        tail = "\n".join((done.stdout + done.stderr).replace(address, "***").splitlines()[-20:])
+        self.log.info("%s\n%s", " ".join(command[1:]), tail)
+        if done.returncode:
+            raise ConfigError(f"`airflow db clean` failed: {tail}", fix=f"look at the connection {METADATA}")
+
+
+class ReportUnreadTablesOperator(BaseOperator):
+    """Notes who read what, and once a week (or when the form asks) reports the tables nobody has read for 90 days."""
+
+    ui_color = "#f5dcd3"
+
+    def __init__(self, *, redshift_conn_id: str = "redshift_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.redshift_conn_id = redshift_conn_id
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Returns how many tables are watched, and how many are unread."""
+        from redshift_etl.lake import Lake
+        from redshift_etl.unread import report
+        from redshift_etl.warehouse import upkeep
+
+        now, connect = datetime.now(UTC), warehouse(self.redshift_conn_id)
+        reads = upkeep.note_reads(connect, now)
+        names = upkeep.unread(reads, now)
+        if now.isoweekday() == 1 or context["params"]["report"]:
+            text = report(names, reads, upkeep.read_tables(connect), now)
+            entry = Lake.connect().put(f"unread/{now:%Y-%m-%d}.md", text.encode())
+            self.log.info("The report is %s\n%s", entry.url, text)
+        return {"watched": len(reads), "unread": len(names)}
+
+
+class KeepUpOperator(BaseOperator):
+    """VACUUM and ANALYZE of the tables that need it, one at a time. Returns how many statements."""
+
+    ui_color = "#f5dcd3"
+
+    def __init__(self, *, redshift_conn_id: str = "redshift_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.redshift_conn_id = redshift_conn_id
+
+    def execute(self, context: Context) -> int:
+        """By what SVV_TABLE_INFO says of statistics, order and deleted rows."""
+        from redshift_etl.warehouse import upkeep
+
+        connect = warehouse(self.redshift_conn_id)
+        statements = upkeep.keep_up(connect, upkeep.read_tables(connect), context["params"]["dry_run"])
+        self.log.info("%s", "\n".join(statements) or "Nothing needs it")
+        return len(statements)
+
+
+def archived_rows(lake: Any, url: str) -> int:
+    """The rows that an UNLOAD's verbose manifest counts."""
+    place = urlsplit(url)
+    body = lake.client.get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))["Body"].read()
+    return int(json.loads(body)["meta"]["record_count"])
+
+
+def database_url(uri: str) -> str:
+    """A connection's URI as SQLAlchemy wants it."""
+    return uri.replace("postgres://", "postgresql+psycopg2://", 1)
+
+
+def clean_command(before: datetime, dry_run: bool) -> list[str]:
+    """No secret is in it: arguments are seen by every user of the machine."""
+    command = [sys.executable, "-m", "airflow", "db", "clean", "--clean-before-timestamp", before.isoformat()]
+    return [*command, "--skip-archive", "--yes", *(["--dry-run"] if dry_run else [])]
+
+
+def clean_environment(address: str) -> dict[str, str]:
+    """The task's own, with the database that Airflow hides from tasks."""
+    hidden = ("_AIRFLOW_PROCESS_CONTEXT", "AIRFLOW__CORE__SQL_ALCHEMY_CONN")
+    kept = {name: value for name, value in os.environ.items() if name not in hidden}
+    return {**kept, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": address}

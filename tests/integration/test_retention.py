@@ -1,0 +1,154 @@
+"""Rows past their retention go to the archive and out of the table, together or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from redshift_etl import contract as contracts
+from redshift_etl import lake_retention
+from redshift_etl.errors import ConfigError, SourceError
+from redshift_etl.lake import Lake
+from redshift_etl.operators.retention import ExpireRowsOperator, ReportUnreadTablesOperator, archived_rows
+from redshift_etl.warehouse import retention, upkeep
+from redshift_etl.warehouse.model import Run
+from tests.integration.batches import Bench
+from tests.integration.operations import connect_airflow, instance, repository
+
+RUN = Run("retention", "run", "rows", 1)
+THINGS = """/*
+description: Things.
+owner: us
+load: append
+retention: 30 days on seen_at
+*/
+CREATE TABLE core.things (id INTEGER NOT NULL, seen_at TIMESTAMP, name VARCHAR(20));"""
+FORM = {"dry_run": False, "max_percent": 50, "allow_large": None, "report": True}
+
+
+@pytest.fixture
+def lake(bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Lake]:
+    repository(tmp_path / "sql", monkeypatch, {"tables/core/things.sql": THINGS})
+    bench.create(contracts.load("core.things"))
+    yield connect_airflow(bench, monkeypatch)
+    contracts.load.cache_clear()
+
+
+def put(bench: Bench, *ages: int) -> None:
+    """A row of each age in days."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    rows = ", ".join(f"({n}, '{now - timedelta(days=age):%Y-%m-%d %H:%M:%S}', '새 #{n}')" for n, age in enumerate(ages))
+    bench.run(f"INSERT INTO core.things VALUES {rows}")
+
+
+def expire(**form: Any) -> dict[str, int]:
+    return ExpireRowsOperator(task_id="rows").execute({"ti": instance(dag="retention"), "params": {**FORM, **form}})
+
+
+def left(bench: Bench) -> list[int]:
+    return [row[0] for row in bench.rows("SELECT id FROM core.things ORDER BY id")]
+
+
+def test_rows_past_their_retention_are_archived_a_month_at_a_time_and_deleted(bench: Bench, lake: Lake):
+    put(bench, 100, 65, 40, 20, 10, 1, 0, 29)
+    assert expire() == {"core.things": 3}
+    assert left(bench) == [3, 4, 5, 6, 7]
+    history = bench.rows("SELECT rows_deleted, rows_after, archive FROM etl.retention_history ORDER BY slice_start")
+    assert sum(row[0] for row in history) == 3
+    assert len(history) >= 2
+    assert history[-1][1] == 5
+    assert sum(archived_rows(lake, row[2]) for row in history) == 3
+    assert expire() == {}, "what is gone is not deleted twice"
+
+
+def test_a_dry_run_only_counts(bench: Bench, lake: Lake):
+    put(bench, 100, 1, 2)
+    assert expire(dry_run=True) == {"core.things": 1}
+    assert left(bench) == [0, 1, 2]
+    assert "Contents" not in lake.client.list_objects_v2(
+        Bucket=lake.location.bucket, Prefix=lake.location.key("archive")
+    )
+
+
+@pytest.mark.usefixtures("lake")
+def test_more_of_a_table_than_allowed_goes_only_when_a_person_names_it(bench: Bench):
+    put(bench, 100, 90, 1)
+    with pytest.raises(ConfigError, match=r"more than 50 % of core\.things \(2 of 3 rows\)"):
+        expire()
+    assert left(bench) == [0, 1, 2]
+    with pytest.raises(ConfigError):
+        expire(allow_large="core.other")
+    assert expire(allow_large="core.things") == {"core.things": 2}
+    assert left(bench) == [2]
+
+
+@pytest.mark.usefixtures("lake")
+def test_rows_without_a_date_are_kept(bench: Bench):
+    put(bench, 100, 1, 2)
+    bench.run("INSERT INTO core.things VALUES (9, NULL, 'x')")
+    expire()
+    assert left(bench) == [1, 2, 9]
+
+
+def test_an_archive_that_lacks_rows_deletes_nothing(bench: Bench, lake: Lake):
+    put(bench, 100, 99, 1)
+    found = retention.plan(bench.connect, contracts.load("core.things"), datetime.now(UTC))
+    assert found
+    short = retention.Archive(lake.location.url(lake.location.key("archive")), bench.server.iam_role, lambda _: 1)
+    with pytest.raises(SourceError, match="nothing was deleted"):
+        retention.run(bench.connect, found, short, RUN)
+    assert left(bench) == [0, 1, 2]
+    assert bench.rows("SELECT COUNT(*) FROM etl.retention_history") == [(0,)]
+
+
+def test_a_role_that_may_not_write_the_archive_deletes_nothing(bench: Bench, lake: Lake):
+    put(bench, 100, 1)
+    found = retention.plan(bench.connect, contracts.load("core.things"), datetime.now(UTC))
+    assert found
+    other = retention.Archive(lake.location.url("archive"), "arn:aws:iam::000000000000:role/other", lambda _: 1)
+    with pytest.raises(ConfigError, match="archive the slice"):
+        retention.run(bench.connect, found, other, RUN)
+    assert left(bench) == [0, 1]
+
+
+def test_files_past_their_age_are_deleted_from_the_working_zones_alone(lake: Lake):
+    for key in ("raw/core.t/x", "staged/core.t/y", "archive/z", "incidents/i.md"):
+        lake.put(key, b"12345")
+    later, earlier = datetime.now(UTC) + timedelta(days=1), datetime.now(UTC) - timedelta(days=1)
+    ages = {"raw": later, "staged": earlier, "archive": later}
+    counted = {"raw": {"files": 1, "bytes": 5}, "staged": {"files": 0, "bytes": 0}}
+    assert lake_retention.expire(lake, ages, dry_run=True) == counted
+    assert lake_retention.expire(lake, ages, dry_run=False) == counted
+    found = lake.client.list_objects_v2(Bucket=lake.location.bucket, Prefix=lake.location.prefix)["Contents"]
+    assert sorted(entry["Key"].split("/", 1)[1] for entry in found) == [
+        "archive/z",
+        "incidents/i.md",
+        "staged/core.t/y",
+    ]
+
+
+@pytest.mark.usefixtures("lake")
+def test_statistics_that_are_off_are_refreshed_outside_a_transaction(bench: Bench):
+    put(bench, *range(40))
+    needs = upkeep.Table("core.things", 1, 40, 10, 100.0, 50.0)
+    assert upkeep.keep_up(bench.connect, [needs], dry_run=False) == [
+        'VACUUM "core"."things"',
+        'ANALYZE "core"."things"',
+    ]
+    assert "core.things" in {table.name for table in upkeep.read_tables(bench.connect)}
+
+
+def test_the_report_names_unread_tables_with_size_and_owner(bench: Bench, lake: Lake):
+    put(bench, 1)
+    old = f"{datetime.now(UTC) - timedelta(days=200):%Y-%m-%d}"
+    upkeep.note_reads(bench.connect, datetime.now(UTC))
+    bench.run(f"UPDATE etl.table_reads SET watched_from = '{old}' WHERE table_name = 'core.things'")
+    context = {"ti": instance(dag="retention"), "params": FORM}
+    assert ReportUnreadTablesOperator(task_id="unread").execute(context)["unread"] == 1
+    key = lake.location.key(f"unread/{datetime.now(UTC):%Y-%m-%d}.md")
+    text = lake.client.get_object(Bucket=lake.location.bucket, Key=key)["Body"].read().decode()
+    assert f"| core.things | us | 1 | 1 | not since {old} | nothing |" in text

@@ -1,0 +1,119 @@
+"""What retention would delete, in which slices, and what it may not."""
+
+import os
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from redshift_etl import contract, lake_retention
+from redshift_etl.operators import retention as operators
+from redshift_etl.warehouse import retention, upkeep
+from redshift_etl.warehouse.retention import Archive, Slice
+from redshift_etl.warehouse.upkeep import Read, Table
+
+NOW = datetime(2013, 6, 15, 13, tzinfo=UTC)
+THINGS = """/*
+description: d
+owner: us
+load: append
+retention: 30 days on seen_at
+*/
+CREATE TABLE core.things (id INTEGER NOT NULL, seen_at TIMESTAMP)"""
+
+
+def test_the_cutoff_is_a_midnight():
+    assert retention.cutoff(contract.Retention(timedelta(days=30), "seen_at"), NOW) == datetime(2013, 5, 16)
+
+
+def test_the_past_is_cut_into_calendar_months():
+    assert list(retention.months(datetime(2012, 11, 20, 4), datetime(2013, 1, 16))) == [
+        Slice(datetime(2012, 11, 20, 4), datetime(2012, 12, 1)),
+        Slice(datetime(2012, 12, 1), datetime(2013, 1, 1)),
+        Slice(datetime(2013, 1, 1), datetime(2013, 1, 16)),
+    ]
+
+
+def test_what_is_archived_is_what_is_deleted_and_the_archive_is_counted():
+    things = contract.parse(THINGS)
+    part = Slice(datetime(2013, 1, 1), datetime(2013, 2, 1))
+    unload = retention.unload(
+        things, things.retention, part, Archive("s3://lake/a", "arn:r", lambda _: 0), "s3://lake/a/"
+    )
+    delete = retention.delete(things, things.retention, part)
+    where = "\"seen_at\" >= '2013-01-01 00:00:00' AND \"seen_at\" < '2013-02-01 00:00:00'"
+    assert delete.sql == f'DELETE FROM "core"."things" WHERE {where}'
+    assert where.replace("'", "''") in unload.sql
+    assert unload.sql.endswith("TO 's3://lake/a/'\nIAM_ROLE 'arn:r'\nFORMAT AS PARQUET\nMANIFEST VERBOSE")
+
+
+def test_a_retention_rule_on_a_column_that_is_not_there_is_refused_with_its_name():
+    with pytest.raises(ValueError, match="`retention` names the column seen_on"):
+        contract.parse(THINGS.replace("on seen_at", "on seen_on"))
+
+
+def test_a_table_needs_vacuum_when_unsorted_or_full_of_deleted_rows_and_analyze_when_its_statistics_are_off():
+    def wanted(**state: float) -> list[str]:
+        plain = {"megabytes": 1, "rows": 100, "visible_rows": 100, "stats_off": 0, "unsorted": 0}
+        return [statement.sql for statement in Table("core.t", **{**plain, **state}).upkeep()]
+
+    assert wanted() == []
+    assert wanted(stats_off=11) == ['ANALYZE "core"."t"']
+    assert wanted(unsorted=21) == ['VACUUM "core"."t"']
+    assert wanted(visible_rows=80, stats_off=50) == ['VACUUM "core"."t"', 'ANALYZE "core"."t"']
+
+
+def test_a_table_is_unread_only_after_it_was_watched_for_as_long():
+    now = NOW.replace(tzinfo=None)
+    old, young = now - timedelta(days=91), now - timedelta(days=10)
+    reads = {
+        "a.never_read": Read(old, None),
+        "a.read_long_ago": Read(old, old),
+        "a.read_lately": Read(old, young),
+        "a.new": Read(young, None),
+    }
+    assert upkeep.unread(reads, NOW) == ["a.never_read", "a.read_long_ago"]
+
+
+def test_notes_of_reads_outlive_the_views_that_they_come_from():
+    now, before = datetime(2013, 1, 9), datetime(2013, 1, 1)
+    known = {"a.b": Read(before, before), "a.dropped": Read(before, None)}
+    assert upkeep.merge(known, {}, ["a.b"], now) == {"a.b": Read(before, before)}
+    assert upkeep.merge(known, {"a.b": now}, ["a.b", "a.new"], now) == {
+        "a.b": Read(before, now),
+        "a.new": Read(now, None),
+    }
+
+
+def test_old_logs_and_the_folders_that_this_empties_are_deleted_and_new_ones_stay(tmp_path: Path):
+    old, new = tmp_path / "dag=a" / "old.log", tmp_path / "dag=b" / "new.log"
+    for path in (old, new):
+        path.parent.mkdir()
+        path.write_text("x")
+    for path in (old, old.parent):
+        os.utime(path, (1, 1))
+    before = datetime.now(UTC) - timedelta(days=1)
+    assert lake_retention.expire_logs(tmp_path, before, dry_run=True) == 1
+    assert old.exists()
+    assert lake_retention.expire_logs(tmp_path, before, dry_run=False) == 1
+    assert not old.exists()
+    assert new.exists()
+
+
+def test_the_database_is_in_the_environment_of_db_clean_and_not_in_its_arguments():
+    address = operators.database_url("postgres://airflow:pw@db/airflow")
+    assert address == "postgresql+psycopg2://airflow:pw@db/airflow"
+    assert "pw" not in " ".join(operators.clean_command(NOW, dry_run=True))
+    assert operators.clean_environment(address)["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == address
+
+
+@pytest.mark.slow
+def test_db_clean_runs_against_the_database_that_it_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "airflow-db-not-allowed:///")
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    environment = operators.clean_environment(f"sqlite:///{tmp_path}/airflow.db")
+    migrate = [operators.sys.executable, "-m", "airflow", "db", "migrate"]
+    subprocess.run(migrate, env=environment, check=True, capture_output=True)
+    done = subprocess.run(operators.clean_command(NOW, False), env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
