@@ -182,7 +182,8 @@ def _exclude(select: Select, scope: Scope) -> Select:
     if len(words) < 3 or words[1] != "exclude" or not is_sign(select.columns[0], "*"):
         return select
     listed = select.columns[2]
-    names = {name_of(part[-1]) for part in split(listed.items if isinstance(listed, Group) else select.columns[2:])}
+    parts = split(listed.items if isinstance(listed, Group) else select.columns[2:])
+    names = {name_of(part[-1]) for part in parts if part}
     present = scope.columns(f"SELECT * {select.source}")
     if present is None:
         raise Refused(

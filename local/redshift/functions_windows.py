@@ -79,9 +79,9 @@ def window_call(name: str, inner: Sequence[Item], after: Tail) -> str | None:
         return _percentile(name, arguments, after)
     if name == "ratio_to_report":
         return _ratio(arguments, after)
-    if ignore:
+    if ignore and arguments:
         return _ignoring_nulls(name, arguments, after)
-    if not says:
+    if not says or not arguments:
         return None
     return f"{name}({', '.join(bare(argument) for argument in arguments)}){_over(after)}"
 

@@ -87,5 +87,6 @@ def test_a_failed_statement_keeps_its_text_and_error_in_the_history(session):
 
 def test_statement_texts_come_in_pieces_of_200_characters(session):
     session.execute(f"select '{'x' * 300}' as long_text")
-    query = "select sequence, len(text) from svl_statementtext where text like '%%xxx%%' and text not like '%%svl%%' order by 1"
+    long = "text like '%%xxx%%' and text not like '%%svl%%'"
+    query = f"select sequence, len(text) from svl_statementtext where {long} order by 1"
     assert session.execute(query).fetchall() == [(0, 200), (1, 122)]
