@@ -163,31 +163,32 @@ def columns_of(fill: Fill, tables: lineage_columns.Tables) -> ColumnLineage:
     """
     if fill.is_mart:
         return lineage_columns.trace(fill.select, tables, REDSHIFT)
-    made = lineage_columns.trace(fill.select, {RAW: fill.raw}, DUCKDB)
-    if fill.extract is None:
-        source = fill.declared[0] if len(fill.declared) == 1 else RAW
-        return _renamed(made, {origin.column: (Origin(source, origin.column, Kind.IDENTITY),) for origin in _all(made)})
-    extracted = lineage_columns.trace(fill.extract, {}, POSTGRES)
-    raw = {
-        name: tuple(Origin(_source_of(origin.table, fill.declared), origin.column, origin.kind) for origin in origins)
-        for name, origins in extracted.columns.items()
-    }
-    return _renamed(made, raw)
-
-
-def _all(lineage: ColumnLineage) -> list[Origin]:
-    return [origin for origins in [*lineage.columns.values(), lineage.rows] for origin in origins]
-
-
-def _renamed(made: ColumnLineage, raw: Mapping[str, tuple[Origin, ...]]) -> ColumnLineage:
-    """Put what each raw column is made of in its place."""
+    before, made = extracted(fill), transformed(fill)
 
     def through(origins: Iterable[Origin]) -> tuple[Origin, ...]:
         found = {
-            Origin(before.table, before.column, lineage_columns.combined(origin.kind, before.kind))
+            Origin(source.table, source.column, lineage_columns.combined(origin.kind, source.kind))
             for origin in origins
-            for before in raw.get(origin.column, (Origin(RAW, origin.column, Kind.IDENTITY),))
+            for source in before.columns.get(origin.column, (Origin(RAW, origin.column, Kind.IDENTITY),))
         }
         return tuple(sorted(found))
 
     return ColumnLineage({name: through(origins) for name, origins in made.columns.items()}, through(made.rows))
+
+
+def transformed(fill: Fill) -> ColumnLineage:
+    """Where each column of a table comes from among the raw columns, whose table is called ``raw``."""
+    return lineage_columns.trace(fill.select, {RAW: fill.raw}, DUCKDB)
+
+
+def extracted(fill: Fill) -> ColumnLineage:
+    """Where each raw column comes from: by the extract's SQL, else the same column of the source, if there is one."""
+    if fill.extract is None:
+        source = fill.declared[0] if len(fill.declared) == 1 else RAW
+        return ColumnLineage({name: (Origin(source, name, Kind.IDENTITY),) for name in fill.raw}, ())
+    traced = lineage_columns.trace(fill.extract, {}, POSTGRES)
+
+    def named(origins: Iterable[Origin]) -> tuple[Origin, ...]:
+        return tuple(Origin(_source_of(it.table, fill.declared), it.column, it.kind) for it in origins)
+
+    return ColumnLineage({name: named(origins) for name, origins in traced.columns.items()}, named(traced.rows))

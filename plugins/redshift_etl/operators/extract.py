@@ -45,6 +45,12 @@ class PostgresToLakeOperator(BaseOperator):
             lake=Lake.connect(),
         ).as_dict()
 
+    def get_openlineage_facets_on_complete(self, _instance: Any) -> Any:
+        """What was read and written, for OpenLineage."""
+        from redshift_etl import openlineage
+
+        return openlineage.extracted(self.table, openlineage.postgres(self.table, self.postgres_conn_id))
+
 
 class HttpToLakeOperator(BaseOperator):
     """Asks a JSON API for the run's window, one call a place, and keeps each answer as it came.
@@ -93,6 +99,12 @@ class HttpToLakeOperator(BaseOperator):
             lake=Lake.connect(),
         ).as_dict()
 
+    def get_openlineage_facets_on_complete(self, _instance: Any) -> Any:
+        """What was read and written, for OpenLineage."""
+        from redshift_etl import openlineage
+
+        return openlineage.extracted(self.table, openlineage.http(self.http_conn_id, self.endpoint))
+
 
 class S3ToLakeOperator(BaseOperator):
     """Pins files that others drop in the landing zone by key, etag and size; nothing is copied.
@@ -115,6 +127,12 @@ class S3ToLakeOperator(BaseOperator):
 
         return s3.extract(self.files, table=self.table, run=run_key(context), lake=Lake.connect()).as_dict()
 
+    def get_openlineage_facets_on_complete(self, _instance: Any) -> Any:
+        """What was read and written, for OpenLineage."""
+        from redshift_etl import openlineage
+
+        return openlineage.extracted(self.table, openlineage.landing(self.files))
+
 
 class ConformOperator(BaseOperator):
     """Casts and checks a raw batch against the contract of its table, and sets aside the rows that fail.
@@ -135,6 +153,12 @@ class ConformOperator(BaseOperator):
         from redshift_etl.lake import Batch, Lake
 
         return transform.conform(Batch.from_dict(self.batch), run=run_key(context), lake=Lake.connect()).as_dict()
+
+    def get_openlineage_facets_on_complete(self, _instance: Any) -> Any:
+        """What was read and written, for OpenLineage."""
+        from redshift_etl import openlineage
+
+        return openlineage.conformed(self.batch["table"])
 
 
 def run_key(context: Mapping[str, Any]) -> str:

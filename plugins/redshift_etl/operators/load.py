@@ -65,6 +65,12 @@ class LoadToRedshiftOperator(BaseOperator):
         )
         return result.as_dict()
 
+    def get_openlineage_facets_on_complete(self, _instance: Any) -> Any:
+        """What was read and written, for OpenLineage."""
+        from redshift_etl import openlineage
+
+        return openlineage.loaded(self.table, self.redshift_conn_id)
+
 
 def warehouse(conn_id: str) -> Any:
     """A function that opens a new connection to the warehouse, not in autocommit."""

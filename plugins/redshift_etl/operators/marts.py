@@ -64,6 +64,12 @@ class BuildMartOperator(BaseOperator):
         checks = audit.of(connect, mart.contract, run, rows=marts.BUILD)
         return marts.build(connect, mart, days, run, [checks.stage], [checks.result])
 
+    def get_openlineage_facets_on_complete(self, _instance: Any) -> Any:
+        """What was read and written, for OpenLineage."""
+        from redshift_etl import openlineage
+
+        return openlineage.built(self.mart, self.redshift_conn_id)
+
 
 def batches(days: Sequence[date]) -> list[list[str]]:
     """Days cut into at most MAX_TASKS batches; what is left over is still stale at the next wake-up."""
