@@ -8,7 +8,9 @@ import logging
 import os
 import signal
 import sys
+from pathlib import Path
 
+from local.redshift import tls
 from local.redshift.config import Config, from_environment
 from local.redshift.server import Server
 from local.redshift.setup import prepare
@@ -20,7 +22,7 @@ async def serve(config: Config) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = Server(config)
+    server = Server(config, tls.context(Path(config.tls_folder)) if config.tls_folder else None)
     port = await server.start()
     ready = {"ready": True, "host": config.host, "port": port, "user": config.user, "database": config.database}
     print(json.dumps(ready), flush=True)

@@ -38,6 +38,7 @@ _PASSED_ON = frozenset(
 )
 _NEEDS_ANSWER = (3, 5, 10, 11)  # passwords in clear and MD5, SASL and its continuation
 _SASL = (10).to_bytes(4, "big")
+_DRIVER_MARK = "client_protocol_version"  # only redshift_connector sends it
 _VERSION = "8.0.2"
 
 
@@ -99,7 +100,9 @@ async def login(config: Config, client: Link, body: bytes) -> tuple[Backend, dic
         )
         return None
     await backend.send(startup(parameters))
-    if await _authenticate(client, backend, from_driver="client_protocol_version" in asked):
+    if _DRIVER_MARK in asked:
+        parameters[_DRIVER_MARK] = asked[_DRIVER_MARK]
+    if await _authenticate(client, backend, from_driver=_DRIVER_MARK in asked):
         return backend, parameters
     backend.writer.close()
     return None

@@ -16,8 +16,8 @@ _TOKEN = re.compile(
     r"""
     (?P<space>\s+|--[^\n]*)
   | (?P<comment>/\*)
-  | (?P<string>[eEbBxXnN]?'(?:[^'\\]|\\.|'')*')
-  | (?P<quoted>"(?:[^"]|"")*")
+  | (?P<string>[eEbBxXnN]?'(?:[^'\\]++|\\.|'')*+')
+  | (?P<quoted>"(?:[^"]++|"")*+")
   | (?P<parameter>\$\d+)
   | (?P<word>\#{0,2}[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)
   | (?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)
@@ -29,7 +29,7 @@ _DOLLAR = re.compile(r"\$\$.*?\$\$|\$([A-Za-z_]\w*)\$.*?\$\1\$", re.DOTALL)
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 # What may hide a semicolon, and the semicolon itself: a fast way through megabytes of literals.
 _EDGE = re.compile(
-    r"""'(?:[^'\\]|\\.|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*|\$\$.*?\$\$|\$([A-Za-z_]\w*)\$.*?\$\1\$|;""", re.DOTALL
+    r"""'(?:[^'\\]++|\\.|'')*+'|"(?:[^"]++|"")*+"|--[^\n]*|/\*|\$\$.*?\$\$|\$([A-Za-z_]\w*)\$.*?\$\1\$|;""", re.DOTALL
 )
 
 

@@ -22,6 +22,7 @@ class Relay:
     """One batch of replies.
 
     `replies` ends the batch after so many terminal replies (None: at ReadyForQuery, which is passed on unless `keep_ready` is off).
+    `refuse_type` is the oid of a type that the client would misread: `refused` is set, and nothing of the batch passes from there on.
     `drop` says for the next terminal replies, in order, whether they are hidden (with the rest of what belongs to them).
     """
 
@@ -31,11 +32,14 @@ class Relay:
         replies: int | None = None,
         drop: Iterable[bool] = (),
         keep_ready: bool = True,
+        refuse_type: int | None = None,
     ) -> None:
         self._change_error = change_error
         self._replies = replies
         self._drop = deque(drop)
         self._keep_ready = keep_ready
+        self._refuse_type = refuse_type
+        self.refused = False
         self._rest = b""
         self._skip = 0
         self.done = False
@@ -77,10 +81,12 @@ class Relay:
             position = end
         out.append(data[begin:position])
         self._rest = data[position:]
-        return b"".join(out)
+        return b"" if self.refused else b"".join(out)
 
     def _other(self, kind: bytes, body: bytes) -> bytes | None:
         """What replaces a message that is not a row; None leaves it."""
+        if kind == b"T" and self._refuse_type is not None and self._refuse_type in column_types(body):
+            self.refused = True
         if kind in TERMINAL:
             if kind == b"C":
                 self.tags.append(body)
@@ -102,3 +108,13 @@ class Relay:
         # A RowDescription answers a Describe, or heads a simple query's rows; only the former is counted by those who count.
         hidden = bool(self._drop) and (self._drop.popleft() if kind != b"T" else False)
         return b"" if hidden else None
+
+
+def column_types(body: bytes) -> set[int]:
+    """The type oids of a RowDescription."""
+    found, position = set(), 2
+    for _ in range(int.from_bytes(body[:2], "big")):
+        end = body.index(b"\0", position)
+        found.add(int.from_bytes(body[end + 7 : end + 11], "big"))
+        position = end + 19
+    return found

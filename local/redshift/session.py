@@ -16,7 +16,7 @@ from datetime import datetime
 from local.redshift import functions, wire
 from local.redshift.config import Config
 from local.redshift.errors import translate
-from local.redshift.lexer import LexError, split
+from local.redshift.lexer import LexError, quote_name, split
 from local.redshift.link import Backend, BackendError, Gone, Link, client_error
 from local.redshift.plans import Forward, Load, Plan, Refusal, Script, Unload
 from local.redshift.query_log import ASKED, Entry, QueryLog, now
@@ -29,6 +29,8 @@ _CACHED_LENGTH = 20_000
 _NEEDED_ROUNDS = 8
 MAX_STATEMENT = 16 << 20  # bytes; developer guide, amazon-redshift-limits
 _LOCK_MODE = "IN SHARE ROW EXCLUSIVE MODE"  # writers wait for one another, readers do not
+_INTERVAL = 1186  # the type's oid
+_MISREAD = Refusal("redshift_connector misreads an INTERVAL from the local Redshift", hint="Cast it: …::varchar.")
 _cache: OrderedDict[str, Plan] = OrderedDict()
 
 
@@ -53,7 +55,9 @@ class Session:
         self.failed = ""  # the message of the last special statement that failed
         self.log = log
         self.skipping = False
+        self.misread = _INTERVAL if "client_protocol_version" in parameters else None
         self.lock_count = 0
+        self.parsed = b""  # the statement parsed last
 
     async def run(self) -> None:
         """Serve the client until it leaves. Raises Gone, wire.ProtocolError."""
@@ -146,6 +150,7 @@ class Session:
                 item = await self.plan(found[0]) if found else Forward("")
         except (LexError, UnicodeDecodeError, OverflowError) as bad:
             item = _unreadable(bad)
+        self.parsed = name
         self.statements.pop(name, None)
         self.texts[name] = found[0] if found else ""
         if isinstance(item, Forward):
@@ -237,7 +242,11 @@ class Session:
         self.skipping = False
         await self.backend.send(bytes(self.out) + wire.SYNC)
         self._clear()
-        self._record(await self._relay(Relay(translate)))
+        relay = await self._relay(Relay(translate, refuse_type=self.misread))
+        self._record(relay)
+        if relay.refused:
+            await self._refuse_misread()
+            await self.client.send(wire.ready(self.backend.status))
         self._settle()
 
     async def flush(self) -> None:
@@ -245,10 +254,12 @@ class Session:
         if not self.replies:
             return
         await self.backend.send(bytes(self.out) + wire.FLUSH)
-        relay = Relay(translate, replies=self.replies)
+        relay = Relay(translate, replies=self.replies, refuse_type=self.misread)
         self._clear()
         await self._relay(relay)
-        self.skipping = relay.failed
+        self.skipping = relay.failed or relay.refused
+        if relay.refused:
+            await self._refuse_misread()
 
     def _queue(self, message: bytes) -> None:
         self.out += message
@@ -358,6 +369,12 @@ class Session:
     async def refuse(self, refusal: Refusal) -> None:
         """Send an error of our own, after bringing the backend's transaction into the state an error leaves."""
         await self.client.send(client_error(await self.failure(refusal)))
+
+    async def _refuse_misread(self) -> None:
+        """Refuse a result that the client would misread, and forget the statement, whose name the client will use again."""
+        if self.parsed:
+            await self.backend.ask(f'DEALLOCATE {quote_name(self.parsed.decode("utf-8", "replace"))}')
+        await self.refuse(_MISREAD)
 
     async def failure(self, refusal: Refusal) -> BackendError:
         """Fail the open transaction, if any, and return the error to raise."""
