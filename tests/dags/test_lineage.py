@@ -1,0 +1,24 @@
+"""The Assets that the DAGs declare, held against the SQL that their tasks run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redshift_etl import contract as contracts
+from redshift_etl import lineage
+
+
+def test_the_assets_of_the_dags_are_the_lineage_of_the_sql(dag_bag: Any):
+    fills = [fill for table in contracts.all_tables() if (fill := lineage.fill_of(contracts.load(table)))]
+    declared: dict[str, set[str]] = {}
+    for dag in dag_bag.dags.values():
+        for task in dag.tasks:
+            for outlet in task.outlets:
+                before = {
+                    asset.name
+                    for name in task.get_flat_relative_ids(upstream=True)
+                    for asset in dag.get_task(name).inlets
+                }
+                own = {asset.name for asset in task.inlets}
+                declared.setdefault(outlet.name, set()).update(before | own)
+    assert declared == {fill.table: set(fill.reads()) for fill in fills}
