@@ -10,6 +10,7 @@ NOT_THERE = {
     "json_object_agg": "SUPER",
     "xmlagg": "LISTAGG",
     "every": "BOOL_AND",
+    "mode": "COUNT and RANK",
     "corr": "its formula over SUM and COUNT",
     "covar_pop": "its formula over SUM and COUNT",
     "covar_samp": "its formula over SUM and COUNT",

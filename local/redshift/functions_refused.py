@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from local.redshift import functions_syntax as syntax
 from local.redshift.functions_instead import INSTEAD_OF_TYPE, LEADER_ONLY, NOT_MODELLED, NOT_THERE
 from local.redshift.functions_tokens import Group, Item, Refused, is_sign, name_of, walk
 from local.redshift.functions_windows import is_compute_node
 
 _CATALOGUE = re.compile(r"(?:pg_|stl_|stv_|svl_|svv_|svcs_|sys_|information_schema\b)")
-GATE_WORDS = (*NOT_THERE, *NOT_MODELLED, *LEADER_ONLY, *INSTEAD_OF_TYPE)
+GATE_WORDS = (*NOT_THERE, *NOT_MODELLED, *LEADER_ONLY, *INSTEAD_OF_TYPE, *syntax.WORDS, *syntax.SYSTEM_COLUMNS)
 
 
 def check(items: Sequence[Item]) -> bool:
@@ -69,6 +70,7 @@ def _tables(items: Sequence[Item], found: set[str]) -> None:
 
 
 def _check_level(items: Sequence[Item], *, has_tables: bool) -> None:
+    syntax.check(items)
     for at, item in enumerate(items):
         if isinstance(item, Group):
             _check_level(item.items, has_tables=has_tables)
