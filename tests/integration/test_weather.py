@@ -259,10 +259,11 @@ def test_as_of_is_when_the_service_was_asked_if_it_does_not_say_more(service: Se
 
 
 def test_a_number_of_too_many_digits_names_the_place_and_hour(service: Service, extract: Extract, lake: Lake):
-    service.answers = [Answer(hours("2013-01-01T04:00", temperature_2m=[1234567890123456.789]))]
+    body = hours("2013-01-01T04:00", temperature_2m=["exact"])
+    service.answers = [Answer(body.replace(b'"exact"', b"1234567890123456.789"))]
     with pytest.raises(SourceError) as error:
         conform(lake, extract())
-    assert error.value.where["value"] == "1234567890123456.8"
+    assert error.value.where["value"] == "1234567890123456.789"
     assert error.value.where["key"] == {"airport": "JFK", "observed_at": "2013-01-01 04:00:00"}
 
 
