@@ -42,11 +42,12 @@ lint: $(INSTALLED) ## Lint and types only
 redshift: $(INSTALLED) ## Run the local Redshift and S3 alone, in the foreground; prints how to connect as one line of JSON
 	@$(LOCAL) redshift
 
-redshift-corpus: $(INSTALLED) ## Run the Redshift corpus against a real cluster: HOST=… USER=… DATABASE=… (password asked)
-	@$(PYTHON_IN_VENV) -m tests.redshift.corpus $(if $(HOST),--host $(HOST)) $(if $(USER),--user $(USER)) $(if $(DATABASE),--database $(DATABASE))
+redshift-corpus: $(INSTALLED) ## Check the Redshift corpus against a real cluster: HOST=… ARGS="--user me --database dev"
+	@$(PYTHON_IN_VENV) -m local.redshift.corpus $(if $(HOST),--host $(HOST)) $(ARGS)
 
-bench: $(INSTALLED) ## Run the benchmarks
-	@$(PYTHON_IN_VENV) -m bench
+bench: $(INSTALLED) ## Run the benchmarks, each against its limit in the same run
+	@$(PYTHON_IN_VENV) -m bench.pipeline
+	@$(PYTHON_IN_VENV) -m bench.redshift
 
 docs: $(INSTALLED) ## Build the catalogue of tables into docs/catalog
 	@PYTHONPATH=plugins $(PYTHON_IN_VENV) -m redshift_etl.catalog docs/catalog

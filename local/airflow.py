@@ -19,7 +19,7 @@ from local.processes import Part
 from local.sources import airline
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 USER = "admin"
 # More tasks at once than this thrash on a laptop's cores: 365 one-task runs took as long with 32 as with 4.
@@ -123,14 +123,15 @@ def parts(stack: home.Home, base: Mapping[str, str]) -> list[Part]:
     }
     return [
         Part("airflow-migrate", (airflow, "db", "migrate"), env, after=("postgres",), once=True),
-        Part("api-server", api_server, env, ready=lambda: "metadatabase" in health(stack), after=("airflow-migrate",)),
+        Part("api-server", api_server, env, ready=_serves_tasks(stack), after=("airflow-migrate",)),
         *(
             Part(
                 name,
                 command,
                 env,
                 ready=_is_healthy(stack, name),
-                after=("airflow-migrate", "airline-seed"),
+                # A task that is still queued from before a restart starts at once: what it needs is there then.
+                after=("airflow-migrate", "airline-seed", "landing-files", "weather-api", "redshift"),
             )
             for name, command in services.items()
         ),
@@ -139,15 +140,24 @@ def parts(stack: home.Home, base: Mapping[str, str]) -> list[Part]:
 
 def health(stack: home.Home) -> dict[str, str]:
     """Status of `metadatabase`, `scheduler`, `triggerer`, `dag_processor`; empty if the api-server does not answer."""
-    try:
-        # An address of this machine's own, never one from outside.
-        with urllib.request.urlopen(f"{stack.url('ui')}/api/v2/monitor/health", timeout=2) as answer:  # noqa: S310
-            content = json.load(answer)
-    except (urllib.error.URLError, OSError, ValueError):
-        return {}
+    content = _answer(stack, "/api/v2/monitor/health")
     return {name: str(component.get("status")) for name, component in content.items() if component}
 
 
-def _is_healthy(stack: home.Home, service: str) -> Any:
+def _answer(stack: home.Home, path: str) -> dict[str, Any]:
+    try:
+        # An address of this machine's own, never one from outside.
+        with urllib.request.urlopen(stack.url("ui") + path, timeout=2) as answer:  # noqa: S310
+            return dict(json.load(answer))
+    except (urllib.error.URLError, OSError, ValueError):
+        return {}
+
+
+def _serves_tasks(stack: home.Home) -> Callable[[], bool]:
+    """The task API builds its versions at its first request, 12 seconds in which tasks' own requests would time out."""
+    return lambda: bool(_answer(stack, "/execution/health"))
+
+
+def _is_healthy(stack: home.Home, service: str) -> Callable[[], bool]:
     component = service.replace("-", "_")
     return lambda: health(stack).get(component) == "healthy"

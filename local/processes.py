@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 STEADY_SECONDS = 60.0
 HOPELESS_RESTARTS = 3
+PROBE_SECONDS = 0.3
 BACK_OFF_SECONDS = (0.2, 1, 2, 5, 10, 30)
 _LOG_BYTES = 20_000_000
 
@@ -126,8 +127,10 @@ class Supervisor:
                 self._start(running)
         elif process is not None and (code := process.poll()) is not None:
             self._ended(running, code)
-        elif running.state == "starting" and not running.part.once and running.part.ready():
-            running.state, running.seconds = "ready", now - running.started
+        elif running.state == "starting" and not running.part.once and now >= running.next_try:
+            running.next_try = now + PROBE_SECONDS
+            if running.part.ready():
+                running.state, running.seconds = "ready", now - running.started
         elif running.state == "ready" and now - running.started > STEADY_SECONDS:
             running.failures = 0
 

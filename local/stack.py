@@ -229,17 +229,30 @@ def tail(log: Path, lines: int = 15) -> str:
 
 def stop(path: Path) -> bool:
     """Stop the stack; False if none ran. Raises StackError when it does not end in time."""
-    current = state(path)
-    if current is not None:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            psutil.Process(current["guard"]).send_signal(signal.SIGTERM)
-    running, deadline = home.is_locked(path), time.monotonic() + STOP_SECONDS
-    while home.is_locked(path):
+    current, running = state(path), home.is_locked(path)
+    guard = _process(current["guard"]) if current else None
+    if guard is not None:
+        guard.send_signal(signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    # The guard outlives the supervisor, which holds the lock, for as long as it has processes to end.
+    while home.is_locked(path) or _lives(guard):
         if time.monotonic() > deadline:
-            raise StackError(
-                f"The local stack in {path} did not stop in {STOP_SECONDS} s; see {path / 'logs' / 'supervisor.log'}."
-            )
+            log = path / "logs" / "supervisor.log"
+            raise StackError(f"The local stack in {path} did not stop in {STOP_SECONDS} s; see {log}.")
         time.sleep(0.1)
     if (path / "secrets.json").exists():
         _end_leftovers(path)
     return running
+
+
+def _process(pid: int) -> psutil.Process | None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid)
+    return None
+
+
+def _lives(process: psutil.Process | None) -> bool:
+    try:
+        return process is not None and process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import re
+import subprocess
+
+from local import home
+
+MAKEFILE = (home.REPOSITORY / "Makefile").read_text()
+
+
+def make(*arguments: str) -> str:
+    done = subprocess.run(["make", *arguments], cwd=home.REPOSITORY, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_help_lists_every_target_and_is_what_plain_make_says():
+    targets = re.search(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[1].split()
+
+    listed = re.findall(r"^  make ([a-z-]+) +\S", make("help"), re.MULTILINE)
+
+    assert listed == sorted(targets, key=listed.index)
+    assert make() == make("help")
+
+
+def test_every_verb_that_make_calls_exists():
+    from local.__main__ import _parser
+
+    for verb in re.findall(r"\$\(LOCAL\) ([a-z]+)", MAKEFILE):
+        assert _parser().parse_args([verb]).verb == verb
