@@ -22,7 +22,14 @@ UNREACHABLE = re.compile(
 )
 OWN = {"bench", "dags", "dags_backfill", "local", "redshift_etl", "tests"}
 # What comes with a declared package as part of its interface.
-PULLED_IN = {"botocore": "boto3", "sqlalchemy": "apache-airflow", "werkzeug": "moto"}
+PULLED_IN = {
+    "botocore": "boto3",
+    "openlineage": "apache-airflow-providers-openlineage",
+    "sqlalchemy": "apache-airflow",
+    "starlette": "fastapi",
+    "urllib3": "requests",
+    "werkzeug": "moto",
+}
 
 
 def requirements(name: str) -> list[Requirement]:
