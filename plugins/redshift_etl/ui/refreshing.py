@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-SILENT_AFTER = timedelta(seconds=10)
+SILENT_AFTER = timedelta(seconds=15)
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,11 @@ class View(Generic[T]):
 class Refreshing(Generic[T]):
     """Reads with ``read`` when somebody looks and the last look is older than ``every``."""
 
-    def __init__(self, what: str, read: Callable[[], T], every: timedelta) -> None:
+    def __init__(
+        self, what: str, read: Callable[[], T], every: timedelta, silent_after: timedelta = SILENT_AFTER
+    ) -> None:
         self._what = what
+        self._silent_after = silent_after
         self._read = read
         self._every = every
         self._lock = threading.Lock()
@@ -52,7 +55,7 @@ class Refreshing(Generic[T]):
             self._done.wait(wait)
         with self._lock:
             view, started = self._view, self._started
-        if started and datetime.now(UTC) - started > SILENT_AFTER and not view.error:
+        if started and datetime.now(UTC) - started > self._silent_after and not view.error:
             return replace(view, error="It does not answer.", failing_since=started)
         return view
 
