@@ -9,7 +9,7 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from local import airflow, display, guard, home, postgres, stack
+from local import airflow, display, guard, home, parts, postgres, stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -106,14 +106,14 @@ def _env(_: argparse.Namespace) -> int:
 
 def shell_environment(running: home.Home) -> dict[str, str]:
     """Variables of a shell in which airflow, psql, boto3 and the aws command talk to the running stack."""
-    base = stack.base_environment(running.path)
+    base = parts.base_environment(running.path)
     return {
         "PATH": f"{base['PATH'].split(':', 1)[0]}:{postgres.bin_dir()}:{base['PATH'].split(':', 1)[1]}",
         "LOCAL_HOME": str(running.path),
         "NO_PROXY": base["NO_PROXY"],
         "no_proxy": base["no_proxy"],
         **airflow.environment(running),
-        **stack.aws_environment(running),
+        **parts.aws_environment(running),
         "AWS_ENDPOINT_URL": running.url("s3"),
         "PGHOST": home.HOST,
         "PGPORT": str(running.ports["redshift"]),
@@ -129,7 +129,7 @@ def _redshift_home(path: Path) -> Path:
 
 def _redshift(_: argparse.Namespace) -> int:
     path = _redshift_home(home.default_path())
-    return guard.guarded(lambda: stack.supervise(path, stack.redshift_parts, _announce_redshift))
+    return guard.guarded(lambda: stack.supervise(path, parts.redshift_parts, _announce_redshift))
 
 
 def _announce_redshift(running: home.Home) -> None:

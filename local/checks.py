@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from local import home
 from local.airflow import executable
-from local.stack import base_environment
+from local.parts import base_environment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

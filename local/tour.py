@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from local import airflow, display, home, stack
+from local.parts import base_environment
 from local.rest import ACTIVE, Rest, RestError, wait_until
 from local.warehouse import Warehouse
 
@@ -125,7 +126,7 @@ def _tasks(tour: Tour, dag_id: str, run_id: str) -> str:
 
 def _backfill(tour: Tour, dag_ids: Sequence[str], first: date, last: date) -> None:
     """Run `airflow dags backfill` for each DAG at the same time; loaded dates stay, failed ones run again."""
-    env = {**stack.base_environment(tour.stack.path), **airflow.environment(tour.stack)}
+    env = {**base_environment(tour.stack.path), **airflow.environment(tour.stack)}
     begun, days = tour.progress.elapsed(), (last - first).days + 1
     commands: dict[str, subprocess.Popen[bytes]] = {}
     for dag_id in dag_ids:
