@@ -1,24 +1,36 @@
-"""JSON COPY's fast path: each line into one json column, then one INSERT that reads all keys of a line at once.
+"""JSON COPY's fast path: DuckDB reads objects, one a line, and writes CSV into a pipe, whose bytes go into PostgreSQL's COPY.
 
-For `auto` and one value a line. Whatever it cannot take (a value over several lines, one that a column's type refuses) fails, and the
-load goes through the stage, which knows the reasons.
+For `auto`. Whatever it cannot take (a value over several lines, one that a column's type refuses) fails, and the load goes through the
+stage, which knows the reasons; so do files with numbers longer than DuckDB keeps, or with objects and arrays for text columns.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from local.redshift.lexer import quote_name
+import duckdb
+
+from local.redshift import s3
+from local.redshift.copy_parquet import path_literal, piped
+from local.redshift.copy_text import NULL_MARKER
+from local.redshift.lexer import quote_literal, quote_name
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from local.redshift.load import Job
     from local.redshift.session import Session
 
-_STAGE = 'pg_temp."redshift$json"'
-# Bytes that JSON text never holds unescaped: with them as quote and delimiter, a line is one field.
-_LAYOUT = "FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02', NULL '', ENCODING 'UTF8'"
+_NESTED = rb"[:,\[]\s*[\[{]"
+_LONG_NUMBER = rb"[0-9.]{16}"  # a double keeps fifteen digits
+_GUARD = re.compile(_NESTED + b"|" + _LONG_NUMBER)
+_OVERLAP = 64  # bytes looked at again, so that the guard sees across chunks
+
+
+class Unsuited(Exception):
+    """The files hold what this path would change."""
 
 
 def suits(job: Job) -> bool:
@@ -26,22 +38,44 @@ def suits(job: Job) -> bool:
     command = job.command
     strict = command.max_errors <= 1 and command.replace_invalid is None and not command.flags - {"manifest", "explicit_ids"}
     plain = command.null_as is None and command.date_format in (None, "auto") and command.time_format in (None, "auto")
-    scaled = any(column.type == "numeric" for column in job.columns)
+    scaled = any(column.type in ("numeric", "super") for column in job.columns)
     return command.json_paths == "auto" and strict and plain and not scaled
 
 
-async def run(session: Session, job: Job, data: AsyncIterator[bytes]) -> None:
-    """Load. Raises BackendError where the stage must be tried."""
-    backend = session.backend
-    await backend.ask('CREATE TEMPORARY TABLE "redshift$json" (line json)')
-    await backend.ask_copy(f"COPY {_STAGE} FROM STDIN WITH ({_LAYOUT})", data)
-    names = [quote_name(column.name) for column in job.columns]
-    typed = ", ".join(f"{name} {column.sized_type}" for name, column in zip(names, job.columns, strict=True))
-    listed = ", ".join(names)
-    overriding = " OVERRIDING SYSTEM VALUE" if any(column.identity for column in job.columns) else ""
-    values = ", ".join(f"r.{name}" for name in names)
-    answer = await backend.ask(
-        f"INSERT INTO {job.target} ({listed}){overriding} SELECT {values} FROM {_STAGE} s, json_to_record(s.line) AS r({typed})"
-    )
-    job.rows = int(answer.tags[0].split()[2])
-    await backend.ask(f"DROP TABLE {_STAGE}")
+async def run(session: Session, job: Job) -> None:
+    """Load. Raises BackendError, Unsuited or s3.S3Error where the stage must be tried."""
+    from local.redshift.load import ahead
+
+    client = s3.client(session.config, job.command.credentials, job.command.region)
+    names = ", ".join(quote_name(column.name) for column in job.columns)
+    options = f"FORMAT csv, NULL {quote_literal(NULL_MARKER)}, ENCODING 'UTF8'"
+    sql = f"COPY {job.target} ({names}) FROM STDIN WITH ({options})"
+    answer = await session.backend.ask_copy(sql, ahead(_csv(client, job)))
+    job.rows = int(answer.tags[0].split()[1])
+
+
+def _csv(client: Any, job: Job) -> Iterator[bytes]:
+    with tempfile.TemporaryDirectory(prefix="redshift-json-") as folder:
+        for source in job.sources:
+            path = Path(folder) / "object.json"
+            job.lines.append(_fetch(client, job, source, path))
+            columns = ", ".join(f"{quote_name(column.name)}: 'VARCHAR'" for column in job.columns)
+            options = f"format = 'newline_delimited', columns = {{{columns}}}"
+            with duckdb.connect() as engine:
+                engine.execute("SET threads = 2")
+                for data in piped(engine, f"SELECT * FROM read_json({path_literal(path)}, {options})", path.with_suffix(".pipe")):
+                    job.bytes += len(data)
+                    yield data
+
+
+def _fetch(client: Any, job: Job, source: s3.Source, path: Path) -> int:
+    """Put the object's text on disk; return its lines. Raises Unsuited."""
+    tail, lines = b"", 0
+    with path.open("wb") as file:
+        for chunk in s3.read(client, source, job.command.compression):
+            if _GUARD.search(tail + chunk):
+                raise Unsuited
+            file.write(chunk)
+            lines += chunk.count(b"\n")
+            tail = chunk[-_OVERLAP:]
+    return lines

@@ -67,23 +67,23 @@ def _convert(path: Path, source: s3.Source, job: Job) -> Iterator[bytes]:
     with duckdb.connect() as engine:
         engine.execute("SET TimeZone = 'UTC'; SET threads = 1; SET preserve_insertion_order = true")
         try:
-            described = engine.execute(f"DESCRIBE SELECT * FROM read_parquet({_literal(path)})").fetchall()
+            described = engine.execute(f"DESCRIBE SELECT * FROM read_parquet({path_literal(path)})").fetchall()
         except duckdb.Error as error:
             raise s3.S3Error(f"{source.url} has an invalid Parquet file format: {error}") from error
         columns = [(str(row[0]), str(row[1])) for row in described]
         _check(columns, source, job.columns)
-        job.lines.append(engine.execute(f"SELECT count(*) FROM read_parquet({_literal(path)})").fetchall()[0][0])
-        for data in _piped(engine, f"SELECT * FROM read_parquet({_literal(path)})", path.with_suffix(".pipe")):
+        job.lines.append(engine.execute(f"SELECT count(*) FROM read_parquet({path_literal(path)})").fetchall()[0][0])
+        for data in piped(engine, f"SELECT * FROM read_parquet({path_literal(path)})", path.with_suffix(".pipe")):
             job.bytes += len(data)
             yield data
 
 
-def _piped(engine: duckdb.DuckDBPyConnection, query: str, pipe: Path) -> Iterator[bytes]:
+def piped(engine: duckdb.DuckDBPyConnection, query: str, pipe: Path) -> Iterator[bytes]:
     """The CSV that DuckDB writes for a query. Raises s3.S3Error when it fails on the way."""
     os.mkfifo(pipe)
     failure: list[duckdb.Error] = []
     # The null string is quoted where it is a value, so that PostgreSQL tells the two apart.
-    copy = f"COPY ({query}) TO {_literal(pipe)} (FORMAT csv, HEADER false, NULLSTR '{NULL_MARKER}')"
+    copy = f"COPY ({query}) TO {path_literal(pipe)} (FORMAT csv, HEADER false, NULLSTR '{NULL_MARKER}')"
 
     def write() -> None:
         try:
@@ -107,7 +107,7 @@ def _piped(engine: duckdb.DuckDBPyConnection, query: str, pipe: Path) -> Iterato
         closer.join()
         pipe.unlink()
     if failure:
-        raise s3.S3Error(f"The Parquet file cannot be read: {failure[0]}")
+        raise s3.S3Error(f"The file cannot be read: {failure[0]}")
 
 
 def _check(found: list[tuple[str, str]], source: s3.Source, columns: list[Column]) -> None:
@@ -123,5 +123,6 @@ def _check(found: list[tuple[str, str]], source: s3.Source, columns: list[Column
             )
 
 
-def _literal(path: Path) -> str:
+def path_literal(path: Path) -> str:
+    """A path as an SQL string."""
     return "'" + str(path).replace("'", "''") + "'"

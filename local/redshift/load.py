@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from local.redshift.session import Session
 
 _SAVEPOINT = "redshift_copy"
-_NESTED = re.compile(rb"[:,\[]\s*[\[{]")
 _EMPTY_VALUE_STATES = ("22P02", "22007", "22008")
 
 
@@ -158,14 +157,10 @@ async def _load(session: Session, job: Job) -> None:
 
 
 async def _json_lines(session: Session, job: Job) -> None:
-    tracker = Tracker()
     try:
-        # The stage writes objects and arrays for text columns in one way, whatever the file's spacing.
-        guards = (_NESTED,) if any(column.is_text for column in job.columns) else ()
-        await copy_json_lines.run(session, job, _tracked(session, job, tracker, guards))
-    except BackendError as error:
+        await copy_json_lines.run(session, job)
+    except (BackendError, s3.S3Error, copy_json_lines.Unsuited) as error:
         raise NeedStage from error
-    job.lines = [tracker.lines(at) for at in range(len(job.sources))]
 
 
 async def _stream(session: Session, job: Job, fast: FastCopy) -> None:
