@@ -35,13 +35,23 @@ def run(only: str | None) -> int:
     """Run the steps one after another; the first exit code that is not 0 counts, and every lint step runs."""
     steps = {"lint": LINT, "tests": TESTS, None: (*LINT, *TESTS)}[only]
     folder = Path(tempfile.mkdtemp(prefix="stack-test-"))
-    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, _end)
+    # Where PostgreSQL runs as another user, that user must be able to enter.
+    folder.chmod(0o711)
     try:
         failed = [name for name, command in steps if _step(name, command, folder)]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"Failed: {', '.join(failed)}" if failed else "All passed.")
     return 1 if failed else 0
+
+
+def _end(signum: int, _frame: object) -> None:
+    """Ctrl-C comes twice, from the terminal and from the guard: the second must not cut the tidying short."""
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, signal.SIG_IGN)
+    sys.exit(128 + signum)
 
 
 def _step(name: str, command: Sequence[str], folder: Path) -> int:

@@ -232,3 +232,27 @@ def test_redshift_alone_prints_one_line_of_json_and_stops_on_sigterm(tmp_path):
     assert (rest, code) == ("", 0)
     assert not [child for child in started if child.is_running()]
     shutil.rmtree(tmp_path)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_test_run_leaves_no_process(tmp_path, signum):
+    env = os.environ | {
+        "TMPDIR": str(tmp_path),
+        "PYTEST_ADDOPTS": "-k test_flights_are_the_published_ones -p no:cacheprovider",
+    }
+    command = [sys.executable, "-m", "local", "test", "--only", "tests"]
+    with (tmp_path / "log").open("w") as log:
+        door = subprocess.Popen(command, cwd=home.REPOSITORY, env=env, stdout=log, stderr=log, start_new_session=True)
+
+    def descendants() -> list[psutil.Process]:
+        return psutil.Process(door.pid).children(recursive=True)
+
+    wait_for(lambda: any(process.name() == "postgres" for process in descendants()), seconds=180)
+    # The door is the guard; its child does the work. A kill of either must do.
+    started = descendants()
+    victim = door.pid if signum != signal.SIGKILL else started[0].pid
+    os.kill(victim, signum)
+    door.wait(60)
+
+    wait_for(lambda: not [process for process in started if process.is_running()], seconds=60)
+    assert not list(tmp_path.glob("stack-test-*")) or signum == signal.SIGKILL
