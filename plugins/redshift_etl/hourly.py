@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,10 @@ _SHOWN_BYTES = 120
 _FIX = "ask the API's owner; nothing was loaded"
 
 
-def parse(body: bytes, arrays: Sequence[str], url: str) -> dict[str, list[Any]]:
-    """The named arrays of an answer, of equal length, numbers as text. An error page with status 200 does not pass.
+def parse(body: bytes, arrays: Sequence[str], url: str, units: Mapping[str, str] | None = None) -> dict[str, list[Any]]:
+    """The named arrays of an answer, of equal length, in the given units, numbers as text.
+
+    An error page with status 200 does not pass, nor an answer in other units than were asked for.
 
     Raises SourceError naming the URL, and the field or the answer's first bytes.
     """
@@ -41,6 +43,17 @@ def parse(body: bytes, arrays: Sequence[str], url: str) -> dict[str, list[Any]]:
         raise SourceError("The answer lacks a field.", fix=_FIX, url=url, field="hourly", answer=shown)
     for name in arrays:
         _verify(hours, name, arrays[0], url)
+    given = answer.get("hourly_units") or {}
+    for name, unit in (units or {}).items():
+        if given.get(name) != unit:
+            raise SourceError(
+                "The answer is in another unit.",
+                fix="correct the query's unit parameters, or convert in the transform and change its `units`",
+                url=url,
+                field=f"hourly_units.{name}",
+                expected=unit,
+                found=given.get(name, "none"),
+            )
     return {name: hours[name] for name in arrays}
 
 
@@ -62,7 +75,7 @@ def _verify(hours: dict[str, Any], name: str, first: str, url: str) -> None:
 def flatten(path: Path, entry: Entry, recipe: Recipe) -> Path:
     """Write an answer as CSV beside it, one line an hour, with what the manifest says about it. Returns the path."""
     with opened(path) as stream:
-        arrays = parse(stream.read(), recipe.arrays, entry.url)
+        arrays = parse(stream.read(), recipe.arrays, entry.url, recipe.units)
     length = len(arrays[recipe.arrays[0]])
     unknown = [name for name in recipe.about if name not in entry.about]
     if unknown:

@@ -2,15 +2,15 @@
 
 The front matter names the source's columns in their order, each with the type that its text must have; ``about`` names
 those that the extract knows and the file does not (an API's answer does not say which airport it is about), and a file
-with ``json: hourly`` reads parallel arrays instead of CSV; ``inputs`` names the source, for the lineage. The SELECT
-gives each column of the contract by name, in DuckDB's dialect, one row out for one row in.
+with ``json: hourly`` reads parallel arrays instead of CSV, in the ``units`` named; ``inputs`` names the source, for the
+lineage. The SELECT gives each column of the contract by name, in DuckDB's dialect, one row out for one row in.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from redshift_etl.contract import Contract, front_matter
 from redshift_etl.ddl import Type
 from redshift_etl.errors import ConfigError
 
-_FIELDS = {"columns", "about", "json", "inputs"}
+_FIELDS = {"columns", "about", "json", "units", "inputs"}
 HOURLY = "hourly"
 
 
@@ -33,6 +33,7 @@ class Recipe:
     select: str
     path: Path = Path()
     inputs: tuple[str, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def arrays(self) -> tuple[str, ...]:
@@ -70,7 +71,8 @@ def parse(text: str, path: Path = Path()) -> Recipe:
     select = sql.strip().rstrip(";")
     if not re.match(r"SELECT\s", select):
         raise ValueError("its SQL must be one plain SELECT … FROM raw, beginning with that word")
-    return Recipe(columns, about, matter.get("json") == HOURLY, select, path, tuple(matter.get("inputs", ())))
+    inputs, units = tuple(matter.get("inputs", ())), dict(matter.get("units", {}))
+    return Recipe(columns, about, matter.get("json") == HOURLY, select, path, inputs, units)
 
 
 def _columns(given: Any) -> dict[str, Type]:

@@ -27,6 +27,18 @@ VARIABLES = (
 QUICK = Retry(attempts=3, first_wait=0.01)
 
 
+UNITS = {
+    "temperature_2m": "°F",
+    "dew_point_2m": "°F",
+    "relative_humidity_2m": "%",
+    "wind_speed_10m": "mp/h",
+    "wind_gusts_10m": "mp/h",
+    "precipitation": "inch",
+    "pressure_msl": "hPa",
+    "visibility": "mi",
+}
+
+
 @dataclass(frozen=True)
 class Answer:
     """What the service sends."""
@@ -39,7 +51,8 @@ class Answer:
 def hours(*times: str, **values: list[object]) -> bytes:
     """An answer of the archive, in the spacing a person would not choose: it must be kept as it came."""
     columns = {name: values.get(name, [1.5] * len(times)) for name in VARIABLES}
-    return json.dumps({"utc_offset_seconds": 0, "hourly": {"time": list(times), **columns}}, indent=3).encode()
+    answer = {"utc_offset_seconds": 0, "hourly_units": UNITS, "hourly": {"time": list(times), **columns}}
+    return json.dumps(answer, indent=3).encode()
 
 
 class Service:
@@ -206,6 +219,14 @@ def test_a_wrong_answer_with_status_200_is_refused(service: Service, extract: Ex
     with pytest.raises(SourceError, match=named) as error:
         extract()
     assert str(error.value.where["url"]).startswith(service.url)
+
+
+def test_an_answer_in_other_units_than_were_asked_for_is_refused(service: Service, extract: Extract):
+    service.answers = [Answer(hours("2013-01-01T00:00").replace(b"mp/h", b"km/h"))]
+    with pytest.raises(SourceError, match="another unit") as error:
+        extract()
+    assert error.value.where["expected"] == "mp/h"
+    assert error.value.where["found"] == "km/h"
 
 
 def test_arrays_of_unequal_length_are_named(service: Service, extract: Extract):

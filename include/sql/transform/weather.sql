@@ -15,6 +15,15 @@ columns:
   pressure_msl: VARCHAR
   visibility: VARCHAR
   as_of: TIMESTAMP
+units:
+  temperature_2m: °F
+  dew_point_2m: °F
+  relative_humidity_2m: "%"
+  wind_speed_10m: mp/h
+  wind_gusts_10m: mp/h
+  precipitation: inch
+  pressure_msl: hPa
+  visibility: mi
 */
 SELECT
     place AS airport,

@@ -61,7 +61,7 @@ def extract(
     with _session(conn_id, endpoint) as (session, url):
         for place, where in places.items():
             for page in _pages(session, url, {**query, **days, **where}, retry or Retry()):
-                hours = len(hourly.parse(page.content, recipe.arrays, _shown(page.url))[recipe.arrays[0]])
+                hours = len(hourly.parse(page.content, recipe.arrays, _shown(page.url), recipe.units)[recipe.arrays[0]])
                 key = f"{below}/part-{len(entries):05d}.json.zst"
                 about = {"place": place, "as_of": _as_of(page), "asked": _shown(page.url)}
                 entries.append(lake.put(key, compress(page.content), rows=hours, **about))
