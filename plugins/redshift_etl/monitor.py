@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from redshift_etl import alerts, freshness, incident_report, incident_store, incidents, lineage
 from redshift_etl import contract as contracts
@@ -19,7 +19,8 @@ from redshift_etl.freshness import Freshness
 from redshift_etl.incident_report import Evidence, LastLoad
 from redshift_etl.incidents import LATE, Failure, Incident
 from redshift_etl.lake import Lake
-from redshift_etl.warehouse import evidence, incident_log, migrate
+from redshift_etl.pipeline import RUN_TIMEOUT
+from redshift_etl.warehouse import evidence, incident_log, ledger, migrate
 from redshift_etl.warehouse.session import Connect, open_session
 
 log = logging.getLogger(__name__)
@@ -40,8 +41,8 @@ class Watch:
 
 def run(watch: Watch, now: datetime) -> dict[str, list[str]]:
     """Look once. Returns the tables that are late, and the incidents opened and resolved."""
-    for table in (*migrate.BOOKKEEPING, incident_log.TABLE):
-        migrate.ensure(watch.connect, table)
+    migrate.ensure(watch.connect, incident_log.TABLE)
+    ledger.bury(watch.connect, RUN_TIMEOUT + timedelta(hours=1))
     limited = [contract for name in contracts.all_tables() if (contract := contracts.load(name)).fresh_within]
     with open_session(watch.connect, watch.run_id) as session:
         states = freshness.look(session, limited, now)

@@ -13,7 +13,7 @@ from redshift_etl import contract
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PIPELINES = {"reference_tables", "flights", "weather", "daily_performance"}
-DAG_IDS = PIPELINES | {"freshness", "reconcile", "retention"}
+DAG_IDS = PIPELINES | {"freshness", "reconcile", "retention", "backfill_table"}
 TAGS = {"core", "mart", "operate", "full-refresh", "incremental", "postgres", "http", "s3"}
 
 
@@ -61,7 +61,7 @@ def test_it_does_not_catch_up_by_itself(dag: Any):
 
 def test_its_schedule_says_its_data_interval_in_full(dag: Any):
     name = type(dag.timetable).__name__
-    assert name in ("CronDataIntervalTimetable", "AssetOrTimeSchedule"), (
+    assert name in ("CronDataIntervalTimetable", "AssetOrTimeSchedule", "NullTimetable"), (
         "a bare cron string has an interval of zero length"
     )
 

@@ -32,24 +32,27 @@ class LoadToRedshiftOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, object]:
         """Load the batch; returns its load_id and counts."""
-        from redshift_etl import contract, settings
+        from redshift_etl import contract as contracts
+        from redshift_etl import settings
         from redshift_etl.lake import Batch
-        from redshift_etl.warehouse import audit, load, migrate
+        from redshift_etl.warehouse import audit, load, migrate, shadow
         from redshift_etl.warehouse.model import Load
         from redshift_etl.warehouse.sql import CopySource
 
         batch = Batch.from_dict(self.batch)
         connect = warehouse(self.redshift_conn_id)
         migrate.ensure(connect, self.table)
+        contract, staged_by = contracts.load(self.table), (context["dag_run"].conf or {}).get("shadow")
+        target = shadow.create(connect, contract, staged_by) if staged_by else contract
         window = batch.window
         lake = settings.lake()
         source = CopySource(lake.url(lake.key(batch.manifest)), settings.iam_role(), settings.region())
         run = run_of(context)
-        checks = audit.of(connect, contract.load(self.table), run, window)
+        checks = audit.of(connect, contract, run, window, into=target)
         result = load.run(
             connect,
             Load(
-                contract=contract.load(self.table),
+                contract=target,
                 source=source if batch.rows else None,
                 window_start=window.start if window else None,
                 window_end=window.end if window else None,

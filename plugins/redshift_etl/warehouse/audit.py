@@ -130,9 +130,16 @@ class Audit:
         return statements
 
 
-def of(connect: Connect, contract: Contract, run: Run, window: Window | None = None, rows: str = sql.STAGE) -> Audit:
-    """The audit of one load of a table. Raises ConfigError for a check file that cannot be one."""
-    return Audit(connect, contract, checks.for_table(contract, window), run, rows)
+def of(
+    connect: Connect,
+    contract: Contract,
+    run: Run,
+    window: Window | None = None,
+    rows: str = sql.STAGE,
+    into: Contract | None = None,
+) -> Audit:
+    """The audit of one load of a table, or ``into`` a shadow of it. Raises ConfigError for a file that is no check."""
+    return Audit(connect, into or contract, checks.for_table(contract, window), run, rows)
 
 
 _RESULTS = (

@@ -1,0 +1,54 @@
+"""
+### Backfill a table: a form, a ledger, and a way back
+
+**Reads** the form; the table's own DAG reads its source, a run for each piece of the days.
+**Writes** a row in `etl.backfill_history` (who, why, how it ended), and by the action:
+
+- `backfill` loads the days into the table, where the newest version of a row wins;
+- `stage` loads them into a shadow of the table and compares the two: rows, changed keys and columns, sums. Nothing is
+  visible yet. Use it when rows were computed wrongly, for their versions are no newer;
+- `swap` puts a compared shadow's rows in the table's place, in one transaction, keeping the old rows;
+- `undo` puts the old rows back; `drop` drops the shadow and the kept rows.
+
+**Dry run** is on: it checks the form and logs what would be done.
+
+**Re-run** a failed one by clearing it; it starts the same runs again. One runs at a time.
+
+**Do not use it** for a plain re-run of some days: `airflow dags backfill` needs no form.
+"""
+
+from __future__ import annotations
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import DAG, Param
+
+from redshift_etl import backfill, pipeline
+from redshift_etl.operators.backfill_table import FailBackfillOperator, FinishBackfillOperator, PlanBackfillOperator
+
+with DAG(
+    "backfill_table",
+    description="Loads some days of a table again, checked and recorded; or rewrites them by way of a shadow",
+    schedule=None,
+    start_date=pipeline.FIRST_DAY,
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=pipeline.RUN_TIMEOUT,
+    default_args=pipeline.default_args("data-engineering"),
+    params={
+        "table": Param("core.flights", type="string", pattern=r"^[a-z_]\w*\.[a-z_]\w*$", title="Table"),
+        **pipeline.date_form("Load the rows changed"),
+        "reason": Param("", type="string", title="Reason", description="Why, for the ledger"),
+        "action": Param(backfill.BACKFILL, type="string", enum=list(backfill.ACTIONS), title="Action"),
+        "backfill_id": Param(None, type=["null", "string"], title="Backfill", description="To swap, undo or drop"),
+        "days_a_run": Param(31, type="integer", minimum=1, maximum=366, title="Days a run"),
+        "dry_run": Param(True, type="boolean", title="Dry run", description="Check and say only"),
+    },
+    tags=["operate"],
+    doc_md=__doc__,
+):
+    plan = PlanBackfillOperator(task_id="plan")
+    load = TriggerDagRunOperator.partial(
+        task_id="load", wait_for_completion=True, poke_interval=10, reset_dag_run=True, max_active_tis_per_dagrun=1
+    ).expand_kwargs(plan.output)
+    load >> FinishBackfillOperator(task_id="finish", trigger_rule="none_failed")
+    load >> FailBackfillOperator(task_id="fail", trigger_rule="one_failed")

@@ -1,0 +1,87 @@
+"""Operators of the backfill form: plan it and enter it in the ledger; then say how it ended, compare, swap or undo."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from redshift_etl.operators.load import run_of, warehouse
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class PlanBackfillOperator(BaseOperator):
+    """Checks the form, refuses a DAG that is paused, and enters the backfill in the ledger unless it is a dry run.
+
+    Returns the arguments of the runs to start: none for a dry run, a swap or an undo.
+    """
+
+    ui_color = "#f5dcd3"
+
+    def __init__(self, *, redshift_conn_id: str = "redshift_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.redshift_conn_id = redshift_conn_id
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Plan. Raises ConfigError that names the field of the form."""
+        from redshift_etl import backfill
+        from redshift_etl.errors import ConfigError
+        from redshift_etl.warehouse import ledger
+
+        instance = context["ti"]
+        request = backfill.read(context["params"], instance.run_id, datetime.now(UTC))
+        triggers = request.triggers()
+        for trigger in triggers:
+            self.log.info("%s %s", request.dag_id, trigger["conf"])
+        if request.dry_run or request.action not in backfill.LOADS:
+            self.log.info("%s", "Dry run: nothing is started" if request.dry_run else f"{request.action} follows")
+            return []
+        if instance.get_dag(request.dag_id).is_paused:
+            raise ConfigError("The table's DAG is paused.", fix=f"airflow dags unpause {request.dag_id}")
+        who = getattr(context["dag_run"], "triggering_user_name", None) or "unknown"
+        ledger.begin(warehouse(self.redshift_conn_id), request, instance.run_id, who)
+        return triggers
+
+
+class FinishBackfillOperator(BaseOperator):
+    """After the runs: closes the ledger's row. A staged one is compared; a swap or undo is done here.
+
+    Returns what it did: the comparison, or the rows written.
+    """
+
+    ui_color = "#f5dcd3"
+
+    def __init__(self, *, redshift_conn_id: str = "redshift_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.redshift_conn_id = redshift_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Finish the action of the form."""
+        from redshift_etl import backfill
+        from redshift_etl.warehouse import rewrite
+
+        request = backfill.read(context["params"], context["ti"].run_id, datetime.now(UTC))
+        found = rewrite.finish(warehouse(self.redshift_conn_id), request, run_of(context))
+        self.log.info("%s of %s (%s): %s", request.action, request.contract.table, request.backfill_id, found)
+        return found
+
+
+class FailBackfillOperator(BaseOperator):
+    """When a run failed: the ledger says so. Runs by ``trigger_rule="one_failed"``."""
+
+    ui_color = "#f5dcd3"
+
+    def __init__(self, *, redshift_conn_id: str = "redshift_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.redshift_conn_id = redshift_conn_id
+
+    def execute(self, context: Context) -> None:
+        """Close the row of this run, if there is one."""
+        from redshift_etl import backfill
+        from redshift_etl.warehouse import rewrite
+
+        backfill_id = backfill.own_id(context["ti"].run_id)
+        rewrite.failed(warehouse(self.redshift_conn_id), backfill_id)

@@ -1,0 +1,194 @@
+"""The ledger, and a staged rewrite: loaded beside the table, compared, swapped in at once, and taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from redshift_etl import contract as contracts
+from redshift_etl.contract import Contract
+from redshift_etl.errors import ConfigError
+from redshift_etl.operators.backfill_table import FailBackfillOperator, FinishBackfillOperator, PlanBackfillOperator
+from redshift_etl.warehouse import audit, ledger, load, shadow
+from redshift_etl.warehouse.model import Run
+from tests.integration.batches import Bench
+from tests.integration.operations import connect_airflow, instance, repository
+
+THINGS = """/*
+description: Things.
+owner: us
+load: incremental
+version: version
+day: day
+retention: never
+*/
+CREATE TABLE core.things (
+    id BIGINT NOT NULL, version TIMESTAMP NOT NULL, day DATE, name VARCHAR(5), amount INTEGER, PRIMARY KEY (id)
+);"""
+FORM: dict[str, Any] = {
+    "table": "core.things",
+    "start": "2013-01-01",
+    "end": "2013-01-01",
+    "reason": "amounts were computed wrongly",
+    "action": "stage",
+    "backfill_id": None,
+    "days_a_run": 31,
+    "dry_run": False,
+}
+DAY1, DAY2 = "2013-01-01 12:00:00", "2013-01-02 12:00:00"
+
+
+@pytest.fixture
+def things(bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Contract]:
+    repository(
+        tmp_path / "sql",
+        monkeypatch,
+        {"tables/core/things.sql": THINGS, "reconcile/core/things.sql": "/*\ndag: things\n*/"},
+    )
+    connect_airflow(bench, monkeypatch)
+    contract = contracts.load("core.things")
+    bench.create(contract)
+    yield contract
+    contracts.load.cache_clear()
+
+
+def context(run: str = "manual 1", paused: bool = False, **form: Any) -> dict[str, Any]:
+    ti = instance(dag="backfill_table", run=run, get_dag=lambda _: SimpleNamespace(is_paused=paused))
+    return {"ti": ti, "params": {**FORM, **form}, "dag_run": SimpleNamespace(triggering_user_name="ada")}
+
+
+def plan(**form: Any) -> list[dict[str, Any]]:
+    return PlanBackfillOperator(task_id="plan").execute(context(**form))
+
+
+def finish(**form: Any) -> dict[str, Any]:
+    return FinishBackfillOperator(task_id="finish").execute(context(**form))
+
+
+def stage(bench: Bench, contract: Contract, rows: list[tuple[Any, ...]]) -> str:
+    """What the runs of a staged backfill do: load into the shadow that the plan names."""
+    (trigger,) = plan()
+    backfill_id = trigger["conf"]["shadow"]
+    target = shadow.create(bench.connect, contract, backfill_id)
+    gate = audit.of(bench.connect, contract, Run("things", "r", "load", 1), into=target)
+    load.run(bench.connect, bench.batch(target, rows), [gate.stage], [gate.result])
+    return backfill_id
+
+
+def ledger_rows(bench: Bench) -> list[tuple[Any, ...]]:
+    return bench.rows("SELECT status, who, reason, runs FROM etl.backfill_history ORDER BY started_at")
+
+
+def row(number: int, amount: int, version: str = DAY1, name: str = "a") -> tuple[Any, ...]:
+    return (number, version, version[:10], name, amount)
+
+
+def test_a_staged_rewrite_is_compared_swapped_in_and_undone(bench: Bench, things: Contract):
+    bench.load(things, [row(1, 10), row(2, 20), row(3, 30), row(4, 40), row(5, 50)])
+    before = bench.table(things)
+    backfill_id = stage(bench, things, [row(1, 11), row(2, 20), row(4, 44), row(6, 60)])
+    bench.load(things, [row(4, 41, DAY2)])
+    with_newer = bench.table(things)
+    assert finish() == {
+        "backfill_id": backfill_id, "shadow_rows": 4, "table_rows": 4, "new": 1, "changed": 1, "same": 1, "older": 1,
+        "only_in_table": 2,
+    }  # fmt: skip
+    assert bench.table(things) == with_newer, "nothing is visible yet"
+    (detail,) = bench.rows("SELECT detail FROM etl.backfill_history")[0]
+    assert '"changed_columns": {"version": 1, "day": 1, "amount": 2}' in detail
+    assert '"amount": ["71.0000", "75.0000"]' in detail
+    assert '"examples": ["id=1", "id=4"]' in detail
+
+    swapped = finish(action="swap", backfill_id=backfill_id, run="manual 2")
+    assert (swapped["inserted"], swapped["updated"], swapped["superseded"]) == (1, 2, 1)
+    amounts = dict(bench.rows("SELECT id, amount FROM core.things"))
+    assert amounts == {1: 11, 2: 20, 3: 30, 4: 41, 5: 50, 6: 60}, "4 has become newer and stays, 3 and 5 are kept"
+    assert bench.rows("SELECT COUNT(*) FROM etl.load_history WHERE load_kind = 'rewrite'") == [(1,)]
+    with pytest.raises(ConfigError, match="compared"):
+        finish(action="swap", backfill_id=backfill_id, run="manual 3")
+
+    bench.load(things, [row(6, 66, DAY2)])
+    finish(action="undo", backfill_id=backfill_id, run="manual 4")
+    amounts = dict(bench.rows("SELECT id, amount FROM core.things"))
+    assert amounts == {1: 10, 2: 20, 3: 30, 4: 41, 5: 50, 6: 66}, "6 has become newer and stays"
+    assert [status for status, *_ in ledger_rows(bench)] == ["undone"]
+    assert len(before) == 5
+    finish(action="drop", backfill_id=backfill_id, run="manual 5")
+    assert bench.rows(f"SELECT COUNT(*) FROM svv_tables WHERE table_schema = '{shadow.SCHEMA}'") == [(0,)]
+
+
+def test_a_swap_makes_the_marts_of_its_days_stale(bench: Bench, things: Contract):
+    bench.load(things, [row(1, 10)])
+    backfill_id = stage(bench, things, [row(1, 11)])
+    finish()
+    before = bench.rows("SELECT COUNT(*) FROM etl.touched_days WHERE table_name = 'core.things'")
+    finish(action="swap", backfill_id=backfill_id)
+    after = bench.rows("SELECT COUNT(*) FROM etl.touched_days WHERE table_name = 'core.things'")
+    assert after[0][0] == before[0][0] + 1
+
+
+@pytest.mark.usefixtures("things")
+def test_the_ledger_says_who_why_and_how_it_ended(bench: Bench):
+    assert len(plan(action="backfill")) == 1
+    assert ledger_rows(bench) == [("running", "ada", "amounts were computed wrongly", 1)]
+    finish(action="backfill")
+    assert ledger_rows(bench)[0][0] == "done"
+
+
+@pytest.mark.usefixtures("things")
+def test_a_failed_run_is_in_the_ledger(bench: Bench):
+    plan(action="backfill")
+    FailBackfillOperator(task_id="fail").execute(context())
+    assert ledger_rows(bench)[0][0] == "failed"
+
+
+@pytest.mark.usefixtures("things")
+def test_a_backfill_that_died_is_said_to_have_by_the_next_one_and_by_time(bench: Bench):
+    plan(action="backfill", run="manual 1")
+    plan(action="backfill", run="manual 2")
+    assert [status for status, *_ in ledger_rows(bench)] == ["died", "running"]
+    ledger.bury(bench.connect, timedelta(hours=7))
+    assert [status for status, *_ in ledger_rows(bench)] == ["died", "running"]
+    ledger.bury(bench.connect, timedelta(seconds=-5))
+    assert [status for status, *_ in ledger_rows(bench)] == ["died", "died"]
+
+
+@pytest.mark.usefixtures("things")
+def test_a_retry_enters_nothing_twice(bench: Bench):
+    assert plan() == plan()
+    assert len(ledger_rows(bench)) == 1
+
+
+def test_a_dry_run_enters_and_starts_nothing(bench: Bench, things: Contract):
+    assert plan(dry_run=True) == []
+    assert finish(dry_run=True) == {"dry_run": True, "runs": 1}
+    bench.load(things, [row(1, 10)])
+    backfill_id = stage(bench, things, [row(1, 11)])
+    finish()
+    assert finish(action="swap", backfill_id=backfill_id, dry_run=True)["changed"] == 1
+    assert bench.rows("SELECT amount FROM core.things") == [(10,)]
+    assert [status for status, *_ in ledger_rows(bench)] == ["compared"]
+
+
+@pytest.mark.usefixtures("things")
+def test_a_paused_dag_is_refused_before_anything_is_entered(bench: Bench):
+    with pytest.raises(ConfigError, match="paused"):
+        plan(paused=True)
+    assert bench.rows("SELECT COUNT(*) FROM svv_tables WHERE table_name = 'backfill_history'") == [(0,)]
+
+
+@pytest.mark.parametrize("odd", ["", "x.y", 'x"; DROP', "x" * 33])
+def test_an_odd_id_names_no_shadow(things: Contract, odd: str):
+    with pytest.raises(ConfigError, match="no id of a backfill"):
+        shadow.of(things, odd)
+
+
+def test_a_full_refresh_has_no_shadow(things: Contract):
+    with pytest.raises(ConfigError, match="incremental"):
+        shadow.of(replace(things, load="full_refresh"), "x")
