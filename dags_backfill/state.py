@@ -44,14 +44,13 @@ def scheduler_is_alive() -> bool:
     return job is not None and job.is_alive()
 
 
-def require_scheduler(patience: float = 10) -> None:
-    """Raise BackfillError unless a scheduler beats, waiting at most `patience` seconds for one that is late.
+def require_scheduler() -> None:
+    """Raise BackfillError unless a scheduler beats; for one whose beat is late, wait for the next.
 
-    Airflow's health check believes in a killed scheduler for 30 s (`scheduler_health_check_threshold`); two missed
-    beats tell it sooner.
+    Airflow holds a killed scheduler for alive until `scheduler_health_check_threshold` (30 s) has passed, and on a busy
+    machine a living one is late by half of that: so neither its word nor a missed beat is enough by itself.
     """
     late = 2.1 * conf.getfloat("scheduler", "scheduler_heartbeat_sec")
-    deadline = time.monotonic() + patience
     while True:
         job = most_recent_job("SchedulerJob")
         if job is None or job.state != "running" or job.latest_heartbeat is None:
@@ -59,7 +58,7 @@ def require_scheduler(patience: float = 10) -> None:
         silence = (timezone.utcnow() - job.latest_heartbeat).total_seconds()
         if silence < late:
             return
-        if time.monotonic() > deadline:
+        if not job.is_alive():
             raise BackfillError(f"no live scheduler: the last one was heard of {silence:.0f} s ago. {START_ONE}")
         time.sleep(0.5)
 
