@@ -41,6 +41,11 @@ function showHealth(warehouse) {
   place.classList.toggle("down", !warehouse.reachable);
 }
 
+/** What came is older than the server lets it get: it is being read again, and will be there in a moment. */
+function old(warehouse) {
+  return warehouse?.reachable && Date.parse(warehouse.now) - Date.parse(warehouse.read_at) > READ_EVERY;
+}
+
 function unreachable(warehouse) {
   const lasted = (Date.parse(warehouse.now) - Date.parse(warehouse.failing_since)) / 1000;
   const known = warehouse.read_at
@@ -76,7 +81,7 @@ async function read(visit, page, main) {
     if (visit.stop.signal.aborted) return;
     main.querySelector(":scope > .failure")?.remove();
     showHealth(warehouse);
-    if (warehouse?.reading) again = READ_AGAIN;
+    if (warehouse?.reading || old(warehouse)) again = READ_AGAIN;
   } catch (error) {
     if (visit.stop.signal.aborted || error.name === "AbortError") return;
     main.querySelector(":scope > .failure")?.remove();

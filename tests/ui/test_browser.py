@@ -1,0 +1,158 @@
+"""The page in a real browser. Skipped where there is no Chromium or no playwright (`pip install playwright`)."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ui import world as worlds
+from tests.ui.conftest import Page
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with playwright.sync_playwright() as started:
+        folder: Path = tmp_path_factory.mktemp("chromium")
+        context = started.chromium.launch_persistent_context(
+            str(folder), executable_path=CHROMIUM, headless=True, args=FLAGS, viewport={"width": 1360, "height": 860}
+        )
+        yield context
+        context.close()
+
+
+@pytest.fixture
+def tab(browser: Any, page: Page) -> Iterator[Any]:
+    """A tab of somebody who is logged in; fails when the page meets an error of its own."""
+    browser.add_cookies([{"name": "_token", "value": page.viewer, "url": page.url}])
+    opened = browser.new_page()
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on("console", lambda it: errors.append(it.text) if "Content Security" in it.text else None)
+    opened.route("**/favicon.ico", lambda route: route.fulfill(status=204))
+    yield opened
+    opened.close()
+    assert errors == []
+
+
+def go(tab: Any, page: Page, place: str, wanted: str) -> None:
+    tab.goto(f"{page.url}/#/{place}")
+    tab.wait_for_selector(wanted)
+
+
+def test_tables_can_be_searched_sorted_and_narrowed(tab: Any, page: Page):
+    go(tab, page, "", ".state.fresh")
+    assert tab.locator("tbody tr").count() == 12
+    tab.get_by_label("Search tables").fill(f"core {page.world.core[2]}")
+    assert tab.locator("tbody th a").all_inner_texts() == [f"core.{page.world.core[2]}"]
+    tab.get_by_label("Search tables").fill("")
+    tab.get_by_role("button", name="Late").click()
+    assert tab.locator("tbody th a").all_inner_texts() == [f"core.{page.world.core[1]}"]
+    tab.get_by_role("button", name="Late").click()
+    tab.get_by_role("button", name="Table", exact=True).click()
+    names = tab.locator("tbody th a").all_inner_texts()
+    assert names == sorted(names)
+    assert tab.locator("th[aria-sort]").get_attribute("aria-sort") == "ascending"
+    tab.get_by_text("Show the pipelines' own tables").click()
+    assert tab.locator("tbody tr").count() > 12
+
+
+def test_markup_in_comments_and_errors_is_shown_and_never_run(tab: Any, page: Page):
+    worlds.incident(page.dsn, "core.orders_000", worlds.MARKUP)
+    for place, wanted in (("incidents", ".incidents a"), ("", ".state"), ("tables/core.orders_000", ".lead")):
+        go(tab, page, place, wanted)
+        tab.wait_for_function("text => document.body.innerText.includes(text)", arg=worlds.MARKUP)
+        assert tab.locator("main img, main script").count() == 0
+    assert tab.evaluate("window.hacked") is None
+
+
+def test_a_table_is_found_by_keyboard_alone_and_its_history_read_out(tab: Any, page: Page):
+    go(tab, page, "", ".state.fresh")
+    tab.locator("tbody a", has_text=page.world.core[2]).focus()
+    tab.keyboard.press("Enter")
+    tab.wait_for_selector("svg.history")
+    tab.locator("svg.history").focus()
+    tab.keyboard.press("End")
+    assert "inserted" in tab.locator(".readout").inner_text()
+    last = tab.locator(".readout").inner_text()
+    tab.keyboard.press("ArrowLeft")
+    assert tab.locator(".readout").inner_text() != last
+
+
+def test_the_graph_can_be_searched_walked_and_opened(tab: Any, page: Page):
+    go(tab, page, "lineage", "svg.graph")
+    nodes = tab.locator(".node").count()
+    assert nodes == tab.evaluate("document.querySelectorAll('.node[role=button][aria-label]').length")
+    assert tab.locator('.node[tabindex="0"]').count() == 1
+    name = f"core.{page.world.core[2]}"
+    tab.get_by_label("Find in the graph").fill(name)
+    tab.keyboard.press("Enter")
+    tab.wait_for_selector(".side h3")
+    assert tab.locator(".side h3").inner_text() == name
+    assert tab.evaluate("document.activeElement.getAttribute('aria-label')").startswith(name)
+    tab.keyboard.press("ArrowLeft")
+    assert tab.locator(".side h3").inner_text().startswith("shop.public.")
+    tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("Enter")
+    tab.wait_for_selector(".lead")
+    assert "#/tables/core." in tab.url
+
+
+def test_zoom_keeps_the_graph_in_sight(tab: Any, page: Page):
+    go(tab, page, "lineage", "svg.graph")
+    before = tab.locator("svg.graph > g").get_attribute("transform")
+    tab.get_by_role("button", name="Zoom in").click()
+    assert tab.locator("svg.graph > g").get_attribute("transform") != before
+    tab.get_by_role("button", name="Show all").click()
+    assert tab.locator("svg.graph > g").get_attribute("transform") == before
+
+
+def test_no_node_lies_on_another(tab: Any, page: Page):
+    go(tab, page, "lineage", "svg.graph")
+    places = tab.evaluate("[...document.querySelectorAll('.node')].map((node) => node.getAttribute('transform'))")
+    assert len(set(places)) == len(places)
+
+
+def test_columns_show_where_they_come_from(tab: Any, page: Page):
+    go(tab, page, f"columns/core.{page.world.core[2]}/amount", "svg.columns")
+    assert tab.locator(".edges path.bright").count() >= 1
+    assert tab.locator(".port.bright", has_text="cents").count() == 1
+
+
+@pytest.mark.parametrize("place", ["", "tables/core.orders_000", "lineage", "incidents"])
+def test_both_themes_have_enough_contrast(tab: Any, page: Page, place: str):
+    for theme in ("light", "dark"):
+        tab.emulate_media(color_scheme=theme)
+        go(tab, page, place, "#main > *")
+        assert tab.evaluate(CONTRAST) >= 4.5  # WCAG 2.2, 1.4.3 AA
+
+
+CONTRAST = """() => {
+  const canvas = document.createElement("canvas").getContext("2d");
+  const luminance = (color) => {
+    canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1);
+    const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map((value) => {
+      const part = value / 255;
+      return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const paper = luminance(getComputedStyle(document.body).backgroundColor);
+  const texts = [...document.querySelectorAll("main *, header *")].filter((it) =>
+    it instanceof HTMLElement && [...it.childNodes].some((node) => node.nodeType === 3 && node.data.trim()));
+  return Math.min(...texts.map((it) => {
+    const ink = luminance(getComputedStyle(it).color);
+    return (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+  }), 21);
+}"""

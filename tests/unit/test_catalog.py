@@ -1,0 +1,187 @@
+"""What the pages say, from contracts and a state of the warehouse made by hand; and the static site."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from redshift_etl.catalog import pages, site
+from redshift_etl.catalog.repository import Reader, Repository
+from redshift_etl.catalog.state import CheckResult, Freshness, Incident, Load, Snapshot, freshness
+
+NOW = datetime(2013, 1, 8, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+FLIGHTS = "core.flights"
+
+
+def load(hours_ago: float, **changes: object) -> Load:
+    """A load of core.flights so long before NOW."""
+    plain = Load(
+        FLIGHTS, "incremental", NOW - hours_ago * HOUR, 2.5, None, None, "flights", "run", 10, 2, 1, 3, 0, 0, 842
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def incident(resolved: bool = False) -> Incident:
+    return Incident("i", NOW, NOW if resolved else None, "d", "t", "r", FLIGHTS, "SourceError", "owner", "text", 1)
+
+
+@pytest.fixture(scope="module")
+def repository() -> Repository:
+    return Reader().read()
+
+
+@pytest.mark.parametrize(
+    ("within", "last", "expected"),
+    [
+        (26 * HOUR, load(1), Freshness.FRESH),
+        (26 * HOUR, load(26), Freshness.FRESH),
+        (26 * HOUR, load(26.1), Freshness.LATE),
+        (26 * HOUR, None, Freshness.NEVER),
+        (None, load(9999), Freshness.UNWATCHED),
+        (None, None, Freshness.UNWATCHED),
+    ],
+    ids=["fresh", "just fresh", "late", "never", "no promise", "no promise, never"],
+)
+def test_freshness_is_the_age_of_the_last_load(within: timedelta | None, last: Load | None, expected: Freshness):
+    assert freshness(within, last, NOW) is expected
+
+
+def test_without_a_look_at_the_warehouse_nothing_is_claimed(repository: Repository):
+    row = pages.table_row(repository, None, FLIGHTS, NOW)
+    assert (row["state"], row["rows"], row["last"], row["spark"]) == ("unknown", None, None, [])
+
+
+def test_a_row_shows_the_newest_load_and_the_last_ones_oldest_first(repository: Repository):
+    loads = (load(1), load(25, inserted=100))
+    row = pages.table_row(repository, Snapshot(NOW, loads={FLIGHTS: loads}), FLIGHTS, NOW)
+    assert (row["state"], row["rows"], row["spark"]) == ("fresh", 842, [105, 15])
+    assert row["last"]["inserted"] == 10
+
+
+def test_the_count_of_the_last_load_is_truer_than_the_system_views():
+    known = Snapshot(NOW, loads={FLIGHTS: (load(1),)}, rows={FLIGHTS: 7, "core.planes": 8})
+    assert known.row_count(FLIGHTS) == 842
+    assert known.row_count("core.planes") == 8
+    assert known.row_count("core.airports") is None
+
+
+def test_only_open_incidents_and_last_outcomes_count_against_a_table(repository: Repository):
+    check = CheckResult(FLIGHTS, "key_unique", "fail", "failed", 3, NOW)
+    known = Snapshot(NOW, checks={FLIGHTS: (check,)}, incidents=(incident(), incident(resolved=True)))
+    row = pages.table_row(repository, known, FLIGHTS, NOW)
+    assert row["incidents"] == 1
+    assert row["checks"] == {"failed": 1, "warned": 0, "passed": 0}
+
+
+def test_an_incident_that_only_the_lake_knows_is_shown_once(repository: Repository):
+    shown = pages.overview(
+        repository, Snapshot(NOW, incidents=(incident(),)), NOW, [incident(), replace(incident(), id="j")]
+    )
+    assert sorted(it["id"] for it in shown["incidents"]) == ["i", "j"]
+
+
+def test_a_column_says_its_key_references_values_and_origin(repository: Repository):
+    columns = {it["name"]: it for it in pages.table_page(repository, None, FLIGHTS, NOW)["columns"]}
+    assert columns["flight_id"]["key"]
+    assert columns["carrier"]["references"] == {"table": "core.airlines", "column": "carrier"}
+    assert columns["origin"]["accepted"] == ["EWR", "JFK", "LGA"]
+    assert columns["departure_delay_min"]["from"] == [
+        {"table": "airline.public.flights", "column": "dep_delay", "kind": "IDENTITY"}
+    ]
+
+
+def test_the_graph_has_sources_and_no_bookkeeping(repository: Repository):
+    graph = pages.lineage_graph(repository, None, NOW)
+    kinds = {node["name"]: node["kind"] for node in graph["nodes"]}
+    assert kinds["airline.public.flights"] == "source"
+    assert kinds["mart.carrier_day"] == "mart"
+    assert not any(name.startswith("etl.") for name in kinds)
+    named = {(graph["nodes"][low]["name"], graph["nodes"][high]["name"]) for low, high in graph["edges"]}
+    assert ("core.weather", "mart.weather_delay_day") in named
+
+
+@pytest.fixture
+def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the repository's SQL that a test may spoil."""
+    folder = shutil.copytree(Path(__file__).parents[2] / "include" / "sql", tmp_path / "include" / "sql")
+    monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__SQL_DIR", str(folder))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("tables/core/flights.sql", "/* nonsense"),
+        ("tables/core/flights.sql", "/*\nowner: [\n*/ CREATE TABLE core.flights (a INT)"),
+        ("transform/flights.sql", "/*\ncolumns: [a]\n*/ SELECT FROM WHERE raw"),
+        ("marts/carrier_day.sql", "/*\ninputs: [core.flights]\n*/ SELECT FROM WHERE"),
+    ],
+    ids=["contract", "front matter", "transform", "mart"],
+)
+def test_a_file_that_cannot_be_read_is_a_problem_of_its_table_alone(copy: Path, file: str, text: str):
+    (copy / file).write_text(text)
+    repository = Reader().read()
+    table = "mart.carrier_day" if file.startswith("marts") else FLIGHTS
+    page = pages.table_page(repository, None, table, NOW)
+    assert page["problem"] or page["lineage_problem"]
+    assert set(repository.problems) <= {table}
+    assert pages.table_page(repository, None, "core.planes", NOW)["columns"]
+
+
+def test_files_are_read_again_when_they_change_and_only_then(copy: Path):
+    reader = Reader()
+    before = reader.read()
+    assert reader.read().contracts[FLIGHTS] is before.contracts[FLIGHTS]
+    path = copy / "tables/core/flights.sql"
+    path.write_text(path.read_text().replace("owner: flight-operations", "owner: somebody-else"))
+    os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
+    after = reader.read()
+    assert after.contracts[FLIGHTS].owner == "somebody-else"
+    assert after.contracts["core.planes"] is before.contracts["core.planes"]
+
+
+def test_the_site_has_a_page_a_table_and_no_dead_link(repository: Repository, tmp_path: Path):
+    written = {path.name for path in site.build(repository, tmp_path)}
+    assert written == {"index.html", *(f"{table}.html" for table in repository.tables)}
+    for name in written:
+        for target in re.findall(r'href="([^"]+)"', (tmp_path / name).read_text()):
+            assert (tmp_path / target).is_file(), f"{name} → {target}"
+
+
+def test_the_site_says_what_the_contract_says_and_needs_nothing_from_elsewhere(repository: Repository, tmp_path: Path):
+    site.build(repository, tmp_path)
+    text = (tmp_path / f"{FLIGHTS}.html").read_text()
+    for part in ("flight-operations", "within 26 hours", "20 years on scheduled_departure", "tailnum", "flight_id"):
+        assert part in text
+    assert "<script" not in text
+    assert "http" not in text
+
+
+def test_a_page_of_a_table_that_is_gone_goes_and_nothing_else_does(repository: Repository, tmp_path: Path):
+    (tmp_path / "core.gone.html").write_text("old")
+    (tmp_path / "notes.txt").write_text("mine")
+    site.build(repository, tmp_path)
+    assert not (tmp_path / "core.gone.html").exists()
+    assert (tmp_path / "notes.txt").exists()
+
+
+def test_markup_in_a_contract_becomes_text_on_the_site():
+    hostile = "<script>alert('x')</script>"
+    assert site.tag("p", hostile, title='"><b>') == (
+        '<p title="&quot;&gt;&lt;b&gt;">&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;</p>'
+    )
+
+
+def test_the_documentation_command_writes_the_site(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    from redshift_etl.catalog.__main__ import main
+
+    assert main([str(tmp_path / "catalog")]) == 0
+    assert "index.html" in capsys.readouterr().out
+    assert main([]) == 2
