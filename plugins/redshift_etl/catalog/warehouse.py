@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
@@ -62,6 +63,7 @@ class _Reader:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        session.log_level = logging.DEBUG  # it looks every few seconds
         self.missing: dict[str, str] = {}
 
     def rows(self, what: str, statement: Statement, make: Callable[[Row], T]) -> list[T]:

@@ -37,6 +37,7 @@ class Session:
 
     connection: Any
     label: str
+    log_level: int = logging.INFO
 
     def run(self, statement: Statement) -> list[tuple[Any, ...]]:
         """Execute one command and return its rows. Raises TransientError or StatementError."""
@@ -49,7 +50,7 @@ class Session:
             raise classify(error, statement) from error
         finally:
             cursor.close()
-        log.info("%s: %s (%.2f s)", self.label, statement.purpose, monotonic() - started)
+        log.log(self.log_level, "%s: %s (%.2f s)", self.label, statement.purpose, monotonic() - started)
         log.debug("%s", statement.sql)
         return rows
 
