@@ -50,7 +50,7 @@ def require_scheduler() -> None:
     Airflow holds a killed scheduler for alive until `scheduler_health_check_threshold` (30 s) has passed, and on a busy
     machine a living one is late by half of that: so neither its word nor a missed beat is enough by itself.
     """
-    late = 2.1 * conf.getfloat("scheduler", "scheduler_heartbeat_sec")
+    late = 1 + conf.getfloat("scheduler", "scheduler_heartbeat_sec")
     while True:
         job = most_recent_job("SchedulerJob")
         if job is None or job.state != "running" or job.latest_heartbeat is None:

@@ -29,7 +29,7 @@ from tests.unit.compose import ENV_EXAMPLE, ROOT, interpolate, read_env
 
 VENV = Path(sys.prefix)
 DATABASES = {"postgres": ("airflow", "airflow"), "local-postgres": ("postgres", "airline")}
-HEALTHY_SECONDS, ONE_SHOT_SECONDS = 240, 400
+HEALTHY_SECONDS, ONE_SHOT_SECONDS = 300, 900
 
 
 def namespaced(command: list[str]) -> list[str]:

@@ -180,10 +180,10 @@ def test_a_terminal_gets_a_bar(airflow: Airflow) -> None:
     ours, theirs = os.openpty()
     command = [AIRFLOW, "dags", "backfill", "plain", "-s", "2013-01-01", "-e", "2013-01-07"]
     with closing(os.fdopen(ours, "rb", buffering=0)) as terminal:
-        process = subprocess.Popen(command, env=airflow.environment, stdout=theirs, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(command, env=airflow.environment, stdout=theirs, stderr=theirs)
         os.close(theirs)
         shown = read_terminal(terminal.fileno())
-    assert process.wait(60) == 0
+    assert process.wait(60) == 0, shown
     assert f"\r\x1b[K[{'#' * 30}] plain: 7/7 done" in shown
 
 
@@ -300,4 +300,12 @@ def test_without_a_scheduler_nothing_is_created(airflow: Airflow) -> None:
     refused = airflow.backfill("plain", "-s", "2013-06-01")
     assert refused.returncode == 1
     assert "no live scheduler: none is running" in refused.stderr
+    # What a scheduler leaves behind that was killed 8 s ago: Airflow still holds it for alive.
+    with psycopg.connect(airflow.database, autocommit=True) as database:
+        database.execute(
+            "UPDATE job SET state = 'running', latest_heartbeat = now() - interval '8 s' WHERE job_type = 'SchedulerJob'"
+        )
+    refused = airflow.backfill("plain", "-s", "2013-06-01")
+    assert refused.returncode == 1
+    assert "no live scheduler: the last one was heard of" in refused.stderr
     assert runs(airflow, "plain") == before
