@@ -28,7 +28,7 @@ FIRST_DAY = date(2013, 1, 1)
 YEAR_DAYS = 365
 # How soon the scheduler starts the run of a schedule after the DAG is switched on.
 SCHEDULE_SECONDS = 10
-PARSE_SECONDS, RUN_SECONDS, BACKFILL_SECONDS_A_DAY, MARTS_SECONDS = 120, 600, 60, 600
+PARSE_SECONDS, RUN_SECONDS, BACKFILL_SECONDS_A_DAY, MARTS_SECONDS, MARTS_SECONDS_A_DAY = 120, 600, 60, 600, 10
 
 
 class StepFailedError(Exception):
@@ -72,7 +72,7 @@ def _load(tour: Tour, days: int) -> None:
     # Flights that departed on the last day of the year land on the next.
     last = FIRST_DAY + timedelta(days=days - (0 if days == YEAR_DAYS else 1))
     _backfill(tour, BACKFILLS, FIRST_DAY, last)
-    _wait_for_marts(tour)
+    _wait_for_marts(tour, MARTS_SECONDS + days * MARTS_SECONDS_A_DAY)
     _show_tables(tour)
 
 
@@ -184,7 +184,7 @@ def _explain_backfill(tour: Tour, dag_id: str, first: date, last: date) -> None:
     raise StepFailedError(f"`airflow dags backfill {dag_id}` failed. The end of its log ({log}):\n{stack.tail(log)}")
 
 
-def _wait_for_marts(tour: Tour) -> None:
+def _wait_for_marts(tour: Tour, seconds: float) -> None:
     begun, warehouse = tour.progress.elapsed(), Warehouse(tour.stack)
     known_failures = {run["dag_run_id"] for run in tour.rest.runs(MARTS, "failed")}
 
@@ -205,9 +205,9 @@ def _wait_for_marts(tour: Tour) -> None:
         # After a mart run that failed earlier no asset event comes any more: wake the marts up by hand.
         if not wait_until(fresh, seconds=1) and not tour.rest.count(MARTS, *ACTIVE):
             tour.rest.trigger(MARTS)
-        if not wait_until(fresh, seconds=MARTS_SECONDS, every=1):
+        if not wait_until(fresh, seconds=seconds, every=1):
             raise StepFailedError(
-                f"{MARTS} left stale days after {MARTS_SECONDS} s: {warehouse.stale_days()}; see it in the UI."
+                f"{MARTS} left stale days after {seconds:.0f} s: {warehouse.stale_days()}; see it in the UI."
             )
     finally:
         warehouse.close()
