@@ -47,3 +47,13 @@ def test_a_wrong_value_is_reported_with_what_came_instead(redshift):
     (difference,) = corpus.run(heading, redshift.connect)
     assert "expected is 3" in str(difference)
     assert "got      rows [['2']]" in str(difference)
+
+
+def test_the_command_runs_headings_and_leaves_no_schema(redshift, monkeypatch, capsys):
+    monkeypatch.setenv("REDSHIFT_PASSWORD", redshift.password)
+    place = ["--host", redshift.host, "--port", str(redshift.port), "--database", redshift.database, "--no-ssl"]
+    assert corpus.main([*place, "--only", "7_strings"]) == 0
+    assert "7_strings: " in capsys.readouterr().out
+    with redshift.psycopg() as session:
+        query = "select count(*) from svv_all_schemas where schema_name like 'corpus%%'"
+        assert session.execute(query).fetchone() == (0,)
