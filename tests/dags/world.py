@@ -27,18 +27,20 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 def world(redshift_server: Any) -> Iterator[Any]:
     """A warehouse, a lake, a landing zone, a booking system with two days and a weather service, as connections."""
     server, password = redshift_server, secrets.token_hex(8)
-    dsn = postgres.dsn(server.pg, "airline")
+    name = f"airline_{secrets.token_hex(4)}"
+    dsn = postgres.dsn(server.pg, name)
     database = server.connection(server.new_database())
-    landing = "s3://landing/nycflights13"
+    bucket = f"landing-{secrets.token_hex(4)}"
+    landing = f"s3://{bucket}/nycflights13"
     aws = {
         "AWS_ACCESS_KEY_ID": server.access_key,
         "AWS_SECRET_ACCESS_KEY": server.secret_key,
         "AWS_DEFAULT_REGION": server.region,
     }
     with psycopg.connect(postgres.dsn(server.pg, "postgres"), autocommit=True) as admin:
-        admin.execute("CREATE DATABASE airline")
+        admin.execute(f"CREATE DATABASE {name}")
     run_module("local.sources.airline", AIRLINE_DSN=dsn, AIRLINE_READER_PASSWORD=password, AIRLINE_DAYS="2")
-    server.s3.create_bucket(Bucket="landing")
+    server.s3.create_bucket(Bucket=bucket)
     run_module("local.sources.landing", S3_ENDPOINT=server.s3_endpoint, LANDING=landing, **aws)
     with weather_service() as weather, pytest.MonkeyPatch.context() as patch:
         connections = {
@@ -54,16 +56,16 @@ def world(redshift_server: Any) -> Iterator[Any]:
                 }
             ),
         }
-        for name, value in connections.items():
-            patch.setenv(f"AIRFLOW_CONN_{name.upper()}", value)
+        for connection_id, value in connections.items():
+            patch.setenv(f"AIRFLOW_CONN_{connection_id.upper()}", value)
         settings = {
-            "lake": f"s3://{server.bucket}/dags",
+            "lake": f"s3://{server.bucket}/{name}",
             "landing": landing,
             "iam_role": server.iam_role,
             "region": server.region,
         }
-        for name, value in settings.items():
-            patch.setenv(f"AIRFLOW__REDSHIFT_ETL__{name.upper()}", value)
+        for setting, value in settings.items():
+            patch.setenv(f"AIRFLOW__REDSHIFT_ETL__{setting.upper()}", value)
         subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, stdout=subprocess.DEVNULL)
         yield database
 

@@ -1,0 +1,83 @@
+"""Alerts by Airflow's own notifiers against real services on this machine: a Slack webhook and a mail server."""
+
+from __future__ import annotations
+
+import json
+import os
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from redshift_etl import alerts
+from tests.integration.test_incidents import webhook
+
+__all__ = ["webhook"]
+
+NOTICE = alerts.Notice("SourceError on core.t", "A <b>row</b> {{ 1/0 }} is bad", {"state": "open"})
+
+
+class Mail(socketserver.StreamRequestHandler):
+    """As much of SMTP as a client needs to hand in one message."""
+
+    def handle(self) -> None:
+        self.wfile.write(b"220 ready\r\n")
+        while line := self.rfile.readline().strip():
+            word = line.split()[0].upper()
+            if word == b"DATA":
+                self.wfile.write(b"354 go on\r\n")
+                body = []
+                while (part := self.rfile.readline().rstrip(b"\r\n")) != b".":
+                    body.append(part)
+                self.server.got.append(b"\n".join(body).decode())  # type: ignore[attr-defined]
+            if word == b"QUIT":
+                self.wfile.write(b"221 bye\r\n")
+                return
+            self.wfile.write(b"250 fine\r\n")
+
+
+@contextmanager
+def mail_server() -> Iterator[Any]:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Mail) as server:
+        server.got = []  # type: ignore[attr-defined]
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def name(monkeypatch: pytest.MonkeyPatch, **connection: Any) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_PEOPLE", json.dumps(connection))
+    monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__ALERTS", "people")
+
+
+def test_e_mail_goes_to_whom_the_connection_says_and_its_text_stays_text(monkeypatch: pytest.MonkeyPatch):
+    with mail_server() as server:
+        extra = {"from_email": "etl@x", "to": "oncall@x", "disable_ssl": True, "disable_tls": True}
+        name(monkeypatch, conn_type="smtp", host="127.0.0.1", port=server.server_address[1], extra=extra)
+        assert alerts.send(NOTICE) == ["people"]
+        (message,) = server.got
+    assert "To: oncall@x" in message
+    assert "Subject: SourceError on core.t" in message
+
+
+def test_mail_without_a_recipient_is_logged_and_not_raised(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    name(monkeypatch, conn_type="smtp", host="127.0.0.1", port=1)
+    assert alerts.send(NOTICE) == []
+    assert "does not say to whom" in caplog.text
+
+
+def test_slack_gets_the_subject_and_the_text(monkeypatch: pytest.MonkeyPatch, webhook: list[Any]):
+    url = json.loads(os.environ["AIRFLOW_CONN_PAGER"])["host"]
+    name(monkeypatch, conn_type="slackwebhook", host=url, password="T0/B0/secret")
+    alerts.send(NOTICE)
+    assert webhook[0]["text"] == "SourceError on core.t\nA <b>row</b> {{ 1/0 }} is bad"
+
+
+def test_with_nothing_configured_nobody_is_told(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("AIRFLOW__REDSHIFT_ETL__ALERTS", raising=False)
+    assert alerts.send(NOTICE) == []
