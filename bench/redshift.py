@@ -1,7 +1,7 @@
 """The local Redshift against plain PostgreSQL, in one run: `python bench/redshift.py [rows]`.
 
-Each line is the median of five rounds, the two sides taking turns, with the limit that the project sets itself. Absolute times say
-nothing about Amazon Redshift.
+Each line is the median of five rounds, the two sides taking turns, with the limit that the project sets itself.
+Absolute times say nothing about Amazon Redshift.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ import psycopg
 from local.redshift.testing import RedshiftServer, environment, running
 
 ROUNDS = 5
-COLUMNS = "id bigint, carrier varchar(10), origin char(3), name varchar(40), delay int, distance double precision, at timestamp"
+COLUMNS = """id bigint, carrier varchar(10), origin char(3), name varchar(40), delay int,
+    distance double precision, at timestamp"""
 ROWS = """SELECT i AS id, 'C' || i % 17 AS carrier, CASE WHEN i % 3 = 0 THEN 'JFK' ELSE 'EWR' END AS origin,
     'name of row ' || (i * 7919) % 100003 AS name, CASE WHEN i % 11 = 0 THEN NULL ELSE (i * 31 % 500)::INT END AS delay,
     (i % 5000) / 8.0 AS distance, TIMESTAMP '2013-01-01' + INTERVAL (i % 500000) MINUTE AS at FROM range({n}) t(i)"""
@@ -64,7 +65,11 @@ class Bench:
         """The same rows as csv.gz, Parquet and JSON lines, in S3 and (CSV) on disk."""
         with duckdb.connect() as engine:
             engine.execute("SET threads = 2")
-            for name, options in (("csv", "FORMAT csv, HEADER false"), ("parquet", "FORMAT parquet"), ("json", "FORMAT json")):
+            for name, options in (
+                ("csv", "FORMAT csv, HEADER false"),
+                ("parquet", "FORMAT parquet"),
+                ("json", "FORMAT json"),
+            ):
                 query = ROWS.format(n=self.rows)
                 engine.execute(f"COPY ({query}) TO '{self.folder / ('data.' + name)}' ({options})")
         raw = (self.folder / "data.csv").read_bytes()
@@ -82,15 +87,24 @@ class Bench:
         """PostgreSQL's own COPY of the same csv.gz."""
         self.peer.execute("truncate table t")
         unpack = zlib.decompressobj(31)
-        with (self.folder / "data.csv.gz").open("rb") as file, self.peer.cursor().copy("copy t from stdin (format csv)") as copy:
+        with (
+            (self.folder / "data.csv.gz").open("rb") as file,
+            self.peer.cursor().copy("copy t from stdin (format csv)") as copy,
+        ):
             while chunk := file.read(1 << 18):
                 copy.write(unpack.decompress(chunk))
 
     def loads(self) -> None:
         """The three formats."""
-        for name, options, limit in (("csv.gz", "csv gzip", 1.1), ("parquet", "parquet", 1.3), ("json", "json 'auto'", 2.0)):
+        for name, options, limit in (
+            ("csv.gz", "csv gzip", 1.1),
+            ("parquet", "parquet", 1.3),
+            ("json", "json 'auto'", 2.0),
+        ):
             ours, peer = medians(lambda n=name, o=options: self.copy(n, o), self.direct_copy)  # type: ignore[misc]
-            report(f"COPY {self.rows:,} rows, {name}", ours / peer, limit, "x direct", f"{ours:.2f} s against {peer:.2f} s")
+            report(
+                f"COPY {self.rows:,} rows, {name}", ours / peer, limit, "x direct", f"{ours:.2f} s against {peer:.2f} s"
+            )
 
     def round_trips(self) -> None:
         """`select 1`, a thousand at a time."""
@@ -112,19 +126,26 @@ class Bench:
 
         def insert(connection: psycopg.Connection) -> None:
             start = time.monotonic_ns() % 10**9
-            rows = ",".join(f"({start + i}, 'C1', 'JFK', 'name ''{i}''', {i}, 1.5, '2013-01-01 10:00:00')" for i in range(1000))
+            rows = ",".join(
+                f"({start + i}, 'C1', 'JFK', 'name ''{i}''', {i}, 1.5, '2013-01-01 10:00:00')" for i in range(1000)
+            )
             connection.execute(f"insert into t values {rows}")
 
         ours, peer = medians(lambda: insert(self.ours), lambda: insert(self.peer))
-        report("INSERT of 1,000 rows", ours / peer, 2.0, "x direct", f"{ours * 1000:.1f} ms against {peer * 1000:.1f} ms")
+        report(
+            "INSERT of 1,000 rows", ours / peer, 2.0, "x direct", f"{ours * 1000:.1f} ms against {peer * 1000:.1f} ms"
+        )
 
     def start(self) -> None:
-        """From the command to the line `ready`, with a template that is there; and the memory of a server that has just started."""
+        """From the command to the line `ready`, the template being there; and a new server's memory."""
         seconds, memory = [], []
         for _ in range(ROUNDS):
             started = time.perf_counter()
             process = subprocess.Popen(
-                [sys.executable, "-m", "local.redshift"], env=environment(self.server.config), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+                [sys.executable, "-m", "local.redshift"],
+                env=environment(self.server.config),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
             )
             assert process.stdout is not None
             process.stdout.readline()

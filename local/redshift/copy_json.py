@@ -35,9 +35,8 @@ def records(chunks: Iterable[bytes], command: CopyCommand, columns: list[Column]
 def values(lines: Iterator[str]) -> Iterator[tuple[int, str, Any]]:
     """Line, text and value of each JSON value; a value may span lines. What is no JSON has the value _MISSING."""
     decoder = json.JSONDecoder(parse_float=_Number, parse_int=_Number)
-    number, start, text = 0, 1, ""
-    for line in lines:
-        number += 1
+    start, text = 1, ""
+    for number, line in enumerate(lines, 1):
         if not text.strip():
             start, text = number, ""
         text += line
@@ -64,6 +63,8 @@ def _complete(text: str, bad: ValueError) -> bool:
 class _Number(str):
     """A number as it is written."""
 
+    __slots__ = ()
+
 
 def _paths(command: CopyCommand, columns: list[Column], client: Any) -> list[Path]:
     if not command.json_paths.startswith("s3://"):
@@ -73,8 +74,10 @@ def _paths(command: CopyCommand, columns: list[Column], client: Any) -> list[Pat
     document = s3.read_json(client, *s3.split_url(command.json_paths))
     found = [parse_path(text) for text in document.get("jsonpaths", [])]
     if len(found) != len(columns):
-        message = f"Number of jsonpaths and the number of columns should match. JSONPath size: {len(found)}, Number of columns in table or column list: {len(columns)}"
-        raise s3.S3Error(message)
+        raise s3.S3Error(
+            "Number of jsonpaths and the number of columns should match. "
+            f"JSONPath size: {len(found)}, Number of columns in table or column list: {len(columns)}"
+        )
     return found
 
 
@@ -87,7 +90,9 @@ def parse_path(text: str) -> Path:
         if match is None:
             break
         dotted, single, double, index = match.groups()
-        steps.append(int(index) if index is not None else next(key for key in (dotted, single, double) if key is not None))
+        steps.append(
+            int(index) if index is not None else next(key for key in (dotted, single, double) if key is not None)
+        )
         position = match.end()
     if not text.startswith("$") or position != len(text):
         raise s3.S3Error(f"Invalid JSONPath format: {text}")
@@ -124,7 +129,9 @@ def _dump(value: Any) -> str:
     if isinstance(value, _Number):
         return str(value)
     if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(key, ensure_ascii=False)}:{_dump(item)}" for key, item in value.items()) + "}"
+        return (
+            "{" + ",".join(f"{json.dumps(key, ensure_ascii=False)}:{_dump(item)}" for key, item in value.items()) + "}"
+        )
     if isinstance(value, list):
         return "[" + ",".join(map(_dump, value)) + "]"
     return json.dumps(value, ensure_ascii=False)

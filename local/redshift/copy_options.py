@@ -7,18 +7,42 @@ from typing import Any
 
 from local.redshift.cursor import Cursor
 from local.redshift.lexer import STRING
-from local.redshift.plans import Refused
+from local.redshift.plans import RefusedError
 
 MAXERROR_LIMIT = 100_000
 _DEFAULT_NULL = "\\N"
 _COMPRESSIONS = ("gzip", "zstd", "bzip2")
-_FLAGS = (
-    "manifest acceptanydate blanksasnull emptyasnull escape explicit_ids fillrecord ignoreblanklines removequotes "
-    "roundec trimblanks truncatecolumns noload ignoreallerrors"
-).split()
-_NOT_MODELLED = "fixedwidth avro orc shapefile lzop encrypted master_symmetric_key ssh readratio job kms_key_id".split()
+_FLAGS = [
+    "manifest",
+    "acceptanydate",
+    "blanksasnull",
+    "emptyasnull",
+    "escape",
+    "explicit_ids",
+    "fillrecord",
+    "ignoreblanklines",
+    "removequotes",
+    "roundec",
+    "trimblanks",
+    "truncatecolumns",
+    "noload",
+    "ignoreallerrors",
+]
+_NOT_MODELLED = [
+    "fixedwidth",
+    "avro",
+    "orc",
+    "shapefile",
+    "lzop",
+    "encrypted",
+    "master_symmetric_key",
+    "ssh",
+    "readratio",
+    "job",
+    "kms_key_id",
+]
 # copy-usage_notes-copy-from-columnar: the only parameters that Parquet and ORC take.
-_COLUMNAR = frozenset("manifest fillrecord region statupdate".split())
+_COLUMNAR = frozenset(["manifest", "fillrecord", "region", "statupdate"])
 
 
 @dataclass(frozen=True)
@@ -33,7 +57,10 @@ class Credentials:
 
 @dataclass(frozen=True)
 class CopyCommand:
-    """A COPY from S3. `null_as` is None when the command does not say it; `json_paths` is `auto`, `auto ignorecase`, `noshred` or an s3:// URL."""
+    """A COPY from S3.
+
+    `null_as` is None when the command does not say it; `json_paths` is `auto`, `auto ignorecase`, `noshred` or a URL.
+    """
 
     table: tuple[str, ...]
     columns: tuple[str, ...]
@@ -60,21 +87,23 @@ class CopyCommand:
 
 
 def parse_copy(sql: str) -> CopyCommand:
-    """Read a COPY statement. Raises Refused."""
+    """Read a COPY statement. Raises RefusedError."""
     cursor = Cursor(sql)
     cursor.expect("copy")
     if cursor.peek("("):
-        raise Refused("COPY of a query is not supported by Redshift", hint="Use UNLOAD.")
+        raise RefusedError("COPY of a query is not supported by Redshift", hint="Use UNLOAD.")
     table = cursor.qualified()
     columns = tuple(cursor.names()) if cursor.peek("(") else ()
     if cursor.peek("to"):
-        raise Refused("COPY TO is not supported by Redshift", hint="Use UNLOAD.")
+        raise RefusedError("COPY TO is not supported by Redshift", hint="Use UNLOAD.")
     cursor.expect("from")
     if cursor.peek("stdin"):
-        raise Refused("COPY FROM STDIN is not supported by Redshift", hint="Put the data in S3 and COPY it from there.")
+        raise RefusedError(
+            "COPY FROM STDIN is not supported by Redshift", hint="Put the data in S3 and COPY it from there."
+        )
     source = cursor.string()
     if not source.startswith("s3://"):
-        raise Refused(
+        raise RefusedError(
             f"COPY from '{source.split('://')[0]}' is not modelled by the local Redshift",
             hint="Only s3:// sources are.",
         )
@@ -100,7 +129,7 @@ def _option(cursor: Cursor, options: dict[str, Any]) -> None:
     elif word in _COMPRESSIONS:
         options["compression"] = word
     elif word in _NOT_MODELLED:
-        raise Refused(f"COPY's {word.upper()} is not modelled by the local Redshift")
+        raise RefusedError(f"COPY's {word.upper()} is not modelled by the local Redshift")
     elif word in _VALUES:
         cursor.take("as")
         _VALUES[word](cursor, options)
@@ -139,8 +168,9 @@ def _credentials(text: str, found: dict[str, str]) -> None:
     for part in filter(None, text.split(";")):
         name, _, value = part.partition("=")
         if name.strip() not in keys:
-            raise Refused(
-                "Invalid credentials. Must be of the format: credentials 'aws_iam_role=...' or 'aws_access_key_id=...;aws_secret_access_key=...'",
+            raise RefusedError(
+                "Invalid credentials. Must be of the format: credentials 'aws_iam_role=...' or "
+                "'aws_access_key_id=...;aws_secret_access_key=...'",
                 "XX000",
             )
         found[keys[name.strip()]] = value
@@ -157,7 +187,7 @@ def _format(cursor: Cursor, options: dict[str, Any]) -> None:
         options["format"] = word
 
 
-def _csv(cursor: Cursor, options: dict[str, Any]) -> None:
+def _csv(_cursor: Cursor, options: dict[str, Any]) -> None:
     options["format"] = "csv"
 
 
@@ -167,7 +197,7 @@ def _json(cursor: Cursor, options: dict[str, Any]) -> None:
         paths = cursor.string()
         options["json_paths"] = paths if paths.startswith("s3://") else paths.lower()
         if not paths.startswith("s3://") and paths.lower() not in ("auto", "auto ignorecase", "noshred"):
-            raise Refused(
+            raise RefusedError(
                 f"JSONPaths must be 'auto', 'auto ignorecase', 'noshred' or an s3:// file, not '{paths}'", "XX000"
             )
 
@@ -178,14 +208,14 @@ def _null(cursor: Cursor, options: dict[str, Any]) -> None:
     # Both '\N' and '\\N' are written for the default marker (copy-parameters-data-conversion).
     options["null_as"] = _DEFAULT_NULL if token is not None and token.text in ("'\\N'", "'\\\\N'") else value
     if any(c in value for c in "\r\n"):
-        raise Refused("NULL argument cannot contain newline characters", "22023")
+        raise RefusedError("NULL argument cannot contain newline characters", "22023")
 
 
 def _one_character(name: str, what: str) -> Any:
     def read(cursor: Cursor, options: dict[str, Any]) -> None:
         value = cursor.string()
         if len(value) != 1 or not value.isascii():
-            raise Refused(f"COPY {what} must be a single ASCII character", "22023")
+            raise RefusedError(f"COPY {what} must be a single ASCII character", "22023")
         options[name] = value
 
     return read
@@ -205,14 +235,14 @@ def _accept_invalid(cursor: Cursor, options: dict[str, Any]) -> None:
 def _max_errors(cursor: Cursor, options: dict[str, Any]) -> None:
     options["max_errors"] = cursor.integer()
     if not 0 <= options["max_errors"] <= MAXERROR_LIMIT:
-        raise Refused(f"MAXERROR must be between 0 and {MAXERROR_LIMIT}", "22023")
+        raise RefusedError(f"MAXERROR must be between 0 and {MAXERROR_LIMIT}", "22023")
 
 
 def _ignore_header(cursor: Cursor, options: dict[str, Any]) -> None:
     options["ignore_header"] = cursor.integer()
 
 
-def _switch(cursor: Cursor, options: dict[str, Any]) -> None:
+def _switch(cursor: Cursor, _options: dict[str, Any]) -> None:
     cursor.take_any("on", "off", "true", "false", "preset")
 
 
@@ -220,7 +250,7 @@ def _encoding(cursor: Cursor, options: dict[str, Any]) -> None:
     options["encoding"] = (cursor.string() if cursor.token and cursor.token.kind == STRING else cursor.name()).lower()
 
 
-def _comprows(cursor: Cursor, options: dict[str, Any]) -> None:
+def _comprows(cursor: Cursor, _options: dict[str, Any]) -> None:
     cursor.integer()
 
 
@@ -228,7 +258,7 @@ _VALUES = {
     "format": _format,
     "csv": _csv,
     "json": _json,
-    "parquet": lambda cursor, options: options.update(format="parquet"),
+    "parquet": lambda _cursor, options: options.update(format="parquet"),
     "delimiter": _one_character("delimiter", "delimiter"),
     "quote": _one_character("quote", "quote"),
     "null": _null,
@@ -249,19 +279,19 @@ def _check(command: CopyCommand, given: set[str]) -> None:
     """The combinations that Redshift refuses, and those that are not modelled."""
     known = command.credentials
     if not known.iam_role and not (known.access_key and known.secret_key):
-        raise Refused("COPY needs an authorization: IAM_ROLE, or an access key and its secret", "XX000")
+        raise RefusedError("COPY needs an authorization: IAM_ROLE, or an access key and its secret", "XX000")
     if command.format == "parquet":
         extra = sorted(given - _COLUMNAR - {"format", "parquet"})
         if extra:
-            raise Refused(f"{extra[0].upper()} argument is not supported for PARQUET based COPY")
+            raise RefusedError(f"{extra[0].upper()} argument is not supported for PARQUET based COPY")
     if command.format == "csv" and (bad := sorted(command.flags & {"escape", "removequotes"})):
-        raise Refused(f"CSV is not compatible with {bad[0].upper()}", "0A000")
+        raise RefusedError(f"CSV is not compatible with {bad[0].upper()}", "0A000")
     if command.format == "json" and (
         bad := sorted(given & {"csv", "delimiter", "escape", "fillrecord", "ignoreheader", "removequotes"})
     ):
-        raise Refused(f"JSON is not compatible with {bad[0].upper()}", "0A000")
+        raise RefusedError(f"JSON is not compatible with {bad[0].upper()}", "0A000")
     if command.encoding not in ("utf8", "auto", "utf-8"):
-        raise Refused(
+        raise RefusedError(
             f"COPY's ENCODING {command.encoding} is not modelled by the local Redshift",
             hint="Write the files in UTF-8.",
         )

@@ -1,7 +1,7 @@
 """Parquet COPY: DuckDB reads the file and writes CSV into a pipe, whose bytes go into PostgreSQL's COPY.
 
-Columns map by position, their number and types must match (copy-usage_notes-copy-from-columnar). A file is kept on disk while it is
-loaded, since Parquet is read from its end.
+Columns map by position, their number and types must match (copy-usage_notes-copy-from-columnar). A file is kept on
+disk while it is loaded, since Parquet is read from its end.
 """
 
 from __future__ import annotations
@@ -96,7 +96,12 @@ def piped(engine: duckdb.DuckDBPyConnection, query: str, pipe: Path) -> Iterator
     guard = os.open(pipe, os.O_WRONLY)  # no end of file before DuckDB has opened it
     writer = threading.Thread(target=write, daemon=True)
     writer.start()
-    closer = threading.Thread(target=lambda: (writer.join(), os.close(guard)), daemon=True)
+
+    def close() -> None:
+        writer.join()
+        os.close(guard)
+
+    closer = threading.Thread(target=close, daemon=True)
     closer.start()
     try:
         while data := os.read(reading, _READ):
@@ -113,7 +118,8 @@ def piped(engine: duckdb.DuckDBPyConnection, query: str, pipe: Path) -> Iterator
 def _check(found: list[tuple[str, str]], source: s3.Source, columns: list[Column]) -> None:
     if len(found) != len(columns):
         raise s3.S3Error(
-            f"Unmatched number of columns between table and file. Table columns: {len(columns)}, Data columns: {len(found)}, File name: {source.url}"
+            f"Unmatched number of columns between table and file. Table columns: {len(columns)}, "
+            f"Data columns: {len(found)}, File name: {source.url}"
         )
     for (name, kind), column in zip(found, columns, strict=True):
         if not kind.startswith(_FITS.get(column.type, ())) or (kind.endswith("[]")):

@@ -1,6 +1,7 @@
 """Reading delimited files record by record in Python: for the options that PostgreSQL's COPY does not have.
 
-A record is its line in the file (the first, when quoted newlines make it several), its fields, and its text for the error tables.
+A record is its line in the file (the first, when quoted newlines make it several), its fields, and its text for the
+error tables.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from local.redshift.copy_options import CopyCommand
 
 @dataclass(frozen=True)
 class Record:
-    """One record. `fields` are the texts between the delimiters; `problem` is (error code, reason) where it could not be cut."""
+    """One record: `fields` between the delimiters; `problem` is (error code, reason) where it could not be cut."""
 
     line: int
     fields: list[str]
@@ -22,7 +23,7 @@ class Record:
     problem: tuple[int, str] | None = None
 
 
-class _Invalid(ValueError):
+class _InvalidError(ValueError):
     """A record that cannot be cut."""
 
 
@@ -94,7 +95,7 @@ def _record(line: int, text: str, command: CopyCommand) -> Record:
         return Record(line, [], text, (1216, "Invalid null byte - field longer than 1 byte"))
     try:
         return Record(line, cut(text, command), text)
-    except _Invalid as wrong:
+    except _InvalidError as wrong:
         return Record(line, [], text, (1214, str(wrong)))
 
 
@@ -118,7 +119,7 @@ def _cut_csv(text: str, delimiter: str, quote: str) -> list[str]:
         if text[at : at + 1] == quote:
             value, at = _quoted(text, at + 1, quote)
             if at < len(text) and text[at] != delimiter:
-                raise _Invalid("Invalid quote formatting for CSV")
+                raise _InvalidError("Invalid quote formatting for CSV")
         else:
             end = text.find(delimiter, at)
             end = len(text) if end < 0 else end
@@ -134,7 +135,7 @@ def _quoted(text: str, at: int, quote: str) -> tuple[str, int]:
     while True:
         end = text.find(quote, at)
         if end < 0:
-            raise _Invalid("Delimited value missing end quote")
+            raise _InvalidError("Delimited value missing end quote")
         parts.append(text[at:end])
         if text[end + 1 : end + 2] != quote:
             return "".join(parts), end + 1
@@ -146,7 +147,8 @@ def _cut_escaped(text: str, delimiter: str) -> list[str]:
     fields, current, escaped = [], [], False
     for c in text:
         if escaped:
-            # `\N` stays the null marker; any other character stands for itself (copy-parameters-data-conversion, ESCAPE).
+            # `\N` stays the null marker; any other character stands for itself (copy-parameters-data-conversion,
+            # ESCAPE).
             current.append("\\N" if c == "N" else c)
             escaped = False
         elif c == "\\":
@@ -167,7 +169,7 @@ def _cut_quoted(text: str, delimiter: str) -> list[str]:
         if quote in ("'", '"') and quote:
             end = text.find(quote, at + 1)
             if end < 0:
-                raise _Invalid("Delimited value missing end quote")
+                raise _InvalidError("Delimited value missing end quote")
             stop = text.find(delimiter, end)
             stop = len(text) if stop < 0 else stop
             fields.append(text[at + 1 : end])

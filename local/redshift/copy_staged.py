@@ -1,7 +1,8 @@
 """COPY through a temporary table of text columns: for what PostgreSQL's own COPY cannot read in one pass.
 
-Records are cut and converted in Python, kept as text with their file and line, judged by the types' own input functions
-(`pg_input_is_valid`), and inserted. Slower than the fast path, but it knows every bad row, so MAXERROR can forgive some.
+Records are cut and converted in Python, kept as text with their file and line, judged by the types' own input
+functions (`pg_input_is_valid`), and inserted. Slower than the fast path, but it knows every bad row, so MAXERROR can
+forgive some.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from local.redshift import copy_json, s3
 from local.redshift.copy_records import Record, decoded, records
 from local.redshift.copy_text import Column
-from local.redshift.copy_values import BadValue, Converter, converter
+from local.redshift.copy_values import BadValueError, Converter, converter
 from local.redshift.lexer import quote_literal, quote_name
 from local.redshift.load_errors import TYPE_NAMES, LoadError, classify
 
@@ -25,18 +26,18 @@ _BATCH_BYTES = 1 << 18
 
 
 async def run(session: Session, job: Job) -> None:
-    """Load the job through the stage. Raises load.LoadFailed, s3.S3Error, BackendError."""
-    from local.redshift.load import LoadFailed, ahead
+    """Load the job through the stage. Raises load.LoadFailedError, s3.S3Error, BackendError."""
+    from local.redshift.load import LoadFailedError, ahead
 
     names = [f"c{number} text" for number in range(len(job.columns))]
-    await session.backend.ask(f"CREATE TEMPORARY TABLE \"redshift$stage\" (file int, line bigint, {', '.join(names)})")
+    await session.backend.ask(f'CREATE TEMPORARY TABLE "redshift$stage" (file int, line bigint, {", ".join(names)})')
     client = s3.client(session.config, job.command.credentials, job.command.region)
     await session.backend.ask_copy(f"COPY {_STAGE} FROM STDIN WITH (FORMAT csv, NULL '')", ahead(_rows(client, job)))
     await _judge(session, job)
     allowed = max(job.command.max_errors - 1, 0)
     job.errors.sort(key=lambda error: (error.file, error.line))
     if len(job.errors) > allowed:
-        raise LoadFailed(job.errors[: allowed + 1])
+        raise LoadFailedError(job.errors[: allowed + 1])
     if not job.command.has("noload"):
         targets = ", ".join(quote_name(column.name) for column in job.columns)
         values = ", ".join(f"c{number}::{column.sized_type}" for number, column in enumerate(job.columns))
@@ -88,7 +89,7 @@ def _row(job: Job, source: s3.Source, record: Record, convert: list[Converter]) 
     for column, convert_one, value in zip(job.columns, convert, fields, strict=True):
         try:
             found = None if value is None else convert_one(value)
-        except BadValue as bad:
+        except BadValueError as bad:
             job.errors.append(_error(source.url, record, column, value or "", *bad.args))
             return None
         parts.append("" if found is None else '"' + found.replace('"', '""') + '"')
@@ -119,7 +120,9 @@ async def _judge(session: Session, job: Job) -> None:
     """Move the rows that the target would refuse from the stage to the job's errors."""
     limit = max(job.command.max_errors, 1)
     tests = " UNION ALL ".join(_test(number, column) for number, column in enumerate(job.columns))
-    answer = await session.backend.ask(f"SELECT * FROM ({tests}) AS bad ORDER BY file, line, at LIMIT {limit + len(job.columns)}")
+    answer = await session.backend.ask(
+        f"SELECT * FROM ({tests}) AS bad ORDER BY file, line, at LIMIT {limit + len(job.columns)}"
+    )
     seen = set()
     for file, line, at, value, state in answer.rows:
         place = (int(file or 0), int(line or 0))

@@ -1,4 +1,7 @@
-"""What COPY's options do to one field before its type reads it. Source: developer guide, copy-parameters-data-conversion."""
+"""What COPY's options do to one field before its type reads it.
+
+Source: developer guide page copy-parameters-data-conversion.
+"""
 
 from __future__ import annotations
 
@@ -34,12 +37,12 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _SIZE = re.compile(r"\((\d+)(?:,(\d+))?\)")
 
 
-class BadValue(ValueError):
+class BadValueError(ValueError):
     """A field that its format does not allow; the arguments are the error code and the reason."""
 
 
 def converter(command: CopyCommand, column: Column) -> Converter:
-    """A function from a field's text to what the column's type shall read, None for NULL. It raises BadValue."""
+    """A function from a field's text to what the column's type shall read, None for NULL. It raises BadValueError."""
     steps: list[Converter] = []
     if column.is_text:
         steps += _text_steps(command, column)
@@ -88,14 +91,18 @@ def _time_steps(command: CopyCommand, column: Column) -> list[Converter]:
     def lenient(value: str) -> str | None:
         try:
             return reader(value)
-        except BadValue:
+        except BadValueError:
             return None
 
     return [lenient]
 
 
 def _format_reader(wanted: str | None, column: Column) -> Converter:
-    wrong = (1205, "Invalid Date Format") if column.type == "date" else (1206, f"Invalid timestamp format or value [{wanted or 'YYYY-MM-DD HH24:MI:SS'}]")
+    wrong = (
+        (1205, "Invalid Date Format")
+        if column.type == "date"
+        else (1206, f"Invalid timestamp format or value [{wanted or 'YYYY-MM-DD HH24:MI:SS'}]")
+    )
     if wanted is None or wanted.lower() == "auto":
         return _checked(wrong)
     if wanted.lower() in ("epochsecs", "epochmillisecs"):
@@ -105,7 +112,7 @@ def _format_reader(wanted: str | None, column: Column) -> Converter:
             try:
                 return (_EPOCH + timedelta(seconds=float(Decimal(value) / unit))).replace(tzinfo=None).isoformat(" ")
             except (InvalidOperation, OverflowError) as bad:
-                raise BadValue(*wrong) from bad
+                raise BadValueError(*wrong) from bad
 
         return from_epoch
     pattern = re.compile("".join(_PARTS.get(token.upper(), re.escape(token)) for token in _TOKENS.findall(wanted)))
@@ -113,23 +120,24 @@ def _format_reader(wanted: str | None, column: Column) -> Converter:
     def by_format(value: str) -> str:
         match = pattern.fullmatch(value.strip())
         if match is None:
-            raise BadValue(*wrong)
+            raise BadValueError(*wrong)
         try:
             return _iso(match.groupdict())
         except (ValueError, KeyError) as bad:
-            raise BadValue(*wrong) from bad
+            raise BadValueError(*wrong) from bad
 
     return by_format
 
 
 def _checked(wrong: tuple[int, str]) -> Converter:
     def check(value: str) -> str:
-        # A plain ISO date is looked at here, so that ACCEPTANYDATE can forgive 2020-02-30; other spellings are PostgreSQL's to judge.
+        # A plain ISO date is looked at here, so that ACCEPTANYDATE can forgive 2020-02-30; other spellings are
+        # PostgreSQL's to judge.
         if re.fullmatch(r"\d{4}-\d\d-\d\d", value[:10]):
             try:
                 date.fromisoformat(value[:10])
             except ValueError as bad:
-                raise BadValue(*wrong) from bad
+                raise BadValueError(*wrong) from bad
         return value
 
     return check

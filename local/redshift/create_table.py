@@ -1,7 +1,7 @@
 """CREATE TABLE and CREATE TABLE AS: what PostgreSQL must run, and what only the registry must remember.
 
-Keys, distribution, sort order and encodings leave the statement and go to `redshift_internal.register` as JSON, in the same
-transaction. Sources: developer guide pages r_CREATE_TABLE_NEW, r_CREATE_TABLE_AS, t_Defining_constraints.
+Keys, distribution, sort order and encodings leave the statement and go to `redshift_internal.register` as JSON, in
+the same transaction. Sources: developer guide pages r_CREATE_TABLE_NEW, r_CREATE_TABLE_AS, t_Defining_constraints.
 """
 
 from __future__ import annotations
@@ -13,10 +13,26 @@ from typing import Any
 from local.redshift.cursor import Cursor, qualified_sql
 from local.redshift.datatypes import read_type
 from local.redshift.lexer import quote_literal, quote_name
-from local.redshift.plans import Plan, Refused, Script
+from local.redshift.plans import Plan, RefusedError, Script
 
 ENCODINGS = frozenset(
-    "auto raw az64 bytedict delta delta32k lzo mostly8 mostly16 mostly32 runlength text255 text32k zstd none".split()
+    [
+        "auto",
+        "raw",
+        "az64",
+        "bytedict",
+        "delta",
+        "delta32k",
+        "lzo",
+        "mostly8",
+        "mostly16",
+        "mostly32",
+        "runlength",
+        "text255",
+        "text32k",
+        "zstd",
+        "none",
+    ]
 )
 _COLUMN_WORDS = (
     "encode",
@@ -49,7 +65,7 @@ _FOREIGN = {
 
 @dataclass
 class Table:
-    """A CREATE TABLE while it is read: `lines` are PostgreSQL's column definitions, `attributes` the registry's JSON."""
+    """A CREATE TABLE while it is read: `lines` are PostgreSQL's columns, `attributes` the registry's JSON."""
 
     name: tuple[str, ...]
     lines: list[str] = field(default_factory=list)
@@ -62,7 +78,7 @@ class Table:
 
 
 def create_table(sql: str) -> Plan:
-    """The plan for a CREATE TABLE statement. Raises Refused."""
+    """The plan for a CREATE TABLE statement. Raises RefusedError."""
     cursor = Cursor(sql)
     cursor.expect("create")
     cursor.take("local")
@@ -78,7 +94,8 @@ def create_table(sql: str) -> Plan:
     elif not is_query:
         _definitions(cursor, table)
     _table_attributes(cursor, table)
-    head = f"CREATE {'TEMPORARY ' if temporary else ''}TABLE {'IF NOT EXISTS ' if missing_only else ''}{qualified_sql(table.name)}"
+    kind = "TEMPORARY TABLE" if temporary else "TABLE"
+    head = f"CREATE {kind} {'IF NOT EXISTS ' if missing_only else ''}{qualified_sql(table.name)}"
     if is_query:
         cursor.expect("as")
         names = f" ({', '.join(map(quote_name, table.columns))})" if table.columns else ""
@@ -90,7 +107,7 @@ def create_table(sql: str) -> Plan:
 
 
 def _names_only(cursor: Cursor) -> bool:
-    """Whether the parenthesis holds column names alone, or a query: CREATE TABLE t (a, b) AS …"""
+    """Whether the parenthesis holds column names alone, or a query: CREATE TABLE t (a, b) AS …."""
     start = cursor.at
     cursor.group()
     query = cursor.done() is False and any(token.lower == "as" for token in cursor.all[cursor.at : cursor.at + 40])
@@ -133,6 +150,8 @@ def read_column(cursor: Cursor, table: Table) -> None:
 
 
 def _column_attribute(cursor: Cursor, table: Table, name: str) -> list[str]:
+    if _key_attribute(cursor, table, name):
+        return ["NOT NULL"] if table.keys[-1]["type"] == "p" else []
     if cursor.take("encode"):
         table.encodings[name] = read_encoding(cursor)
     elif cursor.take("distkey"):
@@ -141,13 +160,6 @@ def _column_attribute(cursor: Cursor, table: Table, name: str) -> list[str]:
     elif cursor.take("sortkey"):
         _set(table, "sortstyle", "COMPOUND")
         _set(table, "sortkey", [name])
-    elif cursor.take("primary", "key"):
-        table.keys.append({"type": "p", "columns": [name]})
-        return ["NOT NULL"]
-    elif cursor.take("unique"):
-        table.keys.append({"type": "u", "columns": [name]})
-    elif cursor.take("references"):
-        table.keys.append({"type": "f", "columns": [name], **_reference(cursor)})
     elif cursor.take("not", "null"):
         return ["NOT NULL"]
     elif cursor.take("null"):
@@ -161,6 +173,18 @@ def _column_attribute(cursor: Cursor, table: Table, name: str) -> list[str]:
     return []
 
 
+def _key_attribute(cursor: Cursor, table: Table, name: str) -> bool:
+    if cursor.take("primary", "key"):
+        table.keys.append({"type": "p", "columns": [name]})
+    elif cursor.take("unique"):
+        table.keys.append({"type": "u", "columns": [name]})
+    elif cursor.take("references"):
+        table.keys.append({"type": "f", "columns": [name], **_reference(cursor)})
+    else:
+        return False
+    return True
+
+
 def _identity(cursor: Cursor, table: Table, name: str) -> list[str]:
     by_default = cursor.take("generated", "by", "default", "as")
     if not cursor.take("identity"):
@@ -171,7 +195,7 @@ def _identity(cursor: Cursor, table: Table, name: str) -> list[str]:
     step = cursor.integer()
     cursor.expect(")")
     if step == 0:
-        raise Refused("identity column step cannot be 0", "22023")
+        raise RefusedError("identity column step cannot be 0", "22023")
     table.identity[name] = [seed, step, int(by_default)]
     lowest = "" if step > 0 else f" MAXVALUE {max(seed, -1)}"
     floor = f" MINVALUE {min(seed, 1)}" if step > 0 else ""
@@ -180,16 +204,16 @@ def _identity(cursor: Cursor, table: Table, name: str) -> list[str]:
 
 
 def read_encoding(cursor: Cursor) -> str:
-    """An ENCODE's value. Raises Refused for one that Redshift does not have."""
+    """An ENCODE's value. Raises RefusedError for one that Redshift does not have."""
     word = cursor.next().lower
     if word not in ENCODINGS:
-        raise Refused(f'invalid encoding type "{word}" specified', "42601")
+        raise RefusedError(f'invalid encoding type "{word}" specified', "42601")
     return "raw" if word == "none" else word
 
 
 def _collation(cursor: Cursor) -> None:
     if cursor.take_any("case_sensitive", "cs") is None:
-        raise Refused(
+        raise RefusedError(
             f"COLLATE {cursor.next().text} is not modelled by the local Redshift",
             hint="Only CASE_SENSITIVE, the default, is.",
         )
@@ -200,7 +224,7 @@ def _table_constraint(cursor: Cursor, table: Table) -> None:
 
 
 def read_key(cursor: Cursor) -> dict[str, Any]:
-    """A table constraint: [CONSTRAINT name] UNIQUE | PRIMARY KEY | FOREIGN KEY. Raises Refused for any other."""
+    """A table constraint: [CONSTRAINT name] UNIQUE | PRIMARY KEY | FOREIGN KEY. Raises RefusedError for any other."""
     name = {"name": cursor.name()} if cursor.take("constraint") else {}
     if cursor.take("unique"):
         return {**name, "type": "u", "columns": cursor.names()}
@@ -217,7 +241,7 @@ def _reference(cursor: Cursor) -> dict[str, Any]:
     target = qualified_sql(cursor.qualified())
     columns = cursor.names() if cursor.peek("(") else []
     if cursor.peek("on") or cursor.peek("match") or cursor.peek("deferrable"):
-        raise Refused(f"{cursor.next().text.upper()} on a foreign key is not supported by Redshift")
+        raise RefusedError(f"{cursor.next().text.upper()} on a foreign key is not supported by Redshift")
     return {"references": target, "referenced": columns}
 
 
@@ -243,7 +267,7 @@ def read_distribution(cursor: Cursor, table: Table) -> None:
     elif cursor.take("distkey"):
         _set(table, "distkey", _one(cursor))
         if table.attributes.setdefault("diststyle", "KEY") != "KEY":
-            raise Refused("DISTKEY column cannot be specified with a DISTSTYLE other than KEY", "42601")
+            raise RefusedError("DISTKEY column cannot be specified with a DISTSTYLE other than KEY", "42601")
     else:
         style = cursor.take_any("compound", "interleaved") or "compound"
         cursor.expect("sortkey")
@@ -262,26 +286,24 @@ def _one(cursor: Cursor) -> str:
 
 def _set(table: Table, key: str, value: Any) -> None:
     if key in table.attributes and (key != "diststyle" or table.attributes[key] != value):
-        raise Refused(f"Multiple {key.upper()} specifications are not allowed", "42601")
+        raise RefusedError(f"Multiple {key.upper()} specifications are not allowed", "42601")
     table.attributes[key] = value
 
 
-def _foreign(cursor: Cursor) -> Refused:
+def _foreign(cursor: Cursor) -> RefusedError:
     word = cursor.token.lower if cursor.token else ""
     if word in _FOREIGN:
-        return Refused(f"{_FOREIGN[word]} in CREATE TABLE is not supported by Redshift")
+        return RefusedError(f"{_FOREIGN[word]} in CREATE TABLE is not supported by Redshift")
     return cursor.syntax_error()
 
 
 def _register(table: Table, missing_only: bool) -> list[str]:
     if table.attributes.get("diststyle") == "KEY" and "distkey" not in table.attributes:
-        raise Refused("DISTSTYLE KEY needs a DISTKEY column", "42601")
+        raise RefusedError("DISTSTYLE KEY needs a DISTKEY column", "42601")
     if sum(key["type"] == "p" for key in table.keys) > 1:
-        raise Refused(f'multiple primary keys for table "{table.name[-1]}" are not allowed', "42P16")
-    known = dict(table.attributes)
-    for key, value in (("keys", table.keys), ("encodings", table.encodings), ("identity", table.identity)):
-        if value:
-            known[key] = value
+        raise RefusedError(f'multiple primary keys for table "{table.name[-1]}" are not allowed', "42P16")
+    parts = (("keys", table.keys), ("encodings", table.encodings), ("identity", table.identity))
+    known: dict[str, Any] = {**table.attributes, **{key: value for key, value in parts if value}}
     if not known and not table.like:
         return []
     if missing_only:

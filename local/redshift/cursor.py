@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from local.redshift.lexer import QUOTED, STRING, WORD, Token, literal, quote_name, tokens
-from local.redshift.plans import Refused
+from local.redshift.plans import RefusedError
 
 
 class Cursor:
@@ -38,7 +38,7 @@ class Cursor:
         return next((word for word in words if self.take(word)), None)
 
     def expect(self, *words: str) -> None:
-        """Step over these keywords. Raises Refused (42601) when something else comes."""
+        """Step over these keywords. Raises RefusedError (42601) when something else comes."""
         if not self.take(*words):
             raise self.syntax_error()
 
@@ -55,12 +55,12 @@ class Cursor:
         return self.at >= len(self.all)
 
     def expect_end(self) -> None:
-        """Raises Refused (42601) unless all tokens are read."""
+        """Raises RefusedError (42601) unless all tokens are read."""
         if not self.done():
             raise self.syntax_error()
 
     def name(self) -> str:
-        """An identifier, folded. Raises Refused (42601)."""
+        """An identifier, folded. Raises RefusedError (42601)."""
         token = self.token
         if token is None or token.kind not in (WORD, QUOTED):
             raise self.syntax_error()
@@ -84,7 +84,7 @@ class Cursor:
         return found
 
     def string(self) -> str:
-        """A string literal's value. Raises Refused (42601)."""
+        """A string literal's value. Raises RefusedError (42601)."""
         token = self.token
         if token is None or token.kind != STRING:
             raise self.syntax_error()
@@ -92,7 +92,7 @@ class Cursor:
         return literal(token)
 
     def integer(self) -> int:
-        """A whole number, signed. Raises Refused (42601)."""
+        """A whole number, signed. Raises RefusedError (42601)."""
         sign = -1 if self.take("-") else 1
         token = self.next()
         if not token.text.isdecimal():
@@ -125,11 +125,11 @@ class Cursor:
         """The text from the current token on."""
         return self.sql[self.token.start :] if self.token else ""
 
-    def syntax_error(self) -> Refused:
+    def syntax_error(self) -> RefusedError:
         """The error for the current token."""
         if self.token is None:
-            return Refused("syntax error at end of input", "42601")
-        return Refused(f'syntax error at or near "{self.token.text}"', "42601")
+            return RefusedError("syntax error at end of input", "42601")
+        return RefusedError(f'syntax error at or near "{self.token.text}"', "42601")
 
 
 def qualified_sql(name: tuple[str, ...]) -> str:

@@ -1,17 +1,19 @@
 """Redshift's column types in PostgreSQL's words, and the types that Redshift does not have.
 
-Sources: developer guide pages c_Supported_data_types, r_Character_types, r_Numeric_types201, c_unsupported-postgresql-datatypes.
+Sources: developer guide pages c_Supported_data_types, r_Character_types, r_Numeric_types201,
+c_unsupported-postgresql-datatypes.
 """
 
 from __future__ import annotations
 
 from local.redshift.cursor import Cursor
-from local.redshift.plans import Refused
+from local.redshift.plans import RefusedError
 
 VARCHAR_MAX = 65535
 CHAR_MAX = 4096
 VARCHAR_DEFAULT = 256
-VARBYTE_MAX = 16_777_216  # since 2024; 64,000 by default
+VARBYTE_DEFAULT = 64_000
+VARBYTE_MAX = 16_777_216
 
 _PLAIN = {
     "smallint": "smallint",
@@ -52,30 +54,35 @@ _NOT_MODELLED = ("geometry", "geography", "hllsketch")
 
 
 def read_type(cursor: Cursor, column: str) -> str:
-    """Read a type and return PostgreSQL's. Raises Refused for what Redshift does not have, naming the column and what to use."""
+    """Read a type and return PostgreSQL's. Raises RefusedError for what Redshift does not have, with what to use."""
     word = cursor.next().lower
-    if word in _PLAIN:
-        found = _PLAIN[word]
-    elif word in _VARYING or (word == "character" and cursor.take("varying")):
-        found = _sized(cursor, "character varying", VARCHAR_DEFAULT, VARCHAR_MAX)
-    elif word in _FIXED:
-        found = _sized(cursor, "character", VARCHAR_DEFAULT if word == "bpchar" else 1, CHAR_MAX)
-    elif word in ("varbyte", "varbinary") or (word == "binary" and cursor.take("varying")):
-        found = _sized(cursor, "varbyte", 64_000, VARBYTE_MAX)
-    elif word in ("decimal", "numeric", "dec"):
-        found = _decimal(cursor)
-    elif word == "double":
-        cursor.expect("precision")
-        found = "double precision"
-    elif word == "float":
-        found = _float(cursor)
-    elif word in ("timestamp", "time"):
+    found = _PLAIN.get(word) or _textual(cursor, word) or _numeric(cursor, word)
+    if found is None and word in ("timestamp", "time"):
         found = _time(cursor, word)
-    else:
+    if found is None:
         raise _unsupported(word, column)
     if cursor.peek("[") or cursor.peek("array"):
         raise _unsupported("array", column)
     return found
+
+
+def _textual(cursor: Cursor, word: str) -> str | None:
+    if word in _VARYING or (word == "character" and cursor.take("varying")):
+        return _sized(cursor, "character varying", VARCHAR_DEFAULT, VARCHAR_MAX)
+    if word in _FIXED:
+        return _sized(cursor, "character", VARCHAR_DEFAULT if word == "bpchar" else 1, CHAR_MAX)
+    if word in ("varbyte", "varbinary") or (word == "binary" and cursor.take("varying")):
+        return _sized(cursor, "varbyte", VARBYTE_DEFAULT, VARBYTE_MAX)
+    return None
+
+
+def _numeric(cursor: Cursor, word: str) -> str | None:
+    if word in ("decimal", "numeric", "dec"):
+        return _decimal(cursor)
+    if word == "double":
+        cursor.expect("precision")
+        return "double precision"
+    return _float(cursor) if word == "float" else None
 
 
 def _sized(cursor: Cursor, name: str, default: int, most: int) -> str:
@@ -85,7 +92,7 @@ def _sized(cursor: Cursor, name: str, default: int, most: int) -> str:
         cursor.expect(")")
     if not 1 <= size <= most:
         side = "must be at least 1" if size < 1 else f"cannot exceed {most}"
-        raise Refused(f"length for type {name} {side}", "22023")
+        raise RefusedError(f"length for type {name} {side}", "22023")
     return f"{name}({size})"
 
 
@@ -96,9 +103,9 @@ def _decimal(cursor: Cursor) -> str:
         scale = cursor.integer() if cursor.take(",") else 0
         cursor.expect(")")
     if not 1 <= precision <= 38:
-        raise Refused(f"NUMERIC precision {precision} must be between 1 and 38", "22023")
+        raise RefusedError(f"NUMERIC precision {precision} must be between 1 and 38", "22023")
     if not 0 <= scale <= min(precision, 37):
-        raise Refused(f"NUMERIC scale {scale} must be between 0 and precision {precision}", "22023")
+        raise RefusedError(f"NUMERIC scale {scale} must be between 0 and precision {precision}", "22023")
     return f"numeric({precision},{scale})"
 
 
@@ -108,13 +115,13 @@ def _float(cursor: Cursor) -> str:
     bits = cursor.integer()
     cursor.expect(")")
     if not 1 <= bits <= 53:
-        raise Refused("precision for type float must be between 1 and 53", "22023")
+        raise RefusedError("precision for type float must be between 1 and 53", "22023")
     return "real" if bits <= 24 else "double precision"
 
 
 def _time(cursor: Cursor, word: str) -> str:
     if cursor.peek("("):
-        raise Refused(
+        raise RefusedError(
             f"{word.upper()} with a precision is not supported by Redshift",
             hint="It always keeps microseconds; leave the precision out.",
         )
@@ -124,10 +131,10 @@ def _time(cursor: Cursor, word: str) -> str:
     return f"{word} without time zone"
 
 
-def _unsupported(word: str, column: str) -> Refused:
+def _unsupported(word: str, column: str) -> RefusedError:
     if word in _NOT_MODELLED:
-        return Refused(f'Column "{column}": the type {word.upper()} is not modelled by the local Redshift')
+        return RefusedError(f'Column "{column}": the type {word.upper()} is not modelled by the local Redshift')
     instead = _INSTEAD.get(word)
-    return Refused(
+    return RefusedError(
         f'Column "{column}" has unsupported type "{word}".', hint=f"Use {instead} instead." if instead else None
     )

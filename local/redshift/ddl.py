@@ -12,7 +12,7 @@ from local.redshift.create_table import create_table
 from local.redshift.cursor import Cursor
 from local.redshift.grants import create_user
 from local.redshift.lexer import quote_name
-from local.redshift.plans import Forward, Plan, Refused
+from local.redshift.plans import Forward, Plan, RefusedError
 from local.redshift.template import template_name
 from local.redshift.views import create_materialized_view, create_view
 
@@ -58,7 +58,7 @@ _NOT_MODELLED = {
     "function": "User-defined functions are not modelled by the local Redshift",
     "procedure": "Stored procedures are not modelled by the local Redshift",
 }
-_KNOWN = frozenset("table view materialized schema database user group role default".split())
+_KNOWN = frozenset(["table", "view", "materialized", "schema", "database", "user", "group", "role", "default"])
 
 
 def create(sql: str) -> Plan:
@@ -83,7 +83,7 @@ def alter(sql: str) -> Plan:
     if word == "user":
         return create_user(sql)
     if word == "database" and any(token.lower == "isolation" for token in cursor.all):
-        raise Refused(
+        raise RefusedError(
             "ALTER DATABASE … ISOLATION LEVEL is not modelled; the local Redshift has one isolation level for all",
             hint="Start it with LOCAL_REDSHIFT_ISOLATION set to SERIALIZABLE or SNAPSHOT.",
         )
@@ -103,7 +103,7 @@ def comment(sql: str) -> Plan:
     cursor = Cursor(sql)
     cursor.expect("comment", "on")
     if cursor.peek("constraint"):
-        raise Refused("COMMENT ON CONSTRAINT is not modelled by the local Redshift")
+        raise RefusedError("COMMENT ON CONSTRAINT is not modelled by the local Redshift")
     return Forward(sql)
 
 
@@ -125,7 +125,7 @@ def _create_database(sql: str) -> Plan:
         cursor.take("=")
         owner = f" OWNER {quote_name(cursor.name())}"
     if not cursor.done():
-        raise Refused(f"CREATE DATABASE … {cursor.next().text.upper()} is not modelled by the local Redshift")
+        raise RefusedError(f"CREATE DATABASE … {cursor.next().text.upper()} is not modelled by the local Redshift")
     return Forward(f"CREATE DATABASE {name} TEMPLATE {quote_name(template_name())}{owner}")
 
 
@@ -142,9 +142,9 @@ _CREATE: dict[str, Callable[[str], Plan]] = {
 def _kind(cursor: Cursor) -> str:
     word = cursor.token.lower if cursor.token else ""
     if word in _ABSENT:
-        raise Refused(_ABSENT[word])
+        raise RefusedError(_ABSENT[word])
     if word in _NOT_MODELLED:
-        raise Refused(_NOT_MODELLED[word])
+        raise RefusedError(_NOT_MODELLED[word])
     if word not in _KNOWN:
         raise cursor.syntax_error()
     return word

@@ -1,7 +1,8 @@
 """INSERT, UPDATE, DELETE: the table that a write locks, and PostgreSQL's additions refused.
 
-A write waits for another transaction's write into the same table (developer guide, c_write_readwrite), so each is forwarded with the
-table to lock first. Only the head of a statement is read: an INSERT may carry megabytes of literals.
+A write waits for another transaction's write into the same table (developer guide, c_write_readwrite), so each is
+forwarded with the table to lock first. Only the head of a statement is read: an INSERT may carry megabytes of
+literals.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 
 from local.redshift.cursor import qualified_sql
 from local.redshift.lexer import OPERATOR, QUOTED, WORD, Token, first_word, tokens
-from local.redshift.plans import Forward, Plan, Refused
+from local.redshift.plans import Forward, Plan, RefusedError
 
 _HEAD = 16  # tokens that hold the verb and the target's name
 # Substrings first: a regular expression over megabytes of literals costs more than the insert.
@@ -20,7 +21,7 @@ _WRITING = re.compile(r"\(\s*(?:insert|update|delete|merge)\b")
 
 
 def insert(sql: str) -> Plan:
-    """INSERT INTO t …"""
+    """The plan for INSERT INTO t …."""
     head = _head(sql)
     if len(head) > 1 and head[1].lower == "into":
         return _write(sql, head, 2)
@@ -28,7 +29,7 @@ def insert(sql: str) -> Plan:
 
 
 def update(sql: str) -> Plan:
-    """UPDATE t SET …"""
+    """The plan for UPDATE t SET …."""
     return _write(sql, _head(sql), 1)
 
 
@@ -48,7 +49,7 @@ def with_query(sql: str) -> Plan:
 
 
 def refuse_additions(sql: str) -> None:
-    """Raises Refused for what PostgreSQL adds to DML. A cheap search first; tokens only when it finds something."""
+    """Raises RefusedError for what PostgreSQL adds to DML. A cheap search, then tokens."""
     lower = sql.lower()
     if not any(word in lower for word in _WORDS) and not (first_word(sql) == "with" and _WRITING.search(lower)):
         return
@@ -56,13 +57,13 @@ def refuse_additions(sql: str) -> None:
     for token in tokens(sql):
         word = token.lower if token.kind == WORD else ""
         if word == "conflict" and previous.lower == "on":
-            raise Refused(
+            raise RefusedError(
                 "ON CONFLICT is not supported by Redshift; use MERGE, or DELETE and INSERT in one transaction"
             )
         if word in ("returning", "overriding"):
-            raise Refused(f"{word.upper()} is not supported by Redshift")
+            raise RefusedError(f"{word.upper()} is not supported by Redshift")
         if previous.text == "(" and word in ("insert", "update", "delete", "merge") and not _is_function(sql, token):
-            raise Refused(
+            raise RefusedError(
                 "A WITH clause that writes is not supported by Redshift",
                 hint="Run the statements one after the other in a transaction.",
             )

@@ -6,7 +6,8 @@ import re
 
 from local.redshift.wire import error_fields, error_message
 
-# Redshift is older than the fields that name schema, table, column, type and constraint; the rest speaks of the rewritten text.
+# Redshift is older than the fields that name schema, table, column, type and constraint; the rest speaks of the
+# rewritten text.
 _UNKNOWN_FIELDS = "stcdnPpqWFLRV"
 _INTERNAL = "XX000"
 _LITERAL = "A literal for SUPER or VARBYTE is not modelled: write JSON_PARSE('…') or '…'::varbyte"

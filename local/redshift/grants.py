@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from local.redshift.cursor import Cursor
 from local.redshift.lexer import quote_name
-from local.redshift.plans import Forward, Plan, Refused
+from local.redshift.plans import Forward, Plan, RefusedError
 
 _WRITES = ("insert", "update", "delete")
 _NOT_MODELLED = ("datashare", "assumerole", "share", "explain", "masking", "external")
@@ -18,14 +18,15 @@ def grant(sql: str) -> Plan:
     for index, token in enumerate(cursor.all):
         word = token.lower
         if index < 4 and word in _NOT_MODELLED:
-            raise Refused(f"GRANT of {word.upper()} is not modelled by the local Redshift")
+            raise RefusedError(f"GRANT of {word.upper()} is not modelled by the local Redshift")
         wrote = wrote or (index < depth_on and word in _WRITES)
         following = index + 1 < len(cursor.all) and cursor.all[index + 1].kind in ("word", "quoted")
         if word == "role" and following:
             parts.append(sql[position : token.start])
             position = token.end
         elif index == depth_on and wrote:
-            # Who may write must be able to take the table lock that a write takes; PostgreSQL asks for more than INSERT.
+            # Who may write must be able to take the table lock that a write takes; PostgreSQL asks for more than
+            # INSERT.
             parts.append(sql[position : token.start] + ", MAINTAIN ")
             position = token.start
     return Forward("".join(parts) + sql[position:])

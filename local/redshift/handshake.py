@@ -1,4 +1,4 @@
-"""How a connection begins: TLS or not, cancel requests, start-up parameters, and the login that PostgreSQL itself conducts."""
+"""How a connection begins: TLS or not, cancel requests, start-up parameters, and the login, PostgreSQL's own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import struct
 
 from local.redshift.config import ISOLATION, Config
 from local.redshift.errors import translate
-from local.redshift.link import Backend, Gone, Link
+from local.redshift.link import Backend, GoneError, Link
 from local.redshift.wire import (
     CANCEL_REQUEST,
     GSS_REQUEST,
@@ -23,7 +23,8 @@ from local.redshift.wire import (
     text,
 )
 
-# redshift_connector and the JDBC driver send more (client_protocol_version, driver_version, plugin_name, …), which PostgreSQL refuses.
+# redshift_connector and the JDBC driver send more (client_protocol_version, driver_version, plugin_name, …), which
+# PostgreSQL refuses.
 _PASSED_ON = frozenset(
     {
         "user",
@@ -57,7 +58,7 @@ def session_parameters(config: Config) -> dict[str, str]:
 
 
 async def first_packet(client: Link, tls: ssl.SSLContext | None) -> tuple[int, bytes]:
-    """Answer requests for encryption; return the code and body of the packet after them. Raises ProtocolError, Gone."""
+    """Answer requests for encryption; return the next packet's code and body. Raises ProtocolError, GoneError."""
     while True:
         try:
             length, code = struct.unpack("!II", await client.reader.readexactly(8))
@@ -65,7 +66,7 @@ async def first_packet(client: Link, tls: ssl.SSLContext | None) -> tuple[int, b
                 raise ProtocolError("invalid length of startup packet")
             body = await client.reader.readexactly(length - 8)
         except asyncio.IncompleteReadError as cut:
-            raise Gone from cut
+            raise GoneError from cut
         if code == SSL_REQUEST and tls is not None:
             client.writer.write(b"S")
             await client.writer.start_tls(tls)

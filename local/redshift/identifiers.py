@@ -11,7 +11,7 @@ _NEEDED = re.compile(r'"[^"]*[A-Z][^"]*"|#[A-Za-z_]')
 
 def fold(sql: str) -> str:
     """Return the statement with quoted identifiers in lower case and temporary names quoted. Raises LexError."""
-    if '"' not in sql and "#" not in sql or not _NEEDED.search(sql):
+    if ('"' not in sql and "#" not in sql) or not _NEEDED.search(sql):
         return sql
     parts, position = [], 0
     for token in tokens(sql):

@@ -1,7 +1,8 @@
 """A tokenizer for Redshift's SQL: enough to split statements and to read DDL, COPY and UNLOAD without guessing.
 
-A plain string literal may hold backslash escapes (Redshift runs with PostgreSQL 8's `standard_conforming_strings = off`), block
-comments nest, and `$$ … $$` quotes procedure bodies. Spaces and comments are not tokens; each token knows where it stands in the text.
+A plain string literal may hold backslash escapes (Redshift runs with PostgreSQL 8's `standard_conforming_strings =
+off`), block comments nest, and `$$ … $$` quotes procedure bodies. Spaces and comments are not tokens; each token
+knows where it stands in the text.
 """
 
 from __future__ import annotations

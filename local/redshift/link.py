@@ -1,4 +1,4 @@
-"""One side of a proxied connection: bytes in, messages out, and requests to the backend whose replies the proxy reads itself."""
+"""One side of a proxied connection: bytes in, messages out, and the proxy's own requests to the backend."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import struct
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
-from local.redshift.relay import TERMINAL, Relay
 from local.redshift.errors import redshift_fields
+from local.redshift.relay import TERMINAL, Relay
 from local.redshift.wire import SYNC, MessageBuffer, error_fields, error_message, message, parse, query, text
 
 CHUNK = 1 << 18
 
 
-class Gone(ConnectionError):
+class GoneError(ConnectionError):
     """The other side closed the connection."""
 
 
@@ -28,7 +28,7 @@ class BackendError(Exception):
 
 @dataclass
 class Answer:
-    """The replies to one internal request: rows as text, tags, columns (name, type oid, modifier), notices to pass on."""
+    """The replies to one internal request: rows as text, tags, columns (name, type oid, modifier), notices."""
 
     rows: list[list[str | None]] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
@@ -65,16 +65,16 @@ class Link:
         self.buffer = MessageBuffer()
 
     async def message(self) -> tuple[bytes, bytes]:
-        """The next message. Raises Gone, wire.ProtocolError."""
+        """The next message. Raises GoneError, wire.ProtocolError."""
         while (found := self.buffer.next()) is None:
             self.buffer.feed(await self.chunk())
         return found
 
     async def chunk(self) -> bytes:
-        """The next bytes, whatever they are. Raises Gone."""
+        """The next bytes, whatever they are. Raises GoneError."""
         data = await self.reader.read(CHUNK)
         if not data:
-            raise Gone
+            raise GoneError
         return data
 
     async def send(self, data: bytes) -> None:
@@ -215,4 +215,3 @@ def _columns(body: bytes) -> list[tuple[str, int, int]]:
 def client_error(error: BackendError) -> bytes:
     """The ErrorResponse that the client gets for an error met by the proxy's own request."""
     return error_message(redshift_fields(error.fields))
-

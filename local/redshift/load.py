@@ -1,13 +1,12 @@
 """Carrying a COPY out: lock, find the objects, stream them into PostgreSQL on the session's own connection, report.
 
-The load is atomic over its files: it runs under a savepoint, and whatever fails (a row, S3, a cut file) undoes all of it. Rows that
-cannot be loaded are recorded on another connection, so that the rollback does not take them away.
+The load is atomic over its files: it runs under a savepoint, and whatever fails (a row, S3, a cut file) undoes all of
+it. Rows that cannot be loaded are recorded on another connection, so that the rollback does not take them away.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from local.redshift import copy_json_lines, copy_parquet, copy_staged, load_log, s3, wire
 from local.redshift.copy_options import CopyCommand
 from local.redshift.copy_records import cut
-from local.redshift.copy_text import Column, FastCopy, fast_copy
+from local.redshift.copy_text import Column, FastCopy, Guard, fast_copy
 from local.redshift.copy_values import converter
 from local.redshift.cursor import qualified_sql
 from local.redshift.lexer import quote_literal
@@ -31,11 +30,11 @@ _SAVEPOINT = "redshift_copy"
 _EMPTY_VALUE_STATES = ("22P02", "22007", "22008")
 
 
-class NeedStage(Exception):
+class NeedStageError(Exception):
     """The data has what the fast path cannot read; load it through a stage of text columns."""
 
 
-class LoadFailed(Exception):
+class LoadFailedError(Exception):
     """Rows could not be loaded; more than MAXERROR allows."""
 
     def __init__(self, errors: list[LoadError]) -> None:
@@ -79,7 +78,10 @@ async def run(session: Session, command: CopyCommand) -> bytes:
         await _load(session, job)
     except BaseException as error:
         raise await _fail(session, job, error, own) from error
-    settings = f"set_config('redshift.last_copy_count', '{job.rows}', false), set_config('redshift.last_copy_id', '{job.query_id}', false)"
+    settings = (
+        f"set_config('redshift.last_copy_count', '{job.rows}', false), "
+        f"set_config('redshift.last_copy_id', '{job.query_id}', false)"
+    )
     await backend.ask(f"RELEASE SAVEPOINT {_SAVEPOINT}; SELECT {settings}")
     if own:
         await backend.ask("COMMIT")
@@ -112,8 +114,8 @@ async def _describe(backend: Backend, command: CopyCommand, target: str) -> Job:
             {"S": "ERROR", "C": "42809", "M": f'cannot copy to "{command.table[-1]}": it is not a table'}
         )
     found = await backend.ask(
-        "SELECT attname, format_type(atttypid, NULL), format_type(atttypid, atttypmod), attnotnull, attidentity <> '' FROM pg_attribute "
-        f"WHERE attrelid = {oid} AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
+        "SELECT attname, format_type(atttypid, NULL), format_type(atttypid, atttypmod), attnotnull, attidentity <> '' "
+        f"FROM pg_attribute WHERE attrelid = {oid} AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
     )
     columns = [Column(str(r[0]), str(r[1]), str(r[2]), r[3] == "t", r[4] == "t") for r in found.rows]
     chosen = choose_columns(command, columns)
@@ -121,7 +123,7 @@ async def _describe(backend: Backend, command: CopyCommand, target: str) -> Job:
 
 
 def choose_columns(command: CopyCommand, columns: list[Column]) -> list[Column]:
-    """The columns that the files hold, in order. Raises BackendError for an unknown one, or an identity without EXPLICIT_IDS."""
+    """The columns that the files hold, in order. Raises BackendError for one that cannot be loaded."""
     explicit = command.has("explicit_ids")
     if not command.columns:
         return [column for column in columns if explicit or not column.identity]
@@ -149,7 +151,7 @@ async def _load(session: Session, job: Job) -> None:
         fast = fast_copy(command, job.columns) if command.format != "json" else None
         if fast is not None and command.max_errors <= 1 and not command.has("noload"):
             return await _stream(session, job, fast)
-    except NeedStage:
+    except NeedStageError:
         await session.backend.ask(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
         job.rows = job.bytes = 0
         job.lines.clear()
@@ -159,34 +161,34 @@ async def _load(session: Session, job: Job) -> None:
 async def _json_lines(session: Session, job: Job) -> None:
     try:
         await copy_json_lines.run(session, job)
-    except (BackendError, s3.S3Error, copy_json_lines.Unsuited) as error:
-        raise NeedStage from error
+    except (BackendError, s3.S3Error, copy_json_lines.UnsuitedError) as error:
+        raise NeedStageError from error
 
 
 async def _stream(session: Session, job: Job, fast: FastCopy) -> None:
     tracker = Tracker()
     try:
-        answer = await session.backend.ask_copy(fast.sql, _tracked(session, job, tracker, fast.guards))
+        answer = await session.backend.ask_copy(fast.sql, _tracked(session, job, tracker, fast.guard))
     except BackendError as error:
         if (
             fast.empty_refused
             and error.fields.get("C") in _EMPTY_VALUE_STATES
             and (position(error.fields) or ("", "", "x"))[2] == ""
         ):
-            raise NeedStage from error
+            raise NeedStageError from error
         raise as_load_failure(job, tracker, error) from error
     job.rows = int(answer.tags[0].split()[1])
     job.lines = [tracker.lines(at) for at in range(len(job.sources))]
 
 
-async def _tracked(session: Session, job: Job, tracker: Tracker, guards: tuple[re.Pattern[bytes], ...]) -> AsyncIterator[bytes]:
-    """The files' bytes, remembered for error reports. Raises NeedStage when they hold what the fast path misreads."""
+async def _tracked(session: Session, job: Job, tracker: Tracker, guard: Guard) -> AsyncIterator[bytes]:
+    """The files' bytes, remembered for error reports. Raises NeedStageError for what the fast path misreads."""
     client = s3.client(session.config, job.command.credentials, job.command.region)
     async for source, data in ahead(pieces(client, job)):
         if source is not None:
             tracker.begin(source.url, job.command.ignore_header)
-        if any(guard.search(data) for guard in guards):
-            raise NeedStage
+        if guard.finds(data):
+            raise NeedStageError
         tracker.sent(data)
         job.bytes += len(data)
         yield data
@@ -243,7 +245,7 @@ def as_load_failure(job: Job, tracker: Tracker, error: BackendError) -> Exceptio
     code, reason = classify(error.fields, value, kind)
     size = str(column.size or "") if column else ""
     name = column.name if column else column_name
-    return LoadFailed(
+    return LoadFailedError(
         [LoadError(file, line_in_file, name, TYPE_NAMES.get(kind, kind), size or "0", text, value, code, reason)]
     )
 
@@ -272,7 +274,7 @@ async def _fail(session: Session, job: Job | None, error: BaseException, own: bo
     if own:
         await backend.ask("ROLLBACK")
     if job is not None:
-        errors = error.errors if isinstance(error, LoadFailed) else []
+        errors = error.errors if isinstance(error, LoadFailedError) else []
         await asyncio.to_thread(
             load_log.failed, session.config, session.parameters["database"], job, errors, refusal.message
         )
@@ -281,7 +283,7 @@ async def _fail(session: Session, job: Job | None, error: BaseException, own: bo
 
 
 def _refusal(error: BaseException, job: Job | None) -> Refusal:
-    if isinstance(error, LoadFailed) and job is not None:
+    if isinstance(error, LoadFailedError) and job is not None:
         table = "sys_load_error_detail" if job.command.has("serverless") else "stl_load_errors"
         return Refusal(
             f"Load into table '{job.command.table[-1]}' failed.  Check '{table}' system table for details.", "XX000"

@@ -108,7 +108,7 @@ def classify(fields: dict[str, str], value: str, type_name: str) -> tuple[int, s
 def _by_type(type_name: str, value: str, state: str) -> tuple[int, str]:
     if type_name == "date":
         return 1205, "Invalid date format - length must be 10 or more" if len(value) < 10 else "Invalid Date Format"
-    if type_name.startswith("timestamp") or type_name.startswith("time"):
+    if type_name.startswith("time"):
         return 1206, "Invalid timestamp format or value [YYYY-MM-DD HH24:MI:SS]"
     if type_name == "boolean":
         return 1210, "Unknown boolean format"

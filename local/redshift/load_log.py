@@ -13,13 +13,16 @@ if TYPE_CHECKING:
     from local.redshift.load import Job
     from local.redshift.load_errors import LoadError
 
-_ERRORS = """INSERT INTO redshift_internal.load_errors (userid, database_name, query, session, transaction_id, tbl, starttime, filename,
-    line_number, colname, type, col_length, "position", raw_line, raw_field_value, err_code, err_reason)
+_ERRORS = """INSERT INTO redshift_internal.load_errors (userid, database_name, query, session,
+    transaction_id, tbl, starttime, filename, line_number, colname, type, col_length, "position", raw_line,
+    raw_field_value, err_code, err_reason)
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, %s, %s, %s, %s)"""
-_LOAD = """INSERT INTO redshift_internal.loads (query, userid, database_name, session, transaction_id, status, tbl, table_name, starttime,
-    endtime, data_source, file_format, loaded_rows, loaded_bytes, source_file_count, source_file_bytes, error_count, error_message)
+_LOAD = """INSERT INTO redshift_internal.loads (query, userid, database_name, session, transaction_id, status, tbl,
+    table_name, starttime, endtime, data_source, file_format, loaded_rows, loaded_bytes, source_file_count,
+    source_file_bytes, error_count, error_message)
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
-_FILE = """INSERT INTO redshift_internal.load_files (query, userid, session, filename, lines_scanned, bytes, curtime, committed)
+_FILE = """INSERT INTO redshift_internal.load_files (query, userid, session, filename, lines_scanned, bytes,
+    curtime, committed)
     VALUES (%s, %s, %s, %s, %s, %s, %s, true)"""
 
 
@@ -64,8 +67,14 @@ def _write_load(
             command.table[-1],
             job.started,
             now,
-        ]
-        + [command.source, command.format, *loaded, len(job.sources), size, len(errors), message],
+            command.source,
+            command.format,
+            *loaded,
+            len(job.sources),
+            size,
+            len(errors),
+            message,
+        ],
     )
     who = (job.user_id, database, job.query_id, job.pid, job.transaction, job.table_oid, now)
     rows = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from local.redshift.cursor import Cursor, qualified_sql
 from local.redshift.lexer import quote_name
-from local.redshift.plans import Plan, Refused, Script
+from local.redshift.plans import Plan, RefusedError, Script
 
 _NOTHING = "SELECT 1"
 
@@ -20,7 +20,7 @@ def truncate(sql: str) -> Plan:
 
 
 def vacuum(sql: str) -> Plan:
-    """VACUUM [FULL | SORT ONLY | DELETE ONLY | REINDEX | RECLUSTER] [t] [TO n PERCENT] [BOOST], not in a transaction."""
+    """VACUUM [FULL | SORT ONLY | DELETE ONLY | REINDEX | RECLUSTER] [t] [TO n PERCENT] [BOOST], in no block."""
     cursor = Cursor(sql)
     cursor.expect("vacuum")
     if cursor.take_any("sort", "delete"):
@@ -32,7 +32,7 @@ def vacuum(sql: str) -> Plan:
         percent = cursor.integer()
         cursor.expect("percent")
         if not 0 <= percent <= 100:
-            raise Refused("VACUUM threshold must be between 0 and 100 percent", "22023")
+            raise RefusedError("VACUUM threshold must be between 0 and 100 percent", "22023")
     cursor.take("boost")
     cursor.expect_end()
     statement = f"VACUUM {table}" if table else _NOTHING
@@ -44,7 +44,7 @@ def analyze(sql: str) -> Plan:
     cursor = Cursor(sql)
     cursor.next()
     if cursor.peek("compression"):
-        raise Refused("ANALYZE COMPRESSION is not modelled by the local Redshift")
+        raise RefusedError("ANALYZE COMPRESSION is not modelled by the local Redshift")
     cursor.take("verbose")
     if cursor.done():
         return Script((_NOTHING,), "ANALYZE")
@@ -65,6 +65,6 @@ def lock(sql: str) -> Plan:
     while cursor.take(","):
         tables.append(qualified_sql(cursor.qualified()))
     if not cursor.done():
-        raise Refused("LOCK takes no mode on Redshift; it is always ACCESS EXCLUSIVE", "42601")
+        raise RefusedError("LOCK takes no mode on Redshift; it is always ACCESS EXCLUSIVE", "42601")
     # The second statement makes the pair a transaction, without which PostgreSQL refuses LOCK.
     return Script((f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE", "RESET redshift.nothing"), "LOCK TABLE")

@@ -1,14 +1,14 @@
 """MERGE, with Redshift's limits. Source: developer guide page r_MERGE.
 
-No alias on the target, both WHEN clauses or REMOVE DUPLICATES, an equality to match by, and a table as the source. PostgreSQL's own
-MERGE does the work, and refuses a target row that several source rows match.
+No alias on the target, both WHEN clauses or REMOVE DUPLICATES, an equality to match by, and a table as the source.
+PostgreSQL's own MERGE does the work, and refuses a target row that several source rows match.
 """
 
 from __future__ import annotations
 
 from local.redshift.cursor import Cursor, qualified_sql
 from local.redshift.lexer import quote_literal, quote_name
-from local.redshift.plans import Plan, Refused, Script
+from local.redshift.plans import Plan, RefusedError, Script
 
 
 def merge(sql: str) -> Plan:
@@ -18,10 +18,10 @@ def merge(sql: str) -> Plan:
     cursor.expect("into")
     target = cursor.qualified()
     if not cursor.peek("using"):
-        raise Refused("MERGE takes no alias for its target on Redshift", "42601")
+        raise RefusedError("MERGE takes no alias for its target on Redshift", "42601")
     cursor.expect("using")
     if cursor.peek("("):
-        raise Refused("MERGE takes a table as its source on Redshift, not a subquery", "42601")
+        raise RefusedError("MERGE takes a table as its source on Redshift, not a subquery", "42601")
     source = cursor.qualified()
     cursor.take("as")
     alias = source[-1] if cursor.peek("on") else cursor.name()
@@ -51,7 +51,9 @@ def _check_equality(condition: str) -> None:
     words = {token.lower for token in cursor.all if token.kind == "word"}
     others = {"<", ">", "<=", ">=", "<>", "!="} & set(operators)
     if "=" not in operators or others or words & {"or", "between", "like", "in", "not"}:
-        raise Refused("MERGE matches by equality of columns on Redshift", "42601", "Write ON target.key = source.key [AND …].")
+        raise RefusedError(
+            "MERGE matches by equality of columns on Redshift", "42601", "Write ON target.key = source.key [AND …]."
+        )
 
 
 def _check_clauses(cursor: Cursor) -> None:
@@ -61,10 +63,10 @@ def _check_clauses(cursor: Cursor) -> None:
         inverted = cursor.take("not")
         cursor.expect("matched")
         if not cursor.peek("then"):
-            raise Refused("MERGE takes no further condition after MATCHED on Redshift", "42601")
+            raise RefusedError("MERGE takes no further condition after MATCHED on Redshift", "42601")
         found.append(not inverted)
         cursor.until("when")
     if sorted(found) != [False, True]:
-        raise Refused(
+        raise RefusedError(
             "MERGE needs one WHEN MATCHED and one WHEN NOT MATCHED clause, or REMOVE DUPLICATES, on Redshift", "42601"
         )

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from local.redshift.cursor import Cursor
 from local.redshift.lexer import quote_literal
-from local.redshift.plans import Forward, Plan, Refused
+from local.redshift.plans import Forward, Plan, RefusedError
 
 # Those that PostgreSQL has too, with the same meaning.
 _SHARED = frozenset(
-    "datestyle extra_float_digits search_path statement_timeout timezone client_encoding application_name".split()
+    [
+        "datestyle",
+        "extra_float_digits",
+        "search_path",
+        "statement_timeout",
+        "timezone",
+        "client_encoding",
+        "application_name",
+    ]
 )
 # Redshift's own: stored, shown, without effect on a single-node stand-in.
 _OWN = {
@@ -55,7 +63,7 @@ def set_parameter(sql: str) -> Plan:
     if cursor.take("time", "zone"):
         return Forward(sql)
     if cursor.take("transaction") or cursor.peek("characteristics"):
-        raise Refused(
+        raise RefusedError(
             "SET TRANSACTION is not supported by Redshift",
             hint="A database has one isolation level: ALTER DATABASE … ISOLATION LEVEL.",
         )
@@ -69,7 +77,7 @@ def set_parameter(sql: str) -> Plan:
 
 def _own(cursor: Cursor, verb: str, scope: str | None, name: str) -> Plan:
     if name not in _OWN and name not in _FIXED:
-        raise Refused(f'unrecognized configuration parameter "{name}"', "42704")
+        raise RefusedError(f'unrecognized configuration parameter "{name}"', "42704")
     if verb == "reset":
         return Forward(f"RESET redshift.{name}")
     if cursor.take_any("to", "=") is None:
@@ -77,7 +85,9 @@ def _own(cursor: Cursor, verb: str, scope: str | None, name: str) -> Plan:
     token = cursor.next()
     value = token.text.strip("'\"").lower()
     if name in _FIXED and value != "default" and _SYNONYMS.get(value, value) != _FIXED[name]:
-        raise Refused(f"{name} = {value} is not modelled by the local Redshift; only {_FIXED[name]}, the default, is")
+        raise RefusedError(
+            f"{name} = {value} is not modelled by the local Redshift; only {_FIXED[name]}, the default, is"
+        )
     if value == "default":
         return Forward(f"RESET redshift.{name}")
     return Forward(f"SET {'LOCAL ' if scope == 'local' else ''}redshift.{name} TO {quote_literal(value)}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,8 +22,8 @@ class Forward:
 class Script:
     """Several statements that stand for one.
 
-    `tag` is the reply (None: that of the first statement); `commits` ends an open transaction after it; `query` says that the
-    first statement holds a query, whose functions are to be rewritten.
+    `tag` is the reply (None: that of the first statement); `commits` ends an open transaction after it; `query` says
+    that the first statement holds a query, whose functions are to be rewritten.
     """
 
     statements: tuple[str, ...]
@@ -45,7 +44,7 @@ class Refusal:
     detail: str | None = None
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """Raised by the parsers; `rewrite.plan` turns it into its refusal."""
 
     def __init__(self, message: str, code: str = "0A000", hint: str | None = None) -> None:

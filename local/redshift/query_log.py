@@ -1,7 +1,7 @@
 """What the sessions have run, for STL_QUERY and its kin.
 
-Kept in memory and written in batches on a connection of its own, at the latest when somebody asks the log: a statement costs one
-append, and no rollback takes its entry away.
+Kept in memory and written in batches on a connection of its own, at the latest when somebody asks the log: a
+statement costs one append, and no rollback takes its entry away.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from local.redshift import functions
 from local.redshift.config import Config
 from local.redshift.lexer import LexError, first_word
 
-_INSERT = """INSERT INTO redshift_internal.queries (query, userid, username, database_name, session, transaction_id, query_type, status,
-    starttime, endtime, returned_rows, error_message, querytxt, reads)
-    VALUES (coalesce(%s, nextval('redshift_internal.query_ids')), (SELECT usesysid FROM pg_user WHERE usename = %s), %s, %s, %s, %s, %s,
-    %s, %s, %s, %s, %s, %s, %s)"""
+_INSERT = """INSERT INTO redshift_internal.queries (query, userid, username, database_name, session, transaction_id,
+    query_type, status, starttime, endtime, returned_rows, error_message, querytxt, reads)
+    VALUES (coalesce(%s, nextval('redshift_internal.query_ids')), (SELECT usesysid FROM pg_user WHERE usename = %s),
+    %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
 ASKED = re.compile(r"\b(?:stl|svl|stv|sys|svv|svcs)_\w|redshift_internal", re.IGNORECASE)
 _SECRETS = re.compile(
-    r"(password|credentials|secret_access_key|access_key_id|session_token)(\s+(?:as\s+)?)'(?:[^'\\]|\\.|'')*'", re.IGNORECASE
+    r"(password|credentials|secret_access_key|access_key_id|session_token)(\s+(?:as\s+)?)'(?:[^'\\]|\\.|'')*'",
+    re.IGNORECASE,
 )
 _KINDS = {
     "select": "SELECT",

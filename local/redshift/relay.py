@@ -13,17 +13,18 @@ from local.redshift.wire import error_fields
 
 _HEADER = struct.Struct("!cI")
 _ROW = b"D"
-# The reply that ends one request: ParseComplete, BindComplete, CloseComplete, RowDescription or NoData (Describe), CommandComplete,
-# EmptyQueryResponse, PortalSuspended (Execute).
+# The reply that ends one request: ParseComplete, BindComplete, CloseComplete, RowDescription or NoData (Describe),
+# CommandComplete, EmptyQueryResponse, PortalSuspended (Execute).
 TERMINAL = frozenset(b"1 2 3 T n C I s".split())
 
 
 class Relay:
     """One batch of replies.
 
-    `replies` ends the batch after so many terminal replies (None: at ReadyForQuery, which is passed on unless `keep_ready` is off).
-    `refuse_type` is the oid of a type that the client would misread: `refused` is set, and nothing of the batch passes from there on.
-    `drop` says for the next terminal replies, in order, whether they are hidden (with the rest of what belongs to them).
+    `replies` ends the batch after so many terminal replies (None: at ReadyForQuery, which is passed on unless
+    `keep_ready` is off). `refuse_type` is the oid of a type that the client would misread: `refused` is set, and
+    nothing of the batch passes from there on. `drop` says for the next terminal replies, in order, whether they are
+    hidden (with the rest of what belongs to them).
     """
 
     def __init__(
@@ -105,7 +106,8 @@ class Relay:
         if self._replies is not None:
             self._replies -= 1
             self.done = self._replies == 0
-        # A RowDescription answers a Describe, or heads a simple query's rows; only the former is counted by those who count.
+        # A RowDescription answers a Describe, or heads a simple query's rows; only the former is counted by those who
+        # count.
         hidden = bool(self._drop) and (self._drop.popleft() if kind != b"T" else False)
         return b"" if hidden else None
 

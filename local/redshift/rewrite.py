@@ -16,7 +16,7 @@ from local.redshift.identifiers import fold
 from local.redshift.lexer import LexError, first_word
 from local.redshift.maintenance import analyze, lock, truncate, vacuum
 from local.redshift.merge import merge
-from local.redshift.plans import Forward, Load, Plan, Refusal, Refused, Script, Unload
+from local.redshift.plans import Forward, Load, Plan, Refusal, RefusedError, Script, Unload
 from local.redshift.unload_options import parse_unload
 
 Known = Mapping[str, "tuple[str, ...] | None"]
@@ -77,7 +77,7 @@ def plan(sql: str, known: Known | None = None) -> Plan:
         return _decide(fold(sql), known or {})
     except LexError as bad:
         return Refusal(str(bad), "42601")
-    except Refused as refused:
+    except RefusedError as refused:
         return refused.refusal
     except functions.Refused as refused:
         return Refusal(str(refused), refused.code)
@@ -86,7 +86,7 @@ def plan(sql: str, known: Known | None = None) -> Plan:
 def _decide(sql: str, known: Known) -> Plan:
     word = first_word(sql)
     if word in _POSTGRES_ONLY:
-        raise Refused(_POSTGRES_ONLY[word])
+        raise RefusedError(_POSTGRES_ONLY[word])
     heading = _HEADINGS.get(word)
     made = heading(sql) if heading else Forward(sql)
     if isinstance(made, Forward):

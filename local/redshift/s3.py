@@ -1,7 +1,7 @@
 """Reading COPY's objects from S3: which they are, and their bytes, decompressed, in constant memory.
 
-An object that changes between listing and reading is an error (If-Match), and so is a compressed stream that ends early.
-Sources: developer guide pages loading-data-files-using-manifest, copy-parameters-data-source-s3.
+An object that changes between listing and reading is an error (If-Match), and so is a compressed stream that ends
+early. Sources: developer guide pages loading-data-files-using-manifest, copy-parameters-data-source-s3.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def client(config: Config, credentials: Credentials, region: str | None) -> Any:
     """A boto3 client for the command. Raises S3Error when the role is not the one this Redshift may assume."""
     if credentials.iam_role and credentials.iam_role not in (config.iam_role, "default"):
         raise S3Error(
-            f"User arn:aws:redshift:{config.region}:dbuser:{config.user} is not authorized to assume IAM Role {credentials.iam_role}"
+            f"User arn:aws:redshift:{config.region}:dbuser:{config.user} is not authorized to assume "
+            f"IAM Role {credentials.iam_role}"
         )
     keys: tuple[str | None, ...] = (config.access_key, config.secret_key, None)
     if not credentials.iam_role:
@@ -119,7 +120,8 @@ def _manifest(s3: Any, bucket: str, key: str) -> list[Source]:
     entries = read_json(s3, bucket, key).get("entries")
     if not isinstance(entries, list) or not all(isinstance(entry, dict) and "url" in entry for entry in entries):
         raise S3Error(
-            f"Manifest file s3://{bucket}/{key} is not in correct json format: it needs a list of entries with a url each"
+            f"Manifest file s3://{bucket}/{key} is not in correct json format: "
+            "it needs a list of entries with a url each"
         )
     found = [source for entry in entries if (source := _entry(s3, entry)) is not None]
     if not found:

@@ -9,7 +9,7 @@ import ssl
 from local.redshift import wire
 from local.redshift.config import Config
 from local.redshift.handshake import cancel, first_packet, login
-from local.redshift.link import Backend, Gone, Link
+from local.redshift.link import Backend, Link
 from local.redshift.query_log import QueryLog
 from local.redshift.session import Session
 
@@ -84,7 +84,7 @@ class Server:
             client.writer.write(wire.error("08P01", str(bad), severity="FATAL"))
         except ConnectionError:
             pass  # the client or the backend left; nobody is there to be told
-        except Exception:
+        except Exception:  # noqa: BLE001 - one session must not take the others down
             _log.exception("session=%s failed", client.writer.get_extra_info("peername"))
             client.writer.write(
                 wire.error("XX000", "internal error of the local Redshift; see its log", severity="FATAL")
@@ -109,6 +109,3 @@ class Server:
         finally:
             watch.cancel()
             backend.writer.transport.abort() if backend.status != b"I" else backend.writer.close()
-
-
-__all__ = ["Gone", "Server"]

@@ -1,29 +1,29 @@
 """One client's connection: reads its messages up to Sync or Query, plans each statement, and relays or carries it out.
 
-Ordinary statements are forwarded with their text replaced, so that types, portals, cursors and row bytes stay PostgreSQL's own.
-A special statement (a Script, COPY, UNLOAD, or one that is refused) never reaches the backend by name: Parse, Bind and Describe are
-answered here, and Execute does its work with simple queries on the same backend, in the client's transaction.
+Ordinary statements are forwarded with their text replaced, so that types, portals, cursors and row bytes stay
+PostgreSQL's own. A special statement (a Script, COPY, UNLOAD, or one that is refused) never reaches the backend by
+name: Parse, Bind and Describe are answered here, and Execute does its work with simple queries on the same backend,
+in the client's transaction.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
+import contextlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import ClassVar
 
 from local.redshift import functions, wire
 from local.redshift.config import Config
 from local.redshift.errors import translate
 from local.redshift.lexer import LexError, quote_name, split
-from local.redshift.link import Backend, BackendError, Gone, Link, client_error
+from local.redshift.link import Backend, BackendError, Link, client_error
 from local.redshift.plans import Forward, Load, Plan, Refusal, Script, Unload
 from local.redshift.query_log import ASKED, Entry, QueryLog, now
 from local.redshift.relay import Relay
 from local.redshift.rewrite import Known, plan
 
-_log = logging.getLogger(__name__)
 _CACHED_PLANS = 512
 _CACHED_LENGTH = 20_000
 _NEEDED_ROUNDS = 8
@@ -52,15 +52,18 @@ class Session:
         self.texts: dict[bytes, str] = {}  # statement name -> SQL as the client wrote it, for the log
         self.portal_texts: dict[bytes, str] = {}
         self.running: list[tuple[str, datetime]] = []
-        self.failed = ""  # the message of the last special statement that failed
+        self.failed = ""  # the message of the error that ended the batch
+        self.tags: list[bytes] = []  # how the batch's statements ended
+        self.current = ""  # the statement parsed or bound last
         self.log = log
         self.skipping = False
         self.misread = _INTERVAL if "client_protocol_version" in parameters else None
         self.lock_count = 0
+        self.flushed: list[bytes] = []  # the tags of statements whose replies a Flush asked for
         self.parsed = b""  # the statement parsed last
 
     async def run(self) -> None:
-        """Serve the client until it leaves. Raises Gone, wire.ProtocolError."""
+        """Serve the client until it leaves. Raises GoneError, wire.ProtocolError."""
         while True:
             kind, body = await self.client.message()
             if kind == b"X":
@@ -72,7 +75,8 @@ class Session:
             elif not self.skipping:
                 await self.extended(kind, body)
 
-    # -- simple protocol -------------------------------------------------------------------------------------------------------
+    # -- simple protocol
+    # -------------------------------------------------------------------------------------------------------
 
     async def simple(self, body: bytes) -> None:
         """One Query message: any number of statements, one transaction unless they say otherwise."""
@@ -91,7 +95,7 @@ class Session:
         else:
             await self._mixed(plans)
         self._settle()
-        self._record(None)
+        self._record()
 
     async def _forward(self, plans: list[Forward]) -> None:
         parts, drop = [], []
@@ -103,8 +107,8 @@ class Session:
             parts.append(item.sql)
             drop.append(False)
         await self.backend.send(wire.query(";".join(parts)))
-        relay = await self._relay(Relay(translate, drop=drop if any(drop) else ()))
-        self._record(relay, hidden=sum(drop))
+        await self._relay(Relay(translate, drop=drop if any(drop) else ()))
+        self._record(hidden=sum(drop))
 
     async def _mixed(self, plans: list[Plan]) -> None:
         """Statements of which some are special: one by one, in a transaction of our own where the client has none."""
@@ -130,7 +134,8 @@ class Session:
         await self.backend.send(wire.query(item.sql))
         return (await self._relay(Relay(translate, keep_ready=False))).failed
 
-    # -- extended protocol -----------------------------------------------------------------------------------------------------
+    # -- extended protocol
+    # -----------------------------------------------------------------------------------------------------
 
     async def extended(self, kind: bytes, body: bytes) -> None:
         """One message of the extended protocol, except Sync."""
@@ -152,7 +157,7 @@ class Session:
             item = _unreadable(bad)
         self.parsed = name
         self.statements.pop(name, None)
-        self.texts[name] = found[0] if found else ""
+        self.texts[name] = self.current = found[0] if found else ""
         if isinstance(item, Forward):
             if item.lock:
                 self.statements[name] = item
@@ -170,7 +175,7 @@ class Session:
     async def _bind(self, body: bytes) -> None:
         (portal, name), rest = wire.cut(body, 2)
         self.portals.pop(portal, None)
-        self.portal_texts[portal] = self.texts.get(name, "")
+        self.portal_texts[portal] = self.current = self.texts.get(name, "")
         item = self.statements.get(name)
         if isinstance(item, Forward) and item.lock and not await self._lock(item.lock):
             return
@@ -213,18 +218,18 @@ class Session:
         else:
             await self._answer(wire.CLOSE_COMPLETE)
 
-    async def _flush_message(self, body: bytes) -> None:
+    async def _flush_message(self, _body: bytes) -> None:
         await self.flush()
 
-    async def _refuse_copy_data(self, body: bytes) -> None:
+    async def _refuse_copy_data(self, _body: bytes) -> None:
         """CopyData, CopyDone, CopyFail outside a COPY are ignored, as the protocol asks."""
 
-    async def _function_call(self, body: bytes) -> None:
+    async def _function_call(self, _body: bytes) -> None:
         await self.flush()
         await self.refuse(Refusal("Function calls of the wire protocol are not supported by Redshift"))
         await self.client.send(wire.ready(self.backend.status))
 
-    _HANDLERS: dict[bytes, Callable[[Session, bytes], Awaitable[None]]] = {
+    _HANDLERS: ClassVar[dict[bytes, Callable[[Session, bytes], Awaitable[None]]]] = {
         b"P": _parse,
         b"B": _bind,
         b"D": _describe,
@@ -243,7 +248,7 @@ class Session:
         await self.backend.send(bytes(self.out) + wire.SYNC)
         self._clear()
         relay = await self._relay(Relay(translate, refuse_type=self.misread))
-        self._record(relay)
+        self._record()
         if relay.refused:
             await self._refuse_misread()
             await self.client.send(wire.ready(self.backend.status))
@@ -257,6 +262,8 @@ class Session:
         relay = Relay(translate, replies=self.replies, refuse_type=self.misread)
         self._clear()
         await self._relay(relay)
+        self.flushed += relay.tags
+        self.failed = self.failed or relay.error
         self.skipping = relay.failed or relay.refused
         if relay.refused:
             await self._refuse_misread()
@@ -275,9 +282,13 @@ class Session:
             self.client.writer.write(reply)
 
     async def _relay(self, relay: Relay) -> Relay:
-        return await self.backend.relay(self.client.writer.write, self.client, relay)
+        await self.backend.relay(self.client.writer.write, self.client, relay)
+        self.tags += relay.tags
+        self.failed = self.failed or relay.error
+        return relay
 
-    # -- locks -----------------------------------------------------------------------------------------------------------------
+    # -- locks
+    # -----------------------------------------------------------------------------------------------------------------
 
     async def _lock(self, table: str) -> bool:
         """Take a write lock in the extended protocol before the statement's snapshot; False when that failed."""
@@ -311,23 +322,27 @@ class Session:
         self.locked.add(table)
         return True
 
-    def _record(self, relay: Relay | None, hidden: int = 0) -> None:
-        """Log what has run; the reply says how each statement ended."""
-        tags = relay.tags[hidden:] if relay else []
+    def _record(self, hidden: int = 0) -> None:
+        """Log what the batch has run; its replies say how each statement ended."""
+        tags = self.tags[hidden:]
+        if self.failed and not self.running:
+            self.running.append((self.current, now()))  # it failed before its Execute
         for at, (sql, started) in enumerate(self.running):
             tag = tags[at][:-1].split() if at < len(tags) else []
             rows = int(tag[-1]) if tag and tag[-1].isdigit() else 0
-            error = self.failed or (relay.error if relay and at >= len(tags) else "") or None
-            entry = Entry(self.parameters["database"], self.parameters["user"], self.backend.pid, sql, started, now(), rows, error)
-            self.log.add(entry)
+            error = self.failed if at >= len(tags) and self.failed else None
+            who = (self.parameters["database"], self.parameters["user"], self.backend.pid)
+            self.log.add(Entry(*who, sql, started, now(), rows, error))
         self.running.clear()
+        self.tags.clear()
         self.failed = ""
 
     def _settle(self) -> None:
         if self.backend.status == b"I":
             self.locked.clear()
 
-    # -- special statements ----------------------------------------------------------------------------------------------------
+    # -- special statements
+    # ----------------------------------------------------------------------------------------------------
 
     async def carry_out(self, item: Plan, several: bool = False) -> bool:
         """Do what a special plan says and tell the client, without ReadyForQuery. False when it failed."""
@@ -343,6 +358,7 @@ class Session:
             await self.client.send(client_error(error))
             return False
         self.client.writer.write(reply)
+        self.tags.append(b"\0")
         return True
 
     async def _special(self, item: Plan, several: bool) -> bytes:
@@ -368,25 +384,25 @@ class Session:
 
     async def refuse(self, refusal: Refusal) -> None:
         """Send an error of our own, after bringing the backend's transaction into the state an error leaves."""
+        self.failed = refusal.message
         await self.client.send(client_error(await self.failure(refusal)))
 
     async def _refuse_misread(self) -> None:
-        """Refuse a result that the client would misread, and forget the statement, whose name the client will use again."""
+        """Refuse a result that the client would misread; forget the statement, whose name will be used again."""
         if self.parsed:
-            await self.backend.ask(f'DEALLOCATE {quote_name(self.parsed.decode("utf-8", "replace"))}')
+            await self.backend.ask(f"DEALLOCATE {quote_name(self.parsed.decode('utf-8', 'replace'))}")
         await self.refuse(_MISREAD)
 
     async def failure(self, refusal: Refusal) -> BackendError:
         """Fail the open transaction, if any, and return the error to raise."""
         if self.backend.status == b"T":
-            try:
+            with contextlib.suppress(BackendError):  # wanted: the transaction is failed now
                 await self.backend.ask("refused")
-            except BackendError:
-                pass  # wanted: the transaction is failed now
         fields = {"S": "ERROR", "C": refusal.code, "M": refusal.message, "D": refusal.detail, "H": refusal.hint}
         return BackendError({key: value for key, value in fields.items() if value is not None})
 
-    # -- planning --------------------------------------------------------------------------------------------------------------
+    # -- planning
+    # --------------------------------------------------------------------------------------------------------------
 
     async def plan(self, sql: str) -> Plan:
         """The plan for a statement, from the cache where its text alone decides."""
@@ -450,6 +466,3 @@ def _unreadable(bad: Exception) -> Refusal:
 def _parameter_count(rest: bytes) -> int:
     formats = int.from_bytes(rest[:2], "big")
     return int.from_bytes(rest[2 + 2 * formats : 4 + 2 * formats], "big")
-
-
-__all__ = ["Gone", "Session", "asyncio"]

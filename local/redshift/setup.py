@@ -18,7 +18,7 @@ def prepare(config: Config) -> None:
 
 
 def ensure_user(config: Config) -> None:
-    """Create the admin user, or set its password. It owns databases and creates users, but is no superuser of PostgreSQL."""
+    """Create the admin user, or set its password. It owns databases, but is no superuser of PostgreSQL."""
     name, password = sql.Identifier(config.user), sql.Literal(config.password)
     with psycopg.connect(config.admin(), autocommit=True) as admin:
         known = admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [config.user]).fetchone()

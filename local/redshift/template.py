@@ -1,4 +1,4 @@
-"""The template database: Redshift's functions, views and registry, built once from `sql/*.sql` and then copied for each database.
+"""The template database: Redshift's functions, views and registry, built once from `sql/*.sql`, then copied.
 
 The template's name carries a hash of the files, so that a changed file builds a new template; older ones are dropped.
 """
@@ -32,7 +32,7 @@ def template_name() -> str:
 
 
 def ensure(server: str) -> str:
-    """Build the template unless it is there, and return its name. `server` is a superuser's conninfo for any database."""
+    """Build the template unless it is there, and return its name. `server` is a superuser's conninfo."""
     name = template_name()
     with psycopg.connect(server, autocommit=True) as admin:
         admin.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
@@ -77,7 +77,7 @@ def _build(admin: psycopg.Connection, server: str, name: str) -> None:
 
 
 def _apply(server: str, path: Path) -> None:
-    """One file in one transaction; system tables may be changed, because functions and views live in pg_catalog as on Redshift."""
+    """One file in one transaction; system tables may change, as functions and views live in pg_catalog."""
     # psycopg sends a query without parameters as one simple message, so a file may hold many statements.
     with psycopg.connect(server, dbname=_PREFIX + "building") as connection:
         try:

@@ -1,13 +1,13 @@
 """pytest fixtures for code that talks to a warehouse. Enable with `pytest_plugins = ["local.redshift.testing"]`.
 
-- `redshift_server` (session): a `RedshiftServer`: `host, port, user, password, iam_role, s3_endpoint, access_key, secret_key, region,
-  bucket`, `s3` (a boto3 client), `pg` (its PostgreSQL), `new_database() -> name` (a fresh database in about 0.1 s),
-  `connection(name) -> Connection`.
-- `redshift` (function): a `Connection` to a fresh database: `host, port, user, password, database`, `kwargs()` for redshift_connector,
-  `dsn()` for psycopg, `connect(**kw)` (redshift_connector), `psycopg(**kw)` (psycopg 3).
+- `redshift_server` (session): a `RedshiftServer`: `host, port, user, password, iam_role, s3_endpoint, access_key,
+  secret_key, region, bucket`, `s3` (a boto3 client), `pg` (its PostgreSQL), `new_database() -> name` (a fresh
+  database in about 0.1 s), `connection(name) -> Connection`.
+- `redshift` (function): a `Connection` to a fresh database: `host, port, user, password, database`, `kwargs()` for
+  redshift_connector, `dsn()` for psycopg, `connect(**kw)` (redshift_connector), `psycopg(**kw)` (psycopg 3).
 
-The PostgreSQL, the S3 server (moto) and the local Redshift run on free ports, their data in a temporary folder; all are stopped at the
-end of the run, also when it is interrupted.
+The PostgreSQL, the S3 server (moto) and the local Redshift run on free ports, their data in a temporary folder; all
+are stopped at the end of the run, also when it is interrupted.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ def redshift(redshift_server: RedshiftServer) -> Iterator[Connection]:
 
 @contextlib.contextmanager
 def running(folder: Path, **settings: Any) -> Iterator[RedshiftServer]:
-    """Start PostgreSQL, S3 and the local Redshift with their data in a folder; stop them at the end. `settings` go to Config."""
+    """Start PostgreSQL, S3 and the local Redshift in a folder; stop them at the end. `settings` go to Config."""
     pg = postgres.Postgres(folder / "pg", free_port(), secrets.token_hex(12), _FAST)
     with contextlib.ExitStack() as stack:
         postgres.init(pg)

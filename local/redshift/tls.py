@@ -31,7 +31,9 @@ def context(folder: Path) -> ssl.SSLContext:
 def _make(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     authority_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    authority = _certificate("local Redshift CA", authority_key.public_key(), "local Redshift CA", authority_key, ca=True)
+    authority = _certificate(
+        "local Redshift CA", authority_key.public_key(), "local Redshift CA", authority_key, ca=True
+    )
     server = _certificate("localhost", server_key.public_key(), "local Redshift CA", authority_key, ca=False)
     key_file = folder / "server.key"
     key_file.touch(mode=0o600)

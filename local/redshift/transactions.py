@@ -1,9 +1,9 @@
-"""BEGIN, COMMIT, ROLLBACK, PREPARE. Sources: developer guide pages r_BEGIN, r_COMMIT, r_ROLLBACK, c_unsupported-postgresql-features."""
+"""BEGIN, COMMIT, ROLLBACK, PREPARE. Sources: developer guide pages r_BEGIN, r_COMMIT, r_ROLLBACK."""
 
 from __future__ import annotations
 
 from local.redshift.cursor import Cursor
-from local.redshift.plans import Forward, Plan, Refused
+from local.redshift.plans import Forward, Plan, RefusedError
 
 _LEVELS = (("serializable",), ("read", "uncommitted"), ("read", "committed"), ("repeatable", "read"))
 
@@ -36,9 +36,9 @@ def end(sql: str) -> Plan:
     word = cursor.next().lower
     cursor.take_any("work", "transaction")
     if cursor.peek("to"):
-        raise Refused("Savepoints are not supported by Redshift")
+        raise RefusedError("Savepoints are not supported by Redshift")
     if cursor.peek("prepared"):
-        raise Refused("Prepared transactions are not supported by Redshift")
+        raise RefusedError("Prepared transactions are not supported by Redshift")
     cursor.expect_end()
     return Forward(word.upper())
 
@@ -48,5 +48,5 @@ def prepare(sql: str) -> Plan:
     cursor = Cursor(sql)
     cursor.expect("prepare")
     if cursor.peek("transaction"):
-        raise Refused("Prepared transactions are not supported by Redshift")
+        raise RefusedError("Prepared transactions are not supported by Redshift")
     return Forward(sql)

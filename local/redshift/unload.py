@@ -1,6 +1,7 @@
 """Carrying an UNLOAD out: the query's rows go to files on disk, from there to S3, and a manifest at the end.
 
-The stand-in is a cluster of one slice: PARALLEL ON names files `0000_part_00`, `0000_part_01`, …, PARALLEL OFF `000`, `001`, ….
+The stand-in is a cluster of one slice: PARALLEL ON names files `0000_part_00`, `0000_part_01`, …, PARALLEL OFF `000`,
+`001`, ….
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ async def _unload(session: Session, command: UnloadCommand, query: str) -> int:
         if command.format == "parquet" or command.partition:
             source = folder / "rows.csv"
             with source.open("wb") as file:
-                async for data in session.backend.copy_out(f"COPY ({query}) TO STDOUT WITH (FORMAT csv, NULL {quote_literal(NULL_MARKER)})"):
+                async for data in session.backend.copy_out(
+                    f"COPY ({query}) TO STDOUT WITH (FORMAT csv, NULL {quote_literal(NULL_MARKER)})"
+                ):
                     file.write(data)
             files = await asyncio.to_thread(unload_columns.write, source, columns, command, folder)
         else:
@@ -113,10 +116,10 @@ async def _plain(lines: AsyncIterator[bytes], command: UnloadCommand) -> AsyncIt
 
 
 def _escaped(row: bytes, delimiter: bytes) -> bytes:
-    """A row whose marked fields hold what must be escaped: a backslash before each backslash, delimiter and line end."""
+    """A row whose marked fields hold what must be escaped: a backslash before each of it."""
     parts = row.removesuffix(b"\n").split(_MARK)
-    for at, part in enumerate(parts):
-        part = part.replace(b"\\", b"\\\\")
+    for at, found in enumerate(parts):
+        part = found.replace(b"\\", b"\\\\")
         if at % 2:  # inside marks
             for special in (delimiter, b"\n", b"\r"):
                 part = part.replace(special, b"\\" + special)
@@ -160,7 +163,7 @@ class _Rolled:
         return self._files
 
 
-def _compressed(path: Path, compression: str | None) -> IO[bytes]:
+def _compressed(path: Path, compression: str | None) -> Any:
     if compression == "gzip":
         return gzip.open(path, "wb", compresslevel=1)
     if compression == "bzip2":
@@ -172,18 +175,22 @@ def _compressed(path: Path, compression: str | None) -> IO[bytes]:
 
 def _upload(client: Any, command: UnloadCommand, files: list[Part], columns: list[Any]) -> None:
     bucket, prefix = s3.split_url(command.target)
-    entries = []
+    entries: list[dict[str, Any]] = []
     for file in files:
         s3.upload(client, bucket, prefix + file.key, file.path)
         meta = {"content_length": file.path.stat().st_size}
         if command.verbose:
             meta["record_count"] = file.rows
-        entries.append({"url": f"s3://{bucket}/{prefix}{file.key}", "meta": meta} if command.manifest else {})
+        entries.append({"url": f"s3://{bucket}/{prefix}{file.key}", "meta": meta})
     if command.manifest:
         document: dict[str, Any] = {"entries": entries}
         if command.verbose:
-            document["schema"] = {"elements": [{"name": column.name, "type": {"base": column.type}} for column in columns]}
-            document["meta"] = {"content_length": sum(e["meta"]["content_length"] for e in entries), "record_count": sum(f.rows for f in files)}  # type: ignore[index]
+            document["schema"] = {
+                "elements": [{"name": column.name, "type": {"base": column.type}} for column in columns]
+            }
+            document["meta"] = {
+                "content_length": sum(e["meta"]["content_length"] for e in entries),
+                "record_count": sum(f.rows for f in files),
+            }
             document["author"] = {"name": "Amazon Redshift", "version": "1.0.0"}
         s3.put(client, bucket, prefix + "manifest", json.dumps(document, indent=2).encode())
-

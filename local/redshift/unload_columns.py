@@ -42,12 +42,15 @@ def write(source: Path, columns: list[Described], command: UnloadCommand, folder
     """Turn a headerless CSV of the query's rows into the command's files. Raises S3Error for what cannot be written."""
     parquet = command.format == "parquet"
     if command.format == "json" or command.compression == "bzip2":
-        raise S3Error(f"PARTITION BY with {command.compression or command.format} is not modelled by the local Redshift")
+        raise S3Error(
+            f"PARTITION BY with {command.compression or command.format} is not modelled by the local Redshift"
+        )
     missing = [name for name in command.partition if name not in {column.name for column in columns}]
     if missing:
         raise S3Error(f'PARTITION BY column "{missing[0]}" is not in the query')
     schema = ", ".join(f"{_quoted(c.name)}: {_quoted(_type(c) if parquet else 'VARCHAR', chr(39))}" for c in columns)
-    rows = f"SELECT * FROM read_csv('{source}', auto_detect = false, delim = ',', header = false, nullstr = '\\N', quote = '\"', escape = '\"', columns = {{{schema}}})"
+    layout = "auto_detect = false, delim = ',', header = false, nullstr = '\\N', quote = '\"', escape = '\"'"
+    rows = f"SELECT * FROM read_csv('{source}', {layout}, columns = {{{schema}}})"
     target = folder / "out"
     try:
         return _write(rows, target, command)
@@ -78,7 +81,8 @@ def _options(command: UnloadCommand) -> str:
     delimiter = command.delimiter or ("," if command.format == "csv" else "|")
     codec = f", COMPRESSION {_CODECS[command.compression]}" if command.compression else ""
     header = "true" if command.has("header") else "false"
-    return f"FORMAT csv, HEADER {header}, DELIMITER {_quoted(delimiter, chr(39))}, NULLSTR {_quoted(command.null_as, chr(39))}{codec}"
+    by, null = _quoted(delimiter, "'"), _quoted(command.null_as, "'")
+    return f"FORMAT csv, HEADER {header}, DELIMITER {by}, NULLSTR {null}{codec}"
 
 
 def _partition(command: UnloadCommand) -> str:
@@ -89,7 +93,9 @@ def _partition(command: UnloadCommand) -> str:
 def _part(engine: duckdb.DuckDBPyConnection, path: Path, root: Path, command: UnloadCommand) -> Part:
     reader = "read_parquet" if command.format == "parquet" else "read_csv"
     options = "" if command.format == "parquet" else f", header = {command.has('header')}, all_varchar = true"
-    rows = engine.execute(f"SELECT count(*) FROM {reader}({_quoted(str(path), chr(39))}{options}, hive_partitioning = false)").fetchall()[0][0]
+    rows = engine.execute(
+        f"SELECT count(*) FROM {reader}({_quoted(str(path), chr(39))}{options}, hive_partitioning = false)"
+    ).fetchall()[0][0]
     folder = unquote(str(path.parent.relative_to(root))) if path.parent != root else ""
     number = path.stem.split("_")[1].split(".")[0]
     name = f"0000_part_{int(number):02d}" if command.parallel else f"{int(number):03d}"

@@ -8,7 +8,7 @@ from typing import Any
 from local.redshift.copy_options import Credentials, read_authorization
 from local.redshift.cursor import Cursor
 from local.redshift.lexer import STRING, tokens
-from local.redshift.plans import Refused
+from local.redshift.plans import RefusedError
 
 _COMPRESSIONS = {"gzip": ".gz", "zstd": ".zst", "bzip2": ".bz2"}
 _FLAGS = ("header", "addquotes", "escape", "allowoverwrite", "cleanpath")
@@ -53,7 +53,7 @@ class UnloadCommand:
 
 
 def parse_unload(sql: str) -> UnloadCommand:
-    """Read an UNLOAD statement. Raises Refused."""
+    """Read an UNLOAD statement. Raises RefusedError."""
     cursor = Cursor(sql)
     cursor.expect("unload")
     cursor.expect("(")
@@ -62,7 +62,7 @@ def parse_unload(sql: str) -> UnloadCommand:
     cursor.expect("to")
     target = cursor.string()
     if not target.startswith("s3://"):
-        raise Refused("The target of UNLOAD must be an s3:// path", "XX000")
+        raise RefusedError("The target of UNLOAD must be an s3:// path", "XX000")
     _refuse_limit(query)
     options: dict[str, Any] = {"flags": set(), "credentials": {}}
     while not cursor.done():
@@ -79,7 +79,9 @@ def _refuse_limit(query: str) -> None:
     for token in tokens(query):
         depth += {"(": 1, ")": -1}.get(token.text, 0)
         if depth == 0 and token.kind != STRING and token.lower == "limit":
-            raise Refused("Limit clause is not supported in UNLOAD", hint="Nest it: SELECT * FROM (SELECT … LIMIT n).")
+            raise RefusedError(
+                "Limit clause is not supported in UNLOAD", hint="Nest it: SELECT * FROM (SELECT … LIMIT n)."
+            )
 
 
 def _option(cursor: Cursor, options: dict[str, Any]) -> None:
@@ -91,7 +93,7 @@ def _option(cursor: Cursor, options: dict[str, Any]) -> None:
     elif word in _COMPRESSIONS:
         options["compression"] = word
     elif word in _NOT_MODELLED:
-        raise Refused(f"UNLOAD's {word.upper()} is not modelled by the local Redshift")
+        raise RefusedError(f"UNLOAD's {word.upper()} is not modelled by the local Redshift")
     elif word in ("csv", "parquet", "json"):
         options["format"] = word
     elif word in _VALUES:
@@ -105,7 +107,7 @@ def _format(cursor: Cursor, options: dict[str, Any]) -> None:
     cursor.take("as")
     options["format"] = cursor.take_any("csv", "parquet", "json", "text") or cursor.next().lower
     if options["format"] not in ("csv", "parquet", "json", "text"):
-        raise Refused(f"UNLOAD's format {options['format']} is not supported by Redshift")
+        raise RefusedError(f"UNLOAD's format {options['format']} is not supported by Redshift")
 
 
 def _manifest(cursor: Cursor, options: dict[str, Any]) -> None:
@@ -153,14 +155,14 @@ _VALUES = {
 def _check(command: UnloadCommand) -> None:
     known = command.credentials
     if not known.iam_role and not (known.access_key and known.secret_key):
-        raise Refused("UNLOAD needs an authorization: IAM_ROLE, or an access key and its secret", "XX000")
+        raise RefusedError("UNLOAD needs an authorization: IAM_ROLE, or an access key and its secret", "XX000")
     if not _MIN_FILE <= command.max_file_size <= _MAX_FILE:
-        raise Refused("MAXFILESIZE must be between 5 MB and 6.2 GB", "22023")
+        raise RefusedError("MAXFILESIZE must be between 5 MB and 6.2 GB", "22023")
     if command.has("allowoverwrite") and command.has("cleanpath"):
-        raise Refused("ALLOWOVERWRITE and CLEANPATH cannot be used together", "0A000")
+        raise RefusedError("ALLOWOVERWRITE and CLEANPATH cannot be used together", "0A000")
     if command.format == "parquet" and (bad := sorted(command.flags & {"header", "addquotes", "escape"})):
-        raise Refused(f"{bad[0].upper()} is not supported for UNLOAD to PARQUET")
+        raise RefusedError(f"{bad[0].upper()} is not supported for UNLOAD to PARQUET")
     if command.format in ("parquet",) and (command.compression or command.delimiter):
-        raise Refused("UNLOAD to PARQUET takes neither a compression nor a DELIMITER; it is always SNAPPY")
+        raise RefusedError("UNLOAD to PARQUET takes neither a compression nor a DELIMITER; it is always SNAPPY")
     if command.format == "csv" and (bad := sorted(command.flags & {"addquotes", "escape"})):
-        raise Refused(f"CSV is not compatible with {bad[0].upper()}")
+        raise RefusedError(f"CSV is not compatible with {bad[0].upper()}")

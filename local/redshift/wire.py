@@ -45,7 +45,7 @@ def parse(name: bytes, sql: str, types: bytes = b"\0\0") -> bytes:
 
 
 def execute_now(sql: str, name: str) -> bytes:
-    """Parse, Bind, Execute and Close of a statement without parameters or rows, under a name of its own. Four replies."""
+    """Parse, Bind, Execute and Close of a statement without parameters or rows, under its own name: four replies."""
     own = text(name)
     bind = message(b"B", own, own, b"\0\0\0\0\0\0")
     return parse(name.encode(), sql) + bind + message(b"E", own, b"\0\0\0\0") + message(b"C", b"S", own)
@@ -63,7 +63,7 @@ EMPTY_QUERY = message(b"I")
 
 
 def command_complete(tag: str) -> bytes:
-    """The reply that ends a statement: `COPY`, `CREATE TABLE`, …"""
+    """The reply that ends a statement: `COPY`, `CREATE TABLE`."""
     return message(b"C", text(tag))
 
 

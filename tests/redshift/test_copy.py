@@ -38,7 +38,9 @@ class Loader:
         return self.run(f"select * from {table.split()[0]} order by 1")
 
     def errors(self):
-        return self.run("select line_number, trim(colname), err_code, trim(raw_field_value) from stl_load_errors order by 1")
+        return self.run(
+            "select line_number, trim(colname), err_code, trim(raw_field_value) from stl_load_errors order by 1"
+        )
 
 
 def failing(code="XX000"):
@@ -97,7 +99,9 @@ def test_load_error_names_file_line_column_and_survives_the_rollback(empty, reds
         cursor = connection.cursor()
         cursor.execute("create table t (id int, day date)")
         connection.commit()
-        redshift_server.s3.put_object(Bucket="lake", Key=f"{redshift.database}/bad", Body=b"id,day\n1,2020-01-01\n2,2020-13-01\n")
+        redshift_server.s3.put_object(
+            Bucket="lake", Key=f"{redshift.database}/bad", Body=b"id,day\n1,2020-01-01\n2,2020-13-01\n"
+        )
         with failing("stl_load_errors"):
             cursor.execute(
                 f"copy t from 's3://lake/{redshift.database}/bad' iam_role '{redshift_server.iam_role}' csv ignoreheader 1"
@@ -105,7 +109,9 @@ def test_load_error_names_file_line_column_and_survives_the_rollback(empty, reds
         with failing("25P02"):
             cursor.execute("select 1")
         connection.rollback()
-        cursor.execute("select trim(filename), line_number, trim(colname), trim(raw_field_value), err_code, trim(raw_line) from stl_load_errors")
+        cursor.execute(
+            "select trim(filename), line_number, trim(colname), trim(raw_field_value), err_code, trim(raw_line) from stl_load_errors"
+        )
         expected = [f"s3://lake/{redshift.database}/bad", 3, "day", "2020-13-01", 1205, "2,2020-13-01"]
         assert list(cursor.fetchall()) == [expected]
         cursor.execute("select file_name, line_number, column_name, error_code from sys_load_error_detail")
@@ -203,7 +209,10 @@ def test_column_list_defaults_and_identity(db):
     ("options", "body"),
     [
         ("json 'auto'", '{"id": 1, "name": "a", "tags": [1, {"k": null}]}\n{"name": "b", "id": 2, "more": 3}\n'),
-        ("format json 'auto'", '{"id": 1,\n "name": "a", "tags": [1, {"k":null}]} {"id": 2, "name": "b", "tags": null}'),
+        (
+            "format json 'auto'",
+            '{"id": 1,\n "name": "a", "tags": [1, {"k":null}]} {"id": 2, "name": "b", "tags": null}',
+        ),
         ("json 'auto ignorecase'", '{"ID": 1, "Name": "a", "tags": [1, {"k": null}]}\n{"id": 2, "NAME": "b"}\n'),
     ],
 )
@@ -228,11 +237,21 @@ def test_wrong_role_and_missing_authorization_are_refused_and_keys_are_accepted(
         db.run(f"copy t from '{url}' iam_role 'arn:aws:iam::1:role/other' csv")
     with failing("authorization"):
         db.run(f"copy t from '{url}' csv")
-    db.run(f"copy t from '{url}' credentials 'aws_access_key_id={db.server.access_key};aws_secret_access_key={db.server.secret_key}' csv")
+    db.run(
+        f"copy t from '{url}' credentials 'aws_access_key_id={db.server.access_key};aws_secret_access_key={db.server.secret_key}' csv"
+    )
     assert db.run("select pg_last_copy_count()") == [(1,)]
 
 
-@pytest.mark.parametrize("sql", ["copy t from stdin", "copy t to stdout", "copy t from 's3://lake/x' iam_role default fixedwidth 'a:1'", "copy t from 's3://lake/x' iam_role default format parquet ignoreheader 1"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "copy t from stdin",
+        "copy t to stdout",
+        "copy t from 's3://lake/x' iam_role default fixedwidth 'a:1'",
+        "copy t from 's3://lake/x' iam_role default format parquet ignoreheader 1",
+    ],
+)
 def test_copy_forms_that_are_refused(db, sql):
     db.run("create table t (id int)")
     with failing("0A000"):
@@ -248,7 +267,9 @@ def parquet(sql):
 def test_parquet_maps_by_position_and_tells_null_from_the_text_that_looks_like_it(db):
     db.run("create table t (a int, b varchar(20), c decimal(8,2), d timestamp, e bool, f float8, g date)")
     rows = r"(1, 'x,\"y\"', 1.25, '2020-01-02 03:04:05', true, 0.1, '2020-01-02'), (2, '\N', null, null, null, null, null), (3, '', 0, null, false, 1e300, null), (4, null, 0, null, false, 1, null)"
-    query = f"select a::int, b, c::decimal(8,2), d::timestamp, e, f::double, g::date from (values {rows}) t(a,b,c,d,e,f,g)"
+    query = (
+        f"select a::int, b, c::decimal(8,2), d::timestamp, e, f::double, g::date from (values {rows}) t(a,b,c,d,e,f,g)"
+    )
     found = db.copy(parquet(query), "format as parquet")
     assert [row[1] for row in found] == [r"x,\"y\"", r"\N", "", None]
     assert [str(value) for value in found[0][2:]] == ["1.25", "2020-01-02 03:04:05", "True", "0.1", "2020-01-02"]
@@ -256,7 +277,10 @@ def test_parquet_maps_by_position_and_tells_null_from_the_text_that_looks_like_i
 
 @pytest.mark.parametrize(
     ("query", "message"),
-    [("select 1::int a", "Unmatched number of columns"), ("select 1::bigint a, 'x' b", "incompatible Parquet schema for column 'a'")],
+    [
+        ("select 1::int a", "Unmatched number of columns"),
+        ("select 1::bigint a, 'x' b", "incompatible Parquet schema for column 'a'"),
+    ],
 )
 def test_parquet_whose_columns_do_not_match_is_refused(db, query, message):
     db.run("create table t (a int, b varchar(3))")

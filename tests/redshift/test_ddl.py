@@ -6,14 +6,16 @@ import pytest
 
 def attributes(pg, table):
     row = pg.execute(
-        "select diststyle, distkey, sortstyle, sortkey from redshift_internal.table_attributes where relid = %s::regclass", (table,)
+        "select diststyle, distkey, sortstyle, sortkey from redshift_internal.table_attributes where relid = %s::regclass",
+        (table,),
     )
     return row.fetchone()
 
 
 def keys(pg, table):
     found = pg.execute(
-        "select conname, contype, conkey from redshift_internal.declared_keys where relid = %s::regclass order by 1", (table,)
+        "select conname, contype, conkey from redshift_internal.declared_keys where relid = %s::regclass order by 1",
+        (table,),
     )
     return [tuple(row) for row in found.fetchall()]
 
@@ -28,9 +30,15 @@ def state(error):
         ("create table t (a int, b int)", ("AUTO", None, None, None)),
         ("create table t (a int distkey sortkey, b int encode az64)", ("KEY", 1, "COMPOUND", [1])),
         ("create table t (a int, b int) diststyle key distkey(b) sortkey(b, a)", ("KEY", 2, "COMPOUND", [2, 1])),
-        ("create table t (a int, b int) backup no diststyle even interleaved sortkey (a, b)", ("EVEN", None, "INTERLEAVED", [1, 2])),
+        (
+            "create table t (a int, b int) backup no diststyle even interleaved sortkey (a, b)",
+            ("EVEN", None, "INTERLEAVED", [1, 2]),
+        ),
         ("create table t (a int, b int) diststyle all sortkey auto encode auto", ("ALL", None, "AUTO", None)),
-        ("create table t diststyle key distkey(a) compound sortkey(a) as select 1 as a, 2 as b", ("KEY", 1, "COMPOUND", [1])),
+        (
+            "create table t diststyle key distkey(a) compound sortkey(a) as select 1 as a, 2 as b",
+            ("KEY", 1, "COMPOUND", [1]),
+        ),
         ("create table t (a, b) diststyle all as select 1, 2", ("ALL", None, None, None)),
     ],
 )
@@ -41,7 +49,9 @@ def test_distribution_and_order_are_kept_for_the_catalogue(pg, sql, expected):
 
 def test_keys_are_declared_and_not_enforced_while_not_null_is(pg):
     pg.execute("create table p (id int primary key, name varchar(5) unique)")
-    pg.execute("create table c (id int references p (id), name varchar(5), constraint ck unique (id, name), foreign key (name) references p(name))")
+    pg.execute(
+        "create table c (id int references p (id), name varchar(5), constraint ck unique (id, name), foreign key (name) references p(name))"
+    )
     pg.execute("insert into p values (1, 'a'), (1, 'a')")
     pg.execute("insert into c values (7, 'zz')")
     assert keys(pg, "p") == [("p_name_key", "u", [2]), ("p_pkey", "p", [1])]
@@ -172,7 +182,9 @@ def test_users_groups_roles_and_grants(pg, empty):
         pg.execute("grant select on t to group analysts")
         pg.execute("grant insert on t to role loader")
         other = {**empty.kwargs(), "user": "reader", "password": "Readerpass1"}
-        dsn = psycopg.conninfo.make_conninfo(host=other["host"], port=other["port"], user="reader", password="Readerpass1", dbname=other["database"])
+        dsn = psycopg.conninfo.make_conninfo(
+            host=other["host"], port=other["port"], user="reader", password="Readerpass1", dbname=other["database"]
+        )
         with psycopg.connect(dsn, autocommit=True) as reader:
             reader.execute("insert into t values (1)")
             assert reader.execute("select a from t").fetchall() == [(1,)]
@@ -273,7 +285,9 @@ def test_merge_updates_inserts_and_keeps_redshifts_limits(pg):
 
 def test_merge_remove_duplicates_replaces_matching_rows(pg):
     pg.execute("create table t (id int, v varchar(5)); create table s (id int, v varchar(5)); create table n (id int)")
-    pg.execute("insert into t values (30, 'Tony'), (23, 'Bill'); insert into s values (23, 'David'), (22, 'Clare'), (22, 'Clare')")
+    pg.execute(
+        "insert into t values (30, 'Tony'), (23, 'Bill'); insert into s values (23, 'David'), (22, 'Clare'), (22, 'Clare')"
+    )
     pg.execute("merge into t using s on t.id = s.id remove duplicates")
     assert pg.execute("select * from t order by id").fetchall() == [(22, "Clare"), (23, "David"), (30, "Tony")]
     with pytest.raises(psycopg.Error, match="REMOVE DUPLICATES"):

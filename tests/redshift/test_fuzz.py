@@ -44,7 +44,7 @@ def tear(chance, sql):
         if action == 0:
             del words[at : at + 2]
         elif action == 1:
-            words.insert(at, chance.choice("( ) , ; ' \" $1 $$ /* -- :: . 1e400 \\ é nul".split()))
+            words.insert(at, chance.choice(["(", ")", ",", ";", "'", '"', "$1", "$$", "/*", "--", "::", ".", "1e400", "\\", "é", "nul"]))
         elif action == 2:
             words[at:at] = chance.choice(STATEMENTS).split(" ")[: chance.randint(1, 6)]
         elif action == 3:

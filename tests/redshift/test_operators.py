@@ -18,13 +18,23 @@ from airflow.providers.common.sql.operators.sql import (
 @pytest.fixture
 def airflow(empty, redshift_server, monkeypatch):
     """Airflow connections to the local Redshift and S3, in the environment."""
-    common = {"host": empty.host, "login": empty.user, "password": empty.password, "port": empty.port, "schema": empty.database}
+    common = {
+        "host": empty.host,
+        "login": empty.user,
+        "password": empty.password,
+        "port": empty.port,
+        "schema": empty.database,
+    }
     s3 = {"endpoint_url": redshift_server.s3_endpoint, "region_name": redshift_server.region}
     connections = {
         "REDSHIFT_DEFAULT": Connection(conn_id="r", conn_type="redshift", extra={"ssl": False}, **common),
         "AS_POSTGRES": Connection(conn_id="p", conn_type="postgres", **common),
         "AWS_DEFAULT": Connection(
-            conn_id="a", conn_type="aws", login=redshift_server.access_key, password=redshift_server.secret_key, extra=s3
+            conn_id="a",
+            conn_type="aws",
+            login=redshift_server.access_key,
+            password=redshift_server.secret_key,
+            extra=s3,
         ),
     }
     for name, connection in connections.items():
@@ -70,7 +80,9 @@ def test_redshift_to_s3_unloads_a_table_and_a_query(airflow, redshift_server):
     airflow.run("insert into t values (1, 'a'), (2, 'b')")
     options = {"s3_bucket": "lake", "unload_options": ["csv", "allowoverwrite"], "include_header": True, "task_id": "x"}
     RedshiftToS3Operator(schema="public", table="t", s3_key="out", **options).execute({})
-    RedshiftToS3Operator(select_query="select name from t where id = 2", s3_key="out/q_", table_as_file_name=False, **options).execute({})
+    RedshiftToS3Operator(
+        select_query="select name from t where id = 2", s3_key="out/q_", table_as_file_name=False, **options
+    ).execute({})
     read = lambda key: redshift_server.s3.get_object(Bucket="lake", Key=key)["Body"].read()  # noqa: E731
     assert read("out/t_0000_part_00") == b"id,name\n1,a\n2,b\n"
     assert read("out/q_0000_part_00") == b"name\nb\n"
@@ -97,7 +109,10 @@ def test_sql_operators_over_redshift_and_postgres_connections(airflow, conn_id):
     execute(["insert into t values (1, 'a')", "insert into t values (2, null)"])
     assert [tuple(row) for row in execute("select count(*) from t where id >= %s", parameters=[1])] == [(2,)]
     SQLColumnCheckOperator(
-        task_id="c", conn_id=conn_id, table="t", column_mapping={"id": {"null_check": {"equal_to": 0}, "max": {"leq_to": 2}}}
+        task_id="c",
+        conn_id=conn_id,
+        table="t",
+        column_mapping={"id": {"null_check": {"equal_to": 0}, "max": {"leq_to": 2}}},
     ).execute({})
     SQLTableCheckOperator(
         task_id="t", conn_id=conn_id, table="t", checks={"rows": {"check_statement": "count(*) = 2"}}

@@ -116,13 +116,21 @@ def test_a_client_that_vanishes_leaves_no_lock(empty):
 
 def test_a_client_that_vanishes_in_mid_result_stops_the_statement(empty):
     connection, twin = raw(empty)
-    twin.sendall(b"Q" + struct.pack("!I", 4 + len(q := b"select a.attname, b.attname from pg_attribute a, pg_attribute b, pg_attribute c\0")) + q)
+    twin.sendall(
+        b"Q"
+        + struct.pack(
+            "!I", 4 + len(q := b"select a.attname, b.attname from pg_attribute a, pg_attribute b, pg_attribute c\0")
+        )
+        + q
+    )
     select.select([twin], [], [], 20)
     connection.pgconn.finish()
     twin.close()
     deadline = time.monotonic() + 15
     with empty.psycopg(autocommit=True) as other:
-        while other.execute("select count(*) from pg_stat_activity where query like '%%pg_attribute c' and state = 'active' and pid <> pg_backend_pid()").fetchone()[0]:
+        while other.execute(
+            "select count(*) from pg_stat_activity where query like '%%pg_attribute c' and state = 'active' and pid <> pg_backend_pid()"
+        ).fetchone()[0]:
             assert time.monotonic() < deadline
             time.sleep(0.2)
 
@@ -182,7 +190,11 @@ def test_a_statement_of_sixteen_megabytes_and_ten_thousand_statements(empty):
 )
 def test_wrong_logins(empty, user, password, name, code):
     dsn = psycopg.conninfo.make_conninfo(
-        host=empty.host, port=empty.port, user=user or empty.user, password=password or empty.password, dbname=name or empty.database
+        host=empty.host,
+        port=empty.port,
+        user=user or empty.user,
+        password=password or empty.password,
+        dbname=name or empty.database,
     )
     with pytest.raises(psycopg.OperationalError) as error:
         psycopg.connect(dsn)
@@ -203,7 +215,11 @@ def test_random_bytes_never_take_the_server_down(empty):
     for round_number in range(40):
         with socket.create_connection((empty.host, empty.port), timeout=5) as client:
             size = chance.choice([0, 1, 7, 8, 9, 100])
-            client.sendall(chance.randbytes(size) if round_number % 2 else struct.pack("!II", size + 8, 196608) + chance.randbytes(size))
+            client.sendall(
+                chance.randbytes(size)
+                if round_number % 2
+                else struct.pack("!II", size + 8, 196608) + chance.randbytes(size)
+            )
     assert alive(empty)
 
 

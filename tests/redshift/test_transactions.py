@@ -42,7 +42,9 @@ def test_truncate_commits_what_came_before_and_cannot_be_rolled_back(two):
     assert other.execute("select (select count(*) from t), (select count(*) from u)").fetchone() == (0, 1)
 
 
-@pytest.mark.parametrize("sql", ["vacuum t", "alter table t append from t2", "alter table t alter column name type varchar(9)"])
+@pytest.mark.parametrize(
+    "sql", ["vacuum t", "alter table t append from t2", "alter table t alter column name type varchar(9)"]
+)
 def test_statements_refused_in_a_transaction_block(two, sql):
     one, _ = two
     one.execute("create table t2 (id int, v int)")
@@ -54,7 +56,9 @@ def test_statements_refused_in_a_transaction_block(two, sql):
     one.rollback()
 
 
-@pytest.mark.parametrize("sql", ["insert into t values (2, 2)", "delete from t where id = 9", "update t set v = 2 where id = 9"])
+@pytest.mark.parametrize(
+    "sql", ["insert into t values (2, 2)", "delete from t where id = 9", "update t set v = 2 where id = 9"]
+)
 def test_a_second_write_into_a_table_waits_for_the_first(two, sql):
     one, other = two
     one.execute("insert into t values (3, 3)")
@@ -148,9 +152,13 @@ def test_the_log_has_statements_with_secrets_masked_and_survives_a_rollback(two)
     one, other = two
     one.execute("select 12345 as logged")
     with pytest.raises(psycopg.Error):
-        one.execute("copy t from 's3://lake/none' credentials 'aws_access_key_id=AKIASECRET;aws_secret_access_key=SECRET' csv")
+        one.execute(
+            "copy t from 's3://lake/none' credentials 'aws_access_key_id=AKIASECRET;aws_secret_access_key=SECRET' csv"
+        )
     one.rollback()
-    rows = other.execute("select querytxt, status, query_type from redshift_internal.queries where querytxt like '%logged%' or querytxt like 'copy%'")
+    rows = other.execute(
+        "select querytxt, status, query_type from redshift_internal.queries where querytxt like '%logged%' or querytxt like 'copy%'"
+    )
     found = {row[0][:6]: row for row in rows.fetchall() if "redshift_internal" not in row[0]}
     assert found["select"][1:] == ("success", "SELECT")
     assert found["copy t"][1:] == ("failed", "COPY")

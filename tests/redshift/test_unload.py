@@ -15,7 +15,9 @@ import redshift_connector
 def db(rs, redshift_server):
     cursor = rs.cursor()
     cursor.execute("create table t (id int, name varchar(20), amount decimal(8,2), day date)")
-    cursor.execute("insert into t values (1, 'a|\"b', 1.5, '2020-01-02'), (2, null, null, null), (3, '', 0, '2020-01-02')")
+    cursor.execute(
+        "insert into t values (1, 'a|\"b', 1.5, '2020-01-02'), (2, null, null, null), (3, '', 0, '2020-01-02')"
+    )
     return Unloader(cursor, redshift_server, f"unload/{uuid.uuid4()}")
 
 
@@ -29,7 +31,9 @@ class Unloader:
 
     def files(self):
         listed = self.s3.list_objects_v2(Bucket="lake", Prefix=f"{self.folder}/out/").get("Contents", [])
-        return {o["Key"].split("/out/")[1]: self.s3.get_object(Bucket="lake", Key=o["Key"])["Body"].read() for o in listed}
+        return {
+            o["Key"].split("/out/")[1]: self.s3.get_object(Bucket="lake", Key=o["Key"])["Body"].read() for o in listed
+        }
 
 
 @pytest.mark.parametrize(
@@ -39,7 +43,11 @@ class Unloader:
         ("csv header", "0000_part_00", 'id,name,amount,day\n1,"a|""b",1.50,2020-01-02\n2,,,\n3,"",0.00,2020-01-02\n'),
         ("parallel off null as 'NULL'", "000", '1|a|"b|1.50|2020-01-02\n2|NULL|NULL|NULL\n3||0.00|2020-01-02\n'),
         ("escape", "0000_part_00", '1|a\\|"b|1.50|2020-01-02\n2|||\n3||0.00|2020-01-02\n'),
-        ("delimiter ';' addquotes extension 'txt'", "0000_part_00.txt", '"1";"a|""b";"1.50";"2020-01-02"\n"2";;;\n"3";"";"0.00";"2020-01-02"\n'),
+        (
+            "delimiter ';' addquotes extension 'txt'",
+            "0000_part_00.txt",
+            '"1";"a|""b";"1.50";"2020-01-02"\n"2";;;\n"3";"";"0.00";"2020-01-02"\n',
+        ),
     ],
 )
 def test_text_formats(db, options, name, expected):
@@ -58,7 +66,9 @@ def test_gzip_and_manifest_can_be_copied_back(db):
     assert manifest["entries"][0]["meta"] == {"content_length": len(files["0000_part_00.gz"]), "record_count": 3}
     assert gzip.decompress(files["0000_part_00.gz"]).count(b"\n") == 3
     db.cursor.execute("create table u (like t)")
-    db.cursor.execute(f"copy u from 's3://lake/{db.folder}/out/manifest' iam_role '{db.role}' csv gzip manifest emptyasnull")
+    db.cursor.execute(
+        f"copy u from 's3://lake/{db.folder}/out/manifest' iam_role '{db.role}' csv gzip manifest emptyasnull"
+    )
     db.cursor.execute("select count(*), sum(amount) from u")
     assert [list(map(str, row)) for row in db.cursor.fetchall()] == [["3", "1.50"]]
 
@@ -85,7 +95,10 @@ def test_a_target_that_is_not_empty_is_refused_overwritten_or_cleaned(db):
 
 
 def test_files_are_cut_at_maxfilesize(db):
-    files = db.unload("maxfilesize 5 mb", "select a.n, repeat(chr(120), 2000) from (select row_number() over () as n from pg_attribute limit 3000) a")
+    files = db.unload(
+        "maxfilesize 5 mb",
+        "select a.n, repeat(chr(120), 2000) from (select row_number() over () as n from pg_attribute limit 3000) a",
+    )
     assert list(files) == ["0000_part_00", "0000_part_01"]
     assert max(map(len, files.values())) <= 5 << 20
 
