@@ -302,9 +302,8 @@ def test_without_a_scheduler_nothing_is_created(airflow: Airflow) -> None:
     assert "no live scheduler: none is running" in refused.stderr
     # What a scheduler leaves behind that was killed 8 s ago: Airflow still holds it for alive.
     with psycopg.connect(airflow.database, autocommit=True) as database:
-        database.execute(
-            "UPDATE job SET state = 'running', latest_heartbeat = now() - interval '8 s' WHERE job_type = 'SchedulerJob'"
-        )
+        beat = "latest_heartbeat = now() - interval '8 s'"
+        database.execute(f"UPDATE job SET state = 'running', {beat} WHERE job_type = 'SchedulerJob'")
     refused = airflow.backfill("plain", "-s", "2013-06-01")
     assert refused.returncode == 1
     assert "no live scheduler: the last one was heard of" in refused.stderr
