@@ -20,8 +20,8 @@ from local.redshift.copy_text import NULL_MARKER
 from local.redshift.lexer import quote_literal, quote_name
 
 if TYPE_CHECKING:
+    from local.redshift.carrier import Carrier
     from local.redshift.load import Job
-    from local.redshift.session import Session
 
 # A double keeps fifteen digits; translating and finding is much quicker than a regular expression.
 _LONG_NUMBER = b"0" * 16
@@ -44,7 +44,7 @@ def suits(job: Job) -> bool:
     return command.json_paths == "auto" and strict and plain and not scaled
 
 
-async def run(session: Session, job: Job) -> None:
+async def run(session: Carrier, job: Job) -> None:
     """Load. Raises BackendError, UnsuitedError or s3.S3Error where the stage must be tried."""
     from local.redshift.load import ahead
 

@@ -20,8 +20,8 @@ from local.redshift.copy_text import NULL_MARKER, Column
 from local.redshift.lexer import quote_literal, quote_name
 
 if TYPE_CHECKING:
+    from local.redshift.carrier import Carrier
     from local.redshift.load import Job
-    from local.redshift.session import Session
 
 _READ = 1 << 18
 _FITS = {
@@ -41,7 +41,7 @@ _FITS = {
 }
 
 
-async def run(session: Session, job: Job) -> None:
+async def run(session: Carrier, job: Job) -> None:
     """Load the job's Parquet files. Raises s3.S3Error, BackendError."""
     from local.redshift.load import ahead
 

@@ -18,14 +18,14 @@ from local.redshift.lexer import quote_literal, quote_name
 from local.redshift.load_errors import TYPE_NAMES, LoadError, classify
 
 if TYPE_CHECKING:
+    from local.redshift.carrier import Carrier
     from local.redshift.load import Job
-    from local.redshift.session import Session
 
 _STAGE = 'pg_temp."redshift$stage"'
 _BATCH_BYTES = 1 << 18
 
 
-async def run(session: Session, job: Job) -> None:
+async def run(session: Carrier, job: Job) -> None:
     """Load the job through the stage. Raises load.LoadFailedError, s3.S3Error, BackendError."""
     from local.redshift.load import LoadFailedError, ahead
 
@@ -116,7 +116,7 @@ def _error(file: str, record: Record, column: Column | None, value: str, code: i
     return LoadError(file, record.line, name, TYPE_NAMES.get(kind, kind), size or "0", text, value, code, reason)
 
 
-async def _judge(session: Session, job: Job) -> None:
+async def _judge(session: Carrier, job: Job) -> None:
     """Move the rows that the target would refuse from the stage to the job's errors."""
     limit = max(job.command.max_errors, 1)
     tests = " UNION ALL ".join(_test(number, column) for number, column in enumerate(job.columns))

@@ -14,6 +14,7 @@ from local.redshift.cursor import Cursor, qualified_sql
 from local.redshift.datatypes import read_type
 from local.redshift.lexer import quote_literal, quote_name
 from local.redshift.plans import Plan, RefusedError, Script
+from local.redshift.table_keys import foreign, read_key, read_reference
 
 ENCODINGS = frozenset(
     [
@@ -51,16 +52,6 @@ _COLUMN_WORDS = (
     ")",
 )
 _TABLE_WORDS = ("diststyle", "distkey", "sortkey", "compound", "interleaved", "encode", "backup")
-_FOREIGN = {
-    "check": "CHECK constraints",
-    "exclude": "EXCLUDE constraints",
-    "inherits": "INHERITS",
-    "partition": "PARTITION BY",
-    "with": "WITH (storage parameters)",
-    "tablespace": "TABLESPACE",
-    "using": "USING (table access methods)",
-    "on": "ON COMMIT",
-}
 
 
 @dataclass
@@ -179,7 +170,7 @@ def _key_attribute(cursor: Cursor, table: Table, name: str) -> bool:
     elif cursor.take("unique"):
         table.keys.append({"type": "u", "columns": [name]})
     elif cursor.take("references"):
-        table.keys.append({"type": "f", "columns": [name], **_reference(cursor)})
+        table.keys.append({"type": "f", "columns": [name], **read_reference(cursor)})
     else:
         return False
     return True
@@ -188,7 +179,7 @@ def _key_attribute(cursor: Cursor, table: Table, name: str) -> bool:
 def _identity(cursor: Cursor, table: Table, name: str) -> list[str]:
     by_default = cursor.take("generated", "by", "default", "as")
     if not cursor.take("identity"):
-        raise _foreign(cursor)
+        raise foreign(cursor)
     cursor.expect("(")
     seed = cursor.integer()
     cursor.expect(",")
@@ -223,28 +214,6 @@ def _table_constraint(cursor: Cursor, table: Table) -> None:
     table.keys.append(read_key(cursor))
 
 
-def read_key(cursor: Cursor) -> dict[str, Any]:
-    """A table constraint: [CONSTRAINT name] UNIQUE | PRIMARY KEY | FOREIGN KEY. Raises RefusedError for any other."""
-    name = {"name": cursor.name()} if cursor.take("constraint") else {}
-    if cursor.take("unique"):
-        return {**name, "type": "u", "columns": cursor.names()}
-    if cursor.take("primary", "key"):
-        return {**name, "type": "p", "columns": cursor.names()}
-    if cursor.take("foreign", "key"):
-        columns = cursor.names()
-        cursor.expect("references")
-        return {**name, "type": "f", "columns": columns, **_reference(cursor)}
-    raise _foreign(cursor)
-
-
-def _reference(cursor: Cursor) -> dict[str, Any]:
-    target = qualified_sql(cursor.qualified())
-    columns = cursor.names() if cursor.peek("(") else []
-    if cursor.peek("on") or cursor.peek("match") or cursor.peek("deferrable"):
-        raise RefusedError(f"{cursor.next().text.upper()} on a foreign key is not supported by Redshift")
-    return {"references": target, "referenced": columns}
-
-
 def _table_attributes(cursor: Cursor, table: Table) -> None:
     while not cursor.done() and any(cursor.peek(word) for word in _TABLE_WORDS):
         if cursor.take("backup"):
@@ -254,7 +223,7 @@ def _table_attributes(cursor: Cursor, table: Table) -> None:
         else:
             read_distribution(cursor, table)
     if not cursor.done() and not cursor.peek("as"):
-        raise _foreign(cursor)
+        raise foreign(cursor)
 
 
 def read_distribution(cursor: Cursor, table: Table) -> None:
@@ -288,13 +257,6 @@ def _set(table: Table, key: str, value: Any) -> None:
     if key in table.attributes and (key != "diststyle" or table.attributes[key] != value):
         raise RefusedError(f"Multiple {key.upper()} specifications are not allowed", "42601")
     table.attributes[key] = value
-
-
-def _foreign(cursor: Cursor) -> RefusedError:
-    word = cursor.token.lower if cursor.token else ""
-    if word in _FOREIGN:
-        return RefusedError(f"{_FOREIGN[word]} in CREATE TABLE is not supported by Redshift")
-    return cursor.syntax_error()
 
 
 def _register(table: Table, missing_only: bool) -> list[str]:

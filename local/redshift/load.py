@@ -24,7 +24,7 @@ from local.redshift.load_errors import TYPE_NAMES, LoadError, Tracker, classify,
 from local.redshift.plans import Refusal
 
 if TYPE_CHECKING:
-    from local.redshift.session import Session
+    from local.redshift.carrier import Carrier
 
 _SAVEPOINT = "redshift_copy"
 _EMPTY_VALUE_STATES = ("22P02", "22007", "22008")
@@ -66,7 +66,7 @@ class Job:
         return qualified_sql(self.command.table)
 
 
-async def run(session: Session, command: CopyCommand) -> bytes:
+async def run(session: Carrier, command: CopyCommand) -> bytes:
     """Load, and return the client's replies. Raises BackendError, after failing the client's transaction."""
     backend = session.backend
     own = backend.status == b"I"
@@ -90,7 +90,7 @@ async def run(session: Session, command: CopyCommand) -> bytes:
     return wire.notice(done) + wire.command_complete("COPY")
 
 
-async def _prepare(session: Session, command: CopyCommand) -> Job:
+async def _prepare(session: Carrier, command: CopyCommand) -> Job:
     """Lock the table, read its columns, find the objects."""
     backend, target = session.backend, qualified_sql(command.table)
     # Before anything that takes a snapshot: a lock after it does not help (c_serial_isolation).
@@ -140,7 +140,7 @@ def choose_columns(command: CopyCommand, columns: list[Column]) -> list[Column]:
     return [known[name] for name in command.columns]
 
 
-async def _load(session: Session, job: Job) -> None:
+async def _load(session: Carrier, job: Job) -> None:
     """By PostgreSQL's own reading where it means the same, through the stage where it does not."""
     command = job.command
     if command.format == "parquet":
@@ -158,14 +158,14 @@ async def _load(session: Session, job: Job) -> None:
     return await copy_staged.run(session, job)
 
 
-async def _json_lines(session: Session, job: Job) -> None:
+async def _json_lines(session: Carrier, job: Job) -> None:
     try:
         await copy_json_lines.run(session, job)
     except (BackendError, s3.S3Error, copy_json_lines.UnsuitedError) as error:
         raise NeedStageError from error
 
 
-async def _stream(session: Session, job: Job, fast: FastCopy) -> None:
+async def _stream(session: Carrier, job: Job, fast: FastCopy) -> None:
     tracker = Tracker()
     try:
         answer = await session.backend.ask_copy(fast.sql, _tracked(session, job, tracker, fast.guard))
@@ -181,7 +181,7 @@ async def _stream(session: Session, job: Job, fast: FastCopy) -> None:
     job.lines = [tracker.lines(at) for at in range(len(job.sources))]
 
 
-async def _tracked(session: Session, job: Job, tracker: Tracker, guard: Guard) -> AsyncIterator[bytes]:
+async def _tracked(session: Carrier, job: Job, tracker: Tracker, guard: Guard) -> AsyncIterator[bytes]:
     """The files' bytes, remembered for error reports. Raises NeedStageError for what the fast path misreads."""
     client = s3.client(session.config, job.command.credentials, job.command.region)
     async for source, data in ahead(pieces(client, job)):
@@ -265,7 +265,7 @@ def blamed(job: Job, text: str, state: str) -> tuple[Column | None, str]:
     return None, ""
 
 
-async def _fail(session: Session, job: Job | None, error: BaseException, own: bool) -> BaseException:
+async def _fail(session: Carrier, job: Job | None, error: BaseException, own: bool) -> BaseException:
     """Undo, record, and turn the error into the client's."""
     backend = session.backend
     if isinstance(error, (ConnectionError, asyncio.CancelledError)):

@@ -25,13 +25,13 @@ from local.redshift.unload_columns import Part
 from local.redshift.unload_options import UnloadCommand
 
 if TYPE_CHECKING:
-    from local.redshift.session import Session
+    from local.redshift.carrier import Carrier
 
 # As quote character it marks what PostgreSQL's CSV writer would have quoted; without it the text is plain.
 _MARK = b"\x01"
 
 
-async def run(session: Session, command: UnloadCommand) -> bytes:
+async def run(session: Carrier, command: UnloadCommand) -> bytes:
     """Unload, and return the client's replies. Raises BackendError, after failing the client's transaction."""
     try:
         item = await session.plan(command.query)
@@ -45,7 +45,7 @@ async def run(session: Session, command: UnloadCommand) -> bytes:
     return wire.notice(f"UNLOAD completed, {rows} record(s) unloaded successfully.") + wire.command_complete("UNLOAD")
 
 
-async def _unload(session: Session, command: UnloadCommand, query: str) -> int:
+async def _unload(session: Carrier, command: UnloadCommand, query: str) -> int:
     client = await asyncio.to_thread(s3.client, session.config, command.credentials, command.region)
     await asyncio.to_thread(_make_room, client, command)
     columns = await session.backend.describe(query)
@@ -79,7 +79,7 @@ def _make_room(client: Any, command: UnloadCommand) -> None:
 
 
 async def _text_files(
-    session: Session, command: UnloadCommand, query: str, names: list[str], folder: Path
+    session: Carrier, command: UnloadCommand, query: str, names: list[str], folder: Path
 ) -> list[Part]:
     delimiter = command.delimiter or ("," if command.format == "csv" else "|")
     options = _copy_options(command, delimiter)

@@ -1,0 +1,87 @@
+"""Finding the plan for a statement: the cache, and the columns of queries that a rewrite must know."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from local.redshift import functions, wire
+from local.redshift.link import Backend, BackendError
+from local.redshift.plans import Forward, Plan, Refusal
+from local.redshift.query_log import ASKED, QueryLog
+from local.redshift.rewrite import Known, plan
+
+_CACHED_PLANS = 512
+_CACHED_LENGTH = 20_000
+_NEEDED_ROUNDS = 8
+MAX_STATEMENT = 16 << 20  # bytes; developer guide, amazon-redshift-limits
+_cache: OrderedDict[str, Plan] = OrderedDict()
+
+
+class Planner:
+    """What a session needs to plan: its backend, its log, and a way to send what is queued."""
+
+    backend: Backend
+    log: QueryLog
+
+    async def flush(self) -> None:
+        """Send what is queued for the backend."""
+        raise NotImplementedError
+
+    async def plan(self, sql: str) -> Plan:
+        """The plan for a statement, from the cache where its text alone decides."""
+        if ASKED.search(sql):
+            await self.log.flush()
+        if (found := _cache.get(sql)) is not None:
+            _cache.move_to_end(sql)
+            return found
+        known: dict[str, tuple[str, ...] | None] = {}
+        for _ in range(_NEEDED_ROUNDS):
+            try:
+                item = plan(sql, known)
+                break
+            except functions.NeedColumns as need:
+                known[need.query] = await self._columns(need.query, known)
+        else:
+            item = Refusal("The statement needs more column lists than the local Redshift looks up; name the columns")
+        if not known and len(sql) <= _CACHED_LENGTH:
+            _cache[sql] = item
+            if len(_cache) > _CACHED_PLANS:
+                _cache.popitem(last=False)
+        return item
+
+    async def _columns(self, query: str, known: Known) -> tuple[str, ...] | None:
+        """The column names of a query, by describing it; None when it cannot be described."""
+        await self.flush()
+        if self.backend.status == b"E":
+            return None
+        item = plan(query, known)
+        if not isinstance(item, Forward):
+            return None
+        block = self.backend.status == b"T"
+        if block:
+            await self.backend.ask("SAVEPOINT redshift_columns")
+        try:
+            request = wire.parse(b"", item.sql) + wire.message(b"D", b"S\0") + wire.SYNC
+            return tuple(column[0] for column in (await self.backend.exchange(request)).columns)
+        except BackendError:
+            return None
+        finally:
+            if block:
+                await self.backend.ask("ROLLBACK TO SAVEPOINT redshift_columns; RELEASE SAVEPOINT redshift_columns")
+
+
+def statement_text(raw: bytes) -> str:
+    """A statement's text. Raises UnicodeDecodeError, OverflowError beyond Redshift's limit."""
+    raw = raw.removesuffix(b"\0")
+    if len(raw) > MAX_STATEMENT:
+        raise OverflowError(
+            f"Statement is too large. Statement Size: {len(raw)} bytes. Maximum Allowed: {MAX_STATEMENT} bytes"
+        )
+    return raw.decode()
+
+
+def unreadable(bad: Exception) -> Refusal:
+    """The refusal of a text that cannot be read."""
+    if isinstance(bad, UnicodeDecodeError):
+        return Refusal(f'invalid byte sequence for encoding "UTF8": 0x{bad.object[bad.start]:02x}', "22021")
+    return Refusal(str(bad), "54000" if isinstance(bad, OverflowError) else "42601")
