@@ -21,11 +21,16 @@ _LOST = ("08", "57P01", "57P02", "57P03")  # PostgreSQL's connection_exception c
 Connect = Callable[[], Any]
 
 
-class StatementError(Exception):
-    """A statement that the warehouse refused: its purpose, the server's code and message. Mapped by the caller."""
+class StatementError(ConfigError):
+    """A statement that the warehouse refused. Callers that know more say more; trying again would not help."""
 
     def __init__(self, statement: Statement, code: str, message: str) -> None:
-        super().__init__(f"could not {statement.purpose}: {message} (code {code})\n{statement.sql}")
+        super().__init__(
+            f"The warehouse refuses to {statement.purpose}: {message}.",
+            fix="read the statement: its tables, the grants on them, or its SQL in this repository",
+            code=code,
+            statement=statement.sql,
+        )
         self.statement = statement
         self.code = code
         self.message = message

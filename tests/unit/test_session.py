@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from redshift_etl.errors import ConfigError, TransientError
+from redshift_etl.warehouse.session import classify
+from redshift_etl.warehouse.sql import Statement
+
+STATEMENT = Statement("count the rows", "SELECT COUNT(*) FROM core.t")
+
+
+def server(code: str, message: str) -> Exception:
+    """An error as redshift_connector gives it."""
+    return RuntimeError({"S": "ERROR", "C": code, "M": message})
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        server("40001", "could not serialize access"),
+        server(
+            "XX000", "1023 DETAIL: Serializable isolation violation on table - 1, transactions forming the cycle are: 2"
+        ),
+        server("57P01", "terminating connection due to administrator command"),
+        BrokenPipeError(),
+    ],
+    ids=["40001", "1023", "shutdown", "broken pipe"],
+)
+def test_a_conflict_or_a_lost_connection_is_tried_again(error: Exception):
+    assert isinstance(classify(error, STATEMENT), TransientError)
+
+
+def test_a_refused_statement_ends_the_task_and_says_which_it_was():
+    refused = classify(server("42P01", 'relation "core.t" does not exist'), STATEMENT)
+    assert isinstance(refused, ConfigError)
+    assert isinstance(refused, AirflowFailException)
+    for part in ("count the rows", 'relation "core.t" does not exist', "SELECT COUNT(*) FROM core.t", "42P01"):
+        assert part in str(refused)
