@@ -48,7 +48,13 @@ with DAG(
 ):
     plan = PlanBackfillOperator(task_id="plan")
     load = TriggerDagRunOperator.partial(
-        task_id="load", wait_for_completion=True, poke_interval=10, reset_dag_run=True, max_active_tis_per_dagrun=1
+        task_id="load",
+        wait_for_completion=True,
+        poke_interval=10,
+        reset_dag_run=True,
+        max_active_tis_per_dagrun=1,
+        execution_timeout=pipeline.RUN_TIMEOUT,
+        on_failure_callback=None,  # the run that failed has made its own incident
     ).expand_kwargs(plan.output)
     load >> FinishBackfillOperator(task_id="finish", trigger_rule="none_failed")
     load >> FailBackfillOperator(task_id="fail", trigger_rule="one_failed")

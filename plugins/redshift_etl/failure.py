@@ -61,21 +61,21 @@ def read_failure(context: Mapping[str, Any], evidence: Evidence) -> Failure:
     }
     found |= incidents.failure_of(error)
     _try(evidence, "the log's address", lambda: found.update(log_url=instance.log_url))
-    _try(evidence, "the window", lambda: found.update(window=str(_window(context, evidence))))
+    _try(evidence, "the window", lambda: found.update(_window(context, evidence)))
     if isinstance(error, BaseException):
         found["traceback"] = "".join(traceback.format_exception(error))[-TRACEBACK_CHARS:]
     return Failure(**found)
 
 
-def _window(context: Mapping[str, Any], evidence: Evidence) -> window.Window | str:
+def _window(context: Mapping[str, Any], evidence: Evidence) -> dict[str, datetime]:
     params = context.get("params") or {}
     if window.START not in params:
-        return ""
+        return {}
     found = window.resolve(context)
     evidence.days = tuple(day.isoformat() for day in found.days)
     if params.get(window.START):
         evidence.form = {name: str(params[name]) for name in (window.START, window.END)}
-    return found
+    return {"window_start": found.start, "window_end": found.end}
 
 
 def _tables(task: Any) -> tuple[str, ...]:

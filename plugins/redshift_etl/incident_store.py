@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import replace
 from datetime import datetime
 
 from botocore.exceptions import ClientError
@@ -37,11 +36,7 @@ def take(lake: Lake, incident: Incident) -> tuple[Incident, bool]:
             if _write(lake, incident, IfMatch=etag):
                 return incident, True
             continue
-        again = replace(
-            standing,
-            occurrences=standing.occurrences + 1,
-            last_seen_at=max(standing.last_seen_at, incident.last_seen_at),
-        )
+        again = standing.again(incident)
         if _write(lake, again, IfMatch=etag):
             return again, False
     raise TransientError("Too many tasks fail with one cause at once.", fix="nothing", cause=incident.cause)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from redshift_etl.errors import EtlError
 QUIET = timedelta(hours=24)
 FAILURE, LATE = "failure", "late"
 SUMMARY_CHARS = 500
+MAX_PARTS = 200
 _HIDDEN = "***"
 _NAMES = (
     r"(?:pass(?:word|wd|phrase)?|pwd|secret\w*|token|api[_-]?key|access[_-]?key\w*|private[_-]?key|fernet[_-]?key|"
@@ -38,8 +39,27 @@ _VALUES = re.compile(r"'[^']*'|\"[^\"]*\"|\b[0-9a-f]{8,}\b|\d+([.:T-]\d+)*", re.
 
 
 @dataclass(frozen=True)
+class Part:
+    """A run that failed, and its window (UTC) if it has one: what must be loaded before the incident is over."""
+
+    run_id: str
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def as_list(self) -> list[str | None]:
+        """For JSON."""
+        return [self.run_id, *(moment.isoformat() if moment else None for moment in (self.start, self.end))]
+
+    @classmethod
+    def from_list(cls, value: Sequence[str | None]) -> Part:
+        """Back from JSON."""
+        run_id, *moments = value
+        return cls(str(run_id), *(datetime.fromisoformat(moment) if moment else None for moment in moments))
+
+
+@dataclass(frozen=True)
 class Incident:
-    """One cause. Times are UTC; ``report`` is where the Markdown file is."""
+    """One cause. Times are UTC; ``report`` is where the Markdown file is; ``parts`` the first ``MAX_PARTS`` runs."""
 
     incident_id: str
     cause: str
@@ -55,18 +75,31 @@ class Incident:
     opened_at: datetime
     last_seen_at: datetime
     occurrences: int = 1
+    parts: tuple[Part, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {
-            name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(self).items()
+        plain = {
+            name: value.isoformat() if isinstance(value, datetime) else value for name, value in self.row().items()
         }
+        return {**plain, "parts": [part.as_list() for part in self.parts]}
+
+    def row(self) -> dict[str, Any]:
+        """What ``etl.incidents`` has of it."""
+        return {name: value for name, value in asdict(self).items() if name != "parts"}
+
+    def again(self, other: Incident) -> Incident:
+        """With one more failure of the same cause."""
+        parts = self.parts + tuple(part for part in other.parts if part not in self.parts)
+        seen = max(self.last_seen_at, other.last_seen_at)
+        return replace(self, occurrences=self.occurrences + 1, last_seen_at=seen, parts=parts[:MAX_PARTS])
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Incident:
         """Back from JSON."""
         times = {name: datetime.fromisoformat(value[name]) for name in ("opened_at", "last_seen_at")}
-        return cls(**{**value, **times})
+        parts = tuple(Part.from_list(part) for part in value.get("parts", ()))
+        return cls(**{**value, **times, "parts": parts})
 
 
 @dataclass(frozen=True)
@@ -82,13 +115,21 @@ class Failure:
     failed_at: datetime
     map_index: int = -1
     try_number: int = 1
-    window: str = ""
+    window_start: datetime | None = None
+    window_end: datetime | None = None
     started_at: datetime | None = None
     log_url: str = ""
     fix: str = ""
     where: Mapping[str, str] = field(default_factory=dict)
     traceback: str = ""
     tables: tuple[str, ...] = ()
+
+    @property
+    def window(self) -> str:
+        """The data window, or nothing."""
+        if not (self.window_start and self.window_end):
+            return ""
+        return f"[{self.window_start:%Y-%m-%dT%H:%M:%SZ}, {self.window_end:%Y-%m-%dT%H:%M:%SZ})"
 
     @property
     def table(self) -> str:
@@ -168,6 +209,7 @@ def first(failure: Failure) -> Incident:
         report=f"incidents/{failure.failed_at:%Y-%m-%d}/{name}.md",
         opened_at=failure.failed_at,
         last_seen_at=failure.failed_at,
+        parts=(Part(failure.run_id, failure.window_start, failure.window_end),),
     )
 
 

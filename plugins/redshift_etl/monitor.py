@@ -1,14 +1,15 @@
 """Looks at all tables and open incidents at once: opens one for each table that has become late, closes what is over.
 
-An incident is over when its table is fresh again, or when a load of its table (or, if it has none, of its DAG) was
-committed after its last failure. Each is announced once when it opens and once when it is resolved. Incidents that were
-reported while the warehouse was down are written to ``etl.incidents`` as soon as it is back.
+An incident is over when its table is fresh again, or when each run that failed has been made good since: that run, or
+one of a window that holds its own, has committed a load of the table (or, if none is known, a load of its DAG). Each is
+announced once when it opens and once when it is resolved. Incidents that were reported while the warehouse was down are
+written to ``etl.incidents`` as soon as it is back.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -17,10 +18,11 @@ from redshift_etl import contract as contracts
 from redshift_etl.errors import ConfigError
 from redshift_etl.freshness import Freshness
 from redshift_etl.incident_report import Evidence, LastLoad
-from redshift_etl.incidents import LATE, Failure, Incident
+from redshift_etl.incidents import LATE, Failure, Incident, Part
 from redshift_etl.lake import Lake
 from redshift_etl.pipeline import RUN_TIMEOUT
 from redshift_etl.warehouse import evidence, incident_log, ledger, migrate
+from redshift_etl.warehouse.evidence import Committed
 from redshift_etl.warehouse.session import Connect, open_session
 
 log = logging.getLogger(__name__)
@@ -50,31 +52,44 @@ def run(watch: Watch, now: datetime) -> dict[str, list[str]]:
         known = incident_log.recorded(session)
     late = [state for state in states if state.status == freshness.LATE]
     opened = [name for state in late if (name := _open(watch, state, loads, now))]
+    standing = incident_store.all_open(watch.lake)
+    with open_session(watch.connect, watch.run_id) as session:
+        since = evidence.committed_since(session, min((one.opened_at for one in standing), default=now))
     resolved = []
-    for incident in incident_store.all_open(watch.lake):
+    for incident in standing:
         if incident.incident_id not in known:
             incident_log.record(watch.connect, incident, incident_store.url(watch.lake, incident))
-        how = over(incident, {state.table: state for state in states}, loads, watch.dag_id)
+        how = over(incident, {state.table: state for state in states}, since, watch.dag_id)
         if how and close(watch, incident, how, now):
             resolved.append(incident.incident_id)
     return {"late": [state.table for state in late], "opened": opened, "resolved": resolved}
 
 
-def over(
-    incident: Incident, states: Mapping[str, Freshness], loads: Mapping[str, LastLoad], monitor: str
-) -> str | None:
-    """Why the incident is over, or None. Pure."""
+def over(incident: Incident, states: Mapping[str, Freshness], since: Sequence[Committed], monitor: str) -> str | None:
+    """Why the incident is over, or None. ``since``: what was committed since it opened. Pure."""
     if incident.kind == LATE:
         state = states.get(incident.table_name)
         return None if state and state.status == freshness.LATE else "the table is fresh again"
     if incident.dag_id == monitor:
         return "the monitor runs again"
-    if incident.table_name:
-        found = [load for load in loads.values() if load.table == incident.table_name]
-    else:
-        found = [load for load in loads.values() if load.dag_id == incident.dag_id]
-    later = next((load for load in found if load.committed_at > incident.last_seen_at), None)
-    return f"load {later.load_id} of {later.table} was committed" if later else None
+    about = [load for load in since if _is_about(load, incident)]
+    for part in incident.parts:
+        if not any(_makes_good(load, part) for load in about):
+            return None
+    return f"load {about[-1].load_id} of {about[-1].table} was committed" if about else None
+
+
+def _is_about(load: Committed, incident: Incident) -> bool:
+    if load.committed_at <= incident.opened_at:
+        return False
+    return load.table == incident.table_name if incident.table_name else load.dag_id == incident.dag_id
+
+
+def _makes_good(load: Committed, part: Part) -> bool:
+    """The same run, or a window that holds the part's; a load without a window is of the whole table."""
+    if load.run_id == part.run_id or load.start is None or load.end is None or part.start is None or part.end is None:
+        return True
+    return load.start <= part.start and part.end <= load.end
 
 
 def _open(watch: Watch, state: Freshness, loads: Mapping[str, LastLoad], now: datetime) -> str | None:

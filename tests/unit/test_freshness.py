@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from redshift_etl import freshness, incidents, monitor
-from redshift_etl.incident_report import LastLoad
+from redshift_etl.warehouse.evidence import Committed
 
 NOW = datetime(2013, 1, 3, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -33,32 +34,49 @@ def test_the_sentence_says_how_late():
     )
 
 
-FAILED = incidents.Incident(
-    *("i", "c", "failure", "core.t", "flights", "r", "load", "SourceError", "us", "s", "incidents/x.md"), NOW, NOW
+def part(run: str, day: int) -> incidents.Part:
+    return incidents.Part(run, datetime(2013, 1, day, tzinfo=UTC), datetime(2013, 1, day + 1, tzinfo=UTC))
+
+
+FAILED = replace(
+    incidents.Incident(
+        *("i", "c", "failure", "core.t", "flights", "r1", "load", "SourceError", "us", "s", "incidents/x.md"), NOW, NOW
+    ),
+    parts=(part("r1", 1), part("r2", 2)),
 )
 
 
-def load(table: str, at: datetime, dag: str = "flights") -> dict[str, LastLoad]:
-    return {table: LastLoad(table, "id", at, dag, "run")}
+def load(run: str, first: int | None = None, last: int | None = None, **other: Any) -> Committed:
+    start, end = (datetime(2013, 1, day, tzinfo=UTC) if day else None for day in (first, last))
+    return replace(Committed("core.t", "id", "flights", run, NOW + DAY, start, end), **other)
 
 
 @pytest.mark.parametrize(
-    ("incident", "loads", "over"),
+    ("loads", "over"),
     [
-        (FAILED, load("core.t", NOW + DAY), True),
-        (FAILED, load("core.t", NOW - DAY), False),
-        (FAILED, load("core.other", NOW + DAY), False),
-        (FAILED, {}, False),
-        (replace(FAILED, table_name=""), load("core.other", NOW + DAY), True),
-        (replace(FAILED, table_name=""), load("core.other", NOW + DAY, dag="weather"), False),
-        (replace(FAILED, table_name="", dag_id="freshness"), {}, True),
+        ([load("r1", 1, 2), load("r2", 2, 3)], True),
+        ([load("again", 1, 3)], True),
+        ([load("whole table")], True),
+        ([load("r1", 1, 2)], False),
+        ([load("tomorrow's", 3, 4)], False),
+        ([load("r1", 1, 2), load("half of r2", 2, 2)], False),
+        ([load("again", 1, 3, committed_at=NOW - DAY)], False),
+        ([load("again", 1, 3, table="core.other")], False),
+        ([], False),
     ],
 )
-def test_a_failure_is_over_when_what_failed_was_loaded_since(incident, loads, over):
-    assert bool(monitor.over(incident, {}, loads, "freshness")) is over
+def test_a_failure_is_over_when_every_part_that_failed_was_loaded_since(loads, over):
+    assert bool(monitor.over(FAILED, {}, loads, "freshness")) is over
+
+
+def test_a_failure_without_a_table_is_over_when_its_dag_loads_again_and_the_monitors_own_when_it_runs():
+    unknown = replace(FAILED, table_name="")
+    assert monitor.over(unknown, {}, [load("again", 1, 3, table="core.x")], "freshness")
+    assert not monitor.over(unknown, {}, [load("again", 1, 3, dag_id="weather")], "freshness")
+    assert monitor.over(replace(unknown, dag_id="freshness"), {}, [], "freshness")
 
 
 @pytest.mark.parametrize(("status", "over"), [("late", False), ("fresh", True)])
 def test_a_late_table_is_over_when_it_is_fresh(status, over):
     states = {"core.t": freshness.Freshness("core.t", "us", DAY, NOW, status)}
-    assert bool(monitor.over(replace(FAILED, kind="late"), states, {}, "freshness")) is over
+    assert bool(monitor.over(replace(FAILED, kind="late"), states, [], "freshness")) is over

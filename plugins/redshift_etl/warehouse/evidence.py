@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,6 +38,37 @@ def last_loads() -> Statement:
     ) AS loads
 ) AS ordered WHERE place = 1""",
     )
+
+
+@dataclass(frozen=True)
+class Committed:
+    """A load or build that was committed, and its window (UTC) if it has one."""
+
+    table: str
+    load_id: str
+    dag_id: str
+    run_id: str
+    committed_at: datetime
+    start: datetime | None
+    end: datetime | None
+
+
+def committed_since(session: Session, moment: datetime) -> list[Committed]:
+    """Everything committed after a moment (UTC), oldest first."""
+    since = moment.astimezone(UTC).replace(tzinfo=None)
+    rows = session.run(
+        Statement(
+            "read what was committed since",
+            """SELECT table_name, load_id, dag_id, run_id, committed_at, window_start, window_end
+FROM etl.load_history WHERE committed_at > %s
+UNION ALL
+SELECT DISTINCT mart_name, build_id, dag_id, run_id, built_at, CAST(NULL AS TIMESTAMP), CAST(NULL AS TIMESTAMP)
+FROM etl.mart_builds WHERE built_at > %s
+ORDER BY 5""",
+            (since, since),
+        )
+    )
+    return [Committed(*row[:4], *(value and value.replace(tzinfo=UTC) for value in row[4:])) for row in rows]
 
 
 def _committed(session: Session, failure: Failure) -> dict[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import UTC, datetime
 
 from redshift_etl.incidents import Incident
@@ -57,7 +56,7 @@ def _count(incident: Incident) -> Statement:
 
 
 def _insert(incident: Incident, url: str) -> Statement:
-    row = asdict(incident) | {
+    row = incident.row() | {
         "report": url,
         "table_name": incident.table_name or None,
         "summary": incident.summary.encode()[:_SUMMARY_BYTES].decode(errors="ignore"),
