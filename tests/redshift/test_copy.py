@@ -14,7 +14,7 @@ import zstandard
 
 
 @pytest.fixture
-def db(rs, redshift_server, request):
+def db(rs, redshift_server):
     """Helpers to put objects and to load them, in the module's database."""
     return Loader(rs.cursor(), redshift_server, f"copy/{uuid.uuid4()}")
 
@@ -104,13 +104,15 @@ def test_load_error_names_file_line_column_and_survives_the_rollback(empty, reds
         )
         with failing("stl_load_errors"):
             cursor.execute(
-                f"copy t from 's3://lake/{redshift.database}/bad' iam_role '{redshift_server.iam_role}' csv ignoreheader 1"
+                f"copy t from 's3://lake/{redshift.database}/bad' iam_role '{redshift_server.iam_role}' "
+                "csv ignoreheader 1"
             )
         with failing("25P02"):
             cursor.execute("select 1")
         connection.rollback()
         cursor.execute(
-            "select trim(filename), line_number, trim(colname), trim(raw_field_value), err_code, trim(raw_line) from stl_load_errors"
+            "select trim(filename), line_number, trim(colname), trim(raw_field_value), err_code, trim(raw_line) "
+            "from stl_load_errors"
         )
         expected = [f"s3://lake/{redshift.database}/bad", 3, "day", "2020-13-01", 1205, "2,2020-13-01"]
         assert list(cursor.fetchall()) == [expected]
@@ -238,7 +240,8 @@ def test_wrong_role_and_missing_authorization_are_refused_and_keys_are_accepted(
     with failing("authorization"):
         db.run(f"copy t from '{url}' csv")
     db.run(
-        f"copy t from '{url}' credentials 'aws_access_key_id={db.server.access_key};aws_secret_access_key={db.server.secret_key}' csv"
+        f"copy t from '{url}' credentials "
+        f"'aws_access_key_id={db.server.access_key};aws_secret_access_key={db.server.secret_key}' csv"
     )
     assert db.run("select pg_last_copy_count()") == [(1,)]
 
@@ -266,7 +269,11 @@ def parquet(sql):
 
 def test_parquet_maps_by_position_and_tells_null_from_the_text_that_looks_like_it(db):
     db.run("create table t (a int, b varchar(20), c decimal(8,2), d timestamp, e bool, f float8, g date)")
-    rows = r"(1, 'x,\"y\"', 1.25, '2020-01-02 03:04:05', true, 0.1, '2020-01-02'), (2, '\N', null, null, null, null, null), (3, '', 0, null, false, 1e300, null), (4, null, 0, null, false, 1, null)"
+    rows = (
+        r"(1, 'x,\"y\"', 1.25, '2020-01-02 03:04:05', true, 0.1, '2020-01-02'), "
+        r"(2, '\N', null, null, null, null, null), "
+        r"(3, '', 0, null, false, 1e300, null), (4, null, 0, null, false, 1, null)"
+    )
     query = (
         f"select a::int, b, c::decimal(8,2), d::timestamp, e, f::double, g::date from (values {rows}) t(a,b,c,d,e,f,g)"
     )

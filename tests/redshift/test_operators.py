@@ -42,7 +42,7 @@ def airflow(empty, redshift_server, monkeypatch):
     return RedshiftSQLHook()
 
 
-def load(server, key, method="APPEND", **more):
+def load(key, method="APPEND", **more):
     S3ToRedshiftOperator(
         task_id="load",
         schema="public",
@@ -65,13 +65,13 @@ def test_s3_to_redshift_append_replace_and_upsert(airflow, redshift_server, capl
     put(Bucket="lake", Key="op/a.csv", Body=b"1,a\n2,b\n")
     put(Bucket="lake", Key="op/b.csv", Body=b"2,B\n3,C\n")
     with caplog.at_level(logging.DEBUG):
-        load(redshift_server, "op/a.csv", redshift_conn_id="redshift_default")
-        load(redshift_server, "op/b.csv", "UPSERT", upsert_keys=["id"])
+        load("op/a.csv", redshift_conn_id="redshift_default")
+        load("op/b.csv", "UPSERT", upsert_keys=["id"])
         assert rows(airflow) == [(1, "a"), (2, "B"), (3, "C")]
-        load(redshift_server, "op/b.csv", "UPSERT")
-        load(redshift_server, "op/a.csv", "REPLACE")
+        load("op/b.csv", "UPSERT")
+        load("op/a.csv", "REPLACE")
     assert rows(airflow) == [(1, "a"), (2, "b")]
-    load(redshift_server, "op/a.csv", redshift_conn_id="redshift_default", column_list=["id", "name"])
+    load("op/a.csv", redshift_conn_id="redshift_default", column_list=["id", "name"])
     assert len(rows(airflow)) == 4
 
 
@@ -95,13 +95,14 @@ def test_hook_records_frames_engine_and_keys(airflow):
     frame = airflow.get_df("select * from t", df_type="pandas")
     assert isinstance(frame, pd.DataFrame)
     assert frame.to_dict("records") == [{"id": 1, "name": "a"}]
-    airflow.insert_rows("t", [(2, "b"), (3, None or "c")], target_fields=["id", "name"])
+    airflow.insert_rows("t", [(2, "b"), (3, "c")], target_fields=["id", "name"])
     assert len(rows(airflow)) == 3
     assert airflow.get_openlineage_database_dialect(None) == "redshift"
 
 
+@pytest.mark.usefixtures("airflow")
 @pytest.mark.parametrize("conn_id", ["redshift_default", "as_postgres"])
-def test_sql_operators_over_redshift_and_postgres_connections(airflow, conn_id):
+def test_sql_operators_over_redshift_and_postgres_connections(conn_id):
     def execute(sql, **more):
         return SQLExecuteQueryOperator(task_id="x", conn_id=conn_id, sql=sql, **more).execute({})
 

@@ -61,14 +61,13 @@ def test_named_statements_of_special_commands_and_pipelines(empty):
             p3.execute("analyze t", prepare=True)
         with p3.pipeline():
             p3.execute("insert into t values (2)")
-            p3.execute("vacuum t") if False else None
             counted = p3.execute("select count(*) from t")
         assert counted.fetchone() == (4,)
 
 
 def test_an_error_in_a_batch_skips_to_its_end(empty):
     with empty.psycopg(autocommit=True) as p3:
-        with pytest.raises(psycopg.Error), p3.pipeline():
+        with pytest.raises(psycopg.Error), p3.pipeline():  # noqa: PT012 - the pipeline raises at its end
             p3.execute("create index i on t (a)")
             p3.execute("create table after (a int)")
         with pytest.raises(psycopg.errors.UndefinedTable):
@@ -129,7 +128,8 @@ def test_a_client_that_vanishes_in_mid_result_stops_the_statement(empty):
     deadline = time.monotonic() + 15
     with empty.psycopg(autocommit=True) as other:
         while other.execute(
-            "select count(*) from pg_stat_activity where query like '%%pg_attribute c' and state = 'active' and pid <> pg_backend_pid()"
+            "select count(*) from pg_stat_activity "
+            "where query like '%%pg_attribute c' and state = 'active' and pid <> pg_backend_pid()"
         ).fetchone()[0]:
             assert time.monotonic() < deadline
             time.sleep(0.2)
@@ -202,10 +202,10 @@ def test_wrong_logins(empty, user, password, name, code):
     assert words[code] in str(error.value)
 
 
-def test_unreachable_s3_fails_the_copy_and_nothing_else(redshift_server, tmp_path, empty):
+def test_a_missing_bucket_fails_the_copy_and_nothing_else(redshift_server, empty):
     with empty.psycopg(autocommit=True) as p3:
         p3.execute("create table t (a int)")
-        with pytest.raises(psycopg.Error, match="NoSuchBucket|not exist|Not Found"):
+        with pytest.raises(psycopg.Error, match="NoSuchBucket"):
             p3.execute(f"copy t from 's3://no-such-bucket/x' iam_role '{redshift_server.iam_role}' csv")
         assert p3.execute("select count(*) from t").fetchone() == (0,)
 

@@ -139,7 +139,8 @@ def test_begin_takes_isolation_words_and_a_failed_statement_fails_the_block(two)
     assert one.execute("select 1").fetchone() == (1,)
 
 
-def test_several_statements_in_one_message_are_one_transaction(empty, two):
+@pytest.mark.usefixtures("two")
+def test_several_statements_in_one_message_are_one_transaction(empty):
     with empty.psycopg(autocommit=True, cursor_factory=psycopg.ClientCursor) as third:
         with pytest.raises(psycopg.Error):
             third.execute("insert into t values (5, 5); create table x (a int distkey); select 1/0")
@@ -157,7 +158,8 @@ def test_the_log_has_statements_with_secrets_masked_and_survives_a_rollback(two)
         )
     one.rollback()
     rows = other.execute(
-        "select querytxt, status, query_type from redshift_internal.queries where querytxt like '%logged%' or querytxt like 'copy%'"
+        "select querytxt, status, query_type from redshift_internal.queries "
+        "where querytxt like '%logged%' or querytxt like 'copy%'"
     )
     found = {row[0][:6]: row for row in rows.fetchall() if "redshift_internal" not in row[0]}
     assert found["select"][1:] == ("success", "SELECT")
