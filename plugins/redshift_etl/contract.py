@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from redshift_etl import ddl, settings
 from redshift_etl.ddl import Column
 from redshift_etl.errors import ConfigError
+from redshift_etl.front_matter import front_matter as front_matter  # noqa: PLC0414 — theirs who know contracts
 
 LOADS = ("full_refresh", "incremental", "partition", "append")
 NEVER = "never"
@@ -107,22 +107,6 @@ def _path(table: str) -> Path:
         raise ConfigError("A table is named schema.table, in lower case.", fix="correct the name", table=table)
     schema, name = table.split(".")
     return settings.sql_dir() / "tables" / schema / f"{name}.sql"
-
-
-def front_matter(text: str) -> tuple[dict[str, Any], str]:
-    """Split a SQL file into its leading ``/* YAML */`` and the SQL after it. Raises ValueError when there is none."""
-    import yaml
-
-    opened, closed = text.find("/*"), text.find("*/")
-    if text[:opened].strip() or opened < 0 or closed < 0:
-        raise ValueError("it must begin with front matter: /* key: value … */")
-    try:
-        matter = yaml.safe_load(text[opened + 2 : closed])
-    except yaml.YAMLError as error:
-        raise ValueError(f"its front matter is not YAML: {error}") from error
-    if not isinstance(matter, dict):
-        raise ValueError("its front matter must be `key: value` lines")
-    return matter, text[closed + 2 :].strip()
 
 
 def parse(text: str, path: Path = Path()) -> Contract:

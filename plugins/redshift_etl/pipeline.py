@@ -8,6 +8,7 @@ from typing import Any
 from airflow.sdk import Asset, CronDataIntervalTimetable, Param
 
 from redshift_etl import settings
+from redshift_etl.front_matter import about
 from redshift_etl.window import END, START
 
 RUN_TIMEOUT = timedelta(hours=6)
@@ -63,8 +64,9 @@ def date_form(what: str) -> dict[str, Param]:
 
 
 def table_asset(table: str) -> Asset:
-    """The Asset of a warehouse table, named after it."""
-    return Asset(table, uri=f"redshift-table://{table.replace('.', '/')}", group="warehouse")
+    """The Asset of a warehouse table, named after it, with what its contract says about it."""
+    uri = f"redshift-table://{table.replace('.', '/')}"
+    return Asset(table, uri=uri, group="warehouse", extra=dict(about(table)))
 
 
 def source_asset(name: str) -> Asset:

@@ -22,3 +22,11 @@ def test_the_assets_of_the_dags_are_the_lineage_of_the_sql(dag_bag: Any):
                 own = {asset.name for asset in task.inlets}
                 declared.setdefault(outlet.name, set()).update(before | own)
     assert declared == {fill.table: set(fill.reads()) for fill in fills}
+
+
+def test_an_asset_of_a_table_says_what_its_contract_says(dag_bag: Any):
+    assets = {it.name: it for dag in dag_bag.dags.values() for task in dag.tasks for it in task.outlets}
+    assert assets
+    for name, asset in assets.items():
+        contract = contracts.load(name)
+        assert dict(asset.extra) == {"description": contract.description, "owner": contract.owner}

@@ -85,7 +85,7 @@ def login(database: Any) -> dict[str, Any]:
 @contextlib.contextmanager
 def page_over(server: Any, folder: Path, tables: int, days: int) -> Iterator[Page]:
     """A page over a world of so many tables, loaded on so many days."""
-    world = worlds.build(folder / "sql", tables)
+    world = worlds.build(folder / "include" / "sql", tables)
     database = server.connection(server.new_database())
     dsn = postgres.dsn(server.pg, database.database)
     worlds.bookkeeping(database.connect)

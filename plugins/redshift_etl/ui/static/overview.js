@@ -17,6 +17,8 @@ const COLUMNS = [
   { id: "spark", title: "Last 30 loads", by: (row) => row.spark.length, down: true },
 ];
 
+const AT_ONCE = 60;
+
 // Kept while the page is open, so that going back finds the list as it was left.
 const wanted = { text: "", state: "", bookkeeping: false, sort: "state", reverse: false };
 
@@ -84,9 +86,17 @@ function draw(view) {
   const focused = view.body.contains(document.activeElement) ? document.activeElement.textContent : null;
   replace(view.tiles, tiles(view, all));
   replace(view.notes, notes(view));
-  replace(view.body, sorted(shown).map(line));
+  drawRows(view, sorted(shown), focused !== null);
   view.count.textContent = shown.length === all.length ? `${all.length} tables` : `${shown.length} of ${all.length} tables`;
   if (focused) [...view.body.querySelectorAll("a")].find((link) => link.textContent === focused)?.focus();
+}
+
+/** The rows that a screen holds at once, the others a moment later. */
+function drawRows(view, rows, all) {
+  const now = all ? rows.length : AT_ONCE;
+  replace(view.body, rows.slice(0, now).map(line));
+  view.drawing = rows;
+  if (rows.length > now) setTimeout(() => { if (view.drawing === rows) view.body.append(...rows.slice(now).map(line)); });
 }
 
 function matches(row, words) {
