@@ -8,7 +8,7 @@ rows has passed. One of severity ``fail`` refuses the load, one of ``warn`` is r
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import sqlglot
@@ -33,7 +33,10 @@ TOO_FEW, TOO_MANY = 0.5, 2.0  # times the mean
 
 @dataclass(frozen=True)
 class Check:
-    """One check. ``condition``: what makes a single row bad; such checks are counted together, in one scan."""
+    """One check. ``condition``: what makes a single row bad; such checks are counted together, in one scan.
+
+    A check without ``sql`` is not asked: the load itself cannot succeed unless it holds.
+    """
 
     name: str
     severity: str
@@ -57,7 +60,7 @@ def for_table(contract: Contract, window: Window | None = None) -> tuple[Check, 
 
 def from_contract(contract: Contract, window: Window | None = None) -> tuple[Check, ...]:
     """What the contract promises, as checks on the stage."""
-    checks = [*_not_null(contract), *_byte_length(contract)]
+    checks = _enforced(contract)
     checks += [_accepted(contract, name, values) for name, values in contract.accepted.items()]
     checks += [_references(contract, column) for column in contract.columns if column.references]
     if contract.key and contract.load != "incremental":
@@ -81,33 +84,22 @@ def _text(name: str) -> str:
     return f"CAST({ident(name)} AS VARCHAR(256))"
 
 
-def _named(cases: list[tuple[str, str]]) -> str:
-    return "CASE " + " ".join(f"WHEN {bad} THEN {literal(reason)}" for bad, reason in cases) + " END"
-
-
-def _not_null(contract: Contract) -> list[Check]:
-    cases = [(f"{ident(c.name)} IS NULL", f"{c.name} is NULL") for c in contract.columns if not c.nullable]
-    if not cases:
-        return []
-    bad = " OR ".join(condition for condition, _ in cases)
-    return [_row_check(contract, "not_null", FAIL, "NOT NULL columns have a value.", bad, _named(cases))]
-
-
-def _byte_length(contract: Contract) -> list[Check]:
-    cases = [
-        (f"OCTET_LENGTH({ident(c.name)}) > {c.type.length}", f"{c.name} is longer than {c.type.length} bytes")
-        for c in contract.columns
-        if c.type.is_text
-    ]
-    if not cases:
-        return []
-    bad = " OR ".join(condition for condition, _ in cases)
-    return [_row_check(contract, "byte_length", FAIL, "Texts fit their columns, in bytes.", bad, _named(cases))]
+def _enforced(contract: Contract) -> list[Check]:
+    """What the stage's own columns refuse, so that asking again would find nothing (AWS, CREATE TABLE: LIKE)."""
+    required = [column.name for column in contract.columns if not column.nullable]
+    texts = [f"{column.name} {column.type.length}" for column in contract.columns if column.type.is_text]
+    checks = []
+    if required:
+        checks.append(Check("not_null", FAIL, STAGE, f"There is a value in {', '.join(required)}.", ""))
+    if texts:
+        checks.append(Check("byte_length", FAIL, STAGE, f"Texts fit, in bytes: {', '.join(texts)}.", ""))
+    return checks
 
 
 def _accepted(contract: Contract, name: str, values: tuple[str, ...]) -> Check:
     among = ", ".join(literal(value) for value in values)
-    bad = f"{ident(name)} IS NOT NULL AND {_text(name)} NOT IN ({among})"
+    value = ident(name) if contract.column(name).type.is_text else _text(name)
+    bad = f"{ident(name)} IS NOT NULL AND {value} NOT IN ({among})"
     description = f"{name} is one of {', '.join(values)}."
     return _row_check(contract, f"accepted_{name}", FAIL, description, bad, f"'{name} is ' || {_text(name)}")
 
@@ -141,7 +133,8 @@ def _key_unique(contract: Contract) -> Check:
 
 
 def _version_not_ahead(contract: Contract, version: str) -> Check:
-    bad = f"{ident(version)} > DATEADD(day, 1, GETDATE())"
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).replace(tzinfo=None, microsecond=0)
+    bad = f"{ident(version)} > {literal(str(tomorrow))}"
     description = f"{version} is not in the future: the newest wins, so such a row could never be replaced."
     return _row_check(contract, "version_not_ahead", WARN, description, bad, f"'{version} is ' || {_text(version)}")
 

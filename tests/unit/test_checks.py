@@ -51,7 +51,7 @@ def test_a_key_is_checked_on_the_stage_only_where_a_batch_may_not_repeat_it():
 
 
 def test_every_derived_check_is_one_select_that_reads_the_rows():
-    for check in by_name().values():
+    for check in [check for check in by_name().values() if check.sql]:
         assert checks.ROWS in check.sql, check.name
         assert len(sqlglot.parse(check.sql.replace(checks.ROWS, "stage"), dialect="redshift")) == 1
 

@@ -79,9 +79,9 @@ class Audit:
             session.run(statement)
 
     def _check(self, session: Session, on: str, rows: str) -> list[Outcome]:
-        asked = [check for check in self.checks if check.on == on]
-        counted = _count(session, asked, rows)
-        return [_look(session, self.contract, check, counted[check.name], rows) for check in asked]
+        due = [check for check in self.checks if check.on == on]
+        counted = _count(session, [check for check in due if check.sql], rows)
+        return [_look(session, self.contract, check, counted.get(check.name, 0), rows) for check in due]
 
     def _refuse(self, on: str) -> None:
         for outcome in self.outcomes:
