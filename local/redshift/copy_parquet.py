@@ -65,7 +65,7 @@ def _csv(client: Any, job: Job) -> Iterator[bytes]:
 
 def _convert(path: Path, source: s3.Source, job: Job) -> Iterator[bytes]:
     with duckdb.connect() as engine:
-        engine.execute("SET TimeZone = 'UTC'; SET threads = 1; SET preserve_insertion_order = true")
+        engine.execute("SET TimeZone = 'UTC'; SET threads = 2")
         try:
             described = engine.execute(f"DESCRIBE SELECT * FROM read_parquet({path_literal(path)})").fetchall()
         except duckdb.Error as error:

@@ -29,11 +29,12 @@ class Planner:
 
     async def plan(self, sql: str) -> Plan:
         """The plan for a statement, from the cache where its text alone decides."""
-        if ASKED.search(sql):
-            await self.log.flush()
         if (found := _cache.get(sql)) is not None:
             _cache.move_to_end(sql)
             return found
+        asks = ASKED.search(sql) is not None
+        if asks:
+            await self.log.flush()
         known: dict[str, tuple[str, ...] | None] = {}
         for _ in range(_NEEDED_ROUNDS):
             try:
@@ -43,7 +44,7 @@ class Planner:
                 known[need.query] = await self._columns(need.query, known)
         else:
             item = Refusal("The statement needs more column lists than the local Redshift looks up; name the columns")
-        if not known and len(sql) <= _CACHED_LENGTH:
+        if not known and not asks and len(sql) <= _CACHED_LENGTH:
             _cache[sql] = item
             if len(_cache) > _CACHED_PLANS:
                 _cache.popitem(last=False)
