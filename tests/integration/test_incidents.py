@@ -112,6 +112,22 @@ def test_one_cause_is_one_incident_however_many_tasks_it_stops(bench: Bench, lak
     assert webhook[0]["incident"]["table_name"] == "core.things"
 
 
+def test_of_two_that_find_no_incident_at_once_one_opens_it(lake: Lake):
+    one = incidents.first(failure_now(refused()))
+    slow = Lake.connect()
+    meanwhile: list[Any] = []
+
+    def another_is_faster(**_: Any) -> None:
+        if not meanwhile:
+            meanwhile.append(None)
+            meanwhile.append(incident_store.take(lake, one))
+
+    slow.client.meta.events.register("before-send.s3.PutObject", another_is_faster)
+    incident, new = incident_store.take(slow, one)
+    assert meanwhile[1] == (one, True)
+    assert (incident.occurrences, new) == (2, False)
+
+
 def test_another_cause_or_a_day_of_quiet_opens_another_incident(lake: Lake):
     one = incidents.first(failure_now(refused()))
     assert incident_store.take(lake, one)[1]
