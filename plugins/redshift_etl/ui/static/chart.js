@@ -20,7 +20,14 @@ export function sparkline(values) {
   const words = `Rows changed by the last ${values.length} loads; ${number(values.at(-1))} by the last, ${number(top)} at most`;
   return s(
     "svg",
-    { class: "spark", viewBox: `0 0 ${SPARK.width} ${SPARK.height}`, width: SPARK.width, height: SPARK.height, role: "img", "aria-label": words },
+    {
+      class: "spark",
+      viewBox: `0 0 ${SPARK.width} ${SPARK.height}`,
+      width: SPARK.width,
+      height: SPARK.height,
+      role: "img",
+      "aria-label": words,
+    },
     s("path", { d: bars.join("") }),
   );
 }
@@ -29,14 +36,27 @@ export function sparkline(values) {
 export function historyChart(loads) {
   const shown = [...loads].reverse();
   const top = Math.max(...shown.map((load) => load.changed), 1);
-  const readout = h("p", { class: "readout", "aria-live": "polite" }, "Point at a bar, or focus the chart and use the arrow keys.");
+  const readout = h(
+    "p",
+    { class: "readout", "aria-live": "polite" },
+    "Point at a bar, or focus the chart and use the arrow keys.",
+  );
   const step = CHART.width / Math.max(shown.length, 30);
   const height = (count) => (count / top) * (CHART.height - CHART.bottom - CHART.top);
-  const cursor = s("rect", { class: "cursor", y: 0, width: step, height: CHART.height - CHART.bottom, visibility: "hidden" });
+  const cursor = s("rect", {
+    class: "cursor",
+    y: 0,
+    width: step,
+    height: CHART.height - CHART.bottom,
+    visibility: "hidden",
+  });
   const svg = s(
     "svg",
     {
-      class: "history", viewBox: `0 0 ${CHART.width} ${CHART.height}`, tabindex: 0, role: "img",
+      class: "history",
+      viewBox: `0 0 ${CHART.width} ${CHART.height}`,
+      tabindex: 0,
+      role: "img",
       "aria-label": `Rows changed by each of the last ${shown.length} loads, ${number(top)} at most`,
     },
     cursor,
@@ -53,7 +73,9 @@ function bars(loads, name, step, height) {
       const before = SERIES.slice(0, SERIES.indexOf(name)).reduce((sum, series) => sum + load[series], 0);
       const size = load[name] ? Math.max(height(load[name]), 1) : 0;
       const y = CHART.height - CHART.bottom - height(before);
-      return size ? `M${(at * step).toFixed(2)} ${y.toFixed(1)}v${-size.toFixed(1)}h${(step * 0.82).toFixed(2)}v${size.toFixed(1)}z` : "";
+      return size
+        ? `M${(at * step).toFixed(2)} ${y.toFixed(1)}v${-size.toFixed(1)}h${(step * 0.82).toFixed(2)}v${size.toFixed(1)}z`
+        : "";
     })
     .join("");
 }
@@ -71,7 +93,11 @@ function axis(loads, top) {
 }
 
 function legend() {
-  return h("ul", { class: "legend" }, SERIES.map((name) => h("li", { class: name }, name)));
+  return h(
+    "ul",
+    { class: "legend" },
+    SERIES.map((name) => h("li", { class: name }, name)),
+  );
 }
 
 function listen(svg, loads, step, cursor, readout) {

@@ -15,7 +15,13 @@ export function open(main, argument) {
     main,
     h("p", { class: "path" }, h("a", { href: "#/lineage" }, "Lineage"), " / ", name),
     h("h2", null, `Columns of ${name}`),
-    h("p", null, h("a", { href: route("lineage", name) }, "In the graph"), " · ", h("a", { href: route("tables", name) }, "The table")),
+    h(
+      "p",
+      null,
+      h("a", { href: route("lineage", name) }, "In the graph"),
+      " · ",
+      h("a", { href: route("tables", name) }, "The table"),
+    ),
     view.place,
   );
   return { title: `Columns of ${name} · Warehouse`, read: (signal) => read(view, signal) };
@@ -30,7 +36,9 @@ async function read(view, signal) {
     replace(
       view.place,
       data.problem ? h("p", { class: "note" }, `The lineage of the columns cannot be read: ${data.problem}`) : null,
-      linked ? [drawing(view, data), h("details", null, h("summary", null, "The same as a table"), table(data))] : h("p", { class: "quiet" }, "No column is known to come from, or go into, another."),
+      linked
+        ? [drawing(view, data), h("details", null, h("summary", null, "The same as a table"), table(data))]
+        : h("p", { class: "quiet" }, "No column is known to come from, or go into, another."),
     );
   }
   return null;
@@ -49,7 +57,11 @@ function grouped(data, side) {
 }
 
 function drawing(view, data) {
-  const sides = [grouped(data, "from"), [{ name: data.name, columns: data.columns.map((column) => column.name) }], grouped(data, "into")];
+  const sides = [
+    grouped(data, "from"),
+    [{ name: data.name, columns: data.columns.map((column) => column.name) }],
+    grouped(data, "into"),
+  ];
   const ports = new Map();
   const stacks = sides.map((groups, at) => stack(groups, at, ports));
   const height = Math.max(...stacks.map((made) => made.height));
@@ -58,9 +70,30 @@ function drawing(view, data) {
     ...column.into.map((other) => line(ports, [1, data.name, column.name], [2, other.table, other.column], other.kind)),
   ]);
   const width = 3 * WIDE.name + 2 * WIDE.gap;
-  const svg = s("svg", { class: "columns", viewBox: `0 0 ${width} ${height}`, width, height, role: "group", "aria-label": `Columns of ${data.name}, what they come from on the left, what they go into on the right` }, s("g", { class: "edges", "aria-hidden": "true" }, lines), stacks.map((made) => made.marks));
+  const svg = s(
+    "svg",
+    {
+      class: "columns",
+      viewBox: `0 0 ${width} ${height}`,
+      width,
+      height,
+      role: "group",
+      "aria-label": `Columns of ${data.name}, what they come from on the left, what they go into on the right`,
+    },
+    s("g", { class: "edges", "aria-hidden": "true" }, lines),
+    stacks.map((made) => made.marks),
+  );
   listen(svg, view.column ? key(1, data.name, view.column) : null);
-  return h("div", { class: "scroll" }, svg, h("p", { class: "about" }, "Solid: taken as it is. Dashed: changed on the way. Dotted: made of many rows. Point at a column, or focus it, to see what belongs to it."));
+  return h(
+    "div",
+    { class: "scroll" },
+    svg,
+    h(
+      "p",
+      { class: "about" },
+      "Solid: taken as it is. Dashed: changed on the way. Dotted: made of many rows. Point at a column, or focus it, to see what belongs to it.",
+    ),
+  );
 }
 
 function key(side, name, column) {
@@ -78,7 +111,17 @@ function stack(groups, side, ports) {
       ports.set(key(side, group.name, column), { x, y: middle });
       return port(side, group.name, column, x, middle);
     });
-    return s("g", null, s("rect", { class: "box", x, y: top, width: WIDE.name, height: HEAD + group.columns.length * ROW + 4, rx: 4 }), s("a", { href: route(side === 1 ? "tables" : "columns", group.name) }, s("text", { class: "title", x: x + 10, y: top + 20 }, group.name)), rows);
+    return s(
+      "g",
+      null,
+      s("rect", { class: "box", x, y: top, width: WIDE.name, height: HEAD + group.columns.length * ROW + 4, rx: 4 }),
+      s(
+        "a",
+        { href: route(side === 1 ? "tables" : "columns", group.name) },
+        s("text", { class: "title", x: x + 10, y: top + 20 }, group.name),
+      ),
+      rows,
+    );
   });
   return { marks, height: y + 4 };
 }
@@ -86,7 +129,12 @@ function stack(groups, side, ports) {
 function port(side, name, column, x, middle) {
   return s(
     "a",
-    { class: "port", "data-key": key(side, name, column), href: route("columns", name, column), "aria-label": `${name}.${column}` },
+    {
+      class: "port",
+      "data-key": key(side, name, column),
+      href: route("columns", name, column),
+      "aria-label": `${name}.${column}`,
+    },
     s("rect", { x: x + 2, y: middle - ROW / 2, width: WIDE.name - 4, height: ROW }),
     s("text", { x: x + 10, y: middle + 4 }, column),
   );
@@ -97,7 +145,12 @@ function line(ports, from, to, kind) {
   const end = ports.get(key(...to));
   const x1 = start.x + WIDE.name;
   const bend = WIDE.gap / 2;
-  return s("path", { class: kind.toLowerCase(), "data-from": key(...from), "data-to": key(...to), d: `M${x1} ${start.y}C${x1 + bend} ${start.y} ${end.x - bend} ${end.y} ${end.x} ${end.y}` });
+  return s("path", {
+    class: kind.toLowerCase(),
+    "data-from": key(...from),
+    "data-to": key(...to),
+    d: `M${x1} ${start.y}C${x1 + bend} ${start.y} ${end.x - bend} ${end.y} ${end.x} ${end.y}`,
+  });
 }
 
 function listen(svg, initial) {
@@ -119,6 +172,44 @@ function listen(svg, initial) {
 }
 
 function table(data) {
-  const list = (all) => all.map((it) => h("p", { class: "origin" }, h("code", null, `${it.table}.${it.column}`), " ", h("span", { class: "about" }, it.kind.toLowerCase())));
-  return h("div", { class: "scroll" }, h("table", null, h("thead", null, h("tr", null, ["Column", "Comes from", "Goes into"].map((text) => h("th", { scope: "col" }, text)))), h("tbody", null, data.columns.map((column) => h("tr", null, h("th", { scope: "row" }, h("code", null, column.name)), h("td", null, list(column.from)), h("td", null, list(column.into)))))));
+  const list = (all) =>
+    all.map((it) =>
+      h(
+        "p",
+        { class: "origin" },
+        h("code", null, `${it.table}.${it.column}`),
+        " ",
+        h("span", { class: "about" }, it.kind.toLowerCase()),
+      ),
+    );
+  return h(
+    "div",
+    { class: "scroll" },
+    h(
+      "table",
+      null,
+      h(
+        "thead",
+        null,
+        h(
+          "tr",
+          null,
+          ["Column", "Comes from", "Goes into"].map((text) => h("th", { scope: "col" }, text)),
+        ),
+      ),
+      h(
+        "tbody",
+        null,
+        data.columns.map((column) =>
+          h(
+            "tr",
+            null,
+            h("th", { scope: "row" }, h("code", null, column.name)),
+            h("td", null, list(column.from)),
+            h("td", null, list(column.into)),
+          ),
+        ),
+      ),
+    ),
+  );
 }

@@ -1,7 +1,12 @@
 // How numbers, times and states are written. Times are UTC, as everywhere in the warehouse.
 
 const NUMBER = new Intl.NumberFormat("en");
-const STEPS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+const STEPS = [
+  [86400, "d"],
+  [3600, "h"],
+  [60, "min"],
+  [1, "s"],
+];
 
 export const STATES = {
   fresh: "Fresh",
@@ -51,7 +56,8 @@ export function dataWindow(load) {
   if (!load.window_start) return "all of it";
   const start = load.window_start;
   const end = load.window_end;
-  if (start.slice(11, 19) !== "00:00:00" || end.slice(11, 19) !== "00:00:00") return `${moment(start)} – ${moment(end)}`;
+  if (start.slice(11, 19) !== "00:00:00" || end.slice(11, 19) !== "00:00:00")
+    return `${moment(start)} – ${moment(end)}`;
   const last = new Date(Date.parse(end) - 86400000).toISOString().slice(0, 10);
   return last === start.slice(0, 10) ? last : `${start.slice(0, 10)} – ${last}`;
 }
@@ -64,7 +70,11 @@ export function size(mb) {
 
 /** "+12 ~3 −1": inserted, updated, deleted, of those that are not 0. */
 export function changes(load) {
-  const parts = [["+", load.inserted], ["~", load.updated], ["−", load.deleted]].filter(([, count]) => count);
+  const parts = [
+    ["+", load.inserted],
+    ["~", load.updated],
+    ["−", load.deleted],
+  ].filter(([, count]) => count);
   return parts.length ? parts.map(([sign, count]) => sign + number(count)).join(" ") : "no change";
 }
 

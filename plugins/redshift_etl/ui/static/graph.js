@@ -30,10 +30,22 @@ export class Graph {
   }
 
   draw() {
-    this.lines = s("g", { class: "edges", "aria-hidden": "true" }, this.edges.map(([from, to]) => s("path", { d: this.curve(from, to) })));
+    this.lines = s(
+      "g",
+      { class: "edges", "aria-hidden": "true" },
+      this.edges.map(([from, to]) => s("path", { d: this.curve(from, to) })),
+    );
     this.marks = this.nodes.map((node, index) => this.mark(node, index));
     this.view = s("g", null, this.lines, s("g", null, this.marks));
-    this.svg = s("svg", { class: "graph", role: "group", "aria-label": `Lineage of ${this.nodes.length} tables and sources. Arrow keys walk along it, Enter opens a table.` }, this.view);
+    this.svg = s(
+      "svg",
+      {
+        class: "graph",
+        role: "group",
+        "aria-label": `Lineage of ${this.nodes.length} tables and sources. Arrow keys walk along it, Enter opens a table.`,
+      },
+      this.view,
+    );
     if (this.marks.length) this.marks[0].setAttribute("tabindex", 0);
   }
 
@@ -52,7 +64,14 @@ export class Graph {
     const trouble = node.incidents ? "incident" : WITH_STATE.has(node.state) ? node.state : "";
     return s(
       "g",
-      { class: `node ${node.kind} ${trouble}`, transform: `translate(${x} ${y.toFixed(1)})`, role: "button", tabindex: -1, "aria-label": this.words(node, index), "data-at": index },
+      {
+        class: `node ${node.kind} ${trouble}`,
+        transform: `translate(${x} ${y.toFixed(1)})`,
+        role: "button",
+        tabindex: -1,
+        "aria-label": this.words(node, index),
+        "data-at": index,
+      },
       s("rect", { width: NODE.width, height: NODE.height, rx: node.kind === "source" ? NODE.height / 2 : 4 }),
       s("text", { x: 10, y: NODE.height / 2 + 4 }, trouble ? `● ${short}` : short),
       short === node.name ? null : s("title", null, node.name),
@@ -103,7 +122,10 @@ export class Graph {
   choose(name, { centre = false, focus = false } = {}) {
     const index = name === null ? undefined : this.at.get(name);
     this.selected = index ?? null;
-    const bright = index === undefined ? null : new Set([index, ...this.reach(this.inputs, index), ...this.reach(this.outputs, index)]);
+    const bright =
+      index === undefined
+        ? null
+        : new Set([index, ...this.reach(this.inputs, index), ...this.reach(this.outputs, index)]);
     this.shade(bright, (from, to) => bright.has(from) && bright.has(to));
     this.marks.forEach((mark, at) => mark.classList.toggle("selected", at === index));
     if (index !== undefined) {
@@ -116,7 +138,9 @@ export class Graph {
   /** Light the nodes whose names have all the words; returns how many. Shows everything for no words. */
   search(text) {
     const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-    const found = this.nodes.flatMap((node, index) => (words.every((word) => node.name.toLowerCase().includes(word)) ? [index] : []));
+    const found = this.nodes.flatMap((node, index) =>
+      words.every((word) => node.name.toLowerCase().includes(word)) ? [index] : [],
+    );
     this.found = words.length ? found : [];
     this.shade(words.length ? new Set(found) : null, () => false);
     return this.found.length;
@@ -125,7 +149,9 @@ export class Graph {
   shade(bright, lit) {
     this.svg.classList.toggle("shaded", bright !== null);
     this.marks.forEach((mark, at) => mark.classList.toggle("bright", bright?.has(at) ?? false));
-    [...this.lines.children].forEach((line, at) => line.classList.toggle("bright", bright !== null && lit(...this.edges[at])));
+    [...this.lines.children].forEach((line, at) =>
+      line.classList.toggle("bright", bright !== null && lit(...this.edges[at])),
+    );
   }
 
   reach(steps, start) {
@@ -149,11 +175,15 @@ export class Graph {
 
   listen() {
     const nodeOf = (event) => event.target.closest?.(".node");
-    this.svg.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      const box = this.svg.getBoundingClientRect();
-      this.zoom(ZOOM.step ** (-event.deltaY / 100), { x: event.clientX - box.left, y: event.clientY - box.top });
-    }, { passive: false });
+    this.svg.addEventListener(
+      "wheel",
+      (event) => {
+        event.preventDefault();
+        const box = this.svg.getBoundingClientRect();
+        this.zoom(ZOOM.step ** (-event.deltaY / 100), { x: event.clientX - box.left, y: event.clientY - box.top });
+      },
+      { passive: false },
+    );
     this.svg.addEventListener("dblclick", (event) => {
       const mark = nodeOf(event);
       if (mark) this.opened(this.nodes[mark.dataset.at].name);
@@ -167,7 +197,9 @@ export class Graph {
 
   drag(nodeOf) {
     let from = null;
-    this.svg.addEventListener("pointerdown", (event) => { from = { x: event.clientX, y: event.clientY, left: this.x, top: this.y, moved: false }; });
+    this.svg.addEventListener("pointerdown", (event) => {
+      from = { x: event.clientX, y: event.clientY, left: this.x, top: this.y, moved: false };
+    });
     this.svg.addEventListener("pointermove", (event) => {
       if (!from || !event.buttons) return;
       const [dx, dy] = [event.clientX - from.x, event.clientY - from.y];
@@ -188,7 +220,12 @@ export class Graph {
 
   /** What a key does at a node (or nowhere); whether it did something. */
   key(key, at) {
-    const zooms = { "+": () => this.zoom(ZOOM.step), "-": () => this.zoom(1 / ZOOM.step), 0: () => this.fit(), Escape: () => this.choose(null) };
+    const zooms = {
+      "+": () => this.zoom(ZOOM.step),
+      "-": () => this.zoom(1 / ZOOM.step),
+      0: () => this.fit(),
+      Escape: () => this.choose(null),
+    };
     if (zooms[key]) {
       zooms[key]();
       return true;
@@ -206,7 +243,8 @@ export class Graph {
 
   step(key, at) {
     const { x, y } = this.places[at];
-    const nearest = (all) => [...all].sort((left, right) => Math.abs(this.places[left].y - y) - Math.abs(this.places[right].y - y))[0];
+    const nearest = (all) =>
+      [...all].sort((left, right) => Math.abs(this.places[left].y - y) - Math.abs(this.places[right].y - y))[0];
     const layer = (wanted) => this.places.flatMap((place, index) => (place.x === x && wanted(place.y) ? [index] : []));
     if (key === "ArrowLeft") return nearest(this.inputs[at]);
     if (key === "ArrowRight") return nearest(this.outputs[at]);
@@ -219,5 +257,11 @@ export class Graph {
 /** The buttons that do what the keys do. */
 export function controls(graph) {
   const button = (label, title, click) => h("button", { type: "button", title, "aria-label": title, click }, label);
-  return h("div", { class: "controls", role: "group", "aria-label": "Zoom" }, button("+", "Zoom in", () => graph().zoom(ZOOM.step)), button("−", "Zoom out", () => graph().zoom(1 / ZOOM.step)), button("⤢", "Show all", () => graph().fit()));
+  return h(
+    "div",
+    { class: "controls", role: "group", "aria-label": "Zoom" },
+    button("+", "Zoom in", () => graph().zoom(ZOOM.step)),
+    button("−", "Zoom out", () => graph().zoom(1 / ZOOM.step)),
+    button("⤢", "Show all", () => graph().fit()),
+  );
 }

@@ -8,8 +8,17 @@ import { ago, moment } from "./format.js";
 /** Show all incidents, or the report of one. */
 export function open(main, id) {
   const view = { id, place: h("div"), last: "" };
-  replace(main, id ? h("p", { class: "path" }, h("a", { href: "#/incidents" }, "Incidents"), " / ", id) : h("h2", null, "Incidents"), view.place);
-  return { title: `${id || "Incidents"} · Warehouse`, read: (signal) => (id ? readOne(view, signal) : readAll(view, signal)) };
+  replace(
+    main,
+    id
+      ? h("p", { class: "path" }, h("a", { href: "#/incidents" }, "Incidents"), " / ", id)
+      : h("h2", null, "Incidents"),
+    view.place,
+  );
+  return {
+    title: `${id || "Incidents"} · Warehouse`,
+    read: (signal) => (id ? readOne(view, signal) : readAll(view, signal)),
+  };
 }
 
 async function readAll(view, signal) {
@@ -33,7 +42,7 @@ async function readAll(view, signal) {
 
 async function readOne(view, signal) {
   const { warehouse, report } = await get(["incidents", view.id], signal);
-  const shown = warehouse.read_at ? report ?? "There is no such incident." : "";
+  const shown = warehouse.read_at ? (report ?? "There is no such incident.") : "";
   if (shown !== view.last) {
     view.last = shown;
     replace(view.place, h("pre", { class: "report", tabindex: 0 }, shown));
@@ -47,12 +56,20 @@ export function incidentList(incidents) {
 }
 
 function entry(it) {
-  const times = it.resolved_at ? `${moment(it.opened_at)} – ${moment(it.resolved_at)}` : `since ${moment(it.opened_at)} (${ago(it.opened_at)})`;
+  const times = it.resolved_at
+    ? `${moment(it.opened_at)} – ${moment(it.resolved_at)}`
+    : `since ${moment(it.opened_at)} (${ago(it.opened_at)})`;
   return h(
     "li",
     { class: it.resolved_at ? "resolved" : "open" },
     h("p", null, h("a", { href: route("incidents", it.id) }, it.summary || it.error_class || it.id)),
-    h("p", { class: "about" }, it.table ? [tableLink(it.table), " · "] : null, h("a", { href: runAddress(it.dag_id, it.run_id), click: openInAirflow }, `${it.dag_id}.${it.task_id}`), ` · ${it.error_class} · ${times}${it.occurrences > 1 ? ` · met ${it.occurrences} times` : ""}`),
+    h(
+      "p",
+      { class: "about" },
+      it.table ? [tableLink(it.table), " · "] : null,
+      h("a", { href: runAddress(it.dag_id, it.run_id), click: openInAirflow }, `${it.dag_id}.${it.task_id}`),
+      ` · ${it.error_class} · ${times}${it.occurrences > 1 ? ` · met ${it.occurrences} times` : ""}`,
+    ),
     h("p", { class: "about" }, `To act: ${it.who_acts}`),
   );
 }

@@ -61,13 +61,24 @@ function inLayers(rank, linked) {
 /** Fewer crossings: each node moves to the mean of its neighbours, forward and back some times. */
 function order(layers, inputs, outputs) {
   const place = [];
-  const number = (layer) => layer.forEach((at, index) => { place[at] = index / Math.max(layer.length - 1, 1); });
+  const number = (layer) =>
+    layer.forEach((at, index) => {
+      place[at] = index / Math.max(layer.length - 1, 1);
+    });
   layers.forEach(number);
   for (let sweep = 0; sweep < SWEEPS; sweep += 1) {
     const forward = sweep % 2 === 0;
     const neighbours = forward ? inputs : outputs;
     for (const layer of forward ? layers : [...layers].reverse()) {
-      const mean = new Map(layer.map((at) => [at, average(neighbours[at].map((other) => place[other]), place[at])]));
+      const mean = new Map(
+        layer.map((at) => [
+          at,
+          average(
+            neighbours[at].map((other) => place[other]),
+            place[at],
+          ),
+        ]),
+      );
       layer.sort((left, right) => mean.get(left) - mean.get(right));
       number(layer);
     }
@@ -97,14 +108,27 @@ function settle(layers, places, inputs, outputs, most) {
     left += across * (NODE.width + GAP.near) - GAP.near + GAP.x;
   }
   const free = layers.filter((layer) => layer.length <= most);
-  for (const [ordered, neighbours] of [[free, inputs], [[...free].reverse(), outputs], [free, inputs]]) {
+  for (const [ordered, neighbours] of [
+    [free, inputs],
+    [[...free].reverse(), outputs],
+    [free, inputs],
+  ]) {
     for (const layer of ordered) {
-      const wish = layer.map((at) => average(neighbours[at].map((other) => places[other].y), places[at].y));
-      spread(wish).forEach((y, index) => { places[layer[index]].y = y; });
+      const wish = layer.map((at) =>
+        average(
+          neighbours[at].map((other) => places[other].y),
+          places[at].y,
+        ),
+      );
+      spread(wish).forEach((y, index) => {
+        places[layer[index]].y = y;
+      });
     }
   }
   const top = Math.min(...layers.flat().map((at) => places[at].y));
-  layers.flat().forEach((at) => { places[at].y -= top; });
+  layers.flat().forEach((at) => {
+    places[at].y -= top;
+  });
 }
 
 /** Push wishes apart to the least distance, and centre each run that was pushed on what it wished. */
@@ -131,6 +155,9 @@ function shelve(places, linked, wide, top) {
   linked
     .flatMap((is, at) => (is ? [] : [at]))
     .forEach((at, index) => {
-      places[at] = { x: (index % across) * (NODE.width + GAP.x), y: top + Math.floor(index / across) * (NODE.height + GAP.y) };
+      places[at] = {
+        x: (index % across) * (NODE.width + GAP.x),
+        y: top + Math.floor(index / across) * (NODE.height + GAP.y),
+      };
     });
 }

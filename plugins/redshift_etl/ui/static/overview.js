@@ -29,14 +29,36 @@ function alarms(row) {
 
 /** Show the tables. */
 export function open(main) {
-  const view = { main, rows: [], last: "", body: h("tbody"), tiles: h("div", { class: "tiles" }), count: h("p", { class: "quiet", role: "status" }), notes: h("div") };
-  view.head = h("tr", null, COLUMNS.map((column) => heading(view, column)));
+  const view = {
+    main,
+    rows: [],
+    last: "",
+    body: h("tbody"),
+    tiles: h("div", { class: "tiles" }),
+    count: h("p", { class: "quiet", role: "status" }),
+    notes: h("div"),
+  };
+  view.head = h(
+    "tr",
+    null,
+    COLUMNS.map((column) => heading(view, column)),
+  );
   replace(
     main,
     view.tiles,
     form(view),
     view.notes,
-    h("div", { class: "scroll" }, h("table", { class: "tables" }, h("caption", { class: "hidden" }, "Tables of the warehouse"), h("thead", null, view.head), view.body)),
+    h(
+      "div",
+      { class: "scroll" },
+      h(
+        "table",
+        { class: "tables" },
+        h("caption", { class: "hidden" }, "Tables of the warehouse"),
+        h("thead", null, view.head),
+        view.body,
+      ),
+    ),
     view.count,
   );
   return { title: "Warehouse", read: (signal) => read(view, signal) };
@@ -48,7 +70,10 @@ async function read(view, signal) {
   const text = JSON.stringify(data);
   if (text !== view.last) {
     view.last = text;
-    view.rows = data.tables.map((row) => ({ ...row, hay: `${row.name} ${row.owner} ${row.description}`.toLowerCase() }));
+    view.rows = data.tables.map((row) => ({
+      ...row,
+      hay: `${row.name} ${row.owner} ${row.description}`.toLowerCase(),
+    }));
     view.missing = data.missing;
     draw(view);
     performance.mark("tables drawn");
@@ -58,11 +83,29 @@ async function read(view, signal) {
 
 function form(view) {
   const search = h("input", {
-    type: "search", placeholder: "Search name, owner, description", "aria-label": "Search tables", value: wanted.text,
-    input: (event) => { wanted.text = event.target.value; draw(view); },
+    type: "search",
+    placeholder: "Search name, owner, description",
+    "aria-label": "Search tables",
+    value: wanted.text,
+    input: (event) => {
+      wanted.text = event.target.value;
+      draw(view);
+    },
   });
-  const box = h("input", { type: "checkbox", checked: wanted.bookkeeping, change: (event) => { wanted.bookkeeping = event.target.checked; draw(view); } });
-  return h("form", { class: "filters", submit: (event) => event.preventDefault() }, search, h("label", null, box, " Show the pipelines' own tables"));
+  const box = h("input", {
+    type: "checkbox",
+    checked: wanted.bookkeeping,
+    change: (event) => {
+      wanted.bookkeeping = event.target.checked;
+      draw(view);
+    },
+  });
+  return h(
+    "form",
+    { class: "filters", submit: (event) => event.preventDefault() },
+    search,
+    h("label", null, box, " Show the pipelines' own tables"),
+  );
 }
 
 function heading(view, column) {
@@ -71,7 +114,11 @@ function heading(view, column) {
     wanted.sort = column.id;
     draw(view);
   };
-  return h("th", { scope: "col", class: column.numeric ? "number" : null, "data-id": column.id }, h("button", { type: "button", click: sort }, column.title));
+  return h(
+    "th",
+    { scope: "col", class: column.numeric ? "number" : null, "data-id": column.id },
+    h("button", { type: "button", click: sort }, column.title),
+  );
 }
 
 function draw(view) {
@@ -87,7 +134,8 @@ function draw(view) {
   replace(view.tiles, tiles(view, all));
   replace(view.notes, notes(view));
   drawRows(view, sorted(shown), focused !== null);
-  view.count.textContent = shown.length === all.length ? `${all.length} tables` : `${shown.length} of ${all.length} tables`;
+  view.count.textContent =
+    shown.length === all.length ? `${all.length} tables` : `${shown.length} of ${all.length} tables`;
   if (focused) [...view.body.querySelectorAll("a")].find((link) => link.textContent === focused)?.focus();
 }
 
@@ -96,7 +144,10 @@ function drawRows(view, rows, all) {
   const now = all ? rows.length : AT_ONCE;
   replace(view.body, rows.slice(0, now).map(line));
   view.drawing = rows;
-  if (rows.length > now) setTimeout(() => { if (view.drawing === rows) view.body.append(...rows.slice(now).map(line)); });
+  if (rows.length > now)
+    setTimeout(() => {
+      if (view.drawing === rows) view.body.append(...rows.slice(now).map(line));
+    });
 }
 
 function matches(row, words) {
@@ -127,17 +178,30 @@ function compare(left, right) {
 function tiles(view, rows) {
   const count = (state) => rows.filter((row) => row.state === state).length;
   const kinds = ["fresh", "late", "never"].map((state) => [state, STATES[state], count(state)]);
-  return [...kinds, ["alarm", "Needs a look", rows.filter(alarms).length]].map(([state, title, value]) => tile(view, state, title, value));
+  return [...kinds, ["alarm", "Needs a look", rows.filter(alarms).length]].map(([state, title, value]) =>
+    tile(view, state, title, value),
+  );
 }
 
 function tile(view, state, title, value) {
   const pressed = wanted.state === state;
-  const choose = () => { wanted.state = pressed ? "" : state; draw(view); view.tiles.querySelector(`.${state}`)?.focus(); };
-  return h("button", { type: "button", class: `tile ${state}${value ? "" : " none"}`, "aria-pressed": String(pressed), click: choose }, h("b", null, number(value)), h("span", null, title));
+  const choose = () => {
+    wanted.state = pressed ? "" : state;
+    draw(view);
+    view.tiles.querySelector(`.${state}`)?.focus();
+  };
+  return h(
+    "button",
+    { type: "button", class: `tile ${state}${value ? "" : " none"}`, "aria-pressed": String(pressed), click: choose },
+    h("b", null, number(value)),
+    h("span", null, title),
+  );
 }
 
 function notes(view) {
-  return Object.entries(view.missing ?? {}).map(([what, why]) => h("p", { class: "note" }, `The ${what} could not be read: ${why}.`));
+  return Object.entries(view.missing ?? {}).map(([what, why]) =>
+    h("p", { class: "note" }, `The ${what} could not be read: ${why}.`),
+  );
 }
 
 function line(row) {
@@ -145,12 +209,22 @@ function line(row) {
   return h(
     "tr",
     null,
-    h("th", { scope: "row" }, h("a", { href: route("tables", row.name) }, row.name), h("p", { class: "about" }, row.problem ?? row.description)),
+    h(
+      "th",
+      { scope: "row" },
+      h("a", { href: route("tables", row.name) }, row.name),
+      h("p", { class: "about" }, row.problem ?? row.description),
+    ),
     h("td", null, row.owner, h("p", { class: "about" }, LOADS[row.load] ?? row.load)),
     h("td", null, state(row), badges(row)),
     h("td", { class: "number" }, number(row.rows)),
     h("td", { class: "number" }, size(row.size_mb)),
-    h("td", null, last ? h("time", { datetime: last.at, title: moment(last.at) }, ago(last.at)) : "–", last ? h("p", { class: "about" }, last.dag_id) : null),
+    h(
+      "td",
+      null,
+      last ? h("time", { datetime: last.at, title: moment(last.at) }, ago(last.at)) : "–",
+      last ? h("p", { class: "about" }, last.dag_id) : null,
+    ),
     h("td", { class: "number", title: last ? changesInWords(last) : null }, last ? changes(last) : "–"),
     h("td", null, sparkline(row.spark)),
   );
@@ -166,7 +240,9 @@ export function state(row) {
 export function badges(row) {
   const { failed = 0, warned = 0 } = row.checks;
   return [
-    row.incidents ? h("span", { class: "badge bad" }, row.incidents === 1 ? "incident" : `${row.incidents} incidents`) : null,
+    row.incidents
+      ? h("span", { class: "badge bad" }, row.incidents === 1 ? "incident" : `${row.incidents} incidents`)
+      : null,
     failed ? h("span", { class: "badge bad" }, `${failed} failed`) : null,
     warned ? h("span", { class: "badge warn" }, `${warned} warned`) : null,
     row.problem ? h("span", { class: "badge bad" }, "broken file") : null,
