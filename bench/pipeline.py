@@ -49,9 +49,8 @@ def main(rounds: int) -> None:
 
 def _report(seconds: dict[str, float], memory: dict[str, list[float]]) -> None:
     for task in TASKS:
-        print(
-            f"{task:10} {seconds[task]:6.2f} s {FLIGHTS / seconds[task]:>10,.0f} rows/s  peak {max(memory[task]):4.0f} MiB"
-        )
+        rate, peak = FLIGHTS / seconds[task], max(memory[task])
+        print(f"{task:10} {seconds[task]:6.2f} s {rate:>10,.0f} rows/s  peak {peak:4.0f} MiB")
     whole, limit = sum(seconds[task] for task in TASKS), seconds["raw COPY"]
     print(f"{'end to end':10} {whole:6.2f} s {FLIGHTS / whole:>10,.0f} rows/s")
     print(f"{'raw COPY':10} {limit:6.2f} s {FLIGHTS / limit:>10,.0f} rows/s  (the limit)")

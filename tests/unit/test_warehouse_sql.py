@@ -25,7 +25,8 @@ def test_copy_names_its_columns_and_its_role_and_no_key():
     assert text == (
         'COPY stage ("flight_id", "flight_date", "note", "modified_at", "deleted_at")\n'
         "FROM 's3://lake/m.json'\nIAM_ROLE 'arn:aws:iam::1:role/r'\nREGION 'us-east-1'\n"
-        "FORMAT AS CSV ZSTD MANIFEST\nNULL AS '\\\\N'\nDATEFORMAT 'auto' TIMEFORMAT 'auto'\nCOMPUPDATE OFF STATUPDATE OFF"
+        "FORMAT AS CSV ZSTD MANIFEST\nNULL AS '\\\\N'\n"
+        "DATEFORMAT 'auto' TIMEFORMAT 'auto'\nCOMPUPDATE OFF STATUPDATE OFF"
     )
     assert "CREDENTIALS" not in text
     assert "ACCESS_KEY" not in text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
@@ -21,7 +21,7 @@ class PostgresToLakeOperator(BaseOperator):
 
     template_fields = ("sql",)
     template_ext = (".sql",)
-    template_fields_renderers = {"sql": "sql"}
+    template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql"}
     ui_color = "#d5e4f3"
 
     def __init__(self, *, table: str, sql: str, postgres_conn_id: str, **kwargs: Any) -> None:
