@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,22 @@ def test_statistics_that_are_off_are_refreshed_outside_a_transaction(bench: Benc
         'ANALYZE "core"."things"',
     ]
     assert "core.things" in {table.name for table in upkeep.read_tables(bench.connect)}
+
+
+@pytest.mark.usefixtures("lake")
+def test_a_table_that_another_user_reads_is_read_and_one_that_only_the_loads_read_is_not(bench: Bench):
+    put(bench, 1)
+    bench.run("CREATE TABLE core.other (id INTEGER)")
+    bench.run("INSERT INTO core.other VALUES (1)")
+    bench.run("CREATE USER analyst PASSWORD 'Reads-0nly'")
+    bench.run("GRANT USAGE ON SCHEMA core TO analyst")
+    bench.run("GRANT SELECT ON core.things TO analyst")
+    analyst = Bench(bench.server, replace(bench.database, user="analyst", password="Reads-0nly"), bench.s3)
+    assert analyst.rows("SELECT COUNT(*) FROM core.things") == [(1,)]
+    assert bench.rows("SELECT COUNT(*) FROM core.other") == [(1,)]
+    reads = upkeep.note_reads(bench.connect, datetime.now(UTC))
+    assert reads["core.things"].last_read_at
+    assert reads["core.other"].last_read_at is None
 
 
 def test_the_report_names_unread_tables_with_size_and_owner(bench: Bench, lake: Lake):

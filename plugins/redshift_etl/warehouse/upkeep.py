@@ -81,7 +81,8 @@ def reads_queries() -> tuple[Statement, ...]:
             purpose,
             'SELECT TRIM(t."schema") || \'.\' || TRIM(t."table"), MAX(s.start_time)\n'
             "FROM sys_query_detail AS s INNER JOIN svv_table_info AS t ON t.table_id = s.table_id\n"
-            "WHERE s.user_id > 1 AND s.user_id <> (SELECT usesysid FROM pg_user WHERE usename = CURRENT_USER)\n"
+            "WHERE s.step_name = 'scan' AND s.user_id > 1\n"
+            "    AND s.user_id <> (SELECT usesysid FROM pg_user WHERE usename = CURRENT_USER)\n"
             "GROUP BY 1",
         ),
     )
