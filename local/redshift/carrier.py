@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from datetime import datetime
 
@@ -18,6 +19,9 @@ from local.redshift.relay import Relay
 LOCK_MODE = "IN SHARE ROW EXCLUSIVE MODE"  # writers wait for one another, readers do not
 _INTERVAL = 1186  # the type's oid
 _MISREAD = Refusal("redshift_connector misreads an INTERVAL from the local Redshift", hint="Cast it: …::varchar.")
+# One VACUUM runs at a time on a cluster (r_VACUUM_command); this process is the cluster.
+_VACUUM_RUNS = Refusal("VACUUM is running", "XX000", hint="re-execute after other vacuum finished")
+_alone = asyncio.Lock()
 
 
 class Carrier(Planner):
@@ -161,6 +165,14 @@ class Carrier(Planner):
         if item.outside_block and self.backend.status == b"T":
             where = "a multiple commands statement" if several else "a transaction block"
             raise await self.failure(Refusal(f"{item.outside_block} cannot run inside {where}", "25001"))
+        if not item.alone:
+            return await self._script_now(item)
+        if _alone.locked():
+            raise await self.failure(_VACUUM_RUNS)
+        async with _alone:
+            return await self._script_now(item)
+
+    async def _script_now(self, item: Script) -> bytes:
         lock = [f"LOCK TABLE {item.lock} {LOCK_MODE}"] if item.lock else []
         answer = await self.backend.ask(";".join([*lock, *item.statements]))
         if item.commits and self.backend.status == b"T":

@@ -36,7 +36,7 @@ def vacuum(sql: str) -> Plan:
     cursor.take("boost")
     cursor.expect_end()
     statement = f"VACUUM {table}" if table else _NOTHING
-    return Script((statement,), "VACUUM", outside_block="VACUUM")
+    return Script((statement,), "VACUUM", outside_block="VACUUM", alone=True)
 
 
 def analyze(sql: str) -> Plan:

@@ -23,7 +23,8 @@ class Script:
     """Several statements that stand for one.
 
     `tag` is the reply (None: that of the first statement); `commits` ends an open transaction after it; `query` says
-    that the first statement holds a query, whose functions are to be rewritten.
+    that the first statement holds a query, whose functions are to be rewritten; `alone` that the cluster runs one at a
+    time.
     """
 
     statements: tuple[str, ...]
@@ -32,6 +33,7 @@ class Script:
     outside_block: str | None = None
     commits: bool = False
     query: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True)

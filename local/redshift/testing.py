@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -193,15 +193,27 @@ def running(folder: Path, **settings: Any) -> Iterator[RedshiftServer]:
                 **settings,
             }
         )
-        process = stack.enter_context(
-            _process([sys.executable, "-m", "local.redshift"], folder / "redshift.log", environment(config))
-        )
-        line = process.stdout.readline() if process.stdout else ""
-        if not line:
-            raise RuntimeError(f"The local Redshift did not start:\n{(folder / 'redshift.log').read_text()[-2000:]}")
-        server = RedshiftServer(config, json.loads(line)["port"], pg, process)
+        server = stack.enter_context(_listening(folder, config, pg))
         server.s3.create_bucket(Bucket=server.bucket)
         yield server
+
+
+@contextlib.contextmanager
+def beside(server: RedshiftServer, folder: Path, **settings: Any) -> Iterator[RedshiftServer]:
+    """Another local Redshift over the same PostgreSQL and S3, with other settings; `folder` gets its log."""
+    with _listening(folder, replace(server.config, **settings), server.pg) as found:
+        found.names = server.names
+        yield found
+
+
+@contextlib.contextmanager
+def _listening(folder: Path, config: Config, pg: postgres.Postgres) -> Iterator[RedshiftServer]:
+    log = folder / "redshift.log"
+    with _process([sys.executable, "-m", "local.redshift"], log, environment(config)) as process:
+        line = process.stdout.readline() if process.stdout else ""
+        if not line:
+            raise RuntimeError(f"The local Redshift did not start:\n{log.read_text()[-2000:]}")
+        yield RedshiftServer(config, json.loads(line)["port"], pg, process)
 
 
 def environment(config: Config) -> dict[str, str]:

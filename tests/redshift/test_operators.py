@@ -1,9 +1,12 @@
 """The Amazon provider's own hooks and operators, unchanged."""
 
+import json
 import logging
+import os
 
 import pandas as pd
 import pytest
+import sqlalchemy
 from airflow.models.connection import Connection
 from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 from airflow.providers.amazon.aws.transfers.redshift_to_s3 import RedshiftToS3Operator
@@ -98,6 +101,25 @@ def test_hook_records_frames_engine_and_keys(airflow):
     airflow.insert_rows("t", [(2, "b"), (3, "c")], target_fields=["id", "name"])
     assert len(rows(airflow)) == 3
     assert airflow.get_openlineage_database_dialect(None) == "redshift"
+
+
+def test_hook_engine_needs_an_extra_without_ssl_and_no_native_hstore(airflow, monkeypatch):
+    airflow.run(["create table t (id int, name varchar(10))", "insert into t values (1, 'a')"])
+    with pytest.raises(sqlalchemy.exc.ProgrammingError, match='invalid connection option "ssl"'):
+        airflow.get_sqlalchemy_engine().connect()  # the hook gives the extra to libpq
+    plain = {**json.loads(os.environ["AIRFLOW_CONN_REDSHIFT_DEFAULT"]), "extra": "{}"}
+    monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", json.dumps(plain))
+    with pytest.raises(sqlalchemy.exc.NotSupportedError, match="Savepoints"):
+        RedshiftSQLHook().get_sqlalchemy_engine().connect()  # psycopg looks hstore up under a savepoint
+    engine = RedshiftSQLHook().get_sqlalchemy_engine({"use_native_hstore": False})
+    with engine.begin() as connection:
+        found = connection.execute(sqlalchemy.text("select nvl(name, '-') from t where id = :id"), {"id": 1})
+        assert found.scalar_one() == "a"
+        connection.execute(sqlalchemy.text("insert into t values (:id, :name)"), [{"id": 2, "name": "b"}])
+    frame = pd.read_sql("select * from t order by id", engine)
+    assert frame.to_dict("records") == [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}]
+    assert engine.dialect.server_version_info == (8, 0, 2)
+    engine.dispose()
 
 
 @pytest.mark.usefixtures("airflow")

@@ -82,6 +82,21 @@ def test_a_write_by_the_simple_protocol_waits_too_and_readers_do_not(two, empty)
         assert outcome == [1]
 
 
+def test_one_vacuum_runs_at_a_time(two, empty):
+    one, other = two
+    one.execute("insert into t values (3, 3)")
+    other.autocommit = True
+    with empty.psycopg(autocommit=True) as third:
+        thread, outcome = waits(other, "vacuum t")
+        assert outcome == []
+        with pytest.raises(psycopg.Error, match="VACUUM is running"):
+            third.execute("vacuum u")
+        one.commit()
+        thread.join(5)
+        assert outcome == [-1]
+        third.execute("vacuum u")
+
+
 def test_lock_blocks_readers_and_works_before_the_snapshot(two):
     one, other = two
     one.execute("lock table t")
