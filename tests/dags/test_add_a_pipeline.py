@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -41,7 +42,8 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_the_page_gives_four_files_that_load_the_table(clone: Path, world: Any, redshift_server: Any):
     from airflow.dag_processing.dagbag import DagBag
 
-    with psycopg.connect(postgres.dsn(redshift_server.pg, "airline"), autocommit=True) as booking:
+    database = os.environ["AIRFLOW_CONN_AIRLINE_DB"].rsplit("/", 1)[1]
+    with psycopg.connect(postgres.dsn(redshift_server.pg, database), autocommit=True) as booking:
         booking.execute(CREWS)
         booking.execute("GRANT SELECT ON crews TO airline_reader")
     bag = DagBag(str(clone / "dags"))
@@ -64,4 +66,4 @@ def test_the_page_gives_four_files_that_load_the_table(clone: Path, world: Any, 
 
 def context(task_id: str) -> dict[str, Any]:
     instance = SimpleNamespace(dag_id="crews", run_id="page", task_id=task_id, try_number=1, map_index=-1)
-    return {"ti": instance, "params": {"start": "2013-01-01", "end": "2013-01-01"}}
+    return {"ti": instance, "dag_run": SimpleNamespace(conf={}), "params": {"start": "2013-01-01", "end": "2013-01-01"}}
