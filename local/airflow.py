@@ -64,6 +64,12 @@ def environment(stack: home.Home) -> dict[str, str]:
         "scheduler": {"scheduler_idle_sleep_time": 0.1},
         # Seconds until a new DAG file is seen.
         "dag_processor": {"refresh_interval": 15},
+        "openlineage": {
+            "namespace": "local",
+            "transport": json.dumps(
+                {"type": "file", "log_file_path": str(stack.logs / "lineage.jsonl"), "append": True}
+            ),
+        },
         "redshift_etl": {
             "lake": f"s3://{home.LAKE_BUCKET}/warehouse",
             "landing": f"s3://{home.LANDING_BUCKET}/nycflights13",

@@ -1,4 +1,4 @@
-"""The page in a real browser. Skipped where there is no Chromium or no playwright (`pip install playwright`)."""
+"""The page in a real browser; skipped where there is no Chromium."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright import sync_api as playwright
 
 from tests.ui import world as worlds
 from tests.ui.conftest import Page
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

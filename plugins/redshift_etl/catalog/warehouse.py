@@ -67,13 +67,14 @@ class _Reader:
         self.missing: dict[str, str] = {}
 
     def rows(self, what: str, statement: Statement, make: Callable[[Row], T]) -> list[T]:
-        """The rows as values; none, and a word why, when the warehouse refuses the statement."""
+        """The rows as values; none of a table that nothing has written yet; else none, and why it was refused."""
         try:
             rows = self.session.run(statement)
             self.session.commit()
         except StatementError as error:
             self.session.connection.rollback()
-            self.missing[what] = "not there yet" if error.code in UNDEFINED_TABLE else error.message
+            if error.code not in UNDEFINED_TABLE:
+                self.missing[what] = error.message
             return []
         return [make(row) for row in rows]
 
