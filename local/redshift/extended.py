@@ -13,8 +13,8 @@ from typing import ClassVar
 from local.redshift import wire
 from local.redshift.carrier import Carrier
 from local.redshift.errors import translate
-from local.redshift.lexer import LexError, split
-from local.redshift.planner import statement_text, unreadable
+from local.redshift.lexer import LexError
+from local.redshift.planner import statement_text, statements, unreadable
 from local.redshift.plans import Forward, Plan, Refusal
 from local.redshift.query_log import now
 from local.redshift.relay import Relay
@@ -34,7 +34,7 @@ class Extended(Carrier):
         (name, raw), types = wire.cut(body, 2)
         found: list[str] = []
         try:
-            found = split(statement_text(raw))
+            found = await statements(statement_text(raw))
             if len(found) > 1:
                 item: Plan = Refusal("cannot insert multiple commands into a prepared statement", "42601")
             else:

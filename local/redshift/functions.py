@@ -30,6 +30,8 @@ from local.redshift.functions_tokens import (
     parse,
     render,
 )
+from local.redshift.large import shorten
+from local.redshift.large import windows as windows_of
 
 __all__ = ["NeedColumns", "Refused", "rewrite", "tables_read"]
 
@@ -59,9 +61,11 @@ _WORD = re.compile(r"[a-z_]\w*")
 _CONSTANT = r"(?:'(?:[^'\\]|\\.|'')*+'|[-+]?+[\d.]++(?:e[-+]?+\d++)?+|null|true|false|default|\$\d++)"
 _ROW = rf"\(\s*+(?:{_CONSTANT}\s*+,?+\s*+)*+\)\s*+,?+\s*+"
 _CONSTANT_ROWS = re.compile(
-    rf'\s*+insert\s++into\s++[\w.$"#]++\s*+(?:\([\w\s,$"]*+\)\s*+)?+values\s*+(?:{_ROW})++;?+\s*+', re.IGNORECASE
+    rf'\s*+insert\s++into\s++[\w.$"#]++\s*+(?:\([\w\s,$"]*+\)\s*+)?+values\s*+(?:{_ROW}){{1,1000}}+', re.IGNORECASE
 )
+_MORE_ROWS = re.compile(rf"(?:{_ROW}){{1,1000}}+", re.IGNORECASE)
 _CACHED_LENGTH = 20_000
+_TAIL = 6  # the items after a window function's call that belong to it
 _NOT_CALLS = frozenset(["into", "table", "from", "join", "update", "view"])
 
 
@@ -76,13 +80,20 @@ def rewrite(sql: str, known: Mapping[str, tuple[str, ...] | None] | None = None)
     return _rewrite(sql, known or {})
 
 
-@functools.lru_cache(maxsize=2048)
 def tables_read(sql: str) -> tuple[str, ...]:
     """The tables that a statement reads, as written and in lower case, for the log behind STL_SCAN."""
+    return _tables_read(sql) if len(sql) <= _CACHED_LENGTH else _find_tables(sql)
+
+
+def _find_tables(sql: str) -> tuple[str, ...]:
     try:
-        return tuple(sorted(refused.tables_read(parse(sql))))
+        short = shorten(sql).sql
+        return () if _is_constant_rows(short) else tuple(sorted(refused.tables_read(parse(short))))
     except (UnbalancedError, lexer.LexError):
         return ()
+
+
+_tables_read = functools.lru_cache(maxsize=2048)(_find_tables)
 
 
 @functools.lru_cache(maxsize=2048)
@@ -107,9 +118,22 @@ def _rewrite(sql: str, known: Mapping[str, tuple[str, ...] | None]) -> str:
 
 def _needs_look(sql: str) -> bool:
     """Whether a word of the text, inside a literal or not, could need a rewrite."""
-    if _CONSTANT_ROWS.fullmatch(sql):
+    if _is_constant_rows(sql):
         return False
-    return "[" in sql or _DOTTED.search(sql) is not None or not _NAMES.isdisjoint(_WORD.findall(sql.lower()))
+    return "[" in sql or any(_window_needs_look(sql[start:end]) for start, end in windows_of(sql))
+
+
+def _window_needs_look(sql: str) -> bool:
+    return _DOTTED.search(sql) is not None or not _NAMES.isdisjoint(_WORD.findall(sql.lower()))
+
+
+def _is_constant_rows(sql: str) -> bool:
+    match = _CONSTANT_ROWS.match(sql)
+    position = 0
+    while match is not None:
+        position = match.end()
+        match = _MORE_ROWS.match(sql, position)
+    return position > 0 and sql[position:].strip() in ("", ";")
 
 
 def _transform(items: Sequence[Item], scope: Scope) -> tuple[Item, ...]:
@@ -120,7 +144,7 @@ def _transform(items: Sequence[Item], scope: Scope) -> tuple[Item, ...]:
         scope = _recursive(items, at, scope)
         if isinstance(item, Group):
             inner = Group(_transform(item.items, scope), item.space, item.end)
-            taken = _call(out, inner, items[at + 1 :], scope)
+            taken = _call(out, inner, items[at + 1 : at + 1 + _TAIL], scope)
             scope = _with_cte(items, out, at, scope)
             at += 1 + taken
             continue
@@ -151,9 +175,9 @@ def _call(out: list[Item], group: Group, following: Sequence[Item], scope: Scope
 
 
 def _transform_tail(following: Sequence[Item], scope: Scope) -> list[Item]:
-    head = following[:6]
     return [
-        Group(_transform(item.items, scope), item.space, item.end) if isinstance(item, Group) else item for item in head
+        Group(_transform(item.items, scope), item.space, item.end) if isinstance(item, Group) else item
+        for item in following
     ]
 
 
@@ -196,7 +220,7 @@ def _recursive(items: Sequence[Item], at: int, scope: Scope) -> Scope:
 
 def _with_cte(items: Sequence[Item], out: Sequence[Item], at: int, scope: Scope) -> Scope:
     """The scope after `name [(columns)] AS (query)` of a WITH list."""
-    if not _in_with(items, at) or items[at - 1].word not in ("as", "materialized"):
+    if items[at - 1].word not in ("as", "materialized") or not _in_with(items, at):
         return scope
     start = max(index for index, item in enumerate(out) if is_sign(item, ",") or item.word in ("with", "recursive"))
     return Scope(scope.known, (*scope.ctes, bare(out[start + 1 :])), scope.recursive)

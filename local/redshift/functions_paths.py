@@ -27,6 +27,7 @@ _ENDS_FROM = frozenset(
         "using",
     ]
 )
+_NO_ALIAS = _ENDS_FROM | {"join", "inner", "left", "right", "full", "cross", "natural", "qualify", "pivot", "unpivot"}
 
 
 def check(items: Sequence[Item]) -> None:
@@ -85,5 +86,5 @@ def _sources(items: Sequence[Item]) -> Iterator[tuple[list[str], str]]:
                 follow = at + 2 * len(path)
                 follow += 1 if follow < len(items) and items[follow].word == "as" else 0
                 last = items[follow] if follow < len(items) else None
-                named = isinstance(last, Token) and last.kind in (lexer.WORD, lexer.QUOTED)
-                yield path, name_of(last) if named else ""
+                is_name = isinstance(last, Token) and last.kind in (lexer.WORD, lexer.QUOTED)
+                yield path, name_of(last) if is_name and name_of(last) not in _NO_ALIAS else ""

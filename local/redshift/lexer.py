@@ -28,7 +28,9 @@ _TOKEN = re.compile(
 )
 _DOLLAR = re.compile(r"\$\$.*?\$\$|\$([A-Za-z_]\w*)\$.*?\$\1\$", re.DOTALL)
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
-# What may hide a semicolon, and the semicolon itself: a fast way through megabytes of literals.
+# What may hide a semicolon, and the semicolon itself: a fast way through megabytes of literals. Finding the first
+# character alone is much quicker than trying the alternatives everywhere.
+_FIRST = re.compile(r"""['"/$;-]""")
 _EDGE = re.compile(
     r"""'(?:[^'\\]++|\\.|'')*+'|"(?:[^"]++|"")*+"|--[^\n]*|/\*|\$\$.*?\$\$|\$([A-Za-z_]\w*)\$.*?\$\1\$|;""", re.DOTALL
 )
@@ -89,16 +91,26 @@ def split(sql: str) -> list[str]:
     """The statements of a text, without their semicolons, blank ones left out. Raises LexError."""
     if ";" not in sql:
         return [sql] if has_code(sql) else []
-    parts, begin, position = [], 0, 0
-    while match := _EDGE.search(sql, position):
-        position = match.end()
-        if match.group() == "/*":
-            position = _comment_end(sql, match.start())
-        elif match.group() == ";":
-            parts.append(sql[begin : match.start()])
-            begin = position
+    parts, begin = [], 0
+    for start, end in marks(sql):
+        if sql[start] == ";":
+            parts.append(sql[begin:start])
+            begin = end
     parts.append(sql[begin:])
     return [part for part in parts if has_code(part)]
+
+
+def marks(sql: str) -> Iterator[tuple[int, int]]:
+    """The offsets of literals, quoted identifiers, comments and semicolons, in order. Raises LexError."""
+    position = 0
+    while first := _FIRST.search(sql, position):
+        start = first.start()
+        match = _EDGE.match(sql, start)
+        if match is None:
+            position = start + 1
+            continue
+        position = _comment_end(sql, start) if match.end() - start == 2 and sql.startswith("/*", start) else match.end()
+        yield start, position
 
 
 def has_code(sql: str) -> bool:

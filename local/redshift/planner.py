@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 
 from local.redshift import functions, wire
+from local.redshift.large import LARGE, Shortened, shorten, windows
+from local.redshift.lexer import LexError, split
 from local.redshift.link import Backend, BackendError
 from local.redshift.plans import Forward, Plan, Refusal
 from local.redshift.query_log import ASKED, QueryLog
@@ -29,28 +32,47 @@ class Planner:
 
     async def plan(self, sql: str) -> Plan:
         """The plan for a statement, from the cache where its text alone decides."""
+        if len(sql) > LARGE:
+            return await self._plan_large(sql)
         if (found := _cache.get(sql)) is not None:
             _cache.move_to_end(sql)
             return found
         asks = ASKED.search(sql) is not None
         if asks:
             await self.log.flush()
-        known: dict[str, tuple[str, ...] | None] = {}
-        for _ in range(_NEEDED_ROUNDS):
-            try:
-                item = plan(sql, known)
-                break
-            except functions.NeedColumns as need:
-                known[need.query] = await self._columns(need.query, known)
-        else:
-            item = Refusal("The statement needs more column lists than the local Redshift looks up; name the columns")
-        if not known and not asks and len(sql) <= _CACHED_LENGTH:
+        item, alone = await self._plan(Shortened(sql))
+        if alone and not asks and len(sql) <= _CACHED_LENGTH:
             _cache[sql] = item
             if len(_cache) > _CACHED_PLANS:
                 _cache.popitem(last=False)
         return item
 
-    async def _columns(self, query: str, known: Known) -> tuple[str, ...] | None:
+    async def _plan_large(self, sql: str) -> Plan:
+        try:
+            short = await asyncio.to_thread(shorten, sql)
+        except LexError as bad:
+            return unreadable(bad)
+        if await asyncio.to_thread(_asks, short.sql):
+            await self.log.flush()
+        item, _ = await self._plan(short)
+        whole = await asyncio.to_thread(short.restored, item)
+        return whole or (await self._plan(Shortened(sql)))[0]
+
+    async def _plan(self, text: Shortened) -> tuple[Plan, bool]:
+        """The plan, and whether it was made without looking a query's columns up."""
+        known: dict[str, tuple[str, ...] | None] = {}
+        for _ in range(_NEEDED_ROUNDS):
+            try:
+                if len(text.sql) > LARGE:
+                    return await asyncio.to_thread(plan, text.sql, known), not known
+                return plan(text.sql, known), not known
+            except functions.NeedColumns as need:
+                known[need.query] = await self._columns(need.query, known, text)
+        return Refusal(
+            "The statement needs more column lists than the local Redshift looks up; name the columns"
+        ), False
+
+    async def _columns(self, query: str, known: Known, text: Shortened) -> tuple[str, ...] | None:
         """The column names of a query, by describing it; None when it cannot be described."""
         await self.flush()
         if self.backend.status == b"E":
@@ -62,13 +84,22 @@ class Planner:
         if block:
             await self.backend.ask("SAVEPOINT redshift_columns")
         try:
-            request = wire.parse(b"", item.sql) + wire.message(b"D", b"S\0") + wire.SYNC
+            request = wire.parse(b"", text.restore(item.sql)) + wire.message(b"D", b"S\0") + wire.SYNC
             return tuple(column[0] for column in (await self.backend.exchange(request)).columns)
         except BackendError:
             return None
         finally:
             if block:
                 await self.backend.ask("ROLLBACK TO SAVEPOINT redshift_columns; RELEASE SAVEPOINT redshift_columns")
+
+
+def _asks(sql: str) -> bool:
+    return any(ASKED.search(sql, *window) for window in windows(sql))
+
+
+async def statements(sql: str) -> list[str]:
+    """The statements of a text (lexer.split), a long one's found in a thread. Raises LexError."""
+    return await asyncio.to_thread(split, sql) if len(sql) > LARGE else split(sql)
 
 
 def statement_text(raw: bytes) -> str:

@@ -24,7 +24,7 @@ _INSERT = """INSERT INTO redshift_internal.queries (query, userid, username, dat
     %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
 ASKED = re.compile(r"\b(?:stl|svl|stv|sys|svv|svcs)_\w|redshift_internal", re.IGNORECASE)
 _SECRETS = re.compile(
-    r"(password|credentials|secret_access_key|access_key_id|session_token)(\s+(?:as\s+)?)'(?:[^'\\]|\\.|'')*'",
+    r"(password|credentials|secret_access_key|access_key_id|session_token)(\s+(?:as\s+)?)'(?:[^'\\]|\\.|'')*(?:'|\Z)",
     re.IGNORECASE,
 )
 _KINDS = {
@@ -107,7 +107,7 @@ def _write(config: Config, entries: list[Entry]) -> None:
 
 def _row(entry: Entry) -> tuple[object, ...]:
     status = "success" if entry.error is None else "canceled" if "cancel" in entry.error else "failed"
-    text = _SECRETS.sub(r"\1\2'***'", entry.sql)[:_KEPT_TEXT].replace("\0", "")
+    text = _SECRETS.sub(r"\1\2'***'", entry.sql[:_KEPT_TEXT]).replace("\0", "")[:_KEPT_TEXT]
     who = (entry.query_id, entry.user, entry.user, entry.database, entry.pid, 0)
     return (*who, kind(entry.sql), status, entry.started, entry.ended, entry.rows, entry.error, text, _reads(entry.sql))
 

@@ -6,15 +6,19 @@ PostgreSQL's own. What is special is carried out by the proxy on the same backen
 
 from __future__ import annotations
 
+import asyncio
+
 from local.redshift import wire
 from local.redshift.carrier import LOCK_MODE
 from local.redshift.errors import translate
 from local.redshift.extended import Extended
-from local.redshift.lexer import LexError, split
-from local.redshift.planner import statement_text, unreadable
+from local.redshift.lexer import LexError
+from local.redshift.planner import statement_text, statements, unreadable
 from local.redshift.plans import Forward, Plan
 from local.redshift.query_log import now
 from local.redshift.relay import Relay
+
+_TURN = 100  # statements planned before the other sessions have theirs
 
 
 class Session(Extended):
@@ -37,8 +41,8 @@ class Session(Extended):
         """One Query message: any number of statements, one transaction unless they say otherwise."""
         texts: list[str] = []
         try:
-            texts = split(statement_text(body))
-            plans = [await self.plan(sql) for sql in texts]
+            texts = await statements(statement_text(body))
+            plans = await self._plans(texts)
         except (LexError, UnicodeDecodeError, OverflowError) as bad:
             plans = [unreadable(bad)]
         self.running = [(sql, now()) for sql in texts]
@@ -51,6 +55,14 @@ class Session(Extended):
             await self._mixed(plans)
         self._settle()
         self._record()
+
+    async def _plans(self, texts: list[str]) -> list[Plan]:
+        plans = []
+        for count, sql in enumerate(texts, 1):
+            plans.append(await self.plan(sql))
+            if count % _TURN == 0:
+                await asyncio.sleep(0)  # plans from the cache never wait, and the other sessions would
+        return plans
 
     async def _forward(self, plans: list[Forward]) -> None:
         parts, drop = [], []
