@@ -8,7 +8,7 @@ DAYS ?= 7
 # Airflow imports a thousand modules in each process: without bytecode everything starts twice as slowly.
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: help setup run stop status clean env test lint redshift redshift-corpus bench docs lock
+.PHONY: help setup run stop status clean env test test-stack lint redshift redshift-corpus bench docs lock
 
 help: ## List these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {sub(/[$$][$$]/, "$$", $$2); printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ env: $(INSTALLED) ## Print a shell's settings for the running stack: eval "$$(ma
 
 test: $(INSTALLED) ## Lint, types and all tests, on a throw-away stack of their own
 	@$(LOCAL) test
+
+test-stack: $(INSTALLED) ## The slower tests, which need whole running Airflows: stack, backfill, containers
+	@$(LOCAL) test --only stack
 
 lint: $(INSTALLED) ## Lint and types only
 	@$(LOCAL) test --only lint

@@ -29,11 +29,12 @@ LINT = (
     ("mypy", ("mypy",)),
 )
 TESTS = (("pytest", ("pytest", "tests")),)
+STACK = (("pytest -m stack", ("pytest", "tests", "-m", "stack", "--durations=10")),)
 
 
 def run(only: str | None) -> int:
     """Run the steps one after another; the first exit code that is not 0 counts, and every lint step runs."""
-    steps = {"lint": LINT, "tests": TESTS, None: (*LINT, *TESTS)}[only]
+    steps = {"lint": LINT, "tests": TESTS, "stack": STACK, None: (*LINT, *TESTS)}[only]
     folder = Path(tempfile.mkdtemp(prefix="stack-test-"))
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, _end)

@@ -50,6 +50,7 @@ def test_the_page_gives_four_files_that_load_the_table(clone: Path, world: Any, 
     assert bag.import_errors == {}
     tasks = {task.task_id: task for task in bag.dags["crews"].tasks}
     extract, transform, load = tasks["extract"], tasks["transform"], tasks["load"]
+    extract.resolve_template_files()
     transform.batch = extract.execute(context("extract"))
     load.batch = transform.execute(context("transform"))
     result = load.execute(context("load"))
