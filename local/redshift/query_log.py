@@ -18,10 +18,10 @@ from local.redshift import functions
 from local.redshift.config import Config
 from local.redshift.lexer import LexError, first_word
 
-_INSERT = """INSERT INTO redshift_internal.queries (query, userid, username, database_name, session, transaction_id,
-    query_type, status, starttime, endtime, returned_rows, error_message, querytxt, reads)
-    VALUES (coalesce(%s, nextval('redshift_internal.query_ids')), (SELECT usesysid FROM pg_user WHERE usename = %s),
-    %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+# A row at a time would take its time from the sessions' statements.
+_COPY = """COPY redshift_internal.queries (query, userid, username, database_name, session, transaction_id, query_type,
+    status, starttime, endtime, returned_rows, error_message, querytxt, reads) FROM STDIN"""
+_IDS = "SELECT nextval('redshift_internal.query_ids') FROM generate_series(1, %s)"
 ASKED = re.compile(r"\b(?:stl|svl|stv|sys|svv|svcs)_\w|redshift_internal", re.IGNORECASE)
 _SECRETS = re.compile(
     r"(password|credentials|secret_access_key|access_key_id|session_token)(\s+(?:as\s+)?)'(?:[^'\\]|\\.|'')*(?:'|\Z)",
@@ -96,19 +96,29 @@ class QueryLog:
 
 def _write(config: Config, entries: list[Entry]) -> None:
     for database in {entry.database for entry in entries}:
-        rows = [_row(entry) for entry in entries if entry.database == database]
+        found = [entry for entry in entries if entry.database == database]
         try:
             with psycopg.connect(config.admin(database)) as connection:
-                connection.cursor().executemany(_INSERT, rows)
+                _copy(connection, found)
         except psycopg.Error as error:
             # The database may be gone, and with it everybody who could ask.
-            _log.info("database=%s statements=%d not logged: %s", database, len(rows), error)
+            _log.info("database=%s statements=%d not logged: %s", database, len(found), error)
+
+
+def _copy(connection: psycopg.Connection, entries: list[Entry]) -> None:
+    users: dict[str, int] = dict(connection.execute("SELECT usename, usesysid FROM pg_user").fetchall())
+    unnumbered = sum(entry.query_id is None for entry in entries)
+    ids = iter(connection.execute(_IDS, [unnumbered]).fetchall())
+    with connection.cursor().copy(_COPY) as copy:
+        for entry in entries:
+            number = next(ids)[0] if entry.query_id is None else entry.query_id
+            copy.write_row((number, users.get(entry.user), *_row(entry)))
 
 
 def _row(entry: Entry) -> tuple[object, ...]:
     status = "success" if entry.error is None else "canceled" if "cancel" in entry.error else "failed"
     text = _SECRETS.sub(r"\1\2'***'", entry.sql[:_KEPT_TEXT]).replace("\0", "")[:_KEPT_TEXT]
-    who = (entry.query_id, entry.user, entry.user, entry.database, entry.pid, 0)
+    who = (entry.user, entry.database, entry.pid, 0)
     return (*who, kind(entry.sql), status, entry.started, entry.ended, entry.rows, entry.error, text, _reads(entry.sql))
 
 
