@@ -1,12 +1,12 @@
-"""One database a module, emptied before each test: quicker than a fresh one each time."""
+"""One database for all tests, emptied before each: quicker than a fresh one each time."""
 
 import psycopg
 import pytest
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def database(redshift_server):
-    """A Connection to a database that the module's tests share."""
+    """A Connection to the database that the tests share."""
     name = redshift_server.new_database()
     yield redshift_server.connection(name)
     redshift_server.drop_database(name)
@@ -14,7 +14,7 @@ def database(redshift_server):
 
 @pytest.fixture
 def empty(database, redshift_server):
-    """The module's database without tables, views and log."""
+    """The shared database without tables, views and log."""
     with psycopg.connect(redshift_server.config.admin(database.database), autocommit=True) as admin:
         admin.execute(
             "drop schema public cascade; create schema public; grant all on schema public to public;"
