@@ -32,7 +32,7 @@ with DAG(
     default_args=pipeline.default_args("flight-operations"),
     params=pipeline.date_form("Load the flights that changed"),
     tags=["core", "incremental", "postgres"],
-    template_searchpath=pipeline.SQL,
+    template_searchpath=pipeline.sql_folder(),
     doc_md=__doc__,
 ):
     extract = PostgresToLakeOperator(

@@ -12,8 +12,12 @@ from redshift_etl.front_matter import about
 from redshift_etl.window import END, START
 
 RUN_TIMEOUT = timedelta(hours=6)
-SQL = str(settings.sql_dir())
 FIRST_DAY = datetime(2013, 1, 1, tzinfo=UTC)
+
+
+def sql_folder() -> str:
+    """Where the DAGs' SQL files are: their ``template_searchpath``."""
+    return str(settings.sql_dir())
 
 
 def daily() -> CronDataIntervalTimetable:
