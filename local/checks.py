@@ -28,7 +28,8 @@ LINT = (
     ("sqlfluff", ("sqlfluff", "lint", "include/sql")),
     ("mypy", ("mypy",)),
 )
-TESTS = (("pytest", ("pytest", "tests")),)
+# Two at a time, a file on one of them: its fixtures are started once, and most of a test is waiting for servers.
+TESTS = (("pytest", ("pytest", "tests", "-n", "2", "--dist", "loadfile")),)
 STACK = (("pytest -m stack", ("pytest", "tests", "-m", "stack", "--durations=10")),)
 
 
