@@ -52,8 +52,9 @@ bench: $(INSTALLED) ## Run the benchmarks, each against its limit in the same ru
 	@$(PYTHON_IN_VENV) -m bench.pipeline
 	@$(PYTHON_IN_VENV) -m bench.redshift
 
-docs: $(INSTALLED) ## Write the generated parts of docs/ anew
+docs: $(INSTALLED) ## Write docs/catalog, the tables as a static site, and the generated parts of docs/ anew
 	@$(PYTHON_IN_VENV) -m local.redshift.corpus_table
+	@AIRFLOW_HOME=$(CURDIR)/build/airflow PYTHONPATH=plugins $(PYTHON_IN_VENV) -m redshift_etl.catalog docs/catalog
 
 lock: $(INSTALLED) ## Resolve requirements*.txt anew into constraints.txt
 	@.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate requirements.txt requirements-local.txt -o constraints.txt

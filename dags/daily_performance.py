@@ -35,7 +35,7 @@ with DAG(
     default_args=pipeline.default_args("analytics"),
     params=pipeline.date_form("Build the marts again, stale or not"),
     tags=["mart"],
-    doc_md=__doc__,
+    doc_md=pipeline.documented(__doc__, *(f"mart.{name}" for name in MARTS)),
 ):
     for name, inputs in MARTS.items():
         with TaskGroup(name):

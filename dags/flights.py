@@ -33,7 +33,7 @@ with DAG(
     params=pipeline.date_form("Load the flights that changed"),
     tags=["core", "incremental", "postgres"],
     template_searchpath=pipeline.sql_folder(),
-    doc_md=__doc__,
+    doc_md=pipeline.documented(__doc__, TABLE),
 ):
     extract = PostgresToLakeOperator(
         task_id="extract",

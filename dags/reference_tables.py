@@ -19,6 +19,8 @@ from redshift_etl import pipeline
 from redshift_etl.operators.extract import ConformOperator, S3ToLakeOperator
 from redshift_etl.operators.load import LoadToRedshiftOperator
 
+TABLES = ("airlines", "airports", "planes")
+
 with DAG(
     "reference_tables",
     description="Airlines, airports and planes, from the landing zone's CSV files",
@@ -29,9 +31,9 @@ with DAG(
     dagrun_timeout=pipeline.RUN_TIMEOUT,
     default_args=pipeline.default_args("reference-data"),
     tags=["core", "full-refresh", "s3"],
-    doc_md=__doc__,
+    doc_md=pipeline.documented(__doc__, *(f"core.{name}" for name in TABLES)),
 ):
-    for name in ("airlines", "airports", "planes"):
+    for name in TABLES:
         with TaskGroup(name):
             extract = S3ToLakeOperator(
                 task_id="extract",

@@ -48,7 +48,7 @@ with DAG(
     default_args=pipeline.default_args("flight-operations"),
     params=pipeline.date_form("Load the weather observed"),
     tags=["core", "incremental", "http"],
-    doc_md=__doc__,
+    doc_md=pipeline.documented(__doc__, TABLE),
 ):
     extract = HttpToLakeOperator(
         task_id="extract",

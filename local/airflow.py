@@ -60,8 +60,12 @@ def environment(stack: home.Home) -> dict[str, str]:
             "secret_key": stack.secrets["api_secret_key"],
         },
         "api_auth": {"jwt_secret": stack.secrets["jwt"]},
-        # An idle second between two tasks is half of a short task's time.
-        "scheduler": {"scheduler_idle_sleep_time": 0.1},
+        "scheduler": {
+            # An idle second between two tasks is half of a short task's time.
+            "scheduler_idle_sleep_time": 0.1,
+            # Seconds until a task is tried again that died with its scheduler; 300 unless told.
+            "task_instance_heartbeat_timeout": 60,
+        },
         # Seconds until a new DAG file is seen.
         "dag_processor": {"refresh_interval": 15},
         "openlineage": {

@@ -84,6 +84,11 @@ class Rest:
         params = {"limit": 1, "state": list(states), **filters}
         return int(self.call("GET", f"/dags/{dag_id}/dagRuns", params=params)["total_entries"])
 
+    def active_backfills(self, dag_id: str) -> list[int]:
+        """Ids of the DAG's backfills that have not ended; Airflow takes no second one beside them."""
+        backfills = self.call("GET", "/backfills", params={"dag_id": dag_id, "limit": 100})["backfills"]
+        return [backfill["id"] for backfill in backfills if backfill["completed_at"] is None]
+
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """Task instances of a run, at most 100."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"

@@ -128,6 +128,8 @@ def _backfill(tour: Tour, dag_ids: Sequence[str], first: date, last: date) -> No
     """Run `airflow dags backfill` for each DAG at the same time; loaded dates stay, failed ones run again."""
     env = {**base_environment(tour.stack.path), **airflow.environment(tour.stack)}
     begun, days = tour.progress.elapsed(), (last - first).days + 1
+    seconds = RUN_SECONDS + days * BACKFILL_SECONDS_A_DAY
+    _wait_for_earlier_backfills(tour, dag_ids, seconds)
     commands: dict[str, subprocess.Popen[bytes]] = {}
     for dag_id in dag_ids:
         command = [
@@ -150,7 +152,7 @@ def _backfill(tour: Tour, dag_ids: Sequence[str], first: date, last: date) -> No
         return all(process.poll() is not None for process in commands.values())
 
     try:
-        if not wait_until(ended, seconds=RUN_SECONDS + days * BACKFILL_SECONDS_A_DAY, every=1):
+        if not wait_until(ended, seconds=seconds, every=1):
             raise StepFailedError(f"The backfill has not ended in time; see the logs in {tour.stack.logs}.")
     finally:
         for process in commands.values():
@@ -162,6 +164,22 @@ def _backfill(tour: Tour, dag_ids: Sequence[str], first: date, last: date) -> No
     tour.progress.done(
         f"{' and '.join(dag_ids)}: {days} days from {first} to {last} in {tour.progress.elapsed() - begun:.0f} s"
     )
+
+
+def _wait_for_earlier_backfills(tour: Tour, dag_ids: Sequence[str], seconds: float) -> None:
+    """A `make run` that was interrupted leaves backfills behind, which the scheduler goes on with."""
+
+    def ended() -> bool:
+        active = {dag_id: ids for dag_id in dag_ids if (ids := tour.rest.active_backfills(dag_id))}
+        left = (f"{dag_id} {tour.rest.count(dag_id, *ACTIVE)} runs left" for dag_id in active)
+        tour.progress.now(f"waiting for an earlier backfill: {', '.join(left)}")
+        return not active
+
+    if not wait_until(ended, seconds=seconds, every=1):
+        raise StepFailedError(
+            f"An earlier backfill has not ended after {seconds:.0f} s; cancel it by "
+            f"{' or '.join(f'`airflow dags backfill {dag_id} --cancel`' for dag_id in dag_ids)}."
+        )
 
 
 def _done(tour: Tour, dag_id: str, first: date, last: date) -> int:

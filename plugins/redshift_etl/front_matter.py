@@ -24,8 +24,11 @@ def front_matter(text: str) -> tuple[dict[str, Any], str]:
     return matter, text[closed + 2 :].strip()
 
 
+ABOUT = ("description", "owner", "load", "version", "fresh_within", "retention")
+
+
 def about(table: str) -> dict[str, str]:
-    """Description and owner of ``schema.table``, from its contract; empty when there is none.
+    """What the contract of ``schema.table`` says in words (``ABOUT``); empty when there is none.
 
     Raises ConfigError when the file cannot be read.
     """
@@ -36,4 +39,4 @@ def about(table: str) -> dict[str, str]:
         matter, _ = front_matter(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ConfigError(f"The contract cannot be read: {error}.", fix=f"edit {path}", table=table) from error
-    return {name: str(matter[name]) for name in ("description", "owner") if name in matter}
+    return {name: str(matter[name]) for name in ABOUT if name in matter}

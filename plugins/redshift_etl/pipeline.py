@@ -67,6 +67,20 @@ def date_form(what: str) -> dict[str, Param]:
     }
 
 
+def documented(text: str | None, *tables: str) -> str:
+    """A DAG's ``doc_md``: its own text, then what the contracts of the tables that it writes promise."""
+    head = "| Table | A row is | Owner | Loaded | Fresh within | Kept |\n|---|---|---|---|---|---|"
+    return "\n".join(((text or "").rstrip(), "", head, *(_promise(table, about(table)) for table in tables), ""))
+
+
+def _promise(table: str, contract: dict[str, str]) -> str:
+    loaded = contract.get("load", "no contract").replace("_", " ")
+    newest = f", newest {contract['version']} wins" if "version" in contract else ""
+    kept = contract.get("retention", "").replace("never", "for ever")
+    cells = (f"`{table}`", contract.get("description", ""), contract.get("owner", ""), loaded + newest)
+    return f"| {' | '.join((*cells, contract.get('fresh_within', ''), kept))} |"
+
+
 def table_asset(table: str) -> Asset:
     """The Asset of a warehouse table, named after it, with what its contract says about it."""
     uri = f"redshift-table://{table.replace('.', '/')}"

@@ -46,6 +46,14 @@ def test_its_documentation_says_what_it_reads_writes_and_how_to_run_it_again(dag
         assert phrase in dag.doc_md, f"{dag.dag_id} lacks {phrase}"
 
 
+def test_its_documentation_has_what_the_contracts_of_its_tables_promise(dag: Any):
+    for table in {asset.name for task in dag.tasks for asset in task.outlets}:
+        promised = contract.load(table)
+        line = next(line for line in dag.doc_md.splitlines() if line.startswith(f"| `{table}`"))
+        assert promised.description in line
+        assert promised.owner in line
+
+
 def test_it_ends_in_bounded_time_and_its_tasks_retry_with_growing_pauses(dag: Any):
     assert dag.dagrun_timeout
     for task in dag.tasks:

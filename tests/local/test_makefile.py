@@ -28,3 +28,12 @@ def test_every_verb_that_make_calls_exists():
 
     for verb in re.findall(r"\$\(LOCAL\) ([a-z]+)", MAKEFILE):
         assert _parser().parse_args([verb]).verb == verb
+
+
+def test_docs_are_the_catalogue_of_every_contract():
+    tables = {f"{path.parent.name}.{path.stem}" for path in (home.REPOSITORY / "include/sql/tables").glob("*/*.sql")}
+
+    make("docs")
+
+    pages = {path.stem for path in (home.REPOSITORY / "docs/catalog").glob("*.html")}
+    assert pages == tables | {"index"}
