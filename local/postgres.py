@@ -145,15 +145,17 @@ def stop(pg: Postgres) -> None:
 
 
 def _process(pg: Postgres) -> psutil.Process | None:
+    """The server's process; None when it has ended, or its id is another program's by now."""
     pid = _recorded_pid(pg)
+    if not pid:
+        return None
     try:
-        process = psutil.Process(pid) if pid else None
-        command = process.cmdline() if process else []  # empty for a zombie
-        if command and Path(command[0]).name == "postgres" and str(pg.data) in command:
-            return process
+        process = psutil.Process(pid)
+        command = process.cmdline()  # empty for a zombie
     except psutil.NoSuchProcess:
-        pass
-    return None
+        return None
+    ours = bool(command) and Path(command[0]).name == "postgres" and str(pg.data) in command
+    return process if ours else None
 
 
 def _recorded_pid(pg: Postgres) -> int | None:

@@ -99,7 +99,7 @@ class Supervisor:
                 _signal_group(process, signal.SIGTERM)
             deadline = time.monotonic() + max(self.parts[name].part.grace for name in names)
             for process in filter(None, processes):
-                with suppress(subprocess.TimeoutExpired):
+                with suppress(subprocess.TimeoutExpired):  # then it is killed
                     process.wait(max(0.05, deadline - time.monotonic()))
                 _signal_group(process, signal.SIGKILL)
                 process.wait()
@@ -173,7 +173,7 @@ def sweep(run: Path) -> None:
     leftovers: list[psutil.Process] = []
     for record in run.glob("*.json"):
         entry = json.loads(record.read_text())
-        with suppress(psutil.NoSuchProcess):
+        with suppress(psutil.NoSuchProcess):  # nothing is left of it
             process = psutil.Process(entry["pid"])
             # A process id is used again; with the time of its creation it is not.
             if abs(process.create_time() - entry["created"]) < 1:
@@ -184,5 +184,5 @@ def sweep(run: Path) -> None:
 
 def _signal_group(process: subprocess.Popen[bytes] | None, signum: int) -> None:
     if process is not None:
-        with suppress(ProcessLookupError, PermissionError):
+        with suppress(ProcessLookupError, PermissionError):  # ended; macOS forbids where Linux finds no process
             os.killpg(process.pid, signum)

@@ -96,6 +96,7 @@ def persistent(app: WSGIApplication, mirror: Mirror, access_key_id: str) -> WSGI
     """Wrap moto: refuse other access keys, and save what a successful request changed before it is answered."""
 
     def handle(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """One request; the part of a multipart upload changes nothing yet, its completion does."""
         if not _is_signed_with(environ, access_key_id):
             start_response("403 Forbidden", [("Content-Type", "application/xml")])
             return [_REFUSED]

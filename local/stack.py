@@ -6,7 +6,6 @@ long as it runs. It writes the state of the parts to `state.json`; everybody els
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -167,9 +166,10 @@ def stop(path: Path) -> bool:
 
 
 def _process(pid: int) -> psutil.Process | None:
-    with contextlib.suppress(psutil.NoSuchProcess):
+    try:
         return psutil.Process(pid)
-    return None
+    except psutil.NoSuchProcess:
+        return None
 
 
 def _lives(process: psutil.Process | None) -> bool:

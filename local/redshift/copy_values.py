@@ -92,7 +92,7 @@ def _time_steps(command: CopyCommand, column: Column) -> list[Converter]:
         try:
             return reader(value)
         except BadValueError:
-            return None
+            return None  # what ACCEPTANYDATE asks for
 
     return [lenient]
 
@@ -167,6 +167,6 @@ def _numeric(column: Column, rounding: bool) -> Converter:
             # Without ROUNDEC, COPY cuts what does not fit the scale.
             return str(Decimal(value).quantize(step, ROUND_HALF_UP if rounding else ROUND_DOWN))
         except InvalidOperation:
-            return value
+            return value  # what is no number, PostgreSQL refuses in its own words
 
     return fit

@@ -90,7 +90,7 @@ def _find_tables(sql: str) -> tuple[str, ...]:
         short = shorten(sql).sql
         return () if _is_constant_rows(short) else tuple(sorted(refused.tables_read(parse(short))))
     except (UnbalancedError, lexer.LexError):
-        return ()
+        return ()  # the statement is refused where it runs
 
 
 _tables_read = functools.lru_cache(maxsize=2048)(_find_tables)

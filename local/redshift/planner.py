@@ -87,7 +87,7 @@ class Planner:
             request = wire.parse(b"", text.restore(item.sql)) + wire.message(b"D", b"S\0") + wire.SYNC
             return tuple(column[0] for column in (await self.backend.exchange(request)).columns)
         except BackendError:
-            return None
+            return None  # the statement itself fails of the same, and says so
         finally:
             if block:
                 await self.backend.ask("ROLLBACK TO SAVEPOINT redshift_columns; RELEASE SAVEPOINT redshift_columns")

@@ -127,7 +127,7 @@ def kind(sql: str) -> str:
     try:
         found = _KINDS.get(first_word(sql), "UTILITY")
     except LexError:
-        return "UTILITY"
+        return "UTILITY"  # a statement that cannot be read is logged all the same
     return "CTAS" if found == "DDL" and _CTAS.search(sql) and "view" not in sql[:60].lower() else found
 
 
@@ -135,4 +135,4 @@ def _reads(sql: str) -> list[str]:
     try:
         return list(functions.tables_read(sql))
     except (LexError, functions.Refused):
-        return []
+        return []  # it was refused, so it read nothing

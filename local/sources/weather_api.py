@@ -183,6 +183,7 @@ def create_app(*, rate: int = 20, fault_every: int = 25) -> FastAPI:
 
     @app.get("/v1/archive")
     def archive(request: Request) -> JSONResponse:
+        """One page of hours, or Open-Meteo's words for why there is none."""
         if refused := traffic.refusal(request.client.host if request.client else ""):
             return refused
         try:

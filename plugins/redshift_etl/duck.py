@@ -68,7 +68,7 @@ class Duck:
             self._process.stdin.flush()
             line = self._process.stdout.readline()
         except BrokenPipeError:
-            line = ""
+            line = ""  # it has ended, as it has when there is nothing to read
         if not line:
             raise TransientError(
                 "The transform's DuckDB process ended in mid-statement.",

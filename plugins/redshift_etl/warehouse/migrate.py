@@ -124,6 +124,7 @@ def in_order(tables: Sequence[str]) -> tuple[Contract, ...]:
     ordered: dict[str, Contract] = {}
 
     def visit(table: str, path: tuple[str, ...]) -> None:
+        """Put a table behind those that it refers to; ``path`` are the tables that led to it."""
         if table in ordered:
             return
         if table in path:
