@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -10,9 +11,16 @@ pytest_plugins = ["local.redshift.testing"]
 
 _REPOSITORY = Path(__file__).resolve().parents[1]
 
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-test-"))
+if "AIRFLOW_HOME" not in os.environ:  # set where pytest runs the tests in several processes, all but the first
+    _HOME = tempfile.TemporaryDirectory(prefix="airflow-test-", ignore_cleanup_errors=True)  # removed at exit
+    os.environ["AIRFLOW_HOME"] = _HOME.name
 os.environ |= {
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__DAGS_FOLDER": str(_REPOSITORY / "dags"),
     "AIRFLOW__CORE__PLUGINS_FOLDER": str(_REPOSITORY / "plugins"),
 }
+
+
+def pytest_configure() -> None:
+    """SIGTERM ends the run as Ctrl-C does: the fixtures' servers are stopped and their folders removed."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
