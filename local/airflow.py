@@ -66,6 +66,10 @@ def environment(stack: home.Home) -> dict[str, str]:
             # Seconds until a task is tried again that died with its scheduler; 300 unless told.
             "task_instance_heartbeat_timeout": 60,
         },
+        # A supervisor that misses its task's exit by a hair sleeps for an interval (its `_monitor_subprocess` waits for
+        # sockets that are closed already); at 5 seconds, unless told, half of all slots' time was such sleep. As many
+        # failures are borne as an api-server that is restarted needs.
+        "workers": {"min_heartbeat_interval": 1, "max_failed_heartbeats": 30},
         # Seconds until a new DAG file is seen.
         "dag_processor": {"refresh_interval": 15},
         "openlineage": {

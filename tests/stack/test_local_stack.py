@@ -43,10 +43,20 @@ class Stack:
         self.path = path
         self.dags = home.REPOSITORY / "dags"
 
-    def run(self, *verb: str, seconds: float = 600) -> subprocess.CompletedProcess[str]:
+    def begin(self, *verb: str) -> subprocess.Popen[str]:
         env = os.environ | {"LOCAL_HOME": str(self.path), "LOCAL_DAGS_FOLDER": str(self.dags)}
         command = [sys.executable, "-m", "local", *verb]
-        return subprocess.run(command, cwd=home.REPOSITORY, env=env, capture_output=True, text=True, timeout=seconds)
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, cwd=home.REPOSITORY, env=env, stdout=pipe, stderr=pipe, text=True)
+
+    def run(self, *verb: str, seconds: float = 600) -> subprocess.CompletedProcess[str]:
+        with self.begin(*verb) as process:
+            try:
+                out, errors = process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+        return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
 
     @property
     def state(self) -> dict:
@@ -115,6 +125,25 @@ def test_a_second_run_changes_nothing(local):
     assert contents(local) == before
 
 
+def test_a_scheduler_that_is_killed_in_mid_backfill_costs_no_row_and_doubles_none(local):
+    query = "SELECT flight_id FROM {} WHERE modified_at >= '2013-01-01' AND modified_at < '2013-01-07' ORDER BY 1"
+    loaded = contents(local)["core.flights"]
+
+    with local.begin("run", "--days", "6") as running:
+        wait_for(lambda: contents(local)["core.flights"] > loaded)
+        os.kill(local.state["parts"]["scheduler"]["pid"], signal.SIGKILL)
+        out, errors = running.communicate(timeout=600)
+
+    assert running.returncode == 0, out + errors
+    warehouse = Warehouse(local.opened)
+    try:
+        rows = warehouse.rows(query.format("core.flights"))
+    finally:
+        warehouse.close()
+    with psycopg.connect(postgres.dsn(local.opened.postgres, "airline")) as source:
+        assert source.execute(query.format("flights")).fetchall() == rows
+
+
 def test_the_ui_asks_for_a_login(local):
     url = local.opened.url("ui")
 
@@ -149,6 +178,7 @@ def test_a_part_that_is_killed_comes_back(local, part):
         return entry["state"] == "ready" and entry["restarts"] > before["restarts"]
 
     wait_for(is_back)
+    assert local.state["parts"][part]["pid"] != before["pid"]
     wait_for(lambda: contents(local)["core.airlines"] == 16)
 
 
@@ -200,7 +230,8 @@ def test_a_killed_supervisor_leaves_no_process(local):
 
     local.supervisor().kill()
 
-    wait_for(lambda: not [process for process in processes if process.is_running()], seconds=60)
+    _, left = psutil.wait_procs(processes, timeout=60)
+    assert not left
 
 
 def test_clean_deletes_the_home_and_nothing_that_is_not_one(local, tmp_path):
