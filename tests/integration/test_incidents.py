@@ -170,9 +170,20 @@ def test_without_a_lake_the_report_is_in_the_log_and_people_are_told(
 
 
 @pytest.mark.usefixtures("lake")
-@pytest.mark.parametrize("broken", [{}, {"ti": None}, {"ti": SimpleNamespace()}, {"ti": instance(), "params": 7}])
-def test_an_incident_inside_the_incident_writer_is_only_logged(broken: Any):
+@pytest.mark.parametrize(
+    ("broken", "logged"),
+    [
+        ({}, "The incident report could not be written: KeyError"),
+        ({"ti": None}, "The incident report could not be written: AttributeError"),
+        ({"ti": SimpleNamespace()}, "The incident report could not be written: AttributeError"),
+        ({"ti": instance(), "params": 7}, "Could not find out the window"),
+    ],
+)
+def test_an_incident_inside_the_incident_writer_is_only_logged(
+    broken: Any, logged: str, caplog: pytest.LogCaptureFixture
+):
     failure.on_failure(broken)
+    assert logged in caplog.text
 
 
 def test_a_task_that_airflow_killed_has_a_report_too(lake: Lake):

@@ -51,8 +51,12 @@ def wait_for(condition, seconds: float = 20) -> None:
         time.sleep(0.02)
 
 
+def has_ended(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
 def alive(pid_file: Path) -> bool:
     try:
-        return psutil.Process(int(pid_file.read_text())).status() != psutil.STATUS_ZOMBIE
+        return not has_ended(psutil.Process(int(pid_file.read_text())))
     except (psutil.NoSuchProcess, FileNotFoundError, ValueError):
         return False

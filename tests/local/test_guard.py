@@ -56,7 +56,10 @@ def test_the_work_is_told_when_its_guard_is_killed(program, tmp_path):
     guard = program("-c", WORK, str(tmp_path), "wait", env=dict(os.environ))
     wait_for(lambda: alive(tmp_path / "child"))
     child = psutil.Process(int((tmp_path / "child").read_text()))
+    assert alive(tmp_path / "worker")
 
     guard.kill()
     wait_for(lambda: not alive(tmp_path / "worker"))
+
+    assert guard.wait(20) == -signal.SIGKILL
     child.kill()

@@ -7,8 +7,8 @@ import sys
 import psutil
 import pytest
 
-from local.processes import Part, Supervisor, sweep
-from tests.local.conftest import alive, wait_for
+from local.processes import HOPELESS_RESTARTS, Part, Supervisor, sweep
+from tests.local.conftest import alive, has_ended, wait_for
 
 SLEEP = "import time; time.sleep(60)"
 # A part with a child in a session of its own, as Airflow's tasks have.
@@ -76,14 +76,19 @@ def test_children_of_a_part_that_dies_go_with_it(supervise, tmp_path):
     os.kill(supervisor.parts["one"].process.pid, signal.SIGKILL)
     turn_until(supervisor, lambda: supervisor.states()["one"][1] == 1)
 
-    wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    # By the time that the part which came back has a child of its own.
+    wait_for(lambda: pid_file.read_text() not in ("", str(child.pid)))
+    assert has_ended(child)
 
 
 def test_a_part_that_dies_again_and_again_is_hopeless(supervise):
     supervisor = supervise(part("one", "raise SystemExit(3)", ready=lambda: False))
-    supervisor.parts["one"].failures = 3
+    supervisor.parts["one"].failures = HOPELESS_RESTARTS
+    assert supervisor.hopeless() is None
 
-    turn_until(supervisor, lambda: supervisor.hopeless() == "one")
+    turn_until(supervisor, lambda: supervisor.states()["one"][0] == "down")
+
+    assert supervisor.hopeless() == "one"
 
 
 def test_a_part_that_runs_once_is_done_or_hopeless_by_its_exit_code(supervise):

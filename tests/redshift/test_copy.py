@@ -259,6 +259,7 @@ def test_copy_forms_that_are_refused(db, sql):
     db.run("create table t (id int)")
     with failing("0A000"):
         db.run(sql)
+    assert db.run("select count(*) from t") == [(0,)]
 
 
 def parquet(sql):
@@ -295,3 +296,4 @@ def test_parquet_whose_columns_do_not_match_is_refused(db, query, message):
         db.copy(parquet(query), "parquet")
     with failing("invalid Parquet"):
         db.copy("not parquet", "parquet")
+    assert db.run("select count(*) from t") == [(0,)]

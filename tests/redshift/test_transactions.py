@@ -140,6 +140,7 @@ def test_temporary_tables_of_concurrent_loads_do_not_conflict(two):
         connection.execute("insert into stage select * from t")
     for connection in two:
         connection.commit()
+    assert [connection.execute("select * from stage").fetchall() for connection in two] == [[(1, 1)], [(1, 1)]]
 
 
 def test_begin_takes_isolation_words_and_a_failed_statement_fails_the_block(two):
