@@ -69,16 +69,7 @@ def sizes() -> Statement:
 
 def last_checks(since: datetime) -> Statement:
     """The last outcome of every check that ran since then."""
-    return Statement(
-        "read the last checks",
-        """SELECT table_name, check_name, severity, outcome, failing_rows, checked_at, '' FROM (
-    SELECT table_name, check_name, severity, outcome, failing_rows, checked_at,
-        ROW_NUMBER() OVER (PARTITION BY table_name, check_name ORDER BY checked_at DESC) AS place
-    FROM etl.check_results WHERE checked_at >= %s
-) AS placed
-WHERE place = 1 ORDER BY table_name, check_name""",
-        (since,),
-    )
+    return _last_outcomes("checked_at >= %s", since, description="''")
 
 
 def incidents(since: datetime) -> Statement:
@@ -113,15 +104,19 @@ def builds_of(table: str) -> Statement:
 
 def checks_of(table: str) -> Statement:
     """The last outcome of every check of one table, whenever it was."""
+    return _last_outcomes("table_name = %s", table, description="description")
+
+
+def _last_outcomes(condition: str, value: object, *, description: str) -> Statement:
     return Statement(
-        "read the checks",
-        """SELECT table_name, check_name, severity, outcome, failing_rows, checked_at, description FROM (
+        "read the last checks",
+        f"""SELECT table_name, check_name, severity, outcome, failing_rows, checked_at, {description} FROM (
     SELECT table_name, check_name, severity, outcome, failing_rows, checked_at, description,
-        ROW_NUMBER() OVER (PARTITION BY check_name ORDER BY checked_at DESC) AS place
-    FROM etl.check_results WHERE table_name = %s
+        ROW_NUMBER() OVER (PARTITION BY table_name, check_name ORDER BY checked_at DESC) AS place
+    FROM etl.check_results WHERE {condition}
 ) AS placed
-WHERE place = 1 ORDER BY check_name""",
-        (table,),
+WHERE place = 1 ORDER BY table_name, check_name""",
+        (value,),
     )
 
 

@@ -21,7 +21,7 @@ from redshift_etl import contract as contracts
 from redshift_etl import hourly
 from redshift_etl import lake as lakes
 from redshift_etl import recipe as recipes
-from redshift_etl.errors import ConfigError, SourceError, TransientError
+from redshift_etl.errors import ConfigError, SourceError, TransientError, no_connection
 from redshift_etl.lake import Batch, Entry, Lake
 from redshift_etl.parts import compress
 from redshift_etl.sources.retry import Retry
@@ -82,11 +82,7 @@ def _session(conn_id: str, endpoint: str) -> Iterator[tuple[requests.Session, st
     try:
         session = hook.get_conn()
     except AirflowNotFoundException as error:
-        raise ConfigError(
-            "The Airflow connection is not configured.",
-            fix=f"add it in Admin > Connections, or set AIRFLOW_CONN_{conn_id.upper()}",
-            connection=conn_id,
-        ) from error
+        raise no_connection(conn_id) from error
     with session:
         yield session, hook.url_from_endpoint(endpoint)
 

@@ -19,7 +19,7 @@ import sqlglot
 from sqlglot import exp
 
 from redshift_etl import lake as lakes
-from redshift_etl.errors import ConfigError, SourceError, TransientError
+from redshift_etl.errors import ConfigError, SourceError, TransientError, no_connection
 from redshift_etl.lake import Batch, Lake
 from redshift_etl.parts import PartWriter
 from redshift_etl.window import Window
@@ -107,11 +107,7 @@ def translated(conn_id: str, sql: str) -> Iterator[None]:
     try:
         yield
     except AirflowNotFoundException as error:
-        raise ConfigError(
-            "The Airflow connection is not configured.",
-            fix=f"add it in Admin > Connections, or set AIRFLOW_CONN_{conn_id.upper()}",
-            connection=conn_id,
-        ) from error
+        raise no_connection(conn_id) from error
     except psycopg.Error as error:
         raise _from_postgres(error, conn_id, sql) from error
 
