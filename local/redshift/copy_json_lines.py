@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from local.redshift import s3
-from local.redshift.copy_parquet import path_literal, piped
-from local.redshift.copy_text import NULL_MARKER
-from local.redshift.lexer import quote_literal, quote_name
+from local.redshift.copy_piped import load_csv, path_literal, piped
+from local.redshift.lexer import quote_name
 
 if TYPE_CHECKING:
     from local.redshift.carrier import Carrier
@@ -46,14 +45,7 @@ def suits(job: Job) -> bool:
 
 async def run(session: Carrier, job: Job) -> None:
     """Load. Raises BackendError, UnsuitedError or s3.S3Error where the stage must be tried."""
-    from local.redshift.load import ahead
-
-    client = s3.client(session.config, job.command.credentials, job.command.region)
-    names = ", ".join(quote_name(column.name) for column in job.columns)
-    options = f"FORMAT csv, NULL {quote_literal(NULL_MARKER)}, ENCODING 'UTF8'"
-    sql = f"COPY {job.target} ({names}) FROM STDIN WITH ({options})"
-    answer = await session.backend.ask_copy(sql, ahead(_csv(client, job)))
-    job.rows = int(answer.tags[0].split()[1])
+    await load_csv(session, job, _csv)
 
 
 def _csv(client: Any, job: Job) -> Iterator[bytes]:

@@ -1,0 +1,75 @@
+"""What DuckDB reads of a file, it writes as CSV into a pipe, whose bytes go into PostgreSQL's COPY."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from local.redshift import s3
+from local.redshift.copy_text import NULL_MARKER
+from local.redshift.lexer import quote_literal, quote_name
+
+if TYPE_CHECKING:
+    from local.redshift.carrier import Carrier
+    from local.redshift.load import Job
+
+_READ = 1 << 18
+
+
+async def load_csv(session: Carrier, job: Job, csv: Callable[[Any, Job], Iterator[bytes]]) -> None:
+    """Load what `csv` makes of the job's files, given a boto3 client. Raises BackendError, and what `csv` raises."""
+    from local.redshift.load import ahead
+
+    client = s3.client(session.config, job.command.credentials, job.command.region)
+    names = ", ".join(quote_name(column.name) for column in job.columns)
+    options = f"FORMAT csv, NULL {quote_literal(NULL_MARKER)}, ENCODING 'UTF8'"
+    sql = f"COPY {job.target} ({names}) FROM STDIN WITH ({options})"
+    answer = await session.backend.ask_copy(sql, ahead(csv(client, job)))
+    job.rows = int(answer.tags[0].split()[1])
+
+
+def piped(engine: duckdb.DuckDBPyConnection, query: str, pipe: Path) -> Iterator[bytes]:
+    """The CSV that DuckDB writes for a query. Raises s3.S3Error when it fails on the way."""
+    os.mkfifo(pipe)
+    failure: list[duckdb.Error] = []
+    # The null string is quoted where it is a value, so that PostgreSQL tells the two apart.
+    copy = f"COPY ({query}) TO {path_literal(pipe)} (FORMAT csv, HEADER false, NULLSTR '{NULL_MARKER}')"
+
+    def write() -> None:
+        try:
+            engine.execute(copy)
+        except duckdb.Error as error:
+            failure.append(error)
+
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # so that neither end waits for the other to open
+    os.set_blocking(reading, True)
+    guard = os.open(pipe, os.O_WRONLY)  # no end of file before DuckDB has opened it
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+
+    def close() -> None:
+        writer.join()
+        os.close(guard)
+
+    closer = threading.Thread(target=close, daemon=True)
+    closer.start()
+    try:
+        while data := os.read(reading, _READ):
+            yield data
+    finally:
+        engine.interrupt() if writer.is_alive() else None
+        os.close(reading)
+        closer.join()
+        pipe.unlink()
+    if failure:
+        raise s3.S3Error(f"The file cannot be read: {failure[0]}")
+
+
+def path_literal(path: Path) -> str:
+    """A path as an SQL string."""
+    return "'" + str(path).replace("'", "''") + "'"
