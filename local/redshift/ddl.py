@@ -10,7 +10,7 @@ from collections.abc import Callable
 from local.redshift.alter_table import alter_table
 from local.redshift.create_table import create_table
 from local.redshift.cursor import Cursor
-from local.redshift.grants import create_user
+from local.redshift.grants import create_user, grant
 from local.redshift.lexer import quote_name
 from local.redshift.plans import Forward, Plan, RefusedError
 from local.redshift.template import template_name
@@ -82,6 +82,8 @@ def alter(sql: str) -> Plan:
         return alter_table(sql)
     if word == "user":
         return create_user(sql)
+    if word == "default":
+        return grant(sql)
     if word == "database" and any(token.lower == "isolation" for token in cursor.all):
         raise RefusedError(
             "ALTER DATABASE … ISOLATION LEVEL is not modelled; the local Redshift has one isolation level for all",

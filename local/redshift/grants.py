@@ -1,4 +1,7 @@
-"""Users, groups, roles, GRANT and REVOKE. Sources: developer guide pages r_CREATE_USER, r_GRANT, r_REVOKE."""
+"""Users, groups, roles, GRANT and REVOKE.
+
+Sources: developer guide pages r_CREATE_USER, r_GRANT, r_REVOKE, r_ALTER_DEFAULT_PRIVILEGES.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ _NOT_MODELLED = ("datashare", "assumerole", "share", "explain", "masking", "exte
 
 
 def grant(sql: str) -> Plan:
-    """GRANT or REVOKE; ROLE before a name is a noise word for PostgreSQL's grammar."""
+    """GRANT, REVOKE or ALTER DEFAULT PRIVILEGES; ROLE before a name is a noise word for PostgreSQL's grammar."""
     cursor = Cursor(sql)
     parts, position, wrote = [], 0, False
     depth_on = next((i for i, token in enumerate(cursor.all) if token.lower == "on"), len(cursor.all))

@@ -18,7 +18,10 @@ def prepare(config: Config) -> None:
 
 
 def ensure_user(config: Config) -> None:
-    """Create the admin user, or set its password. It owns databases, but is no superuser of PostgreSQL."""
+    """Create the admin user, or set its password. It owns databases, but is no superuser of PostgreSQL.
+
+    Over the users that it creates it may do what Redshift's superuser may: own schemas and set defaults in their name.
+    """
     name, password = sql.Identifier(config.user), sql.Literal(config.password)
     with psycopg.connect(config.admin(), autocommit=True) as admin:
         known = admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [config.user]).fetchone()
@@ -26,3 +29,4 @@ def ensure_user(config: Config) -> None:
         # The text of a statement with a password in it must not reach the server's log.
         admin.execute("SET log_statement = 'none'; SET log_min_error_statement = 'panic'")
         admin.execute(sql.SQL(verb + " ROLE {} LOGIN CREATEDB CREATEROLE PASSWORD {}").format(name, password))
+        admin.execute(sql.SQL("ALTER ROLE {} SET createrole_self_grant = 'set, inherit'").format(name))
