@@ -46,7 +46,7 @@ redshift: $(INSTALLED) ## Run the local Redshift and S3 alone, in the foreground
 	@$(LOCAL) redshift
 
 redshift-corpus: $(INSTALLED) ## Check the Redshift corpus against a real cluster: HOST=… ARGS="--user me --database dev"
-	@$(PYTHON_IN_VENV) -m local.redshift.corpus $(if $(HOST),--host $(HOST)) $(ARGS)
+	@$(PYTHON_IN_VENV) -m local.redshift.corpus_run $(if $(HOST),--host $(HOST)) $(ARGS)
 
 bench: $(INSTALLED) ## Run the benchmarks, each against its limit in the same run
 	@$(PYTHON_IN_VENV) -m bench.pipeline

@@ -6,7 +6,7 @@ from functools import partial
 import psycopg2
 import pytest
 
-from local.redshift import corpus
+from local.redshift import corpus, corpus_run
 
 HEADINGS = corpus.read()
 FEWEST_CASES = 400
@@ -19,10 +19,10 @@ def _connectors(redshift):
 @pytest.mark.parametrize("driver", ["redshift_connector", "psycopg2"])
 @pytest.mark.parametrize("heading", HEADINGS, ids=lambda heading: heading.name)
 def test_statements_give_what_the_documentation_says(heading, driver, redshift, redshift_server):
-    lake = corpus.Lake(
+    lake = corpus_run.Lake(
         redshift_server.s3, redshift_server.bucket, redshift_server.iam_role, f"corpus/{heading.name}/{driver}"
     )
-    differences = corpus.run(heading, _connectors(redshift)[driver], lake)
+    differences = corpus_run.run(heading, _connectors(redshift)[driver], lake)
     assert not differences, "\n".join(map(str, differences))
 
 
@@ -44,7 +44,7 @@ def test_no_statement_is_listed_twice_under_a_topic():
 def test_a_wrong_value_is_reported_with_what_came_instead(redshift):
     case = corpus.Case(("select 1 + 1",), "is", "3")
     heading = corpus.Heading("0_probe", "probe", (corpus.Group("Sum", "r_SUM", (), {}, (case,)),))
-    (difference,) = corpus.run(heading, redshift.connect)
+    (difference,) = corpus_run.run(heading, redshift.connect)
     assert "expected is 3" in str(difference)
     assert "got      rows [['2']]" in str(difference)
 
@@ -52,7 +52,7 @@ def test_a_wrong_value_is_reported_with_what_came_instead(redshift):
 def test_the_command_runs_headings_and_leaves_no_schema(redshift, monkeypatch, capsys):
     monkeypatch.setenv("REDSHIFT_PASSWORD", redshift.password)
     place = ["--host", redshift.host, "--port", str(redshift.port), "--database", redshift.database, "--no-ssl"]
-    assert corpus.main([*place, "--only", "7_strings"]) == 0
+    assert corpus_run.main([*place, "--only", "7_strings"]) == 0
     assert "7_strings: " in capsys.readouterr().out
     with redshift.psycopg() as session:
         query = "select count(*) from svv_all_schemas where schema_name like 'corpus%%'"
