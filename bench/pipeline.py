@@ -2,13 +2,15 @@
 
     python -m bench.pipeline [rounds]
 
-Each task runs in a process of its own, as Airflow runs it, through its operator; its time is that of `execute`, its
-memory the peak of the process and its children with Airflow imported. The limit is PostgreSQL's own COPY of a CSV of
+The table and the reference tables that its checks look into are there before. Each task runs in a process of its own,
+as the local scheduler runs it, through its operator; its time is that of `execute`, its memory the peak of the process
+and its children with Airflow imported. The limit is PostgreSQL's own COPY of a CSV of
 the same rows into a table of the same columns, past the local Redshift.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import resource
@@ -24,9 +26,11 @@ from typing import Any
 import psycopg
 
 from bench.servers import Servers, servers
+from local.scheduler import PRELOADED
 
 FLIGHTS = 336_776
 YEAR = {"start": "2013-01-01", "end": "2014-01-01"}
+REFERENCES = ("core.airlines", "core.airports", "core.planes")
 TASKS = ("extract", "transform", "load")
 
 
@@ -35,16 +39,29 @@ def main(rounds: int) -> None:
     with servers() as running:
         seconds: dict[str, list[float]] = {task: [] for task in (*TASKS, "raw COPY")}
         memory: dict[str, list[float]] = {task: [] for task in TASKS}
-        for _ in range(rounds):
-            running.warehouse("DROP TABLE IF EXISTS core.flights")
+        for table in REFERENCES:
             batch: dict[str, Any] = {}
             for task in TASKS:
-                took, peak, batch = _in_its_own_process(running, task, batch)
+                batch = _in_its_own_process(running, task, table, batch)[2]
+        for _ in range(rounds):
+            batch = {}
+            for task in TASKS:
+                if task == "load":
+                    _empty(running)
+                took, peak, batch = _in_its_own_process(running, task, "core.flights", batch)
                 seconds[task].append(took)
                 memory[task].append(peak)
             assert (batch["inserted"] + batch["deleted"], batch["rows_after"]) == (FLIGHTS, FLIGHTS), batch
             seconds["raw COPY"].append(_raw_copy(running))
     _report({name: statistics.median(each) for name, each in seconds.items()}, memory)
+
+
+def _empty(running: Servers) -> None:
+    """The table, there and without rows."""
+    ensure = "from redshift_etl.operators.load import warehouse; from redshift_etl.warehouse import migrate; "
+    command = [sys.executable, "-c", ensure + "migrate.ensure(warehouse('redshift_default'), 'core.flights')"]
+    subprocess.run(command, env={**os.environ, **running.airflow}, stdout=subprocess.DEVNULL, check=True)
+    running.warehouse("TRUNCATE core.flights")
 
 
 def _report(seconds: dict[str, float], memory: dict[str, list[float]]) -> None:
@@ -57,32 +74,39 @@ def _report(seconds: dict[str, float], memory: dict[str, list[float]]) -> None:
     print(f"ratio to the limit: {limit / whole:.2f}")
 
 
-def _in_its_own_process(running: Servers, task: str, batch: dict[str, Any]) -> tuple[float, float, dict[str, Any]]:
-    command = [sys.executable, "-m", "bench.pipeline", "task", task, json.dumps(batch)]
+def _in_its_own_process(
+    running: Servers, task: str, table: str, batch: dict[str, Any]
+) -> tuple[float, float, dict[str, Any]]:
+    command = [sys.executable, "-m", "bench.pipeline", "task", task, table, json.dumps(batch)]
     done = subprocess.run(command, env={**os.environ, **running.airflow}, stdout=subprocess.PIPE, check=True)
     answer = json.loads(done.stdout.splitlines()[-1])
     return answer["seconds"], answer["peak_mib"], answer["returned"]
 
 
-def run_task(task: str, batch: dict[str, Any]) -> None:
+def run_task(task: str, table: str, batch: dict[str, Any]) -> None:
     """Run one operator as a worker would, and print its time, memory and what it returned as JSON."""
     from redshift_etl.operators import extract, load
     from redshift_etl.settings import sql_dir
 
-    if task == "extract":
+    for module in PRELOADED:
+        importlib.import_module(module)
+    if task == "extract" and table in REFERENCES:
+        files = [f"{table.removeprefix('core.')}.csv"]
+        operator: Any = extract.S3ToLakeOperator(task_id=task, table=table, files=files)
+    elif task == "extract":
         text = (sql_dir() / "extract/flights.sql").read_text()
-        operator: Any = extract.PostgresToLakeOperator(
-            task_id=task, table="core.flights", sql=text, postgres_conn_id="airline_db"
-        )
+        operator = extract.PostgresToLakeOperator(task_id=task, table=table, sql=text, postgres_conn_id="airline_db")
     elif task == "transform":
         operator = extract.ConformOperator(task_id=task, batch=batch)
     else:
-        operator = load.LoadToRedshiftOperator(task_id=task, table="core.flights", batch=batch)
+        operator = load.LoadToRedshiftOperator(task_id=task, table=table, batch=batch)
     instance = SimpleNamespace(
         dag_id="flights", run_id=f"bench-{time.time_ns()}", task_id=task, try_number=1, map_index=-1
     )
     started = time.monotonic()
-    returned = operator.execute({"ti": instance, "dag_run": SimpleNamespace(conf={}), "params": YEAR})
+    returned = operator.execute(
+        {"ti": instance, "dag_run": SimpleNamespace(conf={}), "params": YEAR if table not in REFERENCES else {}}
+    )
     seconds = time.monotonic() - started
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
     print(json.dumps({"seconds": seconds, "peak_mib": peak, "returned": returned}))
@@ -105,6 +129,6 @@ def _raw_copy(running: Servers) -> float:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["task"]:
-        run_task(sys.argv[2], json.loads(sys.argv[3]))
+        run_task(sys.argv[2], sys.argv[3], json.loads(sys.argv[4]))
     else:
         main(int(sys.argv[1]) if sys.argv[1:] else 3)

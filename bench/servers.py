@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import boto3
 import psycopg
 
 from local import airflow, home, postgres
-from local.sources import airline
+from local.sources import airline, landing
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Servers:
 
 @contextmanager
 def servers() -> Iterator[Servers]:
-    """Start them, seed the flights, and stop them."""
+    """Start them, seed the flights and the landing files, and stop them."""
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
         env = {**os.environ, "LOCAL_HOME": folder}
         process = subprocess.Popen([sys.executable, "-m", "local", "redshift"], env=env, stdout=subprocess.PIPE)
@@ -64,3 +65,13 @@ def _seed(running: home.Home) -> None:
         "AIRLINE_READER_PASSWORD": running.secrets["airline_database"],
     }
     subprocess.run([sys.executable, "-m", "local.sources.airline"], env=env, check=True, stdout=subprocess.DEVNULL)
+    landing.drop_files(
+        boto3.client(
+            "s3",
+            endpoint_url=running.url("s3"),
+            aws_access_key_id=running.secrets["aws_access_key_id"],
+            aws_secret_access_key=running.secrets["aws_secret_access_key"],
+            region_name=home.REGION,
+        ),
+        airflow.environment(running)["AIRFLOW__REDSHIFT_ETL__LANDING"],
+    )
