@@ -63,7 +63,7 @@ class Bench:
 
     def create(self, contract: Contract) -> None:
         """The contract's table and the bookkeeping, as a first run makes them."""
-        for statement in migrate.create_table(contract):
+        for statement in (migrate.create_schema(contract.schema), *migrate.create_table(contract)):
             self.run(statement.sql)
         for table in migrate.BOOKKEEPING:
             migrate.ensure(self.connect, table)

@@ -53,10 +53,9 @@ def test_a_column_that_the_contract_lacks_is_refused():
 
 def test_a_table_is_created_as_its_contract_is_written():
     texts = [statement.sql for statement in create_table(CONTRACT)]
-    assert texts[0] == 'CREATE SCHEMA IF NOT EXISTS "core"'
-    assert texts[1].endswith("DISTSTYLE EVEN")
-    assert texts[2] == "COMMENT ON COLUMN core.t.a IS 'x; y'"
-    assert texts[3] == "COMMENT ON TABLE \"core\".\"t\" IS 'It''s a table.'"
+    assert texts[0].endswith("DISTSTYLE EVEN")
+    assert texts[1] == "COMMENT ON COLUMN core.t.a IS 'x; y'"
+    assert texts[2] == "COMMENT ON TABLE \"core\".\"t\" IS 'It''s a table.'"
 
 
 def test_a_table_is_made_after_those_that_its_foreign_keys_name():

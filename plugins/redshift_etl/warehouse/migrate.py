@@ -47,10 +47,19 @@ def describe_table(table: str) -> Statement:
     )
 
 
+def find_schema(schema: str) -> Statement:
+    """One row if the schema exists."""
+    return Statement("look for the schema", "SELECT 1 FROM pg_namespace WHERE nspname = %s", (schema,))
+
+
+def create_schema(schema: str) -> Statement:
+    """For those who may create schemas in the database (AWS, CREATE SCHEMA)."""
+    return Statement("create the schema", f"CREATE SCHEMA IF NOT EXISTS {ident(schema)}")
+
+
 def create_table(contract: Contract) -> tuple[Statement, ...]:
-    """The contract's own statements, its description as the table's comment, and the schema before them."""
+    """The contract's own statements, and its description as the table's comment."""
     return (
-        Statement("create the schema", f"CREATE SCHEMA IF NOT EXISTS {ident(contract.schema)}"),
         *(Statement(f"create {contract.table}", text) for text in contract.statements),
         Statement("describe the table", f"COMMENT ON TABLE {ident(contract.table)} IS {literal(contract.description)}"),
     )
@@ -160,6 +169,8 @@ def _made_to_match(session: Session, contract: Contract) -> bool:
         return True
     try:
         with session.transaction():
+            if not actual:
+                ensure_schema(session, contract.schema)
             for statement in statements:
                 session.run(statement)
     except StatementError as error:
@@ -172,6 +183,12 @@ def _made_to_match(session: Session, contract: Contract) -> bool:
         log.info("%s: another task created it, or its schema, meanwhile", contract.table)
         return False
     return True
+
+
+def ensure_schema(session: Session, schema: str) -> None:
+    """Create the schema unless it is there: a user who owns it need not have the right to create others."""
+    if not session.run(find_schema(schema)):
+        session.run(create_schema(schema))
 
 
 def _actual(

@@ -79,7 +79,7 @@ def create(connect: Connect, contract: Contract, backfill_id: str) -> Contract:
         if session.run(migrate.describe_table(shadow.table)):
             return shadow
         with session.transaction():
-            session.run(Statement("create the schema", f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+            migrate.ensure_schema(session, SCHEMA)
             session.run(_like(shadow.table, contract.table, "create the shadow"))
     return shadow
 

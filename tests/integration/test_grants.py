@@ -1,0 +1,198 @@
+"""include/sql/grants/etl_user.sql, run as an admin runs it: what the two that it makes may do, and what they may not."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+import redshift_connector
+
+from redshift_etl import contract as contracts
+from redshift_etl.warehouse import marts, migrate, retention, shadow, upkeep
+from redshift_etl.warehouse.model import Counts
+from tests.integration.batches import RUN, Bench
+
+GRANTS = Path(__file__).resolve().parents[2] / "include" / "sql" / "grants" / "etl_user.sql"
+AIRLINES, FLIGHTS = contracts.load("core.airlines"), contracts.load("core.flights")
+DAY = date(2013, 1, 1)
+MADE = ("analyst", "warehouse_reader", "etl")
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """One database, as each of three users sees it."""
+
+    admin: Bench
+    etl: Bench
+    analyst: Bench
+
+
+def statements() -> list[str]:
+    """The file's statements, without comments."""
+    text = re.sub(r"--.*", "", GRANTS.read_text(encoding="utf-8"))
+    return [statement.strip() for statement in text.split(";") if statement.strip()]
+
+
+@pytest.fixture(scope="module")
+def warehouse(redshift_server: Any) -> Iterator[Warehouse]:
+    """A fresh database after the file, with passwords, one reader, and tables that are nobody's business."""
+    admin = redshift_server.connection(redshift_server.new_database())
+    passwords = {user: f"A1{secrets.token_hex(8)}" for user in ("etl", "analyst")}
+    after = (
+        f"ALTER USER etl PASSWORD '{passwords['etl']}'",
+        f"CREATE USER analyst PASSWORD '{passwords['analyst']}'",
+        "GRANT ROLE warehouse_reader TO analyst",
+        "CREATE SCHEMA finance",
+        "CREATE TABLE finance.salaries (amount INTEGER)",
+        "CREATE TABLE public.notes (note VARCHAR(10))",
+    )
+    try:
+        with admin.psycopg(autocommit=True) as connection:
+            for statement in (*statements(), *after):
+                connection.execute(statement)
+        users = [replace(admin, user=user, password=password) for user, password in passwords.items()]
+        yield Warehouse(*(Bench(redshift_server, each, redshift_server.s3) for each in (admin, *users)))
+    finally:
+        redshift_server.drop_database(admin.database)
+        with psycopg.connect(redshift_server.config.admin(), autocommit=True) as server:
+            for name in MADE:
+                server.execute(f"DROP ROLE IF EXISTS {name}")
+
+
+@pytest.fixture(scope="module")
+def loaded(warehouse: Warehouse) -> Warehouse:
+    """The same after the first loads and a mart, all by the user `etl`."""
+    etl = warehouse.etl
+    migrate.ensure(etl.connect, FLIGHTS.table)
+    migrate.ensure(etl.connect, "mart.carrier_day")
+    etl.load(AIRLINES, [("UA", "United"), ("B6", "JetBlue")])
+    etl.load(FLIGHTS, [flight(1), flight(2)])
+    marts.build(etl.connect, marts.load_mart("mart.carrier_day"), [DAY], RUN)
+    return warehouse
+
+
+def flight(number: int, version: str = "2013-01-01", day: date = DAY) -> tuple[object, ...]:
+    departure = f"{day} 10:00:00"
+    return (
+        number, day, "UA", number, None, "EWR", "ORD", departure, departure, None, 3, None, None, 719, departure,
+        version, None,
+    )  # fmt: skip
+
+
+def refusal(bench: Bench, sql: str) -> str:
+    """The SQLSTATE by which a statement is refused."""
+    with pytest.raises(redshift_connector.ProgrammingError) as error:
+        bench.run(sql)
+    return str(error.value.args[0]["C"])
+
+
+def test_every_schema_that_the_code_creates_is_the_users():
+    made = {match[1] for each in statements() if (match := re.fullmatch(r"CREATE SCHEMA (\w+) AUTHORIZATION etl", each))}
+    assert made == {table.split(".")[0] for table in contracts.all_tables()} | {shadow.SCHEMA}
+
+
+def test_the_first_loads_create_their_tables_without_create_on_the_database(loaded: Warehouse):
+    assert refusal(loaded.etl, "CREATE SCHEMA elsewhere") == "42501"
+    assert loaded.etl.rows("SELECT COUNT(*) FROM core.flights") == [(2,)]
+    owners = loaded.admin.rows("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname IN ('core', 'mart', 'etl')")
+    assert owners == [("etl",)]
+
+
+def test_a_refresh_and_an_upsert_replace_what_is_there(loaded: Warehouse):
+    refreshed = loaded.etl.load(
+        AIRLINES, [("UA", "United"), ("B6", "JetBlue")], extracted_at=datetime(2013, 1, 3, tzinfo=UTC)
+    )
+    upserted = loaded.etl.load(FLIGHTS, [flight(2, "2013-01-02"), flight(3)])
+    assert refreshed.counts == Counts(unchanged=2)
+    assert upserted.counts == Counts(inserted=1, updated=1)
+
+
+def test_a_column_that_is_new_in_the_contract_is_added(loaded: Warehouse):
+    loaded.etl.run("ALTER TABLE core.flights DROP COLUMN air_time_min")
+    migrate.ensure(loaded.etl.connect, FLIGHTS.table)
+    assert loaded.etl.rows("SELECT MAX(air_time_min) FROM core.flights") == [(None,)]
+
+
+def test_old_rows_are_archived_and_deleted(loaded: Warehouse):
+    etl = loaded.etl
+    etl.load(FLIGHTS, [flight(9, day=date(2000, 1, 1))])
+    found = retention.plan(etl.connect, FLIGHTS, datetime(2030, 1, 1, tzinfo=UTC))
+    assert found
+    archive = retention.Archive(f"s3://{etl.server.bucket}/grants/archive", etl.server.iam_role, archived(etl))
+    assert retention.run(etl.connect, found, archive, RUN) == 1
+
+
+def archived(bench: Bench) -> retention.ArchivedRows:
+    """Reads an UNLOAD's manifest as the operator does."""
+
+    def rows(url: str) -> int:
+        body = bench.s3.get_object(Bucket=bench.server.bucket, Key=urlsplit(url).path.lstrip("/"))["Body"].read()
+        return int(json.loads(body)["meta"]["record_count"])
+
+    return rows
+
+
+def test_a_staged_rewrite_has_its_shadow_and_drops_it(loaded: Warehouse):
+    target = shadow.create(loaded.etl.connect, FLIGHTS, "b1")
+    loaded.etl.load(target, [flight(1, "2013-01-05")])
+    assert loaded.etl.rows(f"SELECT COUNT(*) FROM {target.table}") == [(1,)]
+    shadow.drop(loaded.etl.connect, FLIGHTS, "b1")
+    assert loaded.etl.rows("SELECT COUNT(*) FROM svv_tables WHERE table_schema = 'etl_shadow'") == [(0,)]
+
+
+def test_the_tables_are_kept_up_and_their_readers_noted(loaded: Warehouse, caplog: pytest.LogCaptureFixture):
+    assert loaded.analyst.rows("SELECT COUNT(*) FROM mart.carrier_day") == [(1,)]
+    table = next(each for each in upkeep.read_tables(loaded.etl.connect) if each.name == "core.flights")
+    done = upkeep.keep_up(loaded.etl.connect, [replace(table, unsorted=100.0, stats_off=100.0)], dry_run=False)
+    assert done == ['VACUUM "core"."flights"', 'ANALYZE "core"."flights"']
+    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
+    assert upkeep.note_reads(loaded.etl.connect, datetime.now(UTC))["mart.carrier_day"].last_read_at
+
+
+def test_a_reader_reads_core_and_mart_also_what_was_created_after_the_grant(loaded: Warehouse):
+    assert loaded.analyst.rows("SELECT name FROM core.airlines WHERE carrier = 'UA'") == [("United",)]
+    assert loaded.analyst.rows("SELECT carrier FROM mart.carrier_day") == [("UA",)]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO core.airlines VALUES ('XX', 'X')",
+        "UPDATE mart.carrier_day SET flights = 0",
+        "DELETE FROM core.flights",
+        "TRUNCATE core.flights",
+        "DROP TABLE core.flights",
+        "ALTER TABLE core.flights ADD COLUMN x INTEGER",
+        "CREATE TABLE core.mine (a INTEGER)",
+        "CREATE TABLE public.mine (a INTEGER)",
+        "SELECT * FROM etl.load_history",
+    ],
+)
+def test_a_reader_writes_nothing_and_sees_no_bookkeeping(loaded: Warehouse, sql: str):
+    assert refusal(loaded.analyst, sql) == "42501"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TABLE public.mine (a INTEGER)",
+        "CREATE TABLE finance.mine (a INTEGER)",
+        "SELECT * FROM finance.salaries",
+        "SELECT * FROM public.notes",
+        "DROP TABLE public.notes",
+        "CREATE USER another PASSWORD DISABLE",
+        "GRANT USAGE ON SCHEMA finance TO etl",
+    ],
+)
+def test_the_user_that_loads_has_no_business_elsewhere(warehouse: Warehouse, sql: str):
+    assert refusal(warehouse.etl, sql) == "42501"
