@@ -1,4 +1,4 @@
-"""include/sql/grants/etl_user.sql, run as an admin runs it: what the two that it makes may do, and what they may not."""
+"""include/sql/grants/etl_user.sql, run as an admin runs it: what those whom it makes may do, and what not."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ def refusal(bench: Bench, sql: str) -> str:
 
 
 def test_every_schema_that_the_code_creates_is_the_users():
-    made = {match[1] for each in statements() if (match := re.fullmatch(r"CREATE SCHEMA (\w+) AUTHORIZATION etl", each))}
-    assert made == {table.split(".")[0] for table in contracts.all_tables()} | {shadow.SCHEMA}
+    made = re.findall(r"^CREATE SCHEMA (\w+) AUTHORIZATION etl$", "\n".join(statements()), re.MULTILINE)
+    assert set(made) == {table.split(".")[0] for table in contracts.all_tables()} | {shadow.SCHEMA}
 
 
 def test_the_first_loads_create_their_tables_without_create_on_the_database(loaded: Warehouse):
