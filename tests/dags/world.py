@@ -19,6 +19,7 @@ import psycopg
 import pytest
 
 from local import postgres
+from tests.airflow_names import name_warehouse
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -43,45 +44,13 @@ def world(redshift_server: Any) -> Iterator[Any]:
     server.s3.create_bucket(Bucket=bucket)
     run_module("local.sources.landing", S3_ENDPOINT=server.s3_endpoint, LANDING=landing, **aws)
     with weather_service() as weather, pytest.MonkeyPatch.context() as patch:
-        connections = {
-            "redshift_default": connection("redshift", database, extra={"ssl": False}),
-            "airline_db": dsn.replace(f"postgres:{server.pg.password}", f"airline_reader:{password}"),
-            "weather_api": json.dumps({"conn_type": "http", "schema": "http", "host": "127.0.0.1", "port": weather}),
-            "aws_default": json.dumps(
-                {
-                    "conn_type": "aws",
-                    "login": server.access_key,
-                    "password": server.secret_key,
-                    "extra": {"region_name": server.region, "endpoint_url": server.s3_endpoint},
-                }
-            ),
-        }
-        for connection_id, value in connections.items():
-            patch.setenv(f"AIRFLOW_CONN_{connection_id.upper()}", value)
-        settings = {
-            "lake": f"s3://{server.bucket}/{name}",
-            "landing": landing,
-            "iam_role": server.iam_role,
-            "region": server.region,
-        }
-        for setting, value in settings.items():
-            patch.setenv(f"AIRFLOW__REDSHIFT_ETL__{setting.upper()}", value)
+        name_warehouse(patch, server, database, lake=f"s3://{server.bucket}/{name}", landing=landing)
+        reader = dsn.replace(f"postgres:{server.pg.password}", f"airline_reader:{password}")
+        patch.setenv("AIRFLOW_CONN_AIRLINE_DB", reader)
+        service = {"conn_type": "http", "schema": "http", "host": "127.0.0.1", "port": weather}
+        patch.setenv("AIRFLOW_CONN_WEATHER_API", json.dumps(service))
         subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, stdout=subprocess.DEVNULL)
         yield database
-
-
-def connection(kind: str, database: Any, extra: dict[str, Any]) -> str:
-    return json.dumps(
-        {
-            "conn_type": kind,
-            "host": database.host,
-            "port": database.port,
-            "login": database.user,
-            "password": database.password,
-            "schema": database.database,
-            "extra": extra,
-        }
-    )
 
 
 def run_module(name: str, **env: str) -> None:

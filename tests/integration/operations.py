@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,41 +13,16 @@ import pytest
 from redshift_etl import contract as contracts
 from redshift_etl.lake import Lake
 from redshift_etl.settings import S3Location
+from tests.airflow_names import name_warehouse
 from tests.integration.batches import Bench
 
 
 def connect_airflow(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Lake:
     """Name the warehouse and a lake of the test's own to Airflow; returns the lake."""
-    server, database = bench.server, bench.database
     prefix = f"lake-{uuid4().hex[:8]}"
-    connections = {
-        "REDSHIFT_DEFAULT": {
-            "conn_type": "redshift",
-            "host": database.host,
-            "port": database.port,
-            "login": database.user,
-            "password": database.password,
-            "schema": database.database,
-            "extra": {"ssl": False},
-        },
-        "AWS_DEFAULT": {
-            "conn_type": "aws",
-            "login": server.access_key,
-            "password": server.secret_key,
-            "extra": {"region_name": server.region, "endpoint_url": server.s3_endpoint},
-        },
-    }
-    for name, connection in connections.items():
-        monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps(connection))
-    settings = {
-        "LAKE": f"s3://{server.bucket}/{prefix}",
-        "LANDING": f"s3://{server.bucket}/{prefix}/landing",
-        "IAM_ROLE": server.iam_role,
-        "REGION": server.region,
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(f"AIRFLOW__REDSHIFT_ETL__{name}", value)
-    return Lake(bench.s3, S3Location(server.bucket, prefix))
+    lake = f"s3://{bench.server.bucket}/{prefix}"
+    name_warehouse(monkeypatch, bench.server, bench.database, lake, landing=f"{lake}/landing")
+    return Lake(bench.s3, S3Location(bench.server.bucket, prefix))
 
 
 def repository(folder: Path, monkeypatch: pytest.MonkeyPatch, files: Mapping[str, str]) -> None:
