@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal, InvalidOperation
 
 from local.redshift.copy_options import CopyCommand
 from local.redshift.copy_text import NULL_MARKER, Column
@@ -34,6 +34,7 @@ _PARTS = {
 }
 _TOKENS = re.compile("|".join(sorted(_PARTS, key=len, reverse=True)) + r"|.", re.IGNORECASE | re.DOTALL)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_WIDE = Context(prec=100)  # a DECIMAL has 38 digits (r_Numeric_types201), a file may have more, and Python keeps 28
 _SIZE = re.compile(r"\((\d+)(?:,(\d+))?\)")
 
 
@@ -165,7 +166,7 @@ def _numeric(column: Column, rounding: bool) -> Converter:
             return value
         try:
             # Without ROUNDEC, COPY cuts what does not fit the scale.
-            return str(Decimal(value).quantize(step, ROUND_HALF_UP if rounding else ROUND_DOWN))
+            return str(Decimal(value).quantize(step, ROUND_HALF_UP if rounding else ROUND_DOWN, _WIDE))
         except InvalidOperation:
             return value  # what is no number, PostgreSQL refuses in its own words
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import logging
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from redshift_etl import contract as contracts
-from redshift_etl import duck_sql, hourly, rejects
+from redshift_etl import duck_sql, hourly, rejects, scratch
 from redshift_etl import lake as lakes
 from redshift_etl import recipe as recipes
 from redshift_etl.contract import Contract
@@ -54,8 +53,7 @@ def conform(batch: Batch, *, run: str, lake: Lake) -> Batch:
     started = time.monotonic()
     contract = contracts.load(batch.table)
     recipe = recipes.load(contract)
-    with tempfile.TemporaryDirectory(prefix="transform-") as name:
-        folder = Path(name)
+    with scratch.folder() as folder:
         files = _raw_files(batch, recipe, lake, folder)
         with Duck(folder) as duck, _explained(recipe, contract):
             staged = _stage(duck, recipe, contract, files, folder / "staged")

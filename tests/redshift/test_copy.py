@@ -183,12 +183,12 @@ def test_conversion_options(db, options, body, expected):
 
 
 def test_decimals_are_cut_to_the_scale_unless_roundec(db):
-    db.run("create table t (id int, amount decimal(8,2))")
-    db.copy("1,20.259\n")
-    assert db.run("select amount::varchar from t") == [("20.25",)]
-    db.run("delete from t")
-    db.copy("1,20.259\n", "csv roundec")
-    assert db.run("select amount::varchar from t") == [("20.26",)]
+    db.run("create table t (id int, amount decimal(8,2), wide decimal(38,2))")
+    row, long = "1,20.259,12345678901234567890123456789.999\n", "1234567890123456789012345678"
+    for options, cut in (("csv", ("20.25", f"{long}9.99")), ("csv roundec", ("20.26", f"{long[:-1]}90.00"))):
+        db.run("delete from t")
+        db.copy(row, options)
+        assert db.run("select amount::varchar, wide::varchar from t") == [cut]
 
 
 def test_timeformat_epoch_and_pattern(db):
