@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from datetime import datetime
+from time import time
 
 from local.redshift import wire
 from local.redshift.config import Config
@@ -13,7 +13,7 @@ from local.redshift.lexer import quote_name
 from local.redshift.link import Backend, BackendError, Link, client_error
 from local.redshift.planner import Planner
 from local.redshift.plans import Load, Plan, Refusal, Script, Unload
-from local.redshift.query_log import Entry, QueryLog, now
+from local.redshift.query_log import Entry, QueryLog
 from local.redshift.relay import Relay
 
 LOCK_MODE = "IN SHARE ROW EXCLUSIVE MODE"  # writers wait for one another, readers do not
@@ -41,7 +41,7 @@ class Carrier(Planner):
         self.locked: set[str] = set()
         self.texts: dict[bytes, str] = {}  # statement name -> SQL as the client wrote it, for the log
         self.portal_texts: dict[bytes, str] = {}
-        self.running: list[tuple[str, datetime]] = []
+        self.running: list[tuple[str, float]] = []
         self.failed = ""  # the message of the error that ended the batch
         self.tags: list[bytes] = []  # how the batch's statements ended
         self.current = ""  # the statement parsed or bound last
@@ -117,15 +117,15 @@ class Carrier(Planner):
 
     def _record(self, hidden: int = 0) -> None:
         """Log what the batch has run; its replies say how each statement ended."""
-        tags = self.tags[hidden:]
+        tags, ended = self.tags[hidden:], time()
         if self.failed and not self.running:
-            self.running.append((self.current, now()))  # it failed before its Execute
+            self.running.append((self.current, ended))  # it failed before its Execute
         for at, (sql, started) in enumerate(self.running):
             tag = tags[at][:-1].split() if at < len(tags) else []
             rows = int(tag[-1]) if tag and tag[-1].isdigit() else 0
             error = self.failed if at >= len(tags) and self.failed else None
             who = (self.parameters["database"], self.parameters["user"], self.backend.pid)
-            self.log.add(Entry(*who, sql, started, now(), rows, error))
+            self.log.add(Entry(*who, sql, started, ended, rows, error))
         self.running.clear()
         self.tags.clear()
         self.failed = ""

@@ -8,6 +8,7 @@ transaction.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from time import time
 from typing import ClassVar
 
 from local.redshift import wire
@@ -16,7 +17,6 @@ from local.redshift.errors import translate
 from local.redshift.lexer import LexError
 from local.redshift.planner import statement_text, statements, unreadable
 from local.redshift.plans import Forward, Plan, Refusal
-from local.redshift.query_log import now
 from local.redshift.relay import Relay
 
 
@@ -86,7 +86,7 @@ class Extended(Carrier):
     async def _execute(self, body: bytes) -> None:
         (portal,), _ = wire.cut(body, 1)
         item = self.portals.get(portal)
-        self.running.append((self.portal_texts.get(portal, ""), now()))
+        self.running.append((self.portal_texts.get(portal, ""), time()))
         if item is None:
             self._queue(wire.message(b"E", body))
             return

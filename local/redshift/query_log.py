@@ -7,15 +7,16 @@ statement costs one append, and no rollback takes its entry away.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import psycopg
 
-from local.redshift import functions
 from local.redshift.config import Config
+from local.redshift.functions import Refused, tables_read
 from local.redshift.lexer import LexError, first_word
 
 # A row at a time would take its time from the sessions' statements.
@@ -44,28 +45,31 @@ _KINDS = {
 }
 _CTAS = re.compile(r"\bas\s*\(?\s*(?:select|with)\b", re.IGNORECASE)
 _KEPT_TEXT = 65_535
+_REMEMBERED_TEXT = 2_000
 _SECONDS = 2.0
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One statement that has run; times are UTC without a zone, as Redshift's tables have them."""
+class Entry(NamedTuple):
+    """One statement that has run; times are seconds since 1970. Made once a statement, so it must be quick to make."""
 
     database: str
     user: str
     pid: int
     sql: str
-    started: datetime
-    ended: datetime
+    started: float
+    ended: float
     rows: int
     error: str | None = None
     query_id: int | None = None
 
 
-def now() -> datetime:
-    """The time, as Redshift's tables have it."""
-    return datetime.now(UTC).replace(tzinfo=None)
+class About(NamedTuple):
+    """What a statement's text alone tells: its type, the text without secrets, the tables that it reads."""
+
+    kind: str
+    text: str
+    reads: list[str]
 
 
 class QueryLog:
@@ -117,9 +121,21 @@ def _copy(connection: psycopg.Connection, entries: list[Entry]) -> None:
 
 def _row(entry: Entry) -> tuple[object, ...]:
     status = "success" if entry.error is None else "canceled" if "cancel" in entry.error else "failed"
-    text = _SECRETS.sub(r"\1\2'***'", entry.sql[:_KEPT_TEXT]).replace("\0", "")[:_KEPT_TEXT]
+    about = _about(entry.sql) if len(entry.sql) <= _REMEMBERED_TEXT else _about.__wrapped__(entry.sql)
+    times = (_moment(entry.started), _moment(entry.ended))
     who = (entry.user, entry.database, entry.pid, 0)
-    return (*who, kind(entry.sql), status, entry.started, entry.ended, entry.rows, entry.error, text, _reads(entry.sql))
+    return (*who, about.kind, status, *times, entry.rows, entry.error, about.text, about.reads)
+
+
+def _moment(seconds: float) -> datetime:
+    """As Redshift's tables have it: UTC, without a zone."""
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+
+
+@functools.lru_cache(maxsize=512)
+def _about(sql: str) -> About:
+    text = _SECRETS.sub(r"\1\2'***'", sql[:_KEPT_TEXT]).replace("\0", "")[:_KEPT_TEXT]
+    return About(kind(sql), text, _reads(sql))
 
 
 def kind(sql: str) -> str:
@@ -133,6 +149,6 @@ def kind(sql: str) -> str:
 
 def _reads(sql: str) -> list[str]:
     try:
-        return list(functions.tables_read(sql))
-    except (LexError, functions.Refused):
+        return list(tables_read(sql))
+    except (LexError, Refused):
         return []  # it was refused, so it read nothing

@@ -7,6 +7,7 @@ PostgreSQL's own. What is special is carried out by the proxy on the same backen
 from __future__ import annotations
 
 import asyncio
+from time import time
 
 from local.redshift import wire
 from local.redshift.carrier import LOCK_MODE
@@ -15,7 +16,6 @@ from local.redshift.extended import Extended
 from local.redshift.lexer import LexError
 from local.redshift.planner import statement_text, statements, unreadable
 from local.redshift.plans import Forward, Plan
-from local.redshift.query_log import now
 from local.redshift.relay import Relay
 
 _TURN = 100  # statements planned before the other sessions have theirs
@@ -45,7 +45,7 @@ class Session(Extended):
             plans = await self._plans(texts)
         except (LexError, UnicodeDecodeError, OverflowError) as bad:
             plans = [unreadable(bad)]
-        self.running = [(sql, now()) for sql in texts]
+        self.running = [(sql, time()) for sql in texts]
         if all(isinstance(item, Forward) for item in plans):
             await self._forward([item for item in plans if isinstance(item, Forward)])
         elif len(plans) == 1:
