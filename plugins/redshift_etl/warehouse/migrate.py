@@ -19,7 +19,8 @@ BOOKKEEPING = (
     "etl.load_history", "etl.touched_days", "etl.mart_inputs", "etl.mart_builds", "etl.check_results",
     "etl.check_failures",
 )  # fmt: skip
-_EXISTS_ALREADY = ("42P06", "42P07", "23505")  # schema, table; PostgreSQL's catalogue race of two CREATEs
+# Schema, table; PostgreSQL's catalogue races of two CREATEs: a table's row type, a row of the catalogue.
+_EXISTS_ALREADY = ("42P06", "42P07", "42710", "23505")
 _ATTEMPTS = 5  # each loses to another task that got further: schema, table
 _CATALOGUE_NAMES = {
     "character varying": "VARCHAR", "character": "CHAR", "numeric": "DECIMAL", "integer": "INTEGER",
