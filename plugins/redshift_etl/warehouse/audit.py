@@ -184,7 +184,9 @@ def _count(session: Session, asked: Sequence[Check], rows: str) -> dict[str, int
 def _look(session: Session, contract: Contract, check: Check, failing: int, rows: str) -> Outcome:
     if not failing:
         return Outcome(check)
-    text = f"SELECT * FROM (\n{_read(check, rows)}\n) AS offending ORDER BY 1 LIMIT {KEPT_ROWS}"
+    # The first rows that come: in order, the warehouse would have to find all of them again.
+    kept = f"SELECT * FROM (\n{_read(check, rows)}\n) AS offending LIMIT {KEPT_ROWS}"
+    text = f"SELECT * FROM (\n{kept}\n) AS kept ORDER BY 1"
     found = _run(session, Statement(f"read what fails {check.name}", text, check.values), [check])
     return Outcome(check, failing, tuple((_key(contract, row[:-1]), str(row[-1])) for row in found))
 
