@@ -87,7 +87,8 @@ def active_backfill(dag_id: str) -> Backfill | None:
     """Return the backfill of a DAG that the scheduler has not closed yet."""
     query = select(Backfill).where(Backfill.dag_id == dag_id, Backfill.completed_at.is_(None)).limit(1)
     with create_session() as session:
-        return session.scalar(query)
+        found: Backfill | None = session.scalar(query)
+    return found
 
 
 def newest_backfill(dag_id: str) -> int:
@@ -175,4 +176,4 @@ def cancel(dag_id: str) -> int:
         raise BackfillError(f"DAG {dag_id} has no active backfill")
     with create_session() as session:
         cancel_backfill(backfill.id, session)
-    return backfill.id
+    return int(backfill.id)

@@ -10,6 +10,12 @@ import pytest
 
 def name_warehouse(patch: pytest.MonkeyPatch, server: Any, database: Any, lake: str, landing: str) -> None:
     """Make a database the warehouse; ``lake`` and ``landing`` are s3:// URLs on the server's S3."""
+    for name, value in warehouse_names(server, database, lake, landing).items():
+        patch.setenv(name, value)
+
+
+def warehouse_names(server: Any, database: Any, lake: str, landing: str) -> dict[str, str]:
+    """The same as environment variables."""
     connections = {
         "REDSHIFT_DEFAULT": {
             "conn_type": "redshift",
@@ -27,8 +33,8 @@ def name_warehouse(patch: pytest.MonkeyPatch, server: Any, database: Any, lake: 
             "extra": {"region_name": server.region, "endpoint_url": server.s3_endpoint},
         },
     }
-    for name, connection in connections.items():
-        patch.setenv(f"AIRFLOW_CONN_{name}", json.dumps(connection))
     settings = {"LAKE": lake, "LANDING": landing, "IAM_ROLE": server.iam_role, "REGION": server.region}
-    for name, value in settings.items():
-        patch.setenv(f"AIRFLOW__REDSHIFT_ETL__{name}", value)
+    return {
+        **{f"AIRFLOW_CONN_{name}": json.dumps(connection) for name, connection in connections.items()},
+        **{f"AIRFLOW__REDSHIFT_ETL__{name}": value for name, value in settings.items()},
+    }

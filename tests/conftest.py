@@ -7,6 +7,8 @@ import signal
 import tempfile
 from pathlib import Path
 
+import pytest
+
 pytest_plugins = ["local.redshift.testing"]
 
 _REPOSITORY = Path(__file__).resolve().parents[1]
@@ -24,3 +26,11 @@ os.environ |= {
 def pytest_configure() -> None:
     """SIGTERM ends the run as Ctrl-C does: the fixtures' servers are stopped and their folders removed."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share servers stay in one of the processes: those of a file, and all that run DAGs."""
+    for item in items:
+        path = item.path.relative_to(_REPOSITORY / "tests")
+        item.add_marker(pytest.mark.xdist_group("dags" if path.parts[0] == "dags" else str(path)))

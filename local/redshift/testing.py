@@ -135,10 +135,10 @@ class RedshiftServer:
             aws_secret_access_key=self.secret_key,
         )
 
-    def new_database(self) -> str:
-        """Create a database from the template and return its name."""
+    def new_database(self, like: str | None = None) -> str:
+        """Create a database, empty or as a copy of another to which nobody is connected, and return its name."""
         name = f"test_{next(self.names)}"
-        template.create_database(self.config.admin(), name, self.user, template.template_name())
+        template.create_database(self.config.admin(), name, self.user, like or template.template_name())
         return name
 
     def drop_database(self, name: str) -> None:

@@ -107,10 +107,10 @@ def _downstream(failure: Failure, evidence: Evidence) -> None:
 
 def _ask_warehouse(failure: Failure, evidence: Evidence) -> None:
     from redshift_etl import settings
-    from redshift_etl.operators.load import warehouse
+    from redshift_etl.operators.load import warehouse_at_once
     from redshift_etl.warehouse import evidence as asked
 
-    asked.gather(warehouse(settings.REDSHIFT), failure, evidence)
+    asked.gather(warehouse_at_once(settings.REDSHIFT), failure, evidence)
 
 
 def _keep(incident: Incident, failure: Failure, evidence: Evidence) -> tuple[Incident, bool]:
@@ -134,10 +134,10 @@ def _keep(incident: Incident, failure: Failure, evidence: Evidence) -> tuple[Inc
 
 def _record(incident: Incident, url: str) -> None:
     from redshift_etl import settings
-    from redshift_etl.operators.load import warehouse
+    from redshift_etl.operators.load import warehouse_at_once
     from redshift_etl.warehouse import incident_log
 
-    incident_log.record(warehouse(settings.REDSHIFT), incident, url)
+    incident_log.record(warehouse_at_once(settings.REDSHIFT), incident, url)
 
 
 def _tell(incident: Incident, failure: Failure) -> None:

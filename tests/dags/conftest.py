@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.dags.world import world
+from tests.dags.world import filled, world
 
-__all__ = ["world"]
+__all__ = ["filled", "world"]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

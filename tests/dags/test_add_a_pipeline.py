@@ -15,6 +15,7 @@ import pytest
 
 from local import postgres
 from redshift_etl import contract
+from tests.dags.world import World
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^## \d\. [^`]*`(?P<path>[^`]+)`.*?```(?:sql|python)\n(?P<text>.*?)```", re.MULTILINE | re.DOTALL)
@@ -39,7 +40,7 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     contract.load.cache_clear()
 
 
-def test_the_page_gives_four_files_that_load_the_table(clone: Path, world: Any, redshift_server: Any):
+def test_the_page_gives_four_files_that_load_the_table(clone: Path, world: World, redshift_server: Any):
     from airflow.dag_processing.dagbag import DagBag
 
     database = os.environ["AIRFLOW_CONN_AIRLINE_DB"].rsplit("/", 1)[1]
@@ -59,10 +60,8 @@ def test_the_page_gives_four_files_that_load_the_table(clone: Path, world: Any, 
         "inserted": 1,
         "deleted": 1,
     }
-    with world.connect() as warehouse:
-        cursor = warehouse.cursor()
-        cursor.execute("SELECT crew_id, name, role FROM core.crews ORDER BY crew_id")
-        assert [tuple(row) for row in cursor.fetchall()] == [(1, "한글", "cabin"), (2, "Ann", "cockpit")]
+    crews = world.rows("SELECT crew_id, name, role FROM core.crews ORDER BY crew_id")
+    assert crews == [(1, "한글", "cabin"), (2, "Ann", "cockpit")]
 
 
 def context(task_id: str) -> dict[str, Any]:

@@ -8,35 +8,22 @@ import pytest
 
 from redshift_etl import incident_store
 from redshift_etl.lake import Lake
-from tests.dags.test_runs import rows
+from tests.dags.world import World, states
 
 DAYS = {"start": "2013-01-01", "end": "2013-01-01"}
 
 
-def states(dag_bag: Any, dag_id: str, **conf: Any) -> dict[str, str]:
-    done = dag_bag.dags[dag_id].test(run_conf=conf)
-    return {instance.task_id: str(instance.state) for instance in done.get_task_instances()}
-
-
-@pytest.fixture(scope="module")
-def loaded(dag_bag: Any, world: Any) -> Any:
-    """A warehouse with a day of flights."""
-    assert set(states(dag_bag, "reference_tables").values()) == {"success"}
-    assert set(states(dag_bag, "flights", **DAYS).values()) == {"success"}
-    return world
-
-
-@pytest.mark.usefixtures("loaded")
+@pytest.mark.usefixtures("world")
 def test_freshness_finds_nothing_late(dag_bag: Any):
     assert states(dag_bag, "freshness") == {"watch": "success"}
 
 
-@pytest.mark.usefixtures("loaded")
+@pytest.mark.usefixtures("world")
 def test_reconcile_agrees_on_the_day_that_was_loaded_and_starts_nothing(dag_bag: Any):
     assert states(dag_bag, "reconcile", **DAYS) == {"compare": "success", "mend": "skipped"}
 
 
-@pytest.mark.usefixtures("loaded")
+@pytest.mark.usefixtures("world")
 def test_a_dry_run_of_retention_and_of_a_backfill_goes_to_its_end(dag_bag: Any):
     found = states(dag_bag, "retention", dry_run=True)
     assert found.pop("airflow") == "skipped"
@@ -50,16 +37,17 @@ def test_a_dry_run_of_retention_and_of_a_backfill_goes_to_its_end(dag_bag: Any):
     }
 
 
-def test_the_shadow_of_a_staged_backfill_takes_the_rows_and_the_table_none(dag_bag: Any, loaded: Any):
-    before = rows(loaded, "SELECT COUNT(*) FROM core.flights")
+def test_the_shadow_of_a_staged_backfill_takes_the_rows_and_the_table_none(dag_bag: Any, world: World):
+    day = world.rows("SELECT COUNT(*) FROM core.flights WHERE modified_at < '2013-01-02'")
+    before = world.rows("SELECT COUNT(*) FROM core.flights")
     assert set(states(dag_bag, "flights", **DAYS, shadow="abc123").values()) == {"success"}
-    shadow = rows(loaded, "SELECT COUNT(*), COUNT(DISTINCT flight_id) FROM etl_shadow.core__flights__abc123")
-    assert shadow == [(before[0][0], before[0][0])]
-    assert rows(loaded, "SELECT COUNT(*) FROM core.flights") == before
+    shadow = world.rows("SELECT COUNT(*), COUNT(DISTINCT flight_id) FROM etl_shadow.core__flights__abc123")
+    assert shadow == [(day[0][0], day[0][0])]
+    assert world.rows("SELECT COUNT(*) FROM core.flights") == before
 
 
-def test_every_check_of_a_real_day_passes_but_the_references_that_the_data_lacks(loaded: Any):
-    found = rows(loaded, "SELECT check_name, outcome FROM etl.check_results WHERE table_name = 'core.flights'")
+def test_every_check_of_a_real_day_passes_but_the_references_that_the_data_lacks(world: World):
+    found = world.rows("SELECT check_name, outcome FROM etl.check_results WHERE table_name = 'core.flights'")
     assert {name for name, outcome in found if outcome != "passed"} <= {
         "references_tail_number",
         "references_destination",
@@ -67,7 +55,7 @@ def test_every_check_of_a_real_day_passes_but_the_references_that_the_data_lacks
     assert ("delay_agrees_with_departure", "passed") in found
 
 
-def test_a_task_that_fails_in_airflow_leaves_one_incident_with_its_run(dag_bag: Any, loaded: Any):
+def test_a_task_that_fails_in_airflow_leaves_one_incident_with_its_run(dag_bag: Any, world: World):
     found = states(dag_bag, "flights", start="2013-01-02", end="2013-01-01")
     assert found["extract"] == "failed"
     (incident,) = incident_store.all_open(Lake.connect())
@@ -79,6 +67,4 @@ def test_a_task_that_fails_in_airflow_leaves_one_incident_with_its_run(dag_bag: 
     assert f"airflow dags clear flights --run-id '{incident.run_id}'" in text
     assert "- `core.flights`: **no**." in text
     assert "mart.carrier_day" in text
-    assert rows(loaded, "SELECT dag_id, task_id FROM etl.incidents WHERE resolved_at IS NULL") == [
-        ("flights", "extract")
-    ]
+    assert world.rows("SELECT dag_id, task_id FROM etl.incidents WHERE resolved_at IS NULL") == [("flights", "extract")]

@@ -5,78 +5,52 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
-pytestmark = pytest.mark.usefixtures("first_days")
+from tests.dags.world import DAYS, World, run
 
 XCOM_BYTES = 4096
-DAYS = {"start": "2013-01-01", "end": "2013-01-02"}
 
 
-def rows(world: Any, sql: str) -> list[tuple[Any, ...]]:
-    with world.connect() as connected:
-        cursor = connected.cursor()
-        cursor.execute(sql)
-        return [tuple(row) for row in cursor.fetchall()]
-
-
-def run(dag_bag: Any, dag_id: str, **conf: str) -> None:
-    """Run a DAG to its end in this process; its tasks must all succeed, and hand each other small values only."""
-    done = dag_bag.dags[dag_id].test(run_conf=conf)
-    states = {instance.task_id: str(instance.state) for instance in done.get_task_instances()}
-    assert set(states.values()) <= {"success", "skipped"}, states
-
-
-@pytest.fixture(scope="module")
-def first_days(dag_bag: Any, world: Any) -> None:
-    """All four pipelines, once."""
-    assert world
-    run(dag_bag, "reference_tables")
-    for dag_id in ("flights", "weather"):
-        run(dag_bag, dag_id, **DAYS)
-    run(dag_bag, "daily_performance")
-
-
-def test_the_reference_tables_hold_every_row_of_their_files(world: Any):
+def test_the_reference_tables_hold_every_row_of_their_files(world: World):
     counts = {
-        name: rows(world, f"SELECT COUNT(*) FROM core.{name}")[0][0] for name in ("airlines", "airports", "planes")
+        name: world.rows(f"SELECT COUNT(*) FROM core.{name}")[0][0] for name in ("airlines", "airports", "planes")
     }
     assert counts == {"airlines": 16, "airports": 1458, "planes": 3322}
 
 
-def test_every_flight_of_the_source_is_in_the_warehouse_once(world: Any):
+def test_every_flight_of_the_source_is_in_the_warehouse_once(world: World):
     loads = "FROM etl.load_history WHERE table_name = 'core.flights'"
-    assert rows(world, f"SELECT SUM(extracted - rejected) = MAX(rows_after) {loads}") == [(True,)]
-    assert rows(world, "SELECT COUNT(*) = COUNT(DISTINCT flight_id) FROM core.flights") == [(True,)]
+    assert world.rows(f"SELECT SUM(extracted - rejected) = MAX(rows_after) {loads}") == [(True,)]
+    assert world.rows("SELECT COUNT(*) = COUNT(DISTINCT flight_id) FROM core.flights") == [(True,)]
 
 
-def test_the_marts_count_every_flight_whatever_is_missing_beside_it(world: Any):
-    flights = rows(world, "SELECT COUNT(*) FROM core.flights WHERE flight_date <= '2013-01-02'")[0][0]
+def test_the_marts_count_every_flight_whatever_is_missing_beside_it(world: World):
+    flights = world.rows("SELECT COUNT(*) FROM core.flights WHERE flight_date <= '2013-01-02'")[0][0]
     for mart in ("carrier_day", "route_day", "weather_delay_day"):
-        assert rows(world, f"SELECT SUM(flights) FROM mart.{mart} WHERE flight_date <= '2013-01-02'") == [(flights,)]
+        assert world.rows(f"SELECT SUM(flights) FROM mart.{mart} WHERE flight_date <= '2013-01-02'") == [(flights,)]
 
 
-def test_a_second_run_of_everything_changes_no_row(dag_bag: Any, world: Any):
+def test_a_second_run_of_everything_changes_no_row(dag_bag: Any, world: World):
     tables = [f"core.{name}" for name in ("airlines", "airports", "planes", "flights", "weather")]
     tables += [f"mart.{name}" for name in ("carrier_day", "route_day", "weather_delay_day")]
-    before = {table: sorted(rows(world, f"SELECT * FROM {table}"), key=repr) for table in tables}
+    before = {table: sorted(world.rows(f"SELECT * FROM {table}"), key=repr) for table in tables}
     run(dag_bag, "reference_tables")
     for dag_id in ("flights", "weather"):
         run(dag_bag, dag_id, **DAYS)
     run(dag_bag, "daily_performance")
-    assert {table: sorted(rows(world, f"SELECT * FROM {table}"), key=repr) for table in tables} == before
+    assert {table: sorted(world.rows(f"SELECT * FROM {table}"), key=repr) for table in tables} == before
 
 
-def test_running_one_input_again_for_one_day_builds_that_day_and_no_other(dag_bag: Any, world: Any):
+def test_running_one_input_again_for_one_day_builds_that_day_and_no_other(dag_bag: Any, world: World):
     run(dag_bag, "daily_performance")
-    before = rows(world, "SELECT COUNT(*) FROM etl.mart_builds")[0][0]
+    before = world.rows("SELECT COUNT(*) FROM etl.mart_builds")[0][0]
     run(dag_bag, "weather", start="2013-01-02", end="2013-01-02")
     run(dag_bag, "daily_performance")
-    built = rows(world, "SELECT mart_name, CAST(day AS VARCHAR) FROM etl.mart_builds ORDER BY built_at DESC")
+    built = world.rows("SELECT mart_name, CAST(day AS VARCHAR) FROM etl.mart_builds ORDER BY built_at DESC")
     assert built[: len(built) - before] == [("mart.weather_delay_day", "2013-01-02")]
 
 
-def test_tasks_hand_each_other_less_than_four_kilobytes():
+def test_tasks_hand_each_other_less_than_four_kilobytes(world: World):
+    assert world
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
 

@@ -10,8 +10,9 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +20,37 @@ import psycopg
 import pytest
 
 from local import postgres
-from tests.airflow_names import name_warehouse
+from tests.airflow_names import warehouse_names
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="module")
-def world(redshift_server: Any) -> Iterator[Any]:
-    """A warehouse, a lake, a landing zone, a booking system with two days and a weather service, as connections."""
+DAYS = {"start": "2013-01-01", "end": "2013-01-02"}
+
+
+@dataclass(frozen=True)
+class World:
+    """The warehouse, and the environment in which Airflow knows it and its sources by their names."""
+
+    warehouse: Any
+    environment: Mapping[str, str]
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """What a reader of the warehouse sees."""
+        with self.warehouse.connect() as connected:
+            cursor = connected.cursor()
+            cursor.execute(sql)
+            return [tuple(row) for row in cursor.fetchall()]
+
+
+@pytest.fixture(scope="session")
+def filled(redshift_server: Any, dag_bag: Any) -> Iterator[World]:
+    """A warehouse into which all four pipelines have loaded two days: once a session, as it takes a while."""
     server, password = redshift_server, secrets.token_hex(8)
     name = f"airline_{secrets.token_hex(4)}"
     dsn = postgres.dsn(server.pg, name)
-    database = server.connection(server.new_database())
     bucket = f"landing-{secrets.token_hex(4)}"
-    landing = f"s3://{bucket}/nycflights13"
+    landing, lake = f"s3://{bucket}/nycflights13", f"s3://{server.bucket}/{name}"
     aws = {
         "AWS_ACCESS_KEY_ID": server.access_key,
         "AWS_SECRET_ACCESS_KEY": server.secret_key,
@@ -43,14 +61,48 @@ def world(redshift_server: Any) -> Iterator[Any]:
     run_module("local.sources.airline", AIRLINE_DSN=dsn, AIRLINE_READER_PASSWORD=password, AIRLINE_DAYS="2")
     server.s3.create_bucket(Bucket=bucket)
     run_module("local.sources.landing", S3_ENDPOINT=server.s3_endpoint, LANDING=landing, **aws)
-    with weather_service() as weather, pytest.MonkeyPatch.context() as patch:
-        name_warehouse(patch, server, database, lake=f"s3://{server.bucket}/{name}", landing=landing)
-        reader = dsn.replace(f"postgres:{server.pg.password}", f"airline_reader:{password}")
-        patch.setenv("AIRFLOW_CONN_AIRLINE_DB", reader)
+    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, stdout=subprocess.DEVNULL)
+    with weather_service() as weather:
         service = {"conn_type": "http", "schema": "http", "host": "127.0.0.1", "port": weather}
-        patch.setenv("AIRFLOW_CONN_WEATHER_API", json.dumps(service))
-        subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, stdout=subprocess.DEVNULL)
-        yield database
+        warehouse = server.connection(server.new_database())
+        environment = {
+            **warehouse_names(server, warehouse, lake, landing),
+            "AIRFLOW_CONN_AIRLINE_DB": dsn.replace(f"postgres:{server.pg.password}", f"airline_reader:{password}"),
+            "AIRFLOW_CONN_WEATHER_API": json.dumps(service),
+        }
+        with set_in(environment):
+            run(dag_bag, "reference_tables")
+            for dag_id in ("flights", "weather"):
+                run(dag_bag, dag_id, **DAYS)
+            run(dag_bag, "daily_performance")
+        yield World(warehouse, environment)
+
+
+@pytest.fixture
+def world(filled: World) -> Iterator[World]:
+    """That warehouse, known to Airflow for one test."""
+    with set_in(filled.environment):
+        yield filled
+
+
+@contextmanager
+def set_in(environment: Mapping[str, str]) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        yield
+
+
+def states(dag_bag: Any, dag_id: str, **conf: Any) -> dict[str, str]:
+    """Run a DAG to its end in this process; how each of its tasks ended."""
+    done = dag_bag.dags[dag_id].test(run_conf=conf)
+    return {instance.task_id: str(instance.state) for instance in done.get_task_instances()}
+
+
+def run(dag_bag: Any, dag_id: str, **conf: str) -> None:
+    """Run a DAG, all of whose tasks must succeed."""
+    found = states(dag_bag, dag_id, **conf)
+    assert set(found.values()) <= {"success", "skipped"}, found
 
 
 def run_module(name: str, **env: str) -> None:

@@ -62,9 +62,12 @@ class Bench:
             connection.close()
 
     def create(self, contract: Contract) -> None:
-        """The contract's table and the bookkeeping, as a first run makes them."""
+        """The contract's table, as a first run makes it."""
         for statement in (migrate.create_schema(contract.schema), *migrate.create_table(contract)):
             self.run(statement.sql)
+
+    def keep_books(self) -> None:
+        """The tables of the schema etl, as a first run makes them."""
         for table in migrate.BOOKKEEPING:
             migrate.ensure(self.connect, table)
 

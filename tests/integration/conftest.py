@@ -113,7 +113,17 @@ def source(postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch) -> Source
     return Source(dsn)
 
 
+@pytest.fixture(scope="session")
+def with_bookkeeping(redshift_server: Any) -> str:
+    """A database with the tables of the schema etl, for others to be copied from."""
+    name = str(redshift_server.new_database())
+    Bench(redshift_server, redshift_server.connection(name), redshift_server.s3).keep_books()
+    return name
+
+
 @pytest.fixture
-def bench(redshift_server: Any, redshift: Any) -> Bench:
+def bench(redshift_server: Any, with_bookkeeping: str) -> Iterator[Bench]:
     """A warehouse of the test's own, and batches to load into it."""
-    return Bench(redshift_server, redshift, redshift_server.s3)
+    name = redshift_server.new_database(with_bookkeeping)
+    yield Bench(redshift_server, redshift_server.connection(name), redshift_server.s3)
+    redshift_server.drop_database(name)

@@ -121,6 +121,7 @@ def test_the_worker_changes_no_archive_deletes_no_report_and_leaves_other_bucket
 def test_the_cluster_loads_a_staged_batch_and_archives_it(guarded: Guarded):
     warehouse = guarded.warehouse
     warehouse.create(REFRESHED)
+    warehouse.keep_books()
     source = CopySource(staged(guarded), warehouse.server.iam_role, warehouse.server.region)
     assert warehouse.load(REFRESHED, [], source=source, rows=2, extracted=2).counts.inserted == 2
     warehouse.run(unload(warehouse, "archive/run/core.small/"))

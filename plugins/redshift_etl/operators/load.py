@@ -82,6 +82,15 @@ def warehouse(conn_id: str) -> Any:
     return RedshiftSQLHook(redshift_conn_id=conn_id).get_conn
 
 
+def warehouse_at_once(conn_id: str) -> Any:
+    """The same for whoever says that the warehouse is down instead of waiting for it: the hook tries for 15 s."""
+    from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
+
+    hook = RedshiftSQLHook(redshift_conn_id=conn_id)
+    once = RedshiftSQLHook.get_conn.retry_with(stop=lambda _: True)
+    return lambda: once(hook)
+
+
 def run_of(context: Mapping[str, Any]) -> Run:
     """The task instance, for the history."""
     from redshift_etl.warehouse.model import Run

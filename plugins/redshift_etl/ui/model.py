@@ -28,9 +28,9 @@ WAIT_SECONDS = 0.2  # within what a person takes for "at once"
 
 def airflow_connection() -> object:
     """A new connection by Airflow's ``redshift_default``, not in autocommit."""
-    from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
+    from redshift_etl.operators.load import warehouse_at_once
 
-    return RedshiftSQLHook(redshift_conn_id=settings.REDSHIFT).get_conn()
+    return warehouse_at_once(settings.REDSHIFT)()
 
 
 class Kept(Generic[T]):
