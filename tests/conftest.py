@@ -16,6 +16,8 @@ _REPOSITORY = Path(__file__).resolve().parents[1]
 if "AIRFLOW_HOME" not in os.environ:  # set where pytest runs the tests in several processes, all but the first
     _HOME = tempfile.TemporaryDirectory(prefix="airflow-test-", ignore_cleanup_errors=True)  # removed at exit
     os.environ["AIRFLOW_HOME"] = _HOME.name
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):  # two processes would make the tables of one database
+    os.environ["AIRFLOW_HOME"] = str(Path(os.environ["AIRFLOW_HOME"]) / worker)
 os.environ |= {
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__DAGS_FOLDER": str(_REPOSITORY / "dags"),
