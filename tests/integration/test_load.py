@@ -5,14 +5,19 @@ from __future__ import annotations
 import itertools
 import random
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
+from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
+from local.redshift.testing import beside
 from redshift_etl.errors import ConfigError, SourceError, TransientError
 from redshift_etl.warehouse import load, model
+from redshift_etl.warehouse.session import Session
 from tests.integration.batches import INCREMENTAL, REFRESHED, Bench
 
 DAY1, DAY2, DAY3 = "2013-01-01", "2013-01-02", "2013-01-03"
@@ -211,6 +216,27 @@ def test_concurrent_loads_of_the_same_keys_end_as_one_after_the_other(things: Be
         [[50, 50, "4"]],
     )
     assert things.history() == 4
+
+
+def test_under_snapshot_isolation_the_lock_alone_keeps_a_key_from_being_loaded_twice(
+    things: Bench, redshift_server: Any, tmp_path: Path
+):
+    written, staged = Event(), Event()
+
+    def hold(_: Session) -> None:
+        """Keep the first load's transaction open until the second has had the time to look at the table."""
+        written.set()
+        staged.wait(30)
+        time.sleep(1)
+
+    with beside(redshift_server, tmp_path, isolation="SNAPSHOT") as server, ThreadPoolExecutor(2) as pool:
+        bench = Bench(server, server.connection(things.database.database), things.s3)
+        batch = bench.batch(INCREMENTAL, [(key, f"{DAY1} 00:00:00", DAY1, "a", None) for key in range(50)])
+        first = pool.submit(load.run, bench.connect, batch, [], [hold])
+        written.wait(30)
+        second = pool.submit(load.run, bench.connect, batch, [lambda _: staged.set()])
+        assert (first.result().counts.inserted, second.result().counts.unchanged) == (50, 50)
+    assert things.rows("SELECT COUNT(*), COUNT(DISTINCT id) FROM core.things") == [(50, 50)]
 
 
 def test_readers_of_a_full_refresh_never_see_it_empty_or_half_full(small: Bench):

@@ -39,8 +39,9 @@ def test_a_week_runs_to_its_end_and_again_changes_nothing(airflow: Airflow) -> N
 
 
 def test_a_terminal_gets_a_bar(airflow: Airflow) -> None:
+    wait_until_closed(airflow)
     ours, theirs = os.openpty()
-    command = [AIRFLOW, "dags", "backfill", "plain", "-s", "2013-01-01", "-e", "2013-01-07"]
+    command = [AIRFLOW, "dags", "backfill", "plain", "-s", "2013-02-01", "-e", "2013-02-07"]
     with closing(os.fdopen(ours, "rb", buffering=0)) as terminal:
         process = subprocess.Popen(command, env=airflow.environment, stdout=theirs, stderr=theirs)
         os.close(theirs)
