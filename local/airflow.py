@@ -63,7 +63,9 @@ def environment(stack: home.Home) -> dict[str, str]:
         "scheduler": {
             # An idle second between two tasks is half of a short task's time.
             "scheduler_idle_sleep_time": 0.1,
-            # Seconds until a task is tried again that died with its scheduler; 300 unless told.
+            # Seconds until tasks that died with their scheduler, or alone, are tried again; 300 unless told. A scheduler
+            # that is back at once looks again only then: at its start the dead one does not count as dead yet.
+            "orphaned_tasks_check_interval": 20,
             "task_instance_heartbeat_timeout": 60,
         },
         # A supervisor that misses its task's exit by a hair sleeps for an interval (its `_monitor_subprocess` waits for
