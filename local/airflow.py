@@ -63,8 +63,8 @@ def environment(stack: home.Home) -> dict[str, str]:
         "scheduler": {
             # An idle second between two tasks is half of a short task's time.
             "scheduler_idle_sleep_time": 0.1,
-            # Seconds until tasks that died with their scheduler, or alone, are tried again; 300 unless told. At its start
-            # a scheduler that is back at once finds none: the dead one does not count as dead yet.
+            # Seconds until tasks that died with their scheduler, or alone, are tried again; 300 unless told. A
+            # scheduler that is back at once finds none at its start: the dead one does not count as dead yet.
             "orphaned_tasks_check_interval": 20,
             "task_instance_heartbeat_timeout": 60,
         },
