@@ -7,10 +7,11 @@ import contextlib
 from time import time
 
 from local.redshift import wire
+from local.redshift.backend import Backend, BackendError, client_error
 from local.redshift.config import Config
 from local.redshift.errors import translate
 from local.redshift.lexer import quote_name
-from local.redshift.link import Backend, BackendError, Link, client_error
+from local.redshift.link import Link
 from local.redshift.planner import Planner
 from local.redshift.plans import Load, Plan, Refusal, Script, Unload
 from local.redshift.query_log import Entry, QueryLog
@@ -75,10 +76,10 @@ class Carrier(Planner):
     async def _answer(self, reply: bytes) -> None:
         await self.flush()
         if not self.skipping:
-            self.client.writer.write(reply)
+            self.client.write(reply)
 
     async def _relay(self, relay: Relay) -> Relay:
-        await self.backend.relay(self.client.writer.write, self.client, relay)
+        await self.backend.relay(self.client, relay)
         self.tags += relay.tags
         self.failed = self.failed or relay.error
         return relay
@@ -98,7 +99,7 @@ class Carrier(Planner):
         try:
             await self.backend.exchange(request, replies=8)
         except BackendError as error:
-            self.client.writer.write(client_error(error))
+            self.client.write(client_error(error))
             self.skipping = True
             return False
         self.locked.add(table)
@@ -147,7 +148,7 @@ class Carrier(Planner):
             self.failed = str(error)
             await self.client.send(client_error(error))
             return False
-        self.client.writer.write(reply)
+        self.client.write(reply)
         self.tags.append(b"\0")
         return True
 

@@ -6,9 +6,10 @@ import asyncio
 import ssl
 import struct
 
+from local.redshift.backend import Backend
 from local.redshift.config import ISOLATION, Config
 from local.redshift.errors import translate
-from local.redshift.link import Backend, GoneError, Link
+from local.redshift.link import Link
 from local.redshift.wire import (
     CANCEL_REQUEST,
     GSS_REQUEST,
@@ -60,30 +61,32 @@ def session_parameters(config: Config) -> dict[str, str]:
 async def first_packet(client: Link, tls: ssl.SSLContext | None) -> tuple[int, bytes]:
     """Answer requests for encryption; return the next packet's code and body. Raises ProtocolError, GoneError."""
     while True:
-        try:
-            length, code = struct.unpack("!II", await client.reader.readexactly(8))
-            if not 8 <= length <= MAX_STARTUP:
-                raise ProtocolError("invalid length of startup packet")
-            body = await client.reader.readexactly(length - 8)
-        except asyncio.IncompleteReadError as cut:
-            raise GoneError from cut
+        length, code = struct.unpack("!II", await client.exactly(8))
+        if not 8 <= length <= MAX_STARTUP:
+            raise ProtocolError("invalid length of startup packet")
+        body = await client.exactly(length - 8)
         if code == SSL_REQUEST and tls is not None:
-            client.writer.write(b"S")
-            await client.writer.start_tls(tls)
+            client.write(b"S")
+            await client.encrypt(tls)
         elif code in (SSL_REQUEST, GSS_REQUEST):
-            client.writer.write(b"N")
+            client.write(b"N")
         elif code in (CANCEL_REQUEST, PROTOCOL_3):
             return code, body
         else:
             raise ProtocolError(f"unsupported frontend protocol {code >> 16}.{code & 0xFFFF}: server supports 3.0")
 
 
+async def connect(config: Config) -> Backend:
+    """A connection to PostgreSQL, before any login. Raises OSError."""
+    _, backend = await asyncio.get_running_loop().create_connection(Backend, config.pg_host, config.pg_port)
+    return backend
+
+
 async def cancel(config: Config, body: bytes) -> None:
     """Hand a cancel request to PostgreSQL, whose process id and secret the client was given."""
-    _, writer = await asyncio.open_connection(config.pg_host, config.pg_port)
-    writer.write(struct.pack("!II", len(body) + 8, CANCEL_REQUEST) + body)
-    await writer.drain()
-    writer.close()
+    backend = await connect(config)
+    await backend.send(struct.pack("!II", len(body) + 8, CANCEL_REQUEST) + body)
+    backend.transport.close()
 
 
 async def login(config: Config, client: Link, body: bytes) -> tuple[Backend, dict[str, str]] | None:
@@ -94,7 +97,7 @@ async def login(config: Config, client: Link, body: bytes) -> tuple[Backend, dic
     if parameters.get("client_encoding", "").lower() in ("utf-8", "unicode", ""):
         parameters["client_encoding"] = "UTF8"
     try:
-        backend = Backend(*await asyncio.open_connection(config.pg_host, config.pg_port, limit=1 << 20))
+        backend = await connect(config)
     except OSError as unreachable:
         await client.send(
             error("57P03", f"the storage of the local Redshift does not answer: {unreachable}", severity="FATAL")
@@ -105,7 +108,7 @@ async def login(config: Config, client: Link, body: bytes) -> tuple[Backend, dic
         parameters[_DRIVER_MARK] = asked[_DRIVER_MARK]
     if await _authenticate(client, backend, from_driver=_DRIVER_MARK in asked):
         return backend, parameters
-    backend.writer.close()
+    backend.transport.close()
     return None
 
 
@@ -115,13 +118,13 @@ async def _authenticate(client: Link, backend: Backend, from_driver: bool) -> bo
         if kind == b"E":
             await client.send(translate(body))
             return False
-        client.writer.write(message(kind, _as_redshift(kind, body, from_driver)))
+        client.write(message(kind, _as_redshift(kind, body, from_driver)))
         if kind == b"K":
             backend.pid = int.from_bytes(body[:4], "big")
         if kind == b"Z":
             return True
         if kind == b"R" and int.from_bytes(body[:4], "big") in _NEEDS_ANSWER:
-            await client.writer.drain()
+            await client.drain()
             await backend.send(message(*await client.message()))
 
 

@@ -1,217 +1,174 @@
-"""One side of a proxied connection: bytes in, messages out, and the proxy's own requests to the backend."""
+"""One socket of a proxied connection: bytes in, messages out, and a sender that waits for a slow receiver."""
 
 from __future__ import annotations
 
 import asyncio
-import struct
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+import ssl
+from collections.abc import Callable, Generator
+from contextvars import Context
+from typing import cast
 
-from local.redshift.errors import redshift_fields
-from local.redshift.relay import TERMINAL, Relay
-from local.redshift.wire import SYNC, MessageBuffer, error_fields, error_message, message, parse, query, text
+from local.redshift.wire import MessageBuffer
 
 CHUNK = 1 << 18
+_READ_AHEAD = 1 << 20  # bytes kept for a task that is busy; the sender waits beyond
 
 
 class GoneError(ConnectionError):
     """The other side closed the connection."""
 
 
-class BackendError(Exception):
-    """The backend answered with an error; `fields` are its ErrorResponse's."""
+class _Wait:
+    """What a task awaits to go on within the very event that it waits for.
 
-    def __init__(self, fields: dict[str, str]) -> None:
-        super().__init__(fields.get("M", ""))
-        self.fields = fields
+    A Future's task goes on in the loop's next turn, which is a system call more, and a `select 1` has two such waits.
+    The interface is the one that asyncio asks of an object with `_asyncio_future_blocking` (asyncio.isfuture).
+    """
+
+    _asyncio_future_blocking = False
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._wakeup: Callable[[_Wait], object] | None = None
+        self._context: Context | None = None
+        self._cancelled = False
+
+    def __await__(self) -> Generator[_Wait, None, None]:
+        self._asyncio_future_blocking = True
+        yield self
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that the waiting task must belong to."""
+        return self._loop
+
+    def add_done_callback(self, wakeup: Callable[[_Wait], object], *, context: Context) -> None:
+        """Remember how the task goes on."""
+        self._wakeup, self._context = wakeup, context
+
+    def result(self) -> None:
+        """Raises CancelledError, which is how a cancelled task hears of it."""
+        if self._cancelled:
+            raise asyncio.CancelledError
+
+    def cancel(self, msg: object = None) -> bool:  # noqa: ARG002 - the name is asyncio's
+        """Let the task go on with a CancelledError, in the loop's next turn: the one who cancels is running now."""
+        self._cancelled = True
+        self._loop.call_soon(self.wake)
+        return True
+
+    def wake(self) -> None:
+        """Let the task go on now; only from a callback of the loop."""
+        if self._wakeup is not None and self._context is not None:
+            wakeup, self._wakeup = self._wakeup, None
+            self._context.run(wakeup, self)
 
 
-@dataclass
-class Answer:
-    """The replies to one internal request: rows as text, tags, columns (name, type oid, modifier), notices."""
+class Link(asyncio.Protocol):
+    """A socket that one task reads, and any may write to. `gone` is set when the other side will send no more."""
 
-    rows: list[list[str | None]] = field(default_factory=list)
-    tags: list[str] = field(default_factory=list)
-    columns: list[tuple[str, int, int]] = field(default_factory=list)
-    notices: list[dict[str, str]] = field(default_factory=list)
-    error: dict[str, str] | None = None
+    transport: asyncio.Transport
 
-
-@dataclass(frozen=True)
-class Described:
-    """A column of a query: its name, its type without size, and PostgreSQL's type modifier."""
-
-    name: str
-    type: str
-    modifier: int
-
-    @property
-    def precision(self) -> int:
-        """Of a numeric; 0 when it has none."""
-        return (self.modifier - 4) >> 16 if self.modifier > 4 else 0
-
-    @property
-    def scale(self) -> int:
-        """Of a numeric."""
-        return (self.modifier - 4) & 0x7FF if self.modifier > 4 else 0
-
-
-class Link:
-    """A socket's two ends with a message buffer."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
+    def __init__(self, connected: Callable[[Link], object] | None = None) -> None:
+        self.gone = asyncio.Event()
         self.buffer = MessageBuffer()
+        self._loop = asyncio.get_running_loop()
+        self._connected = connected
+        self._reading: _Wait | None = None
+        self._paused = False
+        self._drained: asyncio.Future[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A protocol's; tells who waits for connections."""
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is one by its methods only
+        self.transport.set_write_buffer_limits(CHUNK)
+        if self._connected is not None:
+            self._connected(self)
+
+    def data_received(self, data: bytes) -> None:
+        """A protocol's; the reading task goes on."""
+        self.buffer.feed(data)
+        if self._reading is not None:
+            self._reading.wake()
+        elif self.buffer.held > _READ_AHEAD and not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        """A protocol's; a plain connection stays open for what is still to be sent, TLS has no such thing."""
+        self._leave()
+        return self.transport.get_extra_info("sslcontext") is None
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the name is asyncio's
+        """A protocol's."""
+        self._leave()
+        self.resume_writing()
+
+    def pause_writing(self) -> None:
+        """A protocol's."""
+        self._drained = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        """A protocol's."""
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+        self._drained = None
+
+    def _leave(self) -> None:
+        self.gone.set()
+        if self._reading is not None:
+            self._reading.wake()
+
+    async def encrypt(self, tls: ssl.SSLContext) -> None:
+        """Go on under TLS, as the server. Raises OSError when the client does not agree."""
+        transport = await self._loop.start_tls(self.transport, self, tls, server_side=True)
+        assert transport is not None
+        self.transport = transport
 
     async def message(self) -> tuple[bytes, bytes]:
         """The next message. Raises GoneError, wire.ProtocolError."""
         while (found := self.buffer.next()) is None:
-            self.buffer.feed(await self.chunk())
+            await self._more()
         return found
+
+    async def exactly(self, count: int) -> bytes:
+        """The next so many bytes. Raises GoneError."""
+        while self.buffer.held < count:
+            await self._more()
+        return self.buffer.take(count)
 
     async def chunk(self) -> bytes:
         """The next bytes, whatever they are. Raises GoneError."""
-        data = await self.reader.read(CHUNK)
-        if not data:
+        if not self.buffer.held:
+            await self._more()
+        return self.buffer.take()
+
+    async def _more(self) -> None:
+        if self.gone.is_set():
             raise GoneError
-        return data
+        if self._paused:
+            self._paused = False
+            self.transport.resume_reading()
+        before = self.buffer.held
+        self._reading = _Wait(self._loop)
+        try:
+            await self._reading
+        finally:
+            self._reading = None
+        if self.buffer.held == before:
+            raise GoneError
+
+    def write(self, data: bytes) -> None:
+        """Send, whether the other side reads or not."""
+        self.transport.write(data)
 
     async def send(self, data: bytes) -> None:
-        """Write, and wait while the other side is slow."""
-        self.writer.write(data)
-        await self.writer.drain()
+        """Write, and wait while the other side is slow. Raises GoneError."""
+        self.transport.write(data)
+        await self.drain()
 
-
-class Backend(Link):
-    """The PostgreSQL side. `status` is the transaction status of the last ReadyForQuery: I, T or E."""
-
-    status = b"I"
-    pid = 0
-
-    async def relay(self, to: Callable[[bytes], object], drain: Link, relay: Relay) -> Relay:
-        """Pass replies on until the batch ends."""
-        while not relay.done:
-            data = relay.feed(await self.chunk())
-            if data:
-                to(data)
-                if drain.writer.transport.get_write_buffer_size() > CHUNK:
-                    await drain.writer.drain()
-        if relay.status is not None:
-            self.status = relay.status
-        return relay
-
-    async def ask(self, sql: str) -> Answer:
-        """Run a simple query for the proxy itself. Raises BackendError after the backend is ready again."""
-        return await self.exchange(query(sql))
-
-    async def ask_copy(self, sql: str, chunks: AsyncIterator[bytes]) -> Answer:
-        """Run a COPY FROM STDIN with these chunks as its data. Raises BackendError, and whatever the chunks raise."""
-        await self.send(query(sql))
-        kind, body = await self.message()
-        if kind != b"G":
-            self.buffer.unread(kind, body)
-            return await self.answer()
-        reply = asyncio.ensure_future(self.answer())
-        try:
-            async for data in chunks:
-                self.writer.write(b"d" + (len(data) + 4).to_bytes(4, "big"))
-                await self.send(data)
-                if reply.done():  # PostgreSQL has found an error and ignores the rest
-                    break
-        except BaseException:
-            # Ends the COPY, so that the connection is usable for the rollback.
-            self.writer.write(message(b"f", text("the load was given up")))
-            await asyncio.wait((reply,))
-            reply.exception()
-            raise
-        self.writer.write(message(b"c"))
-        return await reply
-
-    async def copy_out(self, sql: str) -> AsyncIterator[bytes]:
-        """The rows of a COPY TO STDOUT, one at a time. Raises BackendError."""
-        await self.send(query(sql))
-        failure = None
-        while True:
-            kind, body = await self.message()
-            if kind == b"d":
-                yield body
-            elif kind == b"E":
-                failure = error_fields(body)
-            elif kind == b"Z":
-                self.status = body
-                break
-        if failure is not None:
-            raise BackendError(failure)
-
-    async def describe(self, sql: str) -> list[Described]:
-        """The columns of a query, by a Describe. Raises BackendError."""
-        request = parse(b"", sql) + message(b"D", b"S\0") + SYNC
-        answer = await self.exchange(request)
-        found = []
-        for name, oid, modifier in answer.columns:
-            kind = (await self.ask(f"SELECT format_type({oid}, NULL)")).rows[0][0]
-            found.append(Described(name, kind or "", modifier))
-        return found
-
-    async def exchange(self, request: bytes, replies: int | None = None) -> Answer:
-        """Send a request and read its replies: until ReadyForQuery, or so many terminal ones. Raises BackendError."""
-        await self.send(request)
-        return await self.answer(replies)
-
-    async def answer(self, replies: int | None = None) -> Answer:
-        """Read replies. Raises BackendError."""
-        answer = Answer()
-        while True:
-            kind, body = await self.message()
-            if kind == b"Z":
-                self.status = body
-                break
-            _note(answer, kind, body)
-            if replies is not None and kind in TERMINAL:
-                replies -= 1
-            if replies == 0 or (replies is not None and answer.error):
-                break
-        if answer.error:
-            raise BackendError(answer.error)
-        return answer
-
-
-def _note(answer: Answer, kind: bytes, body: bytes) -> None:
-    if kind == b"D":
-        answer.rows.append(_row(body))
-    elif kind == b"T":
-        answer.columns = _columns(body)
-    elif kind == b"C":
-        answer.tags.append(body[:-1].decode())
-    elif kind == b"N":
-        answer.notices.append(error_fields(body))
-    elif kind == b"E" and answer.error is None:
-        answer.error = error_fields(body)
-
-
-def _row(body: bytes) -> list[str | None]:
-    values: list[str | None] = []
-    position = 2
-    for _ in range(int.from_bytes(body[:2], "big")):
-        length = int.from_bytes(body[position : position + 4], "big", signed=True)
-        position += 4
-        values.append(None if length < 0 else body[position : position + length].decode())
-        position += max(length, 0)
-    return values
-
-
-def _columns(body: bytes) -> list[tuple[str, int, int]]:
-    found = []
-    position = 2
-    for _ in range(int.from_bytes(body[:2], "big")):
-        end = body.index(b"\0", position)
-        oid, modifier = struct.unpack_from("!6xI2xi", body, end + 1)
-        found.append((body[position:end].decode(), oid, modifier))
-        position = end + 1 + 18
-    return found
-
-
-def client_error(error: BackendError) -> bytes:
-    """The ErrorResponse that the client gets for an error met by the proxy's own request."""
-    return error_message(redshift_fields(error.fields))
+    async def drain(self) -> None:
+        """Wait while the other side is slow. Raises GoneError."""
+        if self.transport.is_closing():
+            raise GoneError
+        if self._drained is not None:
+            await self._drained

@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from local.redshift import copy_json_lines, copy_parquet, copy_staged, load_log, s3, wire
+from local.redshift.backend import Backend, BackendError
 from local.redshift.copy_options import CopyCommand
 from local.redshift.copy_records import cut
 from local.redshift.copy_text import Column, FastCopy, Guard, fast_copy
 from local.redshift.copy_values import converter
 from local.redshift.cursor import qualified_sql
 from local.redshift.lexer import quote_literal
-from local.redshift.link import Backend, BackendError
 from local.redshift.load_errors import TYPE_NAMES, LoadError, Tracker, classify, position
 from local.redshift.plans import Refusal
 

@@ -6,9 +6,9 @@ import asyncio
 from collections import OrderedDict
 
 from local.redshift import functions, wire
+from local.redshift.backend import Backend, BackendError
 from local.redshift.large import LARGE, Shortened, shorten, windows
 from local.redshift.lexer import LexError, split
-from local.redshift.link import Backend, BackendError
 from local.redshift.plans import Forward, Plan, Refusal
 from local.redshift.query_log import ASKED, QueryLog
 from local.redshift.rewrite import Known, plan

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import duckdb
 
-from local.redshift.link import Described
+from local.redshift.backend import Described
 from local.redshift.s3 import S3Error
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ MAX_MESSAGE = 64 << 20
 MAX_STARTUP = 10_000
 
 _LENGTH = struct.Struct("!I")
+_HEADER_SIZE = 5  # type and length
 
 
 class ProtocolError(Exception):
@@ -124,31 +125,57 @@ def cut(body: bytes, count: int) -> tuple[list[bytes], bytes]:
 
 
 class MessageBuffer:
-    """Cuts a stream of bytes into messages; holds at most one incomplete message."""
+    """Cuts a stream of bytes into messages. `held` is the number of bytes that are not taken out yet."""
 
     def __init__(self) -> None:
-        self._data = bytearray()
+        self.held = 0
+        self._data = b""
+        self._at = 0
+        self._parts: list[bytes] = []  # joined once there are enough of them: a message may be 64 MB
+        self._needed = _HEADER_SIZE
 
     def feed(self, data: bytes) -> None:
         """Add bytes as they come from the socket."""
-        self._data += data
+        self._parts.append(data)
+        self.held += len(data)
+
+    def take(self, count: int | None = None) -> bytes:
+        """Take bytes out as they came: so many, or all."""
+        self._join()
+        self._needed = _HEADER_SIZE
+        taken, self._data = (self._data, b"") if count is None else (self._data[:count], self._data[count:])
+        self.held = len(self._data)
+        return taken
 
     def unread(self, kind: bytes, body: bytes) -> None:
         """Put a message back, to be read next."""
-        self._data[:0] = message(kind, body)
+        self._parts = [message(kind, body), self.take()]
+        self.held = sum(map(len, self._parts))
 
     def next(self) -> tuple[bytes, bytes] | None:
         """The next complete message as (type, body), or None. Raises ProtocolError for an impossible length."""
-        if len(self._data) < 5:
+        if self.held < self._needed:
             return None
-        (length,) = _LENGTH.unpack_from(self._data, 1)
+        if self._parts:
+            self._join()
+        data, at = self._data, self._at
+        (length,) = _LENGTH.unpack_from(data, at + 1)
         if not 4 <= length <= MAX_MESSAGE:
             raise ProtocolError(f"invalid message length {length}")
-        if len(self._data) < length + 1:
+        if self.held <= length:
+            self._needed = length + 1
             return None
-        kind, body = bytes(self._data[:1]), bytes(self._data[5 : length + 1])
-        del self._data[: length + 1]
-        return kind, body
+        end = at + 1 + length
+        self._needed = _HEADER_SIZE
+        self.held -= length + 1
+        self._data, self._at = (data, end) if self.held else (b"", 0)  # a long message is not kept until the next
+        return data[at : at + 1], data[at + _HEADER_SIZE : end]
+
+    def _join(self) -> None:
+        rest = self._data[self._at :]
+        self._data = b"".join((rest, *self._parts)) if rest or len(self._parts) != 1 else self._parts[0]
+        self._at = 0
+        self._parts.clear()
 
 
 def first(fields: Iterable[tuple[bytes, bytes]], kind: bytes) -> bytes | None:
