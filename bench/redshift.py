@@ -1,7 +1,8 @@
 """The local Redshift against plain PostgreSQL, in one run: `python bench/redshift.py [rows]`.
 
-Each line is the median of five rounds, the two sides taking turns, with the limit that the project sets itself.
-Absolute times say nothing about Amazon Redshift.
+Each line is the median of nine or more rounds, the two sides taking turns, with the limit that the project sets itself.
+A round's two are compared with one another: what else slows the machine down for a while slows both down. Absolute
+times say nothing about Amazon Redshift.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -22,7 +24,7 @@ import psycopg
 
 from local.redshift.testing import RedshiftServer, environment, running
 
-ROUNDS = 5
+ROUNDS = 9
 COLUMNS = """id bigint, carrier varchar(10), origin char(3), name varchar(40), delay int,
     distance double precision, at timestamp"""
 ROWS = """SELECT i AS id, 'C' || i % 17 AS carrier, CASE WHEN i % 3 = 0 THEN 'JFK' ELSE 'EWR' END AS origin,
@@ -37,11 +39,35 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def medians(ours: Callable[[], object], peer: Callable[[], object]) -> tuple[float, float]:
-    """The medians of both, taking turns after one round that does not count."""
+@dataclass(frozen=True)
+class Rounds:
+    """Seconds of both sides, round by round."""
+
+    ours: list[float]
+    peer: list[float]
+
+    @property
+    def ratio(self) -> float:
+        """How many times as long ours takes, in the median round."""
+        return statistics.median(ours / peer for ours, peer in zip(self.ours, self.peer, strict=True))
+
+    @property
+    def more(self) -> float:
+        """Seconds that ours takes longer, in the median round."""
+        return statistics.median(ours - peer for ours, peer in zip(self.ours, self.peer, strict=True))
+
+    def shown(self, factor: int = 1, unit: str = "s") -> str:
+        """Both medians."""
+        ours, peer = statistics.median(self.ours) * factor, statistics.median(self.peer) * factor
+        digits = 2 if unit == "s" else 0
+        return f"{ours:.{digits}f} {unit} against {peer:.{digits}f} {unit}"
+
+
+def rounds(ours: Callable[[], object], peer: Callable[[], object], count: int = ROUNDS) -> Rounds:
+    """Both taking turns, after one round that does not count."""
     ours(), peer()
-    rounds = [(timed(ours), timed(peer)) for _ in range(ROUNDS)]
-    return statistics.median(r[0] for r in rounds), statistics.median(r[1] for r in rounds)
+    seconds = [(timed(ours), timed(peer)) for _ in range(count)]
+    return Rounds([one for one, _ in seconds], [other for _, other in seconds])
 
 
 def report(name: str, value: float, limit: float, unit: str, detail: str) -> None:
@@ -101,10 +127,8 @@ class Bench:
             ("parquet", "parquet", 1.3),
             ("json", "json 'auto'", 2.0),
         ):
-            ours, peer = medians(lambda n=name, o=options: self.copy(n, o), self.direct_copy)  # type: ignore[misc]
-            report(
-                f"COPY {self.rows:,} rows, {name}", ours / peer, limit, "x direct", f"{ours:.2f} s against {peer:.2f} s"
-            )
+            found = rounds(lambda n=name, o=options: self.copy(n, o), self.direct_copy)  # type: ignore[misc]
+            report(f"COPY {self.rows:,} rows, {name}", found.ratio, limit, "x direct", found.shown())
 
     def round_trips(self) -> None:
         """`select 1`, a thousand at a time."""
@@ -112,14 +136,14 @@ class Bench:
         def loop(connection: psycopg.Connection) -> Callable[[], object]:
             return lambda: [connection.execute("select 1").fetchone() for _ in range(1000)]
 
-        ours, peer = medians(loop(self.ours), loop(self.peer))
-        report("select 1", (ours - peer) * 1000, 250, "us more", f"{ours * 1000:.0f} us against {peer * 1000:.0f} us")
+        found = rounds(loop(self.ours), loop(self.peer), count=25)
+        report("select 1", found.more * 1000, 250, "us more", found.shown(1000, "us"))
 
     def fetch(self) -> None:
         """All rows into the client."""
         sql = "select id, carrier, name, delay from t"
-        ours, peer = medians(lambda: self.ours.execute(sql).fetchall(), lambda: self.peer.execute(sql).fetchall())
-        report(f"fetch {self.rows:,} rows", peer / ours, 0.7, "of direct", f"{ours:.2f} s against {peer:.2f} s")
+        found = rounds(lambda: self.ours.execute(sql).fetchall(), lambda: self.peer.execute(sql).fetchall())
+        report(f"fetch {self.rows:,} rows", 1 / found.ratio, 0.7, "of direct", found.shown())
 
     def inserts(self) -> None:
         """One INSERT of a thousand rows, another text each time, so that no plan is remembered."""
@@ -131,10 +155,8 @@ class Bench:
             )
             connection.execute(f"insert into t values {rows}")
 
-        ours, peer = medians(lambda: insert(self.ours), lambda: insert(self.peer))
-        report(
-            "INSERT of 1,000 rows", ours / peer, 2.0, "x direct", f"{ours * 1000:.1f} ms against {peer * 1000:.1f} ms"
-        )
+        found = rounds(lambda: insert(self.ours), lambda: insert(self.peer), count=25)
+        report("INSERT of 1,000 rows", found.ratio, 2.0, "x direct", found.shown(1000, "ms"))
 
     def start(self) -> None:
         """From the command to the line `ready`, the template being there; and a new server's memory."""

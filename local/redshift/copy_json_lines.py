@@ -12,10 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import duckdb
-
 from local.redshift import s3
-from local.redshift.copy_piped import load_csv, path_literal, piped
+from local.redshift.copy_piped import engine, load_csv, path_literal, piped
 from local.redshift.lexer import quote_name
 
 if TYPE_CHECKING:
@@ -55,10 +53,9 @@ def _csv(client: Any, job: Job) -> Iterator[bytes]:
             job.lines.append(_fetch(client, job, source, path))
             columns = ", ".join(f"{quote_name(column.name)}: 'VARCHAR'" for column in job.columns)
             options = f"format = 'newline_delimited', columns = {{{columns}}}"
-            with duckdb.connect() as engine:
-                engine.execute("SET threads = 2")
+            with engine() as reader:
                 for data in piped(
-                    engine, f"SELECT * FROM read_json({path_literal(path)}, {options})", path.with_suffix(".pipe")
+                    reader, f"SELECT * FROM read_json({path_literal(path)}, {options})", path.with_suffix(".pipe")
                 ):
                     job.bytes += len(data)
                     yield data

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from local.redshift import s3
-from local.redshift.copy_piped import load_csv, path_literal, piped
+from local.redshift.copy_piped import engine, load_csv, path_literal, piped
 from local.redshift.copy_text import Column
 
 if TYPE_CHECKING:
@@ -54,16 +54,15 @@ def _csv(client: Any, job: Job) -> Iterator[bytes]:
 
 
 def _convert(path: Path, source: s3.Source, job: Job) -> Iterator[bytes]:
-    with duckdb.connect() as engine:
-        engine.execute("SET TimeZone = 'UTC'; SET threads = 2")
+    with engine() as reader:
         try:
-            described = engine.execute(f"DESCRIBE SELECT * FROM read_parquet({path_literal(path)})").fetchall()
+            described = reader.execute(f"DESCRIBE SELECT * FROM read_parquet({path_literal(path)})").fetchall()
         except duckdb.Error as error:
             raise s3.S3Error(f"{source.url} has an invalid Parquet file format: {error}") from error
         columns = [(str(row[0]), str(row[1])) for row in described]
         _check(columns, source, job.columns)
-        job.lines.append(engine.execute(f"SELECT count(*) FROM read_parquet({path_literal(path)})").fetchall()[0][0])
-        for data in piped(engine, f"SELECT * FROM read_parquet({path_literal(path)})", path.with_suffix(".pipe")):
+        job.lines.append(reader.execute(f"SELECT count(*) FROM read_parquet({path_literal(path)})").fetchall()[0][0])
+        for data in piped(reader, f"SELECT * FROM read_parquet({path_literal(path)})", path.with_suffix(".pipe")):
             job.bytes += len(data)
             yield data
 

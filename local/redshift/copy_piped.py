@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -33,7 +34,21 @@ async def load_csv(session: Carrier, job: Job, csv: Callable[[Any, Job], Iterato
     job.rows = int(answer.tags[0].split()[1])
 
 
-def piped(engine: duckdb.DuckDBPyConnection, query: str, pipe: Path) -> Iterator[bytes]:
+@functools.cache
+def _engine() -> duckdb.DuckDBPyConnection:
+    engine = duckdb.connect()
+    engine.execute("SET threads = 2")
+    return engine
+
+
+def engine() -> duckdb.DuckDBPyConnection:
+    """A connection of its own to the process's DuckDB, whose start takes longer than reading a small file."""
+    connection = _engine().cursor()
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+def piped(reader: duckdb.DuckDBPyConnection, query: str, pipe: Path) -> Iterator[bytes]:
     """The CSV that DuckDB writes for a query. Raises s3.S3Error when it fails on the way."""
     os.mkfifo(pipe)
     failure: list[duckdb.Error] = []
@@ -42,7 +57,7 @@ def piped(engine: duckdb.DuckDBPyConnection, query: str, pipe: Path) -> Iterator
 
     def write() -> None:
         try:
-            engine.execute(copy)
+            reader.execute(copy)
         except duckdb.Error as error:
             failure.append(error)
 
@@ -62,7 +77,7 @@ def piped(engine: duckdb.DuckDBPyConnection, query: str, pipe: Path) -> Iterator
         while data := os.read(reading, _READ):
             yield data
     finally:
-        engine.interrupt() if writer.is_alive() else None
+        reader.interrupt() if writer.is_alive() else None
         os.close(reading)
         closer.join()
         pipe.unlink()

@@ -34,7 +34,7 @@ class Tracker:
     def __init__(self) -> None:
         self._lines = 0
         self._files: list[tuple[str, int, int]] = []  # name, lines before it in the stream, header lines left out
-        self._recent: deque[bytes] = deque()
+        self._recent: deque[tuple[bytes, int]] = deque()  # with their numbers of lines
         self._recent_lines = 0  # lines before the recent chunks
         self._recent_size = 0
 
@@ -44,13 +44,14 @@ class Tracker:
 
     def sent(self, data: bytes) -> None:
         """Remember a chunk."""
-        self._lines += data.count(b"\n")
-        self._recent.append(data)
+        count = data.count(b"\n")
+        self._lines += count
+        self._recent.append((data, count))
         self._recent_size += len(data)
         while self._recent_size > _KEPT_BYTES and len(self._recent) > 1:
-            old = self._recent.popleft()
+            old, count = self._recent.popleft()
             self._recent_size -= len(old)
-            self._recent_lines += old.count(b"\n")
+            self._recent_lines += count
 
     def lines(self, at: int) -> int:
         """How many lines the file with this index has sent."""
@@ -68,8 +69,7 @@ class Tracker:
         """The line's text, if it was sent not long ago."""
         before = self._recent_lines
         part = b""
-        for chunk in self._recent:
-            count = chunk.count(b"\n")
+        for chunk, count in self._recent:
             if before <= line - 1 <= before + count:
                 rows = chunk.split(b"\n")
                 part += rows[line - 1 - before]
