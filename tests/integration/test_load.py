@@ -17,7 +17,7 @@ import pytest
 from local.redshift.testing import beside
 from redshift_etl.errors import ConfigError, SourceError, TransientError
 from redshift_etl.warehouse import load, model
-from redshift_etl.warehouse.session import Session
+from redshift_etl.warehouse.session import Session, open_session
 from tests.integration.batches import INCREMENTAL, REFRESHED, Bench
 
 DAY1, DAY2, DAY3 = "2013-01-01", "2013-01-02", "2013-01-03"
@@ -72,6 +72,11 @@ def test_every_staged_row_is_accounted_for(things: Bench):
     ]
     counts = things.load(INCREMENTAL, rows).counts
     assert counts == model.Counts(inserted=1, updated=1, unchanged=1, deleted=1, superseded=2)
+
+
+def test_a_long_statement_is_not_held_back_for_a_delayed_acknowledgement(bench: Bench):
+    with open_session(bench.connect, "a session") as session:
+        assert session.connection._usock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_late_batch_neither_brings_back_a_deleted_row_nor_overwrites_a_newer_one(things: Bench):

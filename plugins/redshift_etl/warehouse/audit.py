@@ -151,17 +151,21 @@ _PROVED = Check(checks.KEY_UNIQUE, FAIL, RESULT, "Each key of the batch occurs o
 
 
 def count_statements(asked: Sequence[Check], rows: str) -> list[tuple[tuple[Check, ...], Statement]]:
-    """The counts of failing rows: row checks in one scan, the contract's others in one statement, files one by one."""
-    scanned = tuple(check for check in asked if check.condition)
-    derived = tuple(check for check in asked if not check.condition and not check.path)
-    statements = []
-    if scanned:
-        counts = ",\n    ".join(f"COUNT(CASE WHEN {check.condition} THEN 1 END)" for check in scanned)
-        statements.append((scanned, Statement("check the rows", f"SELECT\n    {counts}\nFROM {sql.ident(rows)}")))
+    """The counts of failing rows: by one scan where that can be, the contract's others in one statement, files each."""
+    scanned = tuple(check for check in asked if check.count)
+    derived = tuple(check for check in asked if not check.count and not check.path)
+    statements = [(scanned, _scan(scanned, rows))] if scanned else []
     if derived:
-        statements.append((derived, _counts(derived, rows, "check against other tables")))
+        statements.append((derived, _counts(derived, rows, "check the batch as a whole")))
     statements += [((check,), _counts((check,), rows, f"check {check.name}")) for check in asked if check.path]
     return statements
+
+
+def _scan(some: Sequence[Check], rows: str) -> Statement:
+    counts = ",\n    ".join(check.count for check in some if check.count)
+    read = "\n".join([sql.ident(rows), *(check.join for check in some if check.join)])
+    values = tuple(value for check in some for value in check.values)
+    return Statement("check the rows", f"SELECT\n    {counts}\nFROM {read}", values)
 
 
 def _counts(some: Sequence[Check], rows: str, purpose: str) -> Statement:
