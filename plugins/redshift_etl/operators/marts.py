@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
+import json
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -15,12 +16,15 @@ if TYPE_CHECKING:
 
 DAYS_A_TASK = 31
 MAX_TASKS = 64
+XCOM_BYTES = 4096
+_DAY = timedelta(days=1)
 
 
 class FindStaleDaysOperator(BaseOperator):
     """Asks the warehouse which days of ``mart`` are stale, or takes those of the trigger form.
 
-    Returns a list of batches of days (ISO), oldest first, for ``BuildMartOperator.partial(...).expand(days=...)``.
+    Returns a list of batches of days, oldest first, for ``BuildMartOperator.partial(...).expand(days=...)``. Days in
+    a row are one text, ``first/last`` (ISO 8601, both included): what is handed on stays small.
     """
 
     ui_color = "#f3e9cd"
@@ -59,7 +63,7 @@ class BuildMartOperator(BaseOperator):
         """Build the days; returns rows by day."""
         from redshift_etl.warehouse import audit, marts
 
-        days = [date.fromisoformat(day) for day in self.days]
+        days = days_of(self.days)
         connect, mart, run = warehouse(self.redshift_conn_id), marts.load_mart(self.mart), run_of(context)
         checks = audit.of(connect, mart.contract, run, rows=marts.BUILD)
         return marts.build(connect, mart, days, run, [checks.stage], [checks.result])
@@ -72,6 +76,34 @@ class BuildMartOperator(BaseOperator):
 
 
 def batches(days: Sequence[date]) -> list[list[str]]:
-    """Days cut into at most MAX_TASKS batches; what is left over is still stale at the next wake-up."""
-    texts = [day.isoformat() for day in days[: DAYS_A_TASK * MAX_TASKS]]
-    return [texts[at : at + DAYS_A_TASK] for at in range(0, len(texts), DAYS_A_TASK)]
+    """Days, in order, cut into at most MAX_TASKS batches of under XCOM_BYTES together.
+
+    What is left over is still stale at the next wake-up.
+    """
+    found: list[list[str]] = []
+    for at in range(0, min(len(days), DAYS_A_TASK * MAX_TASKS), DAYS_A_TASK):
+        more = [*found, _texts(days[at : at + DAYS_A_TASK])]
+        if len(json.dumps(more)) >= XCOM_BYTES:
+            break
+        found = more
+    return found
+
+
+def days_of(batch: Iterable[str]) -> list[date]:
+    """The days of a batch."""
+    found: list[date] = []
+    for text in batch:
+        first, _, last = text.partition("/")
+        day, end = date.fromisoformat(first), date.fromisoformat(last or first)
+        found += [day + _DAY * number for number in range((end - day).days + 1)]
+    return found
+
+
+def _texts(days: Sequence[date]) -> list[str]:
+    rows: list[list[date]] = []
+    for day in days:
+        if rows and day - rows[-1][-1] == _DAY:
+            rows[-1].append(day)
+        else:
+            rows.append([day])
+    return [f"{row[0]}/{row[-1]}" if len(row) > 1 else str(row[0]) for row in rows]
