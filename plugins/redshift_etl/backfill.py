@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 BACKFILL, STAGE, SWAP, UNDO, DROP = "backfill", "stage", "swap", "undo", "drop"
 ACTIONS = (BACKFILL, STAGE, SWAP, UNDO, DROP)
 LOADS = (BACKFILL, STAGE)
-MAX_RUNS = 60
+MAX_RUNS = 20  # what starts them goes through XCom: under 4 KiB together
 _REASON_CHARS = 10
 
 

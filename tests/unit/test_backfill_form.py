@@ -1,5 +1,6 @@
 """The backfill form: what it asks for is checked before anything happens."""
 
+import json
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -38,6 +39,13 @@ def test_a_staged_backfill_names_its_shadow_to_each_run():
     assert all(trigger["conf"]["shadow"] == read().backfill_id for trigger in read(action="stage").triggers())
 
 
+def test_the_most_runs_that_a_form_may_start_are_handed_on_in_under_four_kilobytes():
+    request = read(action="stage", end="2013-01-20", days_a_run=1)
+    triggers = [{**trigger, "trigger_dag_id": "a_dag_with_a_long_name" * 2} for trigger in request.triggers()]
+    assert len(triggers) == backfill.MAX_RUNS
+    assert len(json.dumps(triggers)) < 4096
+
+
 def test_the_last_day_is_included():
     assert (read().first, read().last) == (date(2013, 1, 1), date(2013, 2, 10))
 
@@ -64,7 +72,7 @@ def test_a_swap_starts_no_runs_and_needs_the_id_of_a_backfill():
         ({"action": "swap"}, "which backfill"),
         ({"action": "undo", "backfill_id": "x'; DROP --"}, "which backfill"),
         ({"action": "stage", "table": "core.airlines"}, "incremental"),
-        ({"start": "2012-01-01", "days_a_run": 1}, "at most 60"),
+        ({"start": "2012-01-01", "days_a_run": 1}, "at most 20"),
     ],
 )
 def test_a_form_that_does_not_hold_together_is_refused_with_the_field(form: dict[str, Any], message: str):
