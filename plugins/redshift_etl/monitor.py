@@ -3,7 +3,8 @@
 An incident is over when its table is fresh again, or when each run that failed has been made good since: that run, or
 one of a window that holds its own, has committed a load of the table (or, if none is known, a load of its DAG). Each is
 announced once when it opens and once when it is resolved. Incidents that were reported while the warehouse was down are
-written to ``etl.incidents`` as soon as it is back.
+written to ``etl.incidents`` as soon as it is back; those that were reported while the lake was down are in that table
+alone, and end there.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from datetime import datetime, timedelta
 
 from redshift_etl import alerts, freshness, incident_report, incident_store, incidents, lineage
 from redshift_etl import contract as contracts
-from redshift_etl.errors import ConfigError
+from redshift_etl.errors import ConfigError, EtlError
 from redshift_etl.freshness import Freshness
 from redshift_etl.incident_report import Evidence, LastLoad
 from redshift_etl.incidents import LATE, Failure, Incident, Part
@@ -23,7 +24,7 @@ from redshift_etl.lake import Lake
 from redshift_etl.pipeline import RUN_TIMEOUT
 from redshift_etl.warehouse import evidence, incident_log, ledger, migrate
 from redshift_etl.warehouse.evidence import Committed
-from redshift_etl.warehouse.session import Connect, open_session
+from redshift_etl.warehouse.session import Connect, StatementError, open_session
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,8 @@ def run(watch: Watch, now: datetime) -> dict[str, list[str]]:
         known = incident_log.recorded(session)
     late = [state for state in states if state.status == freshness.LATE]
     opened = [name for state in late if (name := _open(watch, state, loads, now))]
-    standing = incident_store.all_open(watch.lake)
+    marked = incident_store.all_open(watch.lake)
+    standing = [*marked, *_unmarked(watch, marked, known, now)]
     with open_session(watch.connect, watch.run_id) as session:
         since = evidence.committed_since(session, min((one.opened_at for one in standing), default=now))
     resolved = []
@@ -63,6 +65,19 @@ def run(watch: Watch, now: datetime) -> dict[str, list[str]]:
         if how and close(watch, incident, how, now):
             resolved.append(incident.incident_id)
     return {"late": [state.table for state in late], "opened": opened, "resolved": resolved}
+
+
+def _unmarked(watch: Watch, marked: Sequence[Incident], known: Mapping[str, Incident], now: datetime) -> list[Incident]:
+    """The incidents open in the table alone. Of those, one whose cause went quiet and then opened another ends."""
+    names, heirs = {one.incident_id for one in marked}, {one.cause: one.incident_id for one in marked}
+    found = []
+    for incident in (one for name, one in known.items() if name not in names):
+        if incident.cause in heirs:
+            how = f"it went on as {heirs[incident.cause]}"
+            incident_log.resolve(watch.connect, incident.incident_id, now, how)
+        else:
+            found.append(incident)
+    return found
 
 
 def over(incident: Incident, states: Mapping[str, Freshness], since: Sequence[Committed], monitor: str) -> str | None:
@@ -122,16 +137,22 @@ def _open(watch: Watch, state: Freshness, loads: Mapping[str, LastLoad], now: da
     dag = load.dag_id if load else "<dag>"
     commands = (f"airflow dags list-runs {dag}", f"airflow dags unpause {dag}", f"airflow dags trigger {dag}")
     incident_store.put_report(watch.lake, incident, incident_report.render(incident, failure, found, commands))
-    incident_log.record(watch.connect, incident, incident_store.url(watch.lake, incident))
+    try:
+        incident_log.record(watch.connect, incident, incident_store.url(watch.lake, incident))
+    except (
+        EtlError,
+        StatementError,
+    ) as error:  # nobody would be told at the next look, when it is open already and its row is written
+        log.warning("The row of %s is not written yet: %s", incident.incident_id, error)
     _tell(incident, f"Late: {state.table}", f"{failure.message}\nReport: {incident.report}", "open")
     return incident.incident_id
 
 
 def close(watch: Watch, incident: Incident, how: str, now: datetime) -> bool:
     """Resolve an incident and say so. False when it has failed again meanwhile."""
-    incident_log.resolve(watch.connect, incident.incident_id, now, how)
     if not incident_store.close(watch.lake, incident, seen=incident.last_seen_at):
         return False
+    incident_log.resolve(watch.connect, incident.incident_id, now, how)
     about = incident.table_name or incident.dag_id
     _tell(incident, f"Resolved: {incident.error_class} on {about}", f"{incident.incident_id}: {how}.", "resolved")
     return True
@@ -139,7 +160,10 @@ def close(watch: Watch, incident: Incident, how: str, now: datetime) -> bool:
 
 def close_by_hand(watch: Watch, incident_id: str, now: datetime) -> None:
     """Resolve the incident that a person names. Raises ConfigError when it is not open."""
-    for incident in incident_store.all_open(watch.lake):
+    migrate.ensure(watch.connect, incident_log.TABLE)
+    with open_session(watch.connect, watch.run_id) as session:
+        known = incident_log.recorded(session)
+    for incident in (*incident_store.all_open(watch.lake), *known.values()):
         if incident.incident_id == incident_id:
             close(watch, incident, "a person resolved it", now)
             return

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from redshift_etl import contract as contracts
-from redshift_etl import failure, incident_store, monitor
-from redshift_etl.errors import ConfigError
+from redshift_etl import failure, incident_store, incidents, monitor
+from redshift_etl.errors import ConfigError, TransientError
+from redshift_etl.warehouse import incident_log
 from tests.integration.batches import Bench
 from tests.integration.operations import connect_airflow, repository
-from tests.integration.test_incidents import context, refused
+from tests.integration.test_incidents import context, failure_now, refused, webhook
+
+__all__ = ["webhook"]
 
 SMALL = """/*
 description: A small table.
@@ -88,3 +93,57 @@ def test_a_person_resolves_an_incident_by_its_id(bench: Bench, watch: monitor.Wa
     assert rows(bench)[0][3] == "a person resolved it"
     with pytest.raises(ConfigError, match="no such open incident"):
         monitor.close_by_hand(watch, incident.incident_id, in_days(0))
+
+
+def test_an_incident_that_went_quiet_ends_when_its_cause_opens_another(bench: Bench, watch: monitor.Watch):
+    old = incidents.first(replace(failure_now(refused()), failed_at=in_days(-3)))
+    incident_store.take(watch.lake, old)
+    incident_log.record(bench.connect, old, "its report")
+    failure.on_failure(context(refused()))
+    (standing,) = incident_store.all_open(watch.lake)
+    assert monitor.run(watch, in_days(0))["resolved"] == []
+    assert [row[3] for row in rows(bench)] == [f"it went on as {standing.incident_id}", None]
+
+
+def without_a_lake(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A failure while the lake is down; returns its incident's id."""
+    with monkeypatch.context() as down:
+        down.setenv("AIRFLOW__REDSHIFT_ETL__LAKE", "s3://there-is-no-such-bucket/lake")
+        failure.on_failure(context(refused()))
+    return str(bench.rows("SELECT incident_id FROM etl.incidents")[0][0])
+
+
+def test_an_incident_that_only_the_warehouse_knows_is_resolved_by_a_load(
+    bench: Bench, watch: monitor.Watch, monkeypatch: pytest.MonkeyPatch
+):
+    name = without_a_lake(bench, monkeypatch)
+    assert monitor.run(watch, in_days(0))["resolved"] == []
+    bench.run(
+        "INSERT INTO etl.mart_builds VALUES ('b', 'core.things', '2013-01-01', 'd', 'r', 1, '{}', "
+        f"'{in_days(1):%Y-%m-%d %H:%M:%S}', 1)"
+    )
+    assert monitor.run(watch, in_days(1))["resolved"] == [name]
+    assert rows(bench)[0][3] == "load b of core.things was committed"
+
+
+def test_an_incident_that_only_the_warehouse_knows_is_resolved_by_a_person(
+    bench: Bench, watch: monitor.Watch, monkeypatch: pytest.MonkeyPatch
+):
+    monitor.close_by_hand(watch, without_a_lake(bench, monkeypatch), in_days(0))
+    assert rows(bench)[0][3] == "a person resolved it"
+
+
+def test_people_are_told_of_a_late_table_also_when_its_row_cannot_be_written(
+    bench: Bench, watch: monitor.Watch, webhook: list[Any]
+):
+    def until_it_is_open() -> Any:
+        if incident_store.all_open(watch.lake):
+            raise ConnectionResetError("the cluster is resizing")
+        return bench.connect()
+
+    bench.load(contracts.load("core.small"), [(1, "a")], window_start=None, window_end=None)
+    with pytest.raises(TransientError):
+        monitor.run(replace(watch, connect=until_it_is_open), in_days(2))
+    assert [alert["subject"] for alert in webhook] == ["Late: core.small"]
+    assert monitor.run(watch, in_days(2))["opened"] == []
+    assert rows(bench) == [("late", "core.small", 1, None)]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
+from typing import Any
 
 from redshift_etl.incidents import Incident
 from redshift_etl.warehouse import migrate, sql
@@ -11,6 +14,7 @@ from redshift_etl.warehouse.sql import Statement
 
 TABLE = "etl.incidents"
 _SUMMARY_BYTES = 2048
+_NAMES = tuple(each.name for each in fields(Incident) if each.name != "parts")
 
 
 def record(connect: Connect, incident: Incident, url: str) -> None:
@@ -37,10 +41,17 @@ def resolve(connect: Connect, incident_id: str, at: datetime, resolution: str) -
         )
 
 
-def recorded(session: Session) -> set[str]:
-    """The ids of the incidents that the table says are open."""
-    rows = session.run(Statement("read open incidents", f"SELECT incident_id FROM {TABLE} WHERE resolved_at IS NULL"))
-    return {str(row[0]) for row in rows}
+def recorded(session: Session) -> dict[str, Incident]:
+    """The incidents that the table says are open, by id; what each part of them was is not in it."""
+    text = f"SELECT {', '.join(_NAMES)} FROM {TABLE} WHERE resolved_at IS NULL"
+    found = [_incident(row) for row in session.run(Statement("read open incidents", text))]
+    return {incident.incident_id: incident for incident in found}
+
+
+def _incident(row: Sequence[Any]) -> Incident:
+    values = dict(zip(_NAMES, row, strict=True))
+    times = {name: values[name].replace(tzinfo=UTC) for name in ("opened_at", "last_seen_at")}
+    return Incident(**{**values, **times, "table_name": values["table_name"] or ""})
 
 
 def _find(incident_id: str) -> Statement:
