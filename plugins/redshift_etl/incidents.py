@@ -16,7 +16,7 @@ from typing import Any
 
 from redshift_etl.errors import EtlError
 
-QUIET = timedelta(hours=24)
+QUIET = timedelta(hours=48)  # a daily DAG that fails each day is never quiet for so long
 FAILURE, LATE = "failure", "late"
 SUMMARY_CHARS = 500
 MAX_PARTS = 200

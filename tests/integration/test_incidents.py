@@ -128,11 +128,18 @@ def test_of_two_that_find_no_incident_at_once_one_opens_it(lake: Lake):
     assert (incident.occurrences, new) == (2, False)
 
 
-def test_another_cause_or_a_day_of_quiet_opens_another_incident(lake: Lake):
+def test_a_dag_that_fails_every_day_is_one_incident(lake: Lake):
+    one = incidents.first(failure_now(refused()))
+    for day in range(4):
+        at = one.opened_at + timedelta(days=day, minutes=7 * day)
+        assert incident_store.take(lake, replace(one, opened_at=at, last_seen_at=at))[1] == (day == 0)
+
+
+def test_another_cause_or_some_days_of_quiet_open_another_incident(lake: Lake):
     one = incidents.first(failure_now(refused()))
     assert incident_store.take(lake, one)[1]
     assert not incident_store.take(lake, one)[1]
-    later = replace(one, opened_at=one.opened_at + timedelta(hours=25), incident_id="later")
+    later = replace(one, opened_at=one.opened_at + timedelta(hours=49), incident_id="later")
     assert incident_store.take(lake, later) == (later, True)
     assert incident_store.take(lake, incidents.first(failure_now(KeyError("x"))))[1]
 
