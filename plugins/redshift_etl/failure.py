@@ -63,7 +63,8 @@ def read_failure(context: Mapping[str, Any], evidence: Evidence) -> Failure:
     _try(evidence, "the log's address", lambda: found.update(log_url=instance.log_url))
     _try(evidence, "the window", lambda: found.update(_window(context, evidence)))
     if isinstance(error, BaseException):
-        found["traceback"] = "".join(traceback.format_exception(error))[-TRACEBACK_CHARS:]
+        # A secret that is cut in two is not recognized any more.
+        found["traceback"] = redact("".join(traceback.format_exception(error)))[-TRACEBACK_CHARS:]
     return Failure(**found)
 
 

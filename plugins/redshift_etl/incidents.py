@@ -25,15 +25,17 @@ _NAMES = (
     r"(?:pass(?:word|wd|phrase)?|pwd|secret\w*|token|api[_-]?key|access[_-]?key\w*|private[_-]?key|fernet[_-]?key|"
     r"authorization|credentials?)"
 )
+_QUOTED = r"(?:'(?:[^'\\]|''|\\.)*'|'.*)"  # or to the end of the line, where the text was cut before its end
 _SECRETS = (
+    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), _HIDDEN),
     (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"), _HIDDEN),
-    (re.compile(r"(://[^:/@\s]*:)[^@/\s]+@"), rf"\1{_HIDDEN}@"),
+    (re.compile(r"(://[^:/@\s]*:)(?!\d+(?:[/?#\s]|$))\S+@"), rf"\1{_HIDDEN}@"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {_HIDDEN}"),
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), _HIDDEN),
     (re.compile(r"(https://hooks\.slack\.com/)\S+"), rf"\1{_HIDDEN}"),
     (re.compile(r"(?i)([?&](?:X-Amz-\w+|Signature|token|key)=)[^&\s]+"), rf"\1{_HIDDEN}"),
-    (re.compile(rf"(?i)({_NAMES}[\"']?\s*[:=]\s*)(?:'[^']*'|\"[^\"]*\"|[^\s,;&)}}\]]+)"), rf"\1{_HIDDEN}"),
-    (re.compile(rf"(?i)({_NAMES}\s+)'[^']*'"), rf"\1{_HIDDEN}"),
+    (re.compile(rf"(?i)({_NAMES}[\"']?\s*[:=]\s*)(?:{_QUOTED}|\"[^\"]*\"|[^\s,;&)}}\]]+)"), rf"\1{_HIDDEN}"),
+    (re.compile(rf"(?i)({_NAMES}\s+){_QUOTED}"), rf"\1{_HIDDEN}"),
 )
 _VALUES = re.compile(r"'[^']*'|\"[^\"]*\"|\b[0-9a-f]{8,}\b|\d+([.:T-]\d+)*", re.IGNORECASE)
 

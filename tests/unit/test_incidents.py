@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from airflow.sdk.log import mask_secret
 
 from redshift_etl import incidents
 from redshift_etl.errors import ConfigError, SourceError, TransientError
+from redshift_etl.failure import TRACEBACK_CHARS, read_failure
+from redshift_etl.incident_report import Evidence
 
 NOW = datetime(2013, 1, 2, 3, 15, tzinfo=UTC)
 
@@ -69,6 +72,12 @@ def test_a_task_that_was_killed_still_has_a_message_and_someone_who_acts():
         ("GET https://x/y?X-Amz-Signature=deadbeef01&a=b", "deadbeef01"),
         ("posted to https://hooks.slack.com/services/T0/B0/zzz", "T0/B0/zzz"),
         ("token eyJhbGciOi.eyJzdWIi.sig", "eyJzdWIi"),
+        ("postgresql://awsuser:s3cr/3tpass@host:5439/db", "3tpass"),
+        ("postgresql://awsuser:s3cr@3tpass@host:5439/db", "3tpass"),
+        ("ALTER USER etl PASSWORD 'O''Brien1'", "Brien1"),
+        ("COPY t FROM 's3://x' SECRET_ACCESS_KEY 'wJalr XUtnFEMI… (500 characters)", "XUtnFEMI"),
+        ("secret_key='wJalr XUtnFEMI… (500 characters)", "XUtnFEMI"),
+        ("-----BEGIN PRIVATE KEY-----\nMIIEvQ\nabc\n-----END PRIVATE KEY-----", "MIIEvQ"),
     ],
 )
 def test_a_secret_is_taken_out_of_what_is_written(text: str, secret: str):
@@ -77,10 +86,26 @@ def test_a_secret_is_taken_out_of_what_is_written(text: str, secret: str):
 
 @pytest.mark.parametrize(
     "text",
-    ["The key 17 is NULL.", "token bucket empty", "keys: id=3 (name is z)", "s3://bucket/key", "12:30:05 at noon"],
+    [
+        "The key 17 is NULL.",
+        "token bucket empty",
+        "keys: id=3 (name is z)",
+        "s3://bucket/key",
+        "12:30:05 at noon",
+        "http://api:8080/v1?to=ada@example.org",
+        "'a' is 'b'",
+    ],
 )
 def test_what_is_no_secret_stays_readable(text: str):
     assert incidents.redact(text) == text
+
+
+def test_a_traceback_is_cut_after_its_secrets_are_taken_out():
+    filler = "x" * (TRACEBACK_CHARS - len("passes@host/db\n") - 3)
+    error = ValueError(f"postgresql://awsuser:first-half-passes@host/db {filler}")
+    told = read_failure({"ti": SimpleNamespace(dag_id="d", run_id="r", task_id="t"), "exception": error}, Evidence())
+    assert len(told.traceback) <= TRACEBACK_CHARS
+    assert "passes" not in told.traceback
 
 
 def test_a_secret_that_airflow_knows_is_taken_out_wherever_it_stands():
