@@ -14,7 +14,12 @@ from redshift_etl import contract as contracts
 from redshift_etl import lake_retention
 from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.lake import Lake
-from redshift_etl.operators.retention import ExpireRowsOperator, ReportUnreadTablesOperator, archived_rows
+from redshift_etl.operators.retention import (
+    ExpireRowsOperator,
+    ReportUnreadTablesOperator,
+    archive_prefix,
+    archived_rows,
+)
 from redshift_etl.warehouse import retention, upkeep
 from redshift_etl.warehouse.model import Run
 from tests.integration.batches import Bench
@@ -104,6 +109,24 @@ def test_an_archive_that_lacks_rows_deletes_nothing(bench: Bench, lake: Lake):
         retention.run(bench.connect, found, short, RUN)
     assert left(bench) == [0, 1, 2]
     assert bench.rows("SELECT COUNT(*) FROM etl.retention_history") == [(0,)]
+
+
+def test_a_try_after_one_that_died_between_archive_and_commit_deletes_the_rows(bench: Bench, lake: Lake):
+    put(bench, 100, 1, 2)
+    left_behind = retention.plan(bench.connect, contracts.load("core.things"), datetime.now(UTC))
+    assert left_behind
+    for number in (1, 2):
+        died = retention.Archive(archive_of(lake, number), bench.server.iam_role, lambda _: 0)
+        with pytest.raises(SourceError, match="nothing was deleted"):
+            retention.run(bench.connect, left_behind, died, RUN)
+    context = {"ti": instance(dag="retention", try_number=3), "params": FORM}
+    assert ExpireRowsOperator(task_id="rows").execute(context) == {"core.things": 1}
+    assert left(bench) == [1, 2]
+
+
+def archive_of(lake: Lake, number: int) -> str:
+    """Where the rows task writes on its try of that number."""
+    return archive_prefix(lake, instance(dag="retention", try_number=number))
 
 
 def test_a_role_that_may_not_write_the_archive_deletes_nothing(bench: Bench, lake: Lake):

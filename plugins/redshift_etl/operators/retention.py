@@ -19,6 +19,8 @@ from redshift_etl.operators.operate import slug
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from redshift_etl.lake import Lake
+
 METADATA = "airflow_db"
 """The connection of Airflow's own database. Airflow 3 keeps tasks from it, so it must be given on purpose."""
 
@@ -45,7 +47,7 @@ class ExpireRowsOperator(BaseOperator):
         from redshift_etl.warehouse import retention
 
         params, connect, lake = context["params"], warehouse(self.redshift_conn_id), Lake.connect()
-        prefix = lake.location.url(lake.location.key("archive", slug(context["ti"].run_id)))
+        prefix = archive_prefix(lake, context["ti"])
         archive = retention.Archive(prefix, settings.iam_role(), lambda url: archived_rows(lake, url))
         deleted, refused = {}, []
         for table in contracts.all_tables():
@@ -164,6 +166,11 @@ class KeepUpOperator(BaseOperator):
         statements = upkeep.keep_up(connect, upkeep.read_tables(connect), context["params"]["dry_run"])
         self.log.info("%s", "\n".join(statements) or "Nothing needs it")
         return len(statements)
+
+
+def archive_prefix(lake: Lake, instance: Any) -> str:
+    """Where one try of a run writes: UNLOAD refuses a place that has files, and one that died may have left some."""
+    return lake.location.url(lake.location.key("archive", f"{slug(instance.run_id)}-{instance.try_number}"))
 
 
 def archived_rows(lake: Any, url: str) -> int:
