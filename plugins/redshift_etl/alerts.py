@@ -87,7 +87,8 @@ def notifier(conn_id: str, notice: Notice) -> BaseNotifier:
     if connection.conn_type == "slackwebhook":
         from airflow.providers.slack.notifications.slack_webhook import SlackWebhookNotifier
 
-        text = f"{notice.subject}\n{notice.text}"
+        # Slack reads <!channel> and <https://…> in a text (Slack, "Formatting text for app surfaces: escaping").
+        text = html.escape(f"{notice.subject}\n{notice.text}", quote=False)
         return SlackWebhookNotifier(slack_webhook_conn_id=conn_id, text=text, timeout=TIMEOUT_SECONDS)
     if connection.conn_type == "smtp":
         from airflow.providers.smtp.notifications.smtp import SmtpNotifier
@@ -96,7 +97,8 @@ def notifier(conn_id: str, notice: Notice) -> BaseNotifier:
         if not to:
             raise ConfigError("The SMTP connection does not say to whom.", fix='add "to" to its extra', conn_id=conn_id)
         body = f"<pre>{html.escape(notice.text)}</pre>"
-        return SmtpNotifier(to=to, subject=notice.subject, html_content=body, smtp_conn_id=conn_id)
+        subject = " ".join(notice.subject.split())  # a header is one line
+        return SmtpNotifier(to=to, subject=subject, html_content=body, smtp_conn_id=conn_id)
     if connection.conn_type == "http":
         return WebhookNotifier(notice=notice, http_conn_id=conn_id)
     raise ConfigError(

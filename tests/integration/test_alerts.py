@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import email
 import json
 import os
 import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -61,6 +63,17 @@ def test_e_mail_goes_to_whom_the_connection_says_and_its_text_stays_text(monkeyp
         (message,) = server.got
     assert "To: oncall@x" in message
     assert "Subject: SourceError on core.t" in message
+    (body,) = [part for part in email.message_from_string(message).walk() if part.get_content_type() == "text/html"]
+    assert b"<pre>A &lt;b&gt;row&lt;/b&gt; {{ 1/0 }} is bad</pre>" in body.get_payload(decode=True)
+
+
+def test_a_name_with_a_line_break_in_it_adds_no_header_to_an_e_mail(monkeypatch: pytest.MonkeyPatch):
+    with mail_server() as server:
+        extra = {"from_email": "etl@x", "to": "oncall@x", "disable_ssl": True, "disable_tls": True}
+        name(monkeypatch, conn_type="smtp", host="127.0.0.1", port=server.server_address[1], extra=extra)
+        assert alerts.send(alerts.Notice("SourceError on core.t\nBcc: all@x", "It is bad", {})) == ["people"]
+        (message,) = server.got
+    assert email.message_from_string(message)["Subject"] == "SourceError on core.t Bcc: all@x"
 
 
 def test_mail_without_a_recipient_is_logged_and_not_raised(
@@ -71,11 +84,14 @@ def test_mail_without_a_recipient_is_logged_and_not_raised(
     assert "does not say to whom" in caplog.text
 
 
-def test_slack_gets_the_subject_and_the_text(monkeypatch: pytest.MonkeyPatch, webhook: list[Any]):
+def test_slack_gets_the_subject_and_the_text_and_nothing_that_it_would_act_on(
+    monkeypatch: pytest.MonkeyPatch, webhook: list[Any]
+):
     url = json.loads(os.environ["AIRFLOW_CONN_PAGER"])["host"]
     name(monkeypatch, conn_type="slackwebhook", host=url, password="T0/B0/secret")
-    alerts.send(NOTICE)
-    assert webhook[0]["text"] == "SourceError on core.t\nA <b>row</b> {{ 1/0 }} is bad"
+    alerts.send(replace(NOTICE, text="A <b>row</b> {{ 1/0 }} & <!channel> is bad"))
+    said = "A &lt;b&gt;row&lt;/b&gt; {{ 1/0 }} &amp; &lt;!channel&gt; is bad"
+    assert webhook[0]["text"] == f"SourceError on core.t\n{said}"
 
 
 def test_with_nothing_configured_nobody_is_told(monkeypatch: pytest.MonkeyPatch):
