@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,14 @@ import pytest
 from local.redshift.testing import free_port
 from redshift_etl.ui import app as web
 from tests.ui import world as worlds
-from tests.ui.conftest import Page, running
+from tests.ui.conftest import Page, page_over, running
 
 ROUTES = [route.path for route in web.create().routes]  # type: ignore[attr-defined]
 CORE = "core.orders_000"
 
 
-def settled(page: Page, path: str, ready: str = "read_at") -> dict[str, Any]:
-    """The answer once the warehouse has been read (or has failed)."""
+def settled(page: Page, path: str, ready: str = "read_at", pause: float = 0) -> dict[str, Any]:
+    """The answer once the warehouse has been read (or has failed); asked again after ``pause`` seconds."""
     while True:
         answer = page.get(path)
         if answer.status_code == 200:
@@ -30,6 +31,7 @@ def settled(page: Page, path: str, ready: str = "read_at") -> dict[str, Any]:
             if found["warehouse"][ready]:
                 return found
         assert answer.status_code in (200, 503), answer.text
+        time.sleep(pause)
 
 
 def filled(path: str) -> str:
@@ -176,6 +178,19 @@ def test_without_a_warehouse_the_page_shows_what_the_files_say_and_since_when_it
     assert {row["state"] for row in found["tables"]} == {"unknown"}
     assert settled(alone, f"/api/tables/{CORE}", "failing_since")["columns"]
     assert settled(alone, "/api/lineage", "failing_since")["edges"]
+
+
+def test_a_warehouse_that_goes_away_while_the_page_is_open_leaves_its_last_values_and_is_said_to_be_gone(
+    redshift_server: Any, tmp_path: Path
+):
+    with page_over(redshift_server, tmp_path, tables=6, days=3) as open_page:
+        before = settled(open_page, "/api/overview")
+        redshift_server.drop_database(open_page.dsn.rsplit("/", 1)[1].split("?")[0])
+        found = settled(open_page, "/api/overview", "failing_since", pause=0.5)
+    assert not found["warehouse"]["reachable"]
+    assert found["warehouse"]["read_at"] >= before["warehouse"]["read_at"]
+    assert [row["rows"] for row in found["tables"]] == [row["rows"] for row in before["tables"]]
+    assert any(row["rows"] for row in found["tables"])
 
 
 def test_a_broken_file_is_shown_with_its_table_and_spoils_no_other(alone: Page, tmp_path: Path):
