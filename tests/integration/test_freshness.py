@@ -11,11 +11,11 @@ import pytest
 
 from redshift_etl import contract as contracts
 from redshift_etl import failure, incident_store, incidents, monitor
-from redshift_etl.errors import ConfigError, TransientError
+from redshift_etl.errors import ConfigError, SourceError, TransientError
 from redshift_etl.warehouse import incident_log
 from tests.integration.batches import Bench
 from tests.integration.operations import connect_airflow, repository
-from tests.integration.test_incidents import context, failure_now, refused, webhook
+from tests.integration.test_incidents import context, failure_now, refused, reports, webhook
 
 __all__ = ["webhook"]
 
@@ -61,6 +61,14 @@ def test_a_late_table_is_said_once_and_resolved_once(bench: Bench, watch: monito
     assert monitor.run(watch, in_days(0))["resolved"] == []
     assert rows(bench) == [("late", "core.small", 1, "the table is fresh again")]
     assert len(monitor.run(watch, in_days(2))["opened"]) == 1, "late again is a new incident"
+
+
+def test_the_report_of_a_failure_says_which_table_is_late_by_now(bench: Bench, watch: monitor.Watch):
+    bench.load(contracts.load("core.small"), [(1, "a")], window_start=None, window_end=None)
+    bench.run("UPDATE etl.load_history SET committed_at = '2013-01-01 06:00'")
+    failure.on_failure(context(SourceError("The file is empty.", fix="send it", table="core.small")))
+    (text,) = reports(watch.lake)
+    assert "- `core.small` is late: last loaded 2013-01-01 06:00 UTC" in text
 
 
 def test_a_failure_is_resolved_by_the_load_that_followed_it(bench: Bench, watch: monitor.Watch):

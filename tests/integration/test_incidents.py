@@ -68,8 +68,9 @@ def context(error: BaseException | None, **more: Any) -> dict[str, Any]:
 
 def refused(rows: int = 5) -> SourceError:
     return SourceError(
-        f"COPY refused a row: line {rows}.", fix="mend it", table="core.things", column="name", line=rows
-    )
+        f"COPY refused a row: line {rows}.", fix="mend it", table="core.things", column="name", line=rows,
+        statement="COPY stage FROM 's3://lake/manifest'",
+    )  # fmt: skip
 
 
 def reports(lake: Lake) -> list[str]:
@@ -89,7 +90,14 @@ def test_a_failure_leaves_a_report_that_answers_the_first_questions(bench: Bench
     for told in (
         "**SourceError on core.things**, for the owner of the source to act",
         "| Window | [2013-01-01T00:00:00Z, 2013-01-02T00:00:00Z) |",
+        "| Task | load |",
+        "| Try | 4 |",
+        "| Run | scheduled__2013-01-01 |",
         "| column | name |",
+        "| line | 5 |",
+        "The SQL step:\n\n```sql\nCOPY stage FROM 's3://lake/manifest'\n```",
+        "| last load of core.things, run |",
+        "it failed; this report",
         "extract: success, 1.2 s",
         "- `core.things`: **no**. `etl.load_history` has no load of this run; the table is as load",
         "- `extract`: extracted 7, rows 6, rejected 1",
