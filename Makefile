@@ -48,9 +48,10 @@ redshift: $(INSTALLED) ## Run the local Redshift and S3 alone, in the foreground
 redshift-corpus: $(INSTALLED) ## Check the Redshift corpus against a real cluster: HOST=… ARGS="--user me --database dev"
 	@$(PYTHON_IN_VENV) -m local.redshift.corpus_run $(if $(HOST),--host $(HOST)) $(ARGS)
 
-bench: $(INSTALLED) ## Run the benchmarks, each against its limit in the same run
+bench: $(INSTALLED) ## Run the benchmarks, each against its limit in the same run; PICTURES=docs/images takes those of the page
 	@$(PYTHON_IN_VENV) -m bench.pipeline
 	@$(PYTHON_IN_VENV) -m bench.redshift
+	@AIRFLOW_HOME=$(CURDIR)/build/airflow PYTHONPATH=plugins $(PYTHON_IN_VENV) -m bench.page $(PICTURES)
 
 docs: $(INSTALLED) ## Write docs/catalog, the tables as a static site, and the generated parts of docs/ anew
 	@$(PYTHON_IN_VENV) -m local.redshift.corpus_table

@@ -4,9 +4,9 @@
 
 The table and the reference tables that its checks look into are there before. Each task runs in a process of its own,
 as the local scheduler runs it, through its operator; its time is that of `execute`, its memory the peak of the process
-and its children with Airflow imported. The limit is PostgreSQL's own COPY of a CSV of
-the same rows into a table of the same columns, past the local Redshift. What the checks add is the time of their
-statements against that of the rest of the load.
+and its children with Airflow imported. The limit is PostgreSQL's own COPY of a CSV of the same rows into a table of the
+same columns, past the local Redshift. What the checks add is the time of their statements against that of the rest of
+the load.
 """
 
 from __future__ import annotations

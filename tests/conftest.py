@@ -32,7 +32,7 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share servers stay in one of the processes: those of a file, and all that run DAGs."""
+    """Tests that share servers stay in one of the processes: those of a file, all that run DAGs, all of the page."""
     for item in items:
         path = item.path.relative_to(_REPOSITORY / "tests")
-        item.add_marker(pytest.mark.xdist_group("dags" if path.parts[0] == "dags" else str(path)))
+        item.add_marker(pytest.mark.xdist_group(path.parts[0] if path.parts[0] in ("dags", "ui") else str(path)))

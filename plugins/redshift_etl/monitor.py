@@ -139,10 +139,8 @@ def _open(watch: Watch, state: Freshness, loads: Mapping[str, LastLoad], now: da
     incident_store.put_report(watch.lake, incident, incident_report.render(incident, failure, found, commands))
     try:
         incident_log.record(watch.connect, incident, incident_store.url(watch.lake, incident))
-    except (
-        EtlError,
-        StatementError,
-    ) as error:  # nobody would be told at the next look, when it is open already and its row is written
+    except (EtlError, StatementError) as error:
+        # Told all the same: at the next look it is open already, and only its row is written.
         log.warning("The row of %s is not written yet: %s", incident.incident_id, error)
     _tell(incident, f"Late: {state.table}", f"{failure.message}\nReport: {incident.report}", "open")
     return incident.incident_id

@@ -1,11 +1,14 @@
-"""How fast the page is with 500 tables and a year of daily loads, in Chromium: ``python -m tests.ui.measure [FOLDER]``.
+"""How fast the Warehouse page is with 500 tables and a year of daily loads, in headless Chromium.
+
+    python -m bench.page [FOLDER]
 
 Prints the median and the worst of nine visits, from the click to what is drawn, and leaves pictures in FOLDER. Needs
-Chromium and playwright.
+Chromium, and `plugins` in PYTHONPATH.
 """
 
 from __future__ import annotations
 
+import logging
 import shutil
 import statistics
 import sys
@@ -72,6 +75,10 @@ def main(arguments: list[str]) -> None:
     """Build the world, look at it, take it down."""
     from playwright.sync_api import sync_playwright
 
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        sys.exit("The page is not measured: there is no `chromium` in PATH.")
+    logging.getLogger("redshift_etl").setLevel(logging.WARNING)
     with tempfile.TemporaryDirectory() as made, sync_playwright() as started:
         folder = Path(made)
         for name in ("redshift", "page", "chromium"):
@@ -82,7 +89,7 @@ def main(arguments: list[str]) -> None:
         ):
             worlds.incident(page.dsn, f"core.{page.world.core[0]}", "The batch has the same key more than once.")
             context = started.chromium.launch_persistent_context(
-                str(folder / "chromium"), executable_path=shutil.which("chromium"), args=FLAGS, color_scheme="light",
+                str(folder / "chromium"), executable_path=chromium, args=FLAGS, color_scheme="light",
                 viewport={"width": 1360, "height": 860},
             )  # fmt: skip
             context.add_cookies([{"name": "_token", "value": page.viewer, "url": page.url}])
