@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import functools
 import os
 import threading
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from local.redshift.load import Job
 
 _READ = 1 << 18
+_PIPE = 1 << 20  # bytes; the most that Linux gives without being root
 
 
 async def load_csv(session: Carrier, job: Job, csv: Callable[[Any, Job], Iterator[bytes]]) -> None:
@@ -63,6 +66,9 @@ def piped(reader: duckdb.DuckDBPyConnection, query: str, pipe: Path) -> Iterator
 
     reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # so that neither end waits for the other to open
     os.set_blocking(reading, True)
+    if hasattr(fcntl, "F_SETPIPE_SZ"):  # Linux's pipe holds 64 KB, and each read of it wakes two threads
+        with contextlib.suppress(OSError):  # the user's pipes hold as much as they may already
+            fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, _PIPE)
     guard = os.open(pipe, os.O_WRONLY)  # no end of file before DuckDB has opened it
     writer = threading.Thread(target=write, daemon=True)
     writer.start()
