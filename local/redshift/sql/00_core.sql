@@ -61,6 +61,12 @@ BEGIN
     END LOOP;
 END $$;
 
+-- redshift.created: the table that the current CREATE TABLE made, empty when IF NOT EXISTS found it there.
+CREATE FUNCTION redshift_internal.before_create() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('redshift.created', '', true);
+END $$;
+
 CREATE FUNCTION redshift_internal.after_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$
 DECLARE
     relation oid;
@@ -69,6 +75,9 @@ BEGIN
         SELECT DISTINCT c.objid FROM pg_event_trigger_ddl_commands() c JOIN pg_class r ON r.oid = c.objid
         WHERE c.classid = 'pg_class'::regclass AND r.relkind = 'r' AND c.schema_name <> 'redshift_internal' AND r.relname NOT IN ('redshift$stage', 'redshift$json')
     LOOP
+        IF tg_tag = 'CREATE TABLE' THEN
+            PERFORM set_config('redshift.created', relation::text, true);
+        END IF;
         PERFORM redshift_internal.limit_bytes(relation);
     END LOOP;
 END $$;
@@ -137,7 +146,7 @@ DECLARE
     key jsonb;
     number int;
 BEGIN
-    IF what ? 'only_new' AND known IS NOT NULL THEN
+    IF what ? 'only_new' AND current_setting('redshift.created', true) IS DISTINCT FROM relation::oid::text THEN
         RETURN;  -- CREATE TABLE IF NOT EXISTS found the table there
     END IF;
     known := jsonb_strip_nulls(jsonb_build_object(
@@ -386,6 +395,7 @@ CREATE OR REPLACE FUNCTION pg_catalog.version() RETURNS text LANGUAGE sql STABLE
     SELECT 'PostgreSQL 8.0.2 on i686-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2 20041017 (Red Hat 3.4.2-6.fc3), Redshift 1.0.117891'::text $$;
 
 RESET search_path;
+CREATE EVENT TRIGGER redshift_before_create ON ddl_command_start WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION redshift_internal.before_create();
 CREATE EVENT TRIGGER redshift_after_ddl ON ddl_command_end WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'ALTER TABLE')
     EXECUTE FUNCTION redshift_internal.after_ddl();
 CREATE EVENT TRIGGER redshift_after_create_view ON ddl_command_end WHEN TAG IN ('CREATE VIEW') EXECUTE FUNCTION redshift_internal.after_create_view();
