@@ -65,6 +65,8 @@ def _add(cursor: Cursor, name: tuple[str, ...]) -> Plan:
     _one_action(cursor)
     if table.identity or table.keys or table.attributes:
         raise RefusedError("ADD COLUMN takes no IDENTITY, key, DISTKEY or SORTKEY on Redshift")
+    if "NOT NULL" in table.lines[0] and " DEFAULT " not in table.lines[0].replace(" DEFAULT NULL", ""):
+        raise RefusedError("ALTER TABLE ADD COLUMN defined as NOT NULL must have a non-null default expression")
     statements = [f"ALTER TABLE {target} ADD COLUMN {table.lines[0]}"]
     if table.encodings:
         statements.append(_change(target, {"encodings": table.encodings}))

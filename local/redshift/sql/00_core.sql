@@ -203,6 +203,8 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = '0A000', MESSAGE = format('cannot drop distkey column "%s"', what ->> 'drop_column');
         ELSIF known -> 'sortkey' @> to_jsonb(number) THEN
             RAISE EXCEPTION USING ERRCODE = '0A000', MESSAGE = format('cannot drop sortkey column "%s"', what ->> 'drop_column');
+        ELSIF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = relation AND attnum > 0 AND attnum <> number AND NOT attisdropped) THEN
+            RAISE EXCEPTION USING ERRCODE = '0A000', MESSAGE = format('cannot drop the last column "%s" of a table', what ->> 'drop_column');
         END IF;
         RETURN;
     END IF;
@@ -215,6 +217,9 @@ BEGIN
     IF what ? 'add_key' THEN
         IF what #>> '{add_key,type}' = 'p' AND EXISTS (SELECT FROM jsonb_array_elements(known -> 'keys') k WHERE k ->> 'type' = 'p') THEN
             RAISE EXCEPTION USING ERRCODE = '42P16', MESSAGE = format('multiple primary keys for table "%s" are not allowed', relation);
+        ELSIF what #>> '{add_key,type}' = 'p' AND EXISTS (
+            SELECT FROM pg_attribute WHERE attrelid = relation AND NOT attnotnull AND redshift_internal.attnums(relation, what #> '{add_key,columns}', 'key') @> to_jsonb(attnum)) THEN
+            RAISE EXCEPTION USING ERRCODE = '42P16', MESSAGE = format('a primary key of "%s" cannot be added to a nullable column', relation);
         END IF;
         known := jsonb_set(known, '{keys}', (known -> 'keys') || redshift_internal.key_entry(relation, what -> 'add_key'));
     END IF;
@@ -249,6 +254,7 @@ DECLARE
     old record;
     size int := substring(new FROM '[(]([0-9]+)[)]')::int;
     longest int;
+    known jsonb := redshift_internal.attributes(relation);
 BEGIN
     SELECT a.atttypid, a.atttypmod - 4 AS size, a.atthasdef INTO old FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum = number;
     IF old.atttypid <> 'varchar'::regtype OR NOT starts_with(new, 'character varying') THEN
@@ -256,6 +262,10 @@ BEGIN
     END IF;
     IF old.atthasdef THEN
         RAISE EXCEPTION USING ERRCODE = '0A000', MESSAGE = format('cannot alter type of column "%s", which has a default', name);
+    ELSIF EXISTS (SELECT FROM jsonb_array_elements(known -> 'keys') k WHERE k -> 'columns' @> to_jsonb(number)) THEN
+        RAISE EXCEPTION USING ERRCODE = '0A000', MESSAGE = format('cannot alter type of column "%s", which is in a UNIQUE, PRIMARY KEY or FOREIGN KEY', name);
+    ELSIF known -> 'encodings' ->> number::text IN ('bytedict', 'runlength', 'text255', 'text32k') THEN
+        RAISE EXCEPTION USING ERRCODE = '0A000', MESSAGE = format('cannot alter type of column "%s", whose encoding is %s', name, known -> 'encodings' ->> number::text);
     END IF;
     IF size < old.size THEN
         EXECUTE format('SELECT max(octet_length(%I)) FROM %s', name, relation) INTO longest;
