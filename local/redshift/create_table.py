@@ -88,13 +88,22 @@ def create_table(sql: str) -> Plan:
     kind = "TEMPORARY TABLE" if temporary else "TABLE"
     head = f"CREATE {kind} {'IF NOT EXISTS ' if missing_only else ''}{qualified_sql(table.name)}"
     if is_query:
-        cursor.expect("as")
+        _only_as_query(cursor, missing_only)
         names = f" ({', '.join(map(quote_name, table.columns))})" if table.columns else ""
         statement, tag = f"{head}{names} AS {cursor.rest()}", None
     else:
         cursor.expect_end()
         statement, tag = f"{head} ({', '.join(table.lines)})", "CREATE TABLE"
     return Script((statement, *_register(table, missing_only)), tag, query=True)
+
+
+def _only_as_query(cursor: Cursor, missing_only: bool) -> None:
+    """Step over AS; refuse what PostgreSQL has around it and Redshift does not (r_CREATE_TABLE_AS)."""
+    cursor.expect("as")
+    if missing_only:
+        raise RefusedError("CREATE TABLE IF NOT EXISTS … AS is not supported by Redshift", "42601")
+    if [token.lower for token in cursor.all[-3:]] in (["with", "no", "data"], [cursor.all[-3].lower, "with", "data"]):
+        raise RefusedError("WITH [NO] DATA in CREATE TABLE AS is not supported by Redshift", "42601")
 
 
 def _names_only(cursor: Cursor) -> bool:
@@ -136,11 +145,11 @@ def read_column(cursor: Cursor, table: Table) -> None:
     parts = [quote_name(name), read_type(cursor, f"{table.name[-1]}.{name}")]
     table.columns.append(name)
     while not (cursor.done() or cursor.peek(",") or cursor.peek(")")):
-        parts.extend(_column_attribute(cursor, table, name))
+        parts.extend(_column_attribute(cursor, table, name, parts[1]))
     table.lines.append(" ".join(parts))
 
 
-def _column_attribute(cursor: Cursor, table: Table, name: str) -> list[str]:
+def _column_attribute(cursor: Cursor, table: Table, name: str, kind: str) -> list[str]:
     if _key_attribute(cursor, table, name):
         return ["NOT NULL"] if table.keys[-1]["type"] == "p" else []
     if cursor.take("encode"):
@@ -160,7 +169,7 @@ def _column_attribute(cursor: Cursor, table: Table, name: str) -> list[str]:
     elif cursor.take("collate"):
         _collation(cursor)
     else:
-        return _identity(cursor, table, name)
+        return _identity(cursor, table, name, kind)
     return []
 
 
@@ -176,7 +185,7 @@ def _key_attribute(cursor: Cursor, table: Table, name: str) -> bool:
     return True
 
 
-def _identity(cursor: Cursor, table: Table, name: str) -> list[str]:
+def _identity(cursor: Cursor, table: Table, name: str, kind: str) -> list[str]:
     by_default = cursor.take("generated", "by", "default", "as")
     if not cursor.take("identity"):
         raise foreign(cursor)
@@ -185,6 +194,8 @@ def _identity(cursor: Cursor, table: Table, name: str) -> list[str]:
     cursor.expect(",")
     step = cursor.integer()
     cursor.expect(")")
+    if kind not in ("integer", "bigint"):
+        raise RefusedError("identity column type must be integer or bigint", "22023")
     if step == 0:
         raise RefusedError("identity column step cannot be 0", "22023")
     table.identity[name] = [seed, step, int(by_default)]
@@ -217,7 +228,10 @@ def _table_constraint(cursor: Cursor, table: Table) -> None:
 def _table_attributes(cursor: Cursor, table: Table) -> None:
     while not cursor.done() and any(cursor.peek(word) for word in _TABLE_WORDS):
         if cursor.take("backup"):
-            _set(table, "backup", cursor.take_any("yes", "no") == "yes")
+            choice = cursor.take_any("yes", "no")
+            if choice is None:
+                raise cursor.syntax_error()
+            _set(table, "backup", choice == "yes")
         elif cursor.take("encode"):
             cursor.expect("auto")
         else:
@@ -238,10 +252,10 @@ def read_distribution(cursor: Cursor, table: Table) -> None:
         if table.attributes.setdefault("diststyle", "KEY") != "KEY":
             raise RefusedError("DISTKEY column cannot be specified with a DISTSTYLE other than KEY", "42601")
     else:
-        style = cursor.take_any("compound", "interleaved") or "compound"
+        style = cursor.take_any("compound", "interleaved")
         cursor.expect("sortkey")
-        automatic = cursor.take("auto")
-        _set(table, "sortstyle", "AUTO" if automatic else style.upper())
+        automatic = style is None and cursor.take("auto")
+        _set(table, "sortstyle", "AUTO" if automatic else (style or "compound").upper())
         if not automatic:
             _set(table, "sortkey", cursor.names())
 

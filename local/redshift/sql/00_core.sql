@@ -105,6 +105,11 @@ BEGIN
     IF found IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = '42703', MESSAGE = format('column "%s" named in %s does not exist', name, used_as);
     END IF;
+    IF used_as IN ('DISTKEY', 'SORTKEY') AND EXISTS (
+        SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = relation AND a.attnum = found AND t.typname = 'super') THEN
+        -- limitations-super
+        RAISE EXCEPTION USING ERRCODE = '0A000', MESSAGE = format('SUPER column "%s" cannot be a %s', name, used_as);
+    END IF;
     RETURN found;
 END $$;
 
