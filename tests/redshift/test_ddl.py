@@ -123,7 +123,7 @@ def test_identifiers_fold_even_when_quoted_and_hash_names_are_temporary(pg):
 
 
 def test_alter_table_forms(pg):
-    pg.execute("create table t (a int, b varchar(5), c int) distkey(a)")
+    pg.execute("create table t (a int not null, b varchar(5), c int) distkey(a)")
     pg.execute("alter table t add column d decimal(5,2) default 1.5")
     pg.execute("alter table t drop column c")
     pg.execute("alter table t rename column b to name")
