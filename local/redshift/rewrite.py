@@ -36,6 +36,7 @@ _POSTGRES_ONLY = {
     "security": "SECURITY LABEL is not supported by Redshift",
     "import": "IMPORT FOREIGN SCHEMA is not supported by Redshift",
     "reassign": "REASSIGN OWNED is not supported by Redshift",
+    "move": "MOVE is not supported by Redshift; use FETCH",
     "table": "TABLE is not supported by Redshift; use SELECT * FROM",
 }
 _HEADINGS: dict[str, Callable[[str], Plan]] = {
@@ -65,6 +66,9 @@ _HEADINGS: dict[str, Callable[[str], Plan]] = {
     "rollback": transactions.end,
     "commit": transactions.end,
     "prepare": transactions.prepare,
+    "declare": transactions.declare,
+    "fetch": transactions.fetch,
+    "explain": transactions.explain,
 }
 
 

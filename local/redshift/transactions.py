@@ -1,4 +1,7 @@
-"""BEGIN, COMMIT, ROLLBACK, PREPARE. Sources: developer guide pages r_BEGIN, r_COMMIT, r_ROLLBACK."""
+"""BEGIN, COMMIT, ROLLBACK, PREPARE, cursors, EXPLAIN.
+
+Sources: developer guide pages r_BEGIN, r_COMMIT, r_ROLLBACK, declare, fetch, r_EXPLAIN.
+"""
 
 from __future__ import annotations
 
@@ -49,4 +52,38 @@ def prepare(sql: str) -> Plan:
     cursor.expect("prepare")
     if cursor.peek("transaction"):
         raise RefusedError("Prepared transactions are not supported by Redshift")
+    return Forward(sql)
+
+
+def declare(sql: str) -> Plan:
+    """DECLARE name CURSOR FOR query; Redshift's cursors only go forward, and end with their transaction."""
+    cursor = Cursor(sql)
+    cursor.expect("declare")
+    cursor.name()
+    head = [token.lower for token in cursor.all[2:8]]
+    head = head[: head.index("for")] if "for" in head else head
+    if "binary" in head or ("scroll" in head and "no" not in head) or "with" in head:
+        raise RefusedError("DECLARE … BINARY, SCROLL and WITH HOLD are not supported by Redshift")
+    return Forward(sql)
+
+
+def fetch(sql: str) -> Plan:
+    """FETCH [NEXT | ALL | FORWARD [count | ALL] | count] FROM name."""
+    cursor = Cursor(sql)
+    cursor.expect("fetch")
+    if word := cursor.take_any("first", "last", "prior", "absolute", "relative", "backward"):
+        raise RefusedError(f"FETCH {word.upper()} is not supported by Redshift; a cursor only goes forward")
+    return Forward(sql)
+
+
+def explain(sql: str) -> Plan:
+    """EXPLAIN [VERBOSE] query: it never runs the query."""
+    cursor = Cursor(sql)
+    cursor.expect("explain")
+    cursor.take("(")
+    if cursor.take_any("analyze", "analyse") or cursor.take("verbose", "analyze"):
+        raise RefusedError("EXPLAIN ANALYZE is not supported by Redshift; use SVL_QUERY_REPORT on a cluster")
+    options = ("verbose", "costs", "settings", "generic_plan", "buffers", "timing", "summary", "format")
+    if cursor.take_any(*options) and cursor.all[1].text == "(":
+        raise RefusedError("EXPLAIN with options is not supported by Redshift; only VERBOSE is")
     return Forward(sql)
