@@ -50,6 +50,8 @@ _FIXED = {
     "default_geometry_encoding": "1",
 }
 _SHOWN = {"server_version": "8.0.2", "server_encoding": "UNICODE", "is_superuser": "on"}
+_SHOW_NOT_MODELLED = frozenset(["all", "column", "constraints", "datashares", "external", "functions", "grants"])
+_SHOW_NOT_MODELLED |= frozenset(["model", "parameters", "procedures", "table", "view"])
 _SYNONYMS = {"false": "off", "0": "off", "no": "off", "true": "on", "1": "on", "yes": "on"}
 
 
@@ -97,6 +99,8 @@ def show(sql: str) -> Plan:
     """SHOW name; SHOW TABLES and the like are queries, rewritten by `functions`."""
     cursor = Cursor(sql)
     cursor.expect("show")
+    if cursor.token is not None and cursor.token.lower in _SHOW_NOT_MODELLED:
+        raise RefusedError(f"SHOW {cursor.token.text.upper()} is not modelled by the local Redshift")
     if cursor.token is None or len(cursor.all) != 2:
         return Forward(sql)
     name = cursor.name()

@@ -39,6 +39,14 @@ _POSTGRES_ONLY = {
     "move": "MOVE is not supported by Redshift; use FETCH",
     "table": "TABLE is not supported by Redshift; use SELECT * FROM",
 }
+_NOT_MODELLED = {
+    "use": "USE is not modelled by the local Redshift; connect to the other database",
+    "cancel": "CANCEL is not modelled by the local Redshift; use PG_CANCEL_BACKEND",
+    "describe": "DESCRIBE is not modelled by the local Redshift; use SHOW COLUMNS",
+    "desc": "DESC DATASHARE and DESC IDENTITY PROVIDER are not modelled by the local Redshift",
+    "attach": "ATTACH is not modelled by the local Redshift",
+    "detach": "DETACH is not modelled by the local Redshift",
+}
 _HEADINGS: dict[str, Callable[[str], Plan]] = {
     "copy": lambda sql: Load(parse_copy(sql)),
     "unload": lambda sql: Unload(parse_unload(sql)),
@@ -91,6 +99,8 @@ def _decide(sql: str, known: Known) -> Plan:
     word = first_word(sql)
     if word in _POSTGRES_ONLY:
         raise RefusedError(_POSTGRES_ONLY[word])
+    if word in _NOT_MODELLED:
+        raise RefusedError(_NOT_MODELLED[word])
     heading = _HEADINGS.get(word)
     made = heading(sql) if heading else Forward(sql)
     if isinstance(made, Forward):
