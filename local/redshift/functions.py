@@ -52,7 +52,8 @@ _SYNTAX = [
     "as",
 ]
 _NAMES = frozenset(
-    {*calls.HANDLERS, *calls.MOVED, *calls.BARE_CALLS, *windows.NAMES, "median", *refused.GATE_WORDS, *_SYNTAX}
+    {*calls.HANDLERS, *calls.MOVED, *calls.DECIMALS, *calls.BARE_CALLS, *windows.NAMES}
+    | {"median", *refused.GATE_WORDS, *_SYNTAX}
 )
 # Three names in a row, or a path in a FROM list: what navigation into SUPER looks like.
 _DOTTED = re.compile(r"\w\"?\.\"?\w+\"?\.\"?\w|,\s*\w+\.\w+\s+\w")
@@ -154,6 +155,8 @@ def _transform(items: Sequence[Item], scope: Scope) -> tuple[Item, ...]:
         replacement = calls.bare_call(items, at - 1)
         out += _spaced(replacement, item) if replacement else [item]
         _literal_cast(out)
+        if not isinstance(items[at] if at < len(items) else None, Group):
+            _decimal_cast(out)
     return rewrite_query(out, scope)
 
 
@@ -210,6 +213,12 @@ def _literal_cast(out: list[Item]) -> None:
         literal = out[-3]
         if isinstance(literal, Token) and literal.kind == "string":
             out[-2:-2] = parse("::text")
+
+
+def _decimal_cast(out: list[Item]) -> None:
+    """`…::decimal` without a size gets the default one."""
+    if len(out) > 1 and out[-1].word in calls.DECIMALS and is_sign(out[-2], "::"):
+        out[-1:] = _spaced(calls.sized(out[-1].word), out[-1])
 
 
 def _recursive(items: Sequence[Item], at: int, scope: Scope) -> Scope:

@@ -31,6 +31,7 @@ MOVED = frozenset(
     ]
 )
 
+DECIMALS = ("numeric", "decimal", "dec")
 # r_Dateparts_for_datetime_functions; PostgreSQL's own abbreviations are others.
 _PARTS = {
     "millennium": "millennium millennia mil mils",
@@ -146,9 +147,16 @@ def _as(arguments: Arguments) -> tuple[str, str] | None:
     return (bare(flat[: places[-1]]), bare(flat[places[-1] + 1 :])) if places else None
 
 
+def sized(type_name: str) -> str:
+    """A type with its size: DECIMAL is DECIMAL(18,0) (r_Numeric_types201), where PostgreSQL keeps every digit."""
+    return f"{type_name}(18,0)" if type_name.lower() in DECIMALS else type_name
+
+
 def _cast(_name: str, arguments: Arguments) -> str | None:
     """A literal becomes SUPER or VARBYTE through text: their input functions refuse literals (41_super.sql)."""
     parts = _as(arguments)
+    if parts is not None and parts[1].lower() in DECIMALS:
+        return f"CAST({parts[0]} AS {sized(parts[1])})"
     if parts is not None and parts[1].lower() in INSTEAD_OF_TYPE:
         raise Refused(f"Redshift has no type {parts[1].upper()}: use {INSTEAD_OF_TYPE[parts[1].lower()]}.")
     if parts is None or not parts[1].lower().startswith(("super", "varbyte", "binary varying", "varbinary")):
@@ -160,11 +168,14 @@ def _cast(_name: str, arguments: Arguments) -> str | None:
 
 def _try_cast(_name: str, arguments: Arguments) -> str | None:
     parts = _as(arguments)
-    return None if parts is None else f"CAST(redshift_internal.try_cast({parts[0]}, NULL::{parts[1]}) AS {parts[1]})"
+    if parts is None:
+        return None
+    kind = sized(parts[1])
+    return f"CAST(redshift_internal.try_cast({parts[0]}, NULL::{kind}, {lexer.quote_literal(kind)}) AS {kind})"
 
 
 def _convert(_name: str, arguments: Arguments) -> str | None:
-    return f"CAST({bare(arguments[1])} AS {bare(arguments[0])})" if len(arguments) == 2 else None
+    return f"CAST({bare(arguments[1])} AS {sized(bare(arguments[0]))})" if len(arguments) == 2 else None
 
 
 def _object(_name: str, arguments: Arguments) -> str:

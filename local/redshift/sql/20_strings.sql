@@ -75,12 +75,12 @@ END $$;
 CREATE FUNCTION pg_catalog.round(float8, int) RETURNS float8 LANGUAGE sql IMMUTABLE AS $$ SELECT round($1::numeric, $2)::float8 $$;
 CREATE FUNCTION pg_catalog.trunc(float8, int) RETURNS float8 LANGUAGE sql IMMUTABLE AS $$ SELECT trunc($1::numeric, $2)::float8 $$;
 
--- NULL where the cast would fail (TRY_CAST). The type comes as a NULL of it.
-CREATE FUNCTION redshift_internal.try_cast(value anycompatible, target anyelement) RETURNS anyelement LANGUAGE plpgsql STABLE AS $$
+-- NULL where the cast would fail (TRY_CAST). The type comes as a NULL of it and, for its size, by name.
+CREATE FUNCTION redshift_internal.try_cast(value anycompatible, target anyelement, name text) RETURNS anyelement LANGUAGE plpgsql STABLE AS $$
 DECLARE
     result target%TYPE;
 BEGIN
-    EXECUTE format('SELECT CAST($1 AS %s)', pg_typeof(target)) INTO result USING value;
+    EXECUTE format('SELECT CAST($1 AS %s)', name) INTO result USING value;
     RETURN result;
 EXCEPTION WHEN data_exception THEN
     RETURN NULL;
