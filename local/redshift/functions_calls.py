@@ -20,14 +20,18 @@ MOVED = frozenset(
     [
         "avg",
         "concat",
+        "initcap",
         "json_array_length",
         "json_extract_path_text",
         "json_serialize",
+        "lower",
+        "quote_literal",
         "regexp_count",
         "regexp_instr",
         "regexp_replace",
         "regexp_substr",
         "split_part",
+        "upper",
     ]
 )
 

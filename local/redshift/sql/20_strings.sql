@@ -14,6 +14,13 @@ CREATE FUNCTION redshift_internal.concat(bigint, text) RETURNS text LANGUAGE sql
 CREATE FUNCTION redshift_internal.concat(text, numeric) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT $1 || $2 $$;
 CREATE FUNCTION redshift_internal.concat(numeric, text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT $1 || $2 $$;
 
+-- Case of every alphabet (r_UPPER, r_LOWER, r_INITCAP: UTF-8 of up to four bytes); the database's C locale knows ASCII alone, as ILIKE shall.
+CREATE FUNCTION redshift_internal.upper(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT pg_catalog.upper($1 COLLATE pg_c_utf8) $$;
+CREATE FUNCTION redshift_internal.lower(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT pg_catalog.lower($1 COLLATE pg_c_utf8) $$;
+CREATE FUNCTION redshift_internal.initcap(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT pg_catalog.initcap($1 COLLATE pg_c_utf8) $$;
+-- Backslashes doubled and no E before the quote (r_QUOTE_LITERAL).
+CREATE FUNCTION redshift_internal.quote_literal(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT ltrim(pg_catalog.quote_literal($1), 'E') $$;
+
 -- The byte, not the character, at which the first match begins (OCTETINDEX).
 CREATE FUNCTION pg_catalog.octetindex(part text, string text) RETURNS int LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN strpos(string, part) = 0 THEN 0 ELSE octet_length(left(string, strpos(string, part) - 1)) + 1 END $$;

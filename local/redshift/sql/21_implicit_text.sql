@@ -7,7 +7,7 @@ DECLARE
 BEGIN
     -- Name, the arguments after the value, the call in terms of the value's text.
     FOR target IN SELECT * FROM (VALUES
-        ('len', '', 'length($1::text)'), ('length', '', 'length($1::text)'), ('upper', '', 'upper($1::text)'), ('lower', '', 'lower($1::text)'),
+        ('len', '', 'length($1::text)'), ('length', '', 'length($1::text)'),
         ('left', ', int', 'left($1::text, $2)'), ('right', ', int', 'right($1::text, $2)'),
         ('substring', ', int', 'substring($1::text, $2)'), ('substring', ', int, int', 'substring($1::text, $2, $3)'),
         ('substr', ', int', 'substr($1::text, $2)'), ('substr', ', int, int', 'substr($1::text, $2, $3)'),
@@ -27,5 +27,8 @@ BEGIN
     END LOOP;
 END $$;
 CREATE FUNCTION pg_catalog.charindex(part text, value anynonarray) RETURNS int LANGUAGE sql STABLE AS $$ SELECT strpos(value::text, part) $$;
+CREATE FUNCTION redshift_internal.upper(value anynonarray) RETURNS text LANGUAGE sql STABLE AS $$ SELECT redshift_internal.upper(value::text) $$;
+CREATE FUNCTION redshift_internal.lower(value anynonarray) RETURNS text LANGUAGE sql STABLE AS $$ SELECT redshift_internal.lower(value::text) $$;
+CREATE FUNCTION redshift_internal.quote_literal(value anynonarray) RETURNS text LANGUAGE sql STABLE AS $$ SELECT redshift_internal.quote_literal(value::text) $$;
 CREATE FUNCTION redshift_internal.split_part(value anynonarray, delimiter text, part int) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT redshift_internal.split_part(value::text, delimiter, part) $$;
