@@ -14,7 +14,14 @@ DECLARE
     slash text := chr(92);
     refused text;
 BEGIN
-    IF strpos(parameters, 'p') = 0 THEN RETURN pattern; END IF;
+    -- PostgreSQL's own escapes and groups: Redshift's POSIX dialect has \d, \s, \w and their opposites alone (pattern-matching-conditions-posix).
+    IF strpos(parameters, 'p') = 0 THEN
+        refused := substring(replace(pattern, slash || slash, '') FROM '[(][?]|[' || slash || slash || '][bByYmMAZ]');
+        IF refused IS NOT NULL THEN
+            RAISE EXCEPTION USING ERRCODE = '0A000', MESSAGE = format('The local Redshift does not model %s in a POSIX pattern: use the parameter p.', refused);
+        END IF;
+        RETURN pattern;
+    END IF;
     FOREACH refused IN ARRAY ARRAY['(?P', '(?>', '(?|', '(?(', '*+', '++', '?+', slash || 'K', slash || 'G', slash || 'R', slash || 'Q', slash || 'h'] LOOP
         IF strpos(pattern, refused) > 0 THEN
             RAISE EXCEPTION USING ERRCODE = '0A000', MESSAGE = format('The local Redshift does not model %s in a PCRE pattern.', refused);
