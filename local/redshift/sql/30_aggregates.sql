@@ -43,11 +43,17 @@ CREATE AGGREGATE redshift_internal.listagg(anyelement, text) (
 CREATE AGGREGATE redshift_internal.listagg(anyelement) (
     SFUNC = redshift_internal.listagg_add, STYPE = text, FINALFUNC = redshift_internal.listagg_end);
 
+CREATE FUNCTION redshift_internal.share(share float8) RETURNS float8 LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF share BETWEEN 0 AND 1 THEN RETURN share; END IF;
+    RAISE EXCEPTION USING ERRCODE = '22003', MESSAGE = format('percentile value %s is not between 0 and 1', share);
+END $$;
+
 -- Plain aggregates stand for MEDIAN and PERCENTILE_* WITHIN GROUP, because those may have OVER, which PostgreSQL refuses for its own.
 CREATE FUNCTION redshift_internal.keep_numeric(state numeric[], share float8, value numeric) RETURNS numeric[] LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE WHEN value IS NULL THEN state ELSE array_append(coalesce(state, ARRAY[share::numeric]), value) END $$;
+    SELECT CASE WHEN value IS NULL THEN state ELSE array_append(coalesce(state, ARRAY[redshift_internal.share(share)::numeric]), value) END $$;
 CREATE FUNCTION redshift_internal.keep_float(state float8[], share float8, value float8) RETURNS float8[] LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE WHEN value IS NULL THEN state ELSE array_append(coalesce(state, ARRAY[share]), value) END $$;
+    SELECT CASE WHEN value IS NULL THEN state ELSE array_append(coalesce(state, ARRAY[redshift_internal.share(share)]), value) END $$;
 CREATE FUNCTION redshift_internal.interpolate(state numeric[]) RETURNS numeric LANGUAGE sql IMMUTABLE AS $$
     WITH sorted AS (SELECT array_agg(v ORDER BY v) AS a, state[1] * (cardinality(state) - 2) AS place FROM unnest(state[2:]) AS v)
     SELECT CASE WHEN state IS NOT NULL
