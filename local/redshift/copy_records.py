@@ -78,7 +78,7 @@ def records(lines: Iterator[str], command: CopyCommand) -> Iterator[Record]:
                 text += following
                 number += 1
         text = text.removesuffix("\n").removesuffix("\r")
-        if text == "" and (command.has("ignoreblanklines") or command.format == "csv"):
+        if text == "" and command.has("ignoreblanklines"):
             continue
         yield _record(start, text, command)
 
@@ -116,18 +116,29 @@ def _cut_csv(text: str, delimiter: str, quote: str) -> list[str]:
         return text.split(delimiter)
     fields, at = [], 0
     while True:
-        if text[at : at + 1] == quote:
-            value, at = _quoted(text, at + 1, quote)
+        # Blanks between a delimiter and a quote do not count (copy-parameters-data-format, CSV).
+        start = _after_blanks(text, at, delimiter)
+        if text[start : start + 1] == quote:
+            value, at = _quoted(text, start + 1, quote)
+            at = _after_blanks(text, at, delimiter)
             if at < len(text) and text[at] != delimiter:
                 raise _InvalidError("Invalid quote formatting for CSV")
         else:
             end = text.find(delimiter, at)
             end = len(text) if end < 0 else end
             value, at = text[at:end], end
+            if quote in value:
+                raise _InvalidError("Invalid quote formatting for CSV")
         fields.append(value)
         if at >= len(text):
             return fields
         at += 1
+
+
+def _after_blanks(text: str, at: int, delimiter: str) -> int:
+    while text[at : at + 1] in (" ", "\t") and text[at] != delimiter:
+        at += 1
+    return at
 
 
 def _quoted(text: str, at: int, quote: str) -> tuple[str, int]:

@@ -8,7 +8,7 @@ the other send the load to the staged path (`copy_staged`).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from local.redshift.copy_options import CopyCommand
 from local.redshift.cursor import qualified_sql
@@ -59,16 +59,34 @@ class Column:
 
 @dataclass(frozen=True)
 class Guard:
-    """What the data must not hold for the fast path: some bytes, or so many decimals (0: any number is fine)."""
+    """What the data must not hold for the fast path.
+
+    Some bytes, so many decimals (0: any number is fine), a quote inside a field.
+    """
 
     markers: tuple[bytes, ...] = ()
     decimals: int = 0
+    quote: bytes = b""
+    delimiter: bytes = b""
 
     def finds(self, data: bytes) -> bool:
         """Whether a chunk holds it. Translating and finding is much quicker than a regular expression."""
         if any(marker in data for marker in self.markers):
             return True
+        if self.quote and self.quote in data and self._stray(data):
+            return True
         return self.decimals > 0 and b"." + b"0" * self.decimals in data.translate(_AS_DIGITS)
+
+    def _stray(self, data: bytes) -> bool:
+        """Whether a quote begins no field and ends none.
+
+        On Redshift blanks beside it do not count, and other text is an error (copy-parameters-data-format, CSV);
+        PostgreSQL drops the quote and takes either as part of the field.
+        """
+        edges = self.delimiter + b"\r\n"
+        kinds = bytes(b'"'[0] if c == self.quote[0] else b","[0] if c in edges else b"x"[0] for c in range(256))
+        seen = data.translate(kinds)
+        return b'x"x' in seen or b'x"""x' in seen
 
 
 @dataclass(frozen=True)
@@ -96,7 +114,10 @@ def fast_copy(command: CopyCommand, columns: list[Column]) -> FastCopy | None:
     sql = f"COPY {qualified_sql(command.table)} ({names}) FROM STDIN WITH ({', '.join(options + null_options)})"
     # More decimals than a DECIMAL column keeps: COPY cuts them off where PostgreSQL rounds.
     scales = [column.scale for column in columns if column.type == "numeric"]
-    return FastCopy(sql, Guard(tuple(guards + null_guards), min(scales) + 1 if scales else 0), empty_refused)
+    guard = Guard(tuple(guards + null_guards), min(scales) + 1 if scales else 0)
+    if command.format == "csv":
+        guard = replace(guard, quote=command.quote.encode(), delimiter=(command.delimiter or ",").encode())
+    return FastCopy(sql, guard, empty_refused)
 
 
 def _automatic(command: CopyCommand) -> bool:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from local.redshift.carrier import Carrier
 
 _SAVEPOINT = "redshift_copy"
+_OVERLAP = 64  # bytes of one piece looked at again with the next: what the guard looks for may lie across them
 _EMPTY_VALUE_STATES = ("22P02", "22007", "22008")
 
 
@@ -184,11 +185,13 @@ async def _stream(session: Carrier, job: Job, fast: FastCopy) -> None:
 async def _tracked(session: Carrier, job: Job, tracker: Tracker, guard: Guard) -> AsyncIterator[bytes]:
     """The files' bytes, remembered for error reports. Raises NeedStageError for what the fast path misreads."""
     client = s3.client(session.config, job.command.credentials, job.command.region)
+    tail = b""
     async for source, data in ahead(pieces(client, job)):
         if source is not None:
             tracker.begin(source.url, job.command.ignore_header)
-        if guard.finds(data):
+        if guard.finds(data) or guard.finds(tail + data[:_OVERLAP]):
             raise NeedStageError
+        tail = data[-_OVERLAP:]
         tracker.sent(data)
         job.bytes += len(data)
         yield data

@@ -12,6 +12,8 @@ import pytest
 import redshift_connector
 import zstandard
 
+from local.redshift import copy_text
+
 
 @pytest.fixture
 def db(rs, redshift_server):
@@ -180,6 +182,27 @@ def test_conversion_options(db, options, body, expected):
     db.run("create table t (id int, name varchar(10), day date)")
     found = db.copy(body, options)
     assert [(a, b, None if c is None else str(c)) for a, b, c in found] == expected
+
+
+@pytest.mark.parametrize("body", ['1,a"b",\n', '1,"a"b,\n', '1,a"b"c,\n', '1,"a""" b,\n'])
+@pytest.mark.parametrize("options", ["csv", "csv truncatecolumns"])
+def test_a_quote_inside_a_csv_field_is_an_error_and_not_dropped(db, options, body):
+    db.run("create table t (id int, name varchar(10), day date)")
+    with failing("stl_load_errors"):
+        db.copy(body, options)
+    assert db.errors() == [(1, "", 1214, "")]
+
+
+@pytest.mark.parametrize("options", ["csv", "csv truncatecolumns", "csv maxerror 1"])
+def test_a_blank_line_is_an_error_on_every_path(db, options):
+    db.run("create table t (id int, name varchar(10), day date)")
+    with failing("stl_load_errors"):
+        db.copy("1,a,\n\n", options)
+
+
+def test_the_guard_of_the_fast_path_finds_quotes_inside_fields():
+    guard = copy_text.Guard(quote=b'"', delimiter=b",")
+    assert [guard.finds(data) for data in (b'1,a"b\n', b'1,"a ""b""",\n2,"",""\n', b'1, "a"\n')] == [True, False, True]
 
 
 def test_decimals_are_cut_to_the_scale_unless_roundec(db):
