@@ -105,7 +105,7 @@ def cut(text: str, command: CopyCommand) -> list[str]:
         return _cut_csv(text, command.delimiter or ",", command.quote)
     delimiter = command.delimiter or "|"
     if command.has("escape"):
-        return _cut_escaped(text, delimiter)
+        return _cut_escaped(text, delimiter, "'\"" if command.has("removequotes") else "")
     if command.has("removequotes"):
         return _cut_quoted(text, delimiter)
     return text.split(delimiter)
@@ -154,9 +154,10 @@ def _quoted(text: str, at: int, quote: str) -> tuple[str, int]:
         at = end + 2
 
 
-def _cut_escaped(text: str, delimiter: str) -> list[str]:
-    fields, current, escaped = [], [], False
-    for c in text:
+def _cut_escaped(text: str, delimiter: str, quotes: str) -> list[str]:
+    """Fields whose special characters a backslash hides; one of `quotes` that begins a field goes, with its pair."""
+    fields, current, escaped, opened, closed = [], [], False, "", False
+    for at, c in enumerate(text):
         if escaped:
             # `\N` stays the null marker; any other character stands for itself (copy-parameters-data-conversion,
             # ESCAPE).
@@ -164,11 +165,17 @@ def _cut_escaped(text: str, delimiter: str) -> list[str]:
             escaped = False
         elif c == "\\":
             escaped = True
-        elif c == delimiter:
+        elif c == delimiter and (closed or not opened):
             fields.append("".join(current))
-            current = []
-        else:
+            current, opened, closed = [], "", False
+        elif c in quotes and (at == 0 or text[at - 1] == delimiter) and not opened and not current:
+            opened = c
+        elif c == opened:
+            closed = True
+        elif not closed:
             current.append(c)
+    if opened and not closed:
+        raise _InvalidError("Delimited value missing end quote")
     fields.append("".join(current))
     return fields
 
