@@ -26,10 +26,12 @@ def records(chunks: Iterable[bytes], command: CopyCommand, columns: list[Column]
     for line, text, value in values(decoded(chunks, command.replace_invalid)):
         if value is _MISSING:
             yield Record(line, [], text, (1216, "Invalid value."))
+        elif command.json_paths.startswith("auto") and not isinstance(value, dict):
+            yield Record(line, [], text, (1216, "Invalid JSONPath format: Member is not an object."))
         elif has_invalid(text):
             yield Record(line, [], text, (1220, "String contains invalid or unsupported UTF8 codepoints."))
         else:
-            yield Record(line, _fields(value, paths, command), text)  # type: ignore[arg-type]
+            yield Record(line, _fields(value, paths, columns, command), text)  # type: ignore[arg-type]
 
 
 def values(lines: Iterator[str]) -> Iterator[tuple[int, str, Any]]:
@@ -99,12 +101,15 @@ def parse_path(text: str) -> Path:
     return tuple(steps)
 
 
-def _fields(value: Any, paths: list[Path], command: CopyCommand) -> list[str | None]:
+def _fields(value: Any, paths: list[Path], columns: list[Column], command: CopyCommand) -> list[str | None]:
     if command.json_paths == "noshred":
-        return [_text(value)]
+        return [_dump(value)]
     if command.json_paths == "auto ignorecase" and isinstance(value, dict):
         value = {key.lower(): found for key, found in value.items()}
-    return [_text(_follow(value, path)) for path in paths]
+    return [
+        _super(found) if column.type == "super" else _text(found)
+        for column, found in zip(columns, (_follow(value, path) for path in paths), strict=True)
+    ]
 
 
 def _follow(value: Any, path: Path) -> Any:
@@ -122,6 +127,11 @@ def _text(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     return _dump(value)
+
+
+def _super(value: Any) -> str | None:
+    """A SUPER column keeps JSON: a string with its quotes."""
+    return None if value is None else _dump(value)
 
 
 def _dump(value: Any) -> str:

@@ -40,13 +40,27 @@ async def run(session: Carrier, job: Job) -> None:
         raise LoadFailedError(job.errors[: allowed + 1])
     if not job.command.has("noload"):
         targets = ", ".join(quote_name(column.name) for column in job.columns)
-        values = ", ".join(f"c{number}::{column.sized_type}" for number, column in enumerate(job.columns))
+        values = ", ".join(_value(f"c{number}", column, job) for number, column in enumerate(job.columns))
         overriding = " OVERRIDING SYSTEM VALUE" if any(column.identity for column in job.columns) else ""
         answer = await session.backend.ask(
             f"INSERT INTO {job.target} ({targets}){overriding} SELECT {values} FROM {_STAGE} ORDER BY file, line"
         )
         job.rows = int(answer.tags[0].split()[2])
     await session.backend.ask(f"DROP TABLE {_STAGE}")
+
+
+def _value(name: str, column: Column, job: Job) -> str:
+    """A stage column as its type. A file's text is JSON for SUPER, in every format (copy_json, ingest-super)."""
+    if column.type == "super":
+        return f"redshift_internal.to_super({name}::json)"
+    if _forgiven(column, job):
+        return f"CASE WHEN pg_input_is_valid({name}, {quote_literal(column.type)}) THEN {name}::{column.type} END"
+    return f"{name}::{column.sized_type}"
+
+
+def _forgiven(column: Column, job: Job) -> bool:
+    """Whether ACCEPTANYDATE makes a NULL of what the column's type does not take."""
+    return job.command.has("acceptanydate") and column.type.startswith(("date", "timestamp")) and not column.not_null
 
 
 def _rows(client: object, job: Job) -> Iterator[bytes]:
@@ -119,7 +133,7 @@ def _error(file: str, record: Record, column: Column | None, value: str, code: i
 async def _judge(session: Carrier, job: Job) -> None:
     """Move the rows that the target would refuse from the stage to the job's errors."""
     limit = max(job.command.max_errors, 1)
-    tests = " UNION ALL ".join(_test(number, column) for number, column in enumerate(job.columns))
+    tests = " UNION ALL ".join(_test(number, column, job) for number, column in enumerate(job.columns))
     answer = await session.backend.ask(
         f"SELECT * FROM ({tests}) AS bad ORDER BY file, line, at LIMIT {limit + len(job.columns)}"
     )
@@ -138,13 +152,15 @@ async def _judge(session: Carrier, job: Job) -> None:
         await session.backend.ask(f"DELETE FROM {_STAGE} WHERE (file, line) IN ({pairs})")
 
 
-def _test(number: int, column: Column) -> str:
+def _test(number: int, column: Column, job: Job) -> str:
     name = f"c{number}"
     missing = f"WHEN {name} IS NULL THEN {chr(39) + '23502' + chr(39) if column.not_null else 'NULL'} "
-    kind = quote_literal(column.sized_type)
+    kind = quote_literal("json" if column.type == "super" else column.sized_type)
     if column.type in ("character varying", "character"):
         size = column.sized_type.partition("(")[2].rstrip(")") or "65535"
         judged = f"WHEN octet_length({name}) > {size} THEN '22001'"
+    elif _forgiven(column, job):
+        judged = ""
     else:
         judged = f"WHEN NOT pg_input_is_valid({name}, {kind}) THEN (pg_input_error_info({name}, {kind})).sql_error_code"
     return (

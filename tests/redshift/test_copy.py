@@ -246,6 +246,39 @@ def test_json_maps_keys_to_columns(db, options, body):
     assert db.copy(body, options) == [(1, "a", '[1,{"k":null}]'), (2, "b", None)]
 
 
+@pytest.mark.parametrize(
+    ("options", "body"),
+    [
+        ("json 'auto'", '{"id": 1, "doc": {"a": [1, "x"]}} {"id": 2, "doc": "s"} {"id": 3}'),
+        ("csv", '1,"{""a"": [1, ""x""]}"\n2,"""s"""\n3,\n'),
+    ],
+)
+def test_super_columns_are_read_as_json(db, options, body):
+    db.run("create table t (id int, doc super)")
+    assert db.copy(body, options) == [(1, '{"a":[1,"x"]}'), (2, '"s"'), (3, None)]
+    assert db.run("select json_typeof(doc) from t where id < 3 order by id") == [("object",), ("string",)]
+
+
+def test_noshred_puts_each_document_into_one_super(db):
+    db.run("create table t (doc super)")
+    url = db.put("data", '{"id": 1} [2]')
+    db.run(f"copy t from '{url}' iam_role '{db.server.iam_role}' json 'noshred'")
+    assert sorted(db.run("select json_serialize(doc) from t")) == [("[2]",), ('{"id":1}',)]
+
+
+def test_auto_takes_objects_alone_and_an_array_does_not_become_a_row_of_nulls(db):
+    db.run("create table t (id int)")
+    with failing("stl_load_errors"):
+        db.copy('[{"id": 1}]', "json 'auto'")
+    assert db.errors() == [(1, "", 1216, "")]
+
+
+def test_explicit_ids_needs_the_identity_column(db):
+    db.run("create table t (id int identity(1, 1), name varchar(10))")
+    with failing("EXPLICIT_IDS"):
+        db.copy("a\n", "csv explicit_ids", "t (name)")
+
+
 def test_jsonpaths_and_a_bad_json_row(db):
     db.run("create table t (id int, name varchar(10))")
     paths = db.put("paths.json", json.dumps({"jsonpaths": ["$.a[1]", "$['b']['c']"]}))
