@@ -10,6 +10,7 @@ from local.redshift.lexer import STRING
 from local.redshift.plans import RefusedError
 
 MAXERROR_LIMIT = 100_000
+_ALL_ERRORS = 1 << 40  # IGNOREALLERRORS (copy-parameters-data-load)
 _DEFAULT_NULL = "\\N"
 _COMPRESSIONS = ("gzip", "zstd", "bzip2")
 _FLAGS = [
@@ -113,6 +114,8 @@ def parse_copy(sql: str) -> CopyCommand:
     given = options.pop("given")
     credentials = Credentials(**options.pop("credentials"))
     options["flags"] = frozenset(options["flags"])
+    if "ignoreallerrors" in options["flags"]:
+        options["max_errors"] = _ALL_ERRORS
     command = CopyCommand(table=table, columns=columns, source=source, credentials=credentials, **options)
     _check(command, given)
     return command
@@ -207,6 +210,8 @@ def _null(cursor: Cursor, options: dict[str, Any]) -> None:
     value = cursor.string()
     # Both '\N' and '\\N' are written for the default marker (copy-parameters-data-conversion).
     options["null_as"] = _DEFAULT_NULL if token is not None and token.text in ("'\\N'", "'\\\\N'") else value
+    if "\0" in value:
+        raise RefusedError("COPY's NULL AS '\\0' is not modelled by the local Redshift")
     if any(c in value for c in "\r\n"):
         raise RefusedError("NULL argument cannot contain newline characters", "22023")
 
@@ -284,6 +289,8 @@ def _check(command: CopyCommand, given: set[str]) -> None:
         extra = sorted(given - _COLUMNAR - {"format", "parquet"})
         if extra:
             raise RefusedError(f"{extra[0].upper()} argument is not supported for PARQUET based COPY")
+    if {"ignoreallerrors", "maxerror"} <= given:
+        raise RefusedError("IGNOREALLERRORS and MAXERROR cannot be used together")
     if command.format == "csv" and (bad := sorted(command.flags & {"escape", "removequotes"})):
         raise RefusedError(f"CSV is not compatible with {bad[0].upper()}", "0A000")
     if command.format == "json" and (

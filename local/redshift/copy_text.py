@@ -15,8 +15,9 @@ from local.redshift.cursor import qualified_sql
 from local.redshift.lexer import quote_literal, quote_name
 
 NULL_MARKER = "\\N"
-# A byte that no text file holds: with it as the quote, PostgreSQL's CSV reader reads plain delimited text.
-_NO_QUOTE = "\x01"
+# Bytes that hardly a text file holds: with one as the quote, PostgreSQL's CSV reader reads plain delimited text. The
+# second for files that are cut at the first, as Hive's are.
+_NO_QUOTES = ("\x01", "\x02")
 _AS_DIGITS = bytes(0x30 if 0x30 <= c <= 0x39 else c for c in range(256))
 _STAGED_FLAGS = (
     "blanksasnull",
@@ -133,7 +134,9 @@ def _layout(command: CopyCommand) -> tuple[list[str], list[bytes]]:
     if command.format == "csv":
         delimiter, quote, guards = command.delimiter or ",", command.quote, []
     else:
-        delimiter, quote, guards = command.delimiter or "|", _NO_QUOTE, [_NO_QUOTE.encode()]
+        delimiter = command.delimiter or "|"
+        quote = next(byte for byte in _NO_QUOTES if byte != delimiter)
+        guards = [quote.encode()]
     return ["FORMAT csv", f"DELIMITER {_literal(delimiter)}", f"QUOTE {_literal(quote)}", "ENCODING 'UTF8'"], guards
 
 

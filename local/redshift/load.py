@@ -129,6 +129,10 @@ def choose_columns(command: CopyCommand, columns: list[Column]) -> list[Column]:
     if not command.columns:
         return [column for column in columns if explicit or not column.identity]
     known = {column.name: column for column in columns}
+    left_out = [column.name for column in columns if column.identity and column.name not in command.columns]
+    if explicit and left_out:  # copy-parameters-data-conversion, EXPLICIT_IDS
+        message = f'EXPLICIT_IDS needs the identity column "{left_out[0]}" in the column list'
+        raise BackendError({"S": "ERROR", "C": "XX000", "M": message})
     for name in command.columns:
         if name not in known:
             raise BackendError(
