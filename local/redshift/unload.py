@@ -98,33 +98,39 @@ def _copy_options(command: UnloadCommand, delimiter: str) -> str:
         return f"FORMAT csv, DELIMITER {by}, NULL {null}"
     if command.format == "json":
         return "FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02'"
+    if command.has("addquotes") and command.has("escape"):
+        return f"FORMAT csv, QUOTE E'\\x01', DELIMITER {by}, NULL {null}, FORCE_QUOTE *"
     if command.has("addquotes"):
         return f"FORMAT csv, DELIMITER {by}, NULL {null}, FORCE_QUOTE *"
     return f"FORMAT csv, QUOTE E'\\x01', DELIMITER {by}, NULL {null}"
 
 
 async def _plain(lines: AsyncIterator[bytes], command: UnloadCommand) -> AsyncIterator[bytes]:
-    quoted = command.format == "csv" or command.has("addquotes")
+    quoted = command.format == "csv" or (command.has("addquotes") and not command.has("escape"))
     delimiter = (command.delimiter or "|").encode()
     async for line in lines:
         if quoted:
             yield line
         elif command.has("escape"):
-            yield _escaped(line, delimiter)
+            yield _escaped(line, delimiter, b'"' if command.has("addquotes") else b"")
         else:
             yield line.replace(_MARK, b"")
 
 
-def _escaped(row: bytes, delimiter: bytes) -> bytes:
-    """A row whose marked fields hold what must be escaped: a backslash before each of it."""
+def _escaped(row: bytes, delimiter: bytes, quote: bytes) -> bytes:
+    """A row whose marked fields hold what must be escaped: a backslash before each of it, `quote` for the marks.
+
+    Beside ADDQUOTES both kinds of quotes are escaped (r_UNLOAD, ESCAPE).
+    """
+    specials = (delimiter, b"\n", b"\r", *((b'"', b"'") if quote else ()))
     parts = row.removesuffix(b"\n").split(_MARK)
     for at, found in enumerate(parts):
         part = found.replace(b"\\", b"\\\\")
         if at % 2:  # inside marks
-            for special in (delimiter, b"\n", b"\r"):
+            for special in specials:
                 part = part.replace(special, b"\\" + special)
         parts[at] = part
-    return b"".join(parts) + b"\n"
+    return quote.join(parts) + b"\n"
 
 
 class _Rolled:

@@ -164,5 +164,11 @@ def _check(command: UnloadCommand) -> None:
         raise RefusedError(f"{bad[0].upper()} is not supported for UNLOAD to PARQUET")
     if command.format in ("parquet",) and (command.compression or command.delimiter):
         raise RefusedError("UNLOAD to PARQUET takes neither a compression nor a DELIMITER; it is always SNAPPY")
+    if command.format == "json" and (
+        bad := sorted(command.flags & {"header", "addquotes", "escape"}) or (["delimiter"] if command.delimiter else [])
+    ):
+        raise RefusedError(f"{bad[0].upper()} is not supported for UNLOAD to JSON")
+    if command.format == "text" and command.partition:
+        raise RefusedError("PARTITION BY of delimited text is not modelled by the local Redshift", hint="Use CSV.")
     if command.format == "csv" and (bad := sorted(command.flags & {"addquotes", "escape"})):
         raise RefusedError(f"CSV is not compatible with {bad[0].upper()}")

@@ -44,6 +44,11 @@ class Unloader:
         ("parallel off null as 'NULL'", "000", '1|a|"b|1.50|2020-01-02\n2|NULL|NULL|NULL\n3||0.00|2020-01-02\n'),
         ("escape", "0000_part_00", '1|a\\|"b|1.50|2020-01-02\n2|||\n3||0.00|2020-01-02\n'),
         (
+            "addquotes escape",
+            "0000_part_00",
+            '"1"|"a\\|\\"b"|"1.50"|"2020-01-02"\n"2"|||\n"3"|""|"0.00"|"2020-01-02"\n',
+        ),
+        (
             "delimiter ';' addquotes extension 'txt'",
             "0000_part_00.txt",
             '"1";"a|""b";"1.50";"2020-01-02"\n"2";;;\n"3";"";"0.00";"2020-01-02"\n',
@@ -107,3 +112,9 @@ def test_an_outer_limit_is_refused_and_the_query_may_hold_quotes(db):
     with pytest.raises(redshift_connector.ProgrammingError, match="Limit clause"):
         db.unload("csv", "select * from t limit 1")
     assert db.unload("csv", "select id from t where name = ''a|\"b''") == {"0000_part_00": b"1\n"}
+
+
+@pytest.mark.parametrize("options", ["json header", "json escape", "json delimiter ','", "partition by (id)"])
+def test_options_that_a_format_does_not_have_are_refused_and_not_ignored(db, options):
+    with pytest.raises(redshift_connector.ProgrammingError, match="0A000"):
+        db.unload(options)
