@@ -40,6 +40,9 @@ def merge(sql: str) -> Plan:
         )
         return Script(statements, "MERGE", lock=into)
     clauses = cursor.rest()
+    extra = {token.lower for token in Cursor(clauses).all if token.kind == "word"} & {"default", "returning"}
+    if extra:
+        raise RefusedError(f"MERGE takes no {min(extra).upper()} on Redshift", "42601")
     _check_clauses(Cursor(clauses))
     statement = f"MERGE INTO {into} USING {using} AS {quote_name(alias)} ON {condition} {clauses}"
     return Script((statement, checks + "false)"), "MERGE", lock=into, query=True)
@@ -56,6 +59,12 @@ def _check_equality(condition: str) -> None:
         )
 
 
+def _check_action(cursor: Cursor, *, insert: bool) -> None:
+    """UPDATE, DELETE and INSERT … VALUES are all there is (r_MERGE); PostgreSQL has more."""
+    if not (cursor.peek("insert") if insert else cursor.peek("update") or cursor.peek("delete")):
+        raise RefusedError("MERGE updates or deletes what is matched and inserts what is not, on Redshift", "42601")
+
+
 def _check_clauses(cursor: Cursor) -> None:
     found = []
     while not cursor.done():
@@ -65,6 +74,8 @@ def _check_clauses(cursor: Cursor) -> None:
         if not cursor.peek("then"):
             raise RefusedError("MERGE takes no further condition after MATCHED on Redshift", "42601")
         found.append(not inverted)
+        cursor.expect("then")
+        _check_action(cursor, insert=inverted)
         cursor.until("when")
     if sorted(found) != [False, True]:
         raise RefusedError(
