@@ -64,6 +64,8 @@ PART_OF = {name: part for part, names in _PARTS.items() for name in names.split(
 def call(name: str, arguments: Arguments) -> str | None:
     """The SQL for a call of `name`, or None when it needs no rewrite. Raises Refused."""
     handler = HANDLERS.get(name)
+    if not all(arguments):
+        return None  # nothing between two commas: PostgreSQL says where
     if handler is not None:
         return handler(name, arguments)
     if name in MOVED:

@@ -106,6 +106,11 @@ def test_deep_nesting_is_refused_and_does_not_exhaust_the_stack():
     assert refused.value.code == "54001"
 
 
+@pytest.mark.parametrize("sql", ["select array(, , 2 2)", "select cast(, as super)", "select dateadd(, 1, x)"])
+def test_a_missing_argument_is_left_to_postgresql(sql):
+    assert functions.rewrite(sql) == sql
+
+
 def test_unbalanced_parentheses_are_left_to_postgresql():
     assert functions.rewrite("select nvl(1 as x") == "select nvl(1 as x"
 
