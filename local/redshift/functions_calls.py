@@ -31,7 +31,13 @@ MOVED = frozenset(
         "regexp_replace",
         "regexp_substr",
         "split_part",
+        "stddev",
+        "stddev_pop",
+        "stddev_samp",
         "upper",
+        "var_pop",
+        "var_samp",
+        "variance",
     ]
 )
 

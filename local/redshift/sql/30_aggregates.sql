@@ -1,4 +1,4 @@
--- Aggregates whose values differ from PostgreSQL's (c_Aggregate_Functions). functions_calls.py sends AVG here.
+-- Aggregates whose values differ from PostgreSQL's (c_Aggregate_Functions). functions_calls.py sends AVG, STDDEV and VARIANCE here.
 
 -- AVG of integers is an integer and of decimals keeps their scale; what is left over is cut off (r_AVG; r_FROM_clause-pivot-unpivot-examples: 8.15 / 3 = 2.71).
 CREATE FUNCTION redshift_internal.avg_integer(state bigint[]) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
@@ -24,6 +24,14 @@ CREATE AGGREGATE redshift_internal.avg(numeric) (
     SFUNC = redshift_internal.avg_add, STYPE = numeric[], INITCOND = '{0,0}', FINALFUNC = redshift_internal.avg_decimal);
 CREATE AGGREGATE redshift_internal.avg(real) (SFUNC = float4_accum, STYPE = float8[], INITCOND = '{0,0,0}', FINALFUNC = float8_avg);
 CREATE AGGREGATE redshift_internal.avg(float8) (SFUNC = float8_accum, STYPE = float8[], INITCOND = '{0,0,0}', FINALFUNC = float8_avg);
+
+-- STDDEV and VARIANCE are DOUBLE PRECISION whatever their argument is (r_STDDEV_functions, r_VARIANCE_functions).
+CREATE AGGREGATE redshift_internal.stddev(float8) (SFUNC = float8_accum, STYPE = float8[], INITCOND = '{0,0,0}', FINALFUNC = float8_stddev_samp);
+CREATE AGGREGATE redshift_internal.stddev_samp(float8) (SFUNC = float8_accum, STYPE = float8[], INITCOND = '{0,0,0}', FINALFUNC = float8_stddev_samp);
+CREATE AGGREGATE redshift_internal.stddev_pop(float8) (SFUNC = float8_accum, STYPE = float8[], INITCOND = '{0,0,0}', FINALFUNC = float8_stddev_pop);
+CREATE AGGREGATE redshift_internal.variance(float8) (SFUNC = float8_accum, STYPE = float8[], INITCOND = '{0,0,0}', FINALFUNC = float8_var_samp);
+CREATE AGGREGATE redshift_internal.var_samp(float8) (SFUNC = float8_accum, STYPE = float8[], INITCOND = '{0,0,0}', FINALFUNC = float8_var_samp);
+CREATE AGGREGATE redshift_internal.var_pop(float8) (SFUNC = float8_accum, STYPE = float8[], INITCOND = '{0,0,0}', FINALFUNC = float8_var_pop);
 
 -- LISTAGG leaves out NULL and empty strings; the result is at most a VARCHAR(MAX) (r_LISTAGG).
 CREATE FUNCTION redshift_internal.listagg_add(state text, value anyelement, delimiter text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
