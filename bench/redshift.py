@@ -22,7 +22,8 @@ import duckdb
 import psutil
 import psycopg
 
-from local.redshift.testing import RedshiftServer, environment, running
+from local.redshift.processes import environment
+from local.redshift.testing import RedshiftServer, running
 
 ROUNDS = 9
 COLUMNS = """id bigint, carrier varchar(10), origin char(3), name varchar(40), delay int,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from local.redshift.create_table import Table, read_column, read_distribution, read_encoding
+from local.redshift.create_column import read_column, read_encoding
+from local.redshift.create_table import read_distribution
 from local.redshift.cursor import Cursor, qualified_sql
 from local.redshift.datatypes import read_type
 from local.redshift.lexer import quote_literal, quote_name
 from local.redshift.plans import Forward, Plan, RefusedError, Script
+from local.redshift.table_definition import Table
 from local.redshift.table_keys import read_key
 
 _TAG = "ALTER TABLE"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from local.redshift import s3
+from local.redshift.copy_pieces import ahead
 from local.redshift.copy_text import NULL_MARKER
 from local.redshift.lexer import quote_literal, quote_name
 
@@ -27,8 +28,6 @@ _PIPE = 1 << 20  # bytes; the most that Linux gives without being root
 
 async def load_csv(session: Carrier, job: Job, csv: Callable[[Any, Job], Iterator[bytes]]) -> None:
     """Load what `csv` makes of the job's files, given a boto3 client. Raises BackendError, and what `csv` raises."""
-    from local.redshift.load import ahead
-
     client = s3.client(session.config, job.command.credentials, job.command.region)
     names = ", ".join(quote_name(column.name) for column in job.columns)
     options = f"FORMAT csv, NULL {quote_literal(NULL_MARKER)}, ENCODING 'UTF8'"

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from local.redshift import copy_json, s3
+from local.redshift.copy_pieces import ahead
 from local.redshift.copy_records import Record, decoded, records
 from local.redshift.copy_text import Column
 from local.redshift.copy_values import BadValueError, Converter, converter
 from local.redshift.lexer import quote_literal, quote_name
-from local.redshift.load_errors import TYPE_NAMES, LoadError, classify
+from local.redshift.load_errors import TYPE_NAMES, LoadError, LoadFailedError, classify
 
 if TYPE_CHECKING:
     from local.redshift.carrier import Carrier
@@ -26,9 +27,7 @@ _BATCH_BYTES = 1 << 18
 
 
 async def run(session: Carrier, job: Job) -> None:
-    """Load the job through the stage. Raises load.LoadFailedError, s3.S3Error, BackendError."""
-    from local.redshift.load import LoadFailedError, ahead
-
+    """Load the job through the stage. Raises load_errors.LoadFailedError, s3.S3Error, BackendError."""
     names = [f"c{number} text" for number in range(len(job.columns))]
     await session.backend.ask(f'CREATE TEMPORARY TABLE "redshift$stage" (file int, line bigint, {", ".join(names)})')
     client = s3.client(session.config, job.command.credentials, job.command.region)

@@ -7,20 +7,19 @@ it. Rows that cannot be loaded are recorded on another connection, so that the r
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from local.redshift import copy_json_lines, copy_parquet, copy_staged, load_log, s3, wire
 from local.redshift.backend import Backend, BackendError
 from local.redshift.copy_options import CopyCommand
-from local.redshift.copy_records import cut
+from local.redshift.copy_pieces import ahead, pieces
 from local.redshift.copy_text import Column, FastCopy, Guard, fast_copy
-from local.redshift.copy_values import converter
 from local.redshift.cursor import qualified_sql
 from local.redshift.lexer import quote_literal
-from local.redshift.load_errors import TYPE_NAMES, LoadError, Tracker, classify, position
+from local.redshift.load_errors import LoadError, LoadFailedError, Tracker, as_load_failure, position
 from local.redshift.plans import Refusal
 
 if TYPE_CHECKING:
@@ -33,14 +32,6 @@ _EMPTY_VALUE_STATES = ("22P02", "22007", "22008")
 
 class NeedStageError(Exception):
     """The data has what the fast path cannot read; load it through a stage of text columns."""
-
-
-class LoadFailedError(Exception):
-    """Rows could not be loaded; more than MAXERROR allows."""
-
-    def __init__(self, errors: list[LoadError]) -> None:
-        super().__init__(errors[-1].reason)
-        self.errors = errors
 
 
 @dataclass
@@ -199,77 +190,6 @@ async def _tracked(session: Carrier, job: Job, tracker: Tracker, guard: Guard) -
         tracker.sent(data)
         job.bytes += len(data)
         yield data
-
-
-def pieces(client: Any, job: Job) -> Iterator[tuple[s3.Source | None, bytes]]:
-    """The files' text without header lines, each ended by a newline; a file's first piece names it."""
-    for source in job.sources:
-        skip, last, named = job.command.ignore_header, b"\n", False
-        for chunk in s3.read(client, source, job.command.compression):
-            data = chunk
-            while skip and data:
-                end = data.find(b"\n")
-                skip, data = (skip, b"") if end < 0 else (skip - 1, data[end + 1 :])
-            if data:
-                yield (None if named else source), data
-                last, named = data[-1:], True
-        if last != b"\n":
-            yield None, b"\n"
-        if not named:
-            yield source, b""
-
-
-async def ahead(items: Iterator[Any]) -> AsyncIterator[Any]:
-    """Iterate over a blocking iterator in a thread, one item ahead of the consumer."""
-    end = object()
-
-    def step() -> Any:
-        return next(items, end)
-
-    coming = asyncio.ensure_future(asyncio.to_thread(step))
-    try:
-        while (item := await coming) is not end:
-            coming = asyncio.ensure_future(asyncio.to_thread(step))
-            yield item
-    finally:
-        if not coming.done():
-            await asyncio.wait((coming,))
-        coming.exception() if coming.done() and not coming.cancelled() else None
-
-
-def as_load_failure(job: Job, tracker: Tracker, error: BackendError) -> Exception:
-    """The row that an error of PostgreSQL's COPY is about; the error itself when it is about none."""
-    where = position(error.fields)
-    if where is None:
-        return error
-    line, column_name, value = where
-    file, line_in_file = tracker.locate(line)
-    text = tracker.text(line)
-    column = next((found for found in job.columns if found.name == column_name), None)
-    if column is None:
-        column, value = blamed(job, text, error.fields.get("C", ""))
-    kind = column.type if column else ""
-    code, reason = classify(error.fields, value, kind)
-    size = str(column.size or "") if column else ""
-    name = column.name if column else column_name
-    return LoadFailedError(
-        [LoadError(file, line_in_file, name, TYPE_NAMES.get(kind, kind), size or "0", text, value, code, reason)]
-    )
-
-
-def blamed(job: Job, text: str, state: str) -> tuple[Column | None, str]:
-    """The column and value of a NOT NULL or byte-length violation, which PostgreSQL's context does not name."""
-    try:
-        fields = cut(text, job.command)
-    except ValueError:
-        return None, ""
-    for column, value in zip(job.columns, fields, strict=False):
-        size = column.size
-        if state == "23502" and column.not_null and converter(job.command, column)(value) is None:
-            return column, value
-        if state == "22001" and column.is_text and size and len(value.encode()) > size:
-            return column, value
-    return None, ""
 
 
 async def _fail(session: Carrier, job: Job | None, error: BaseException, own: bool) -> BaseException:

@@ -5,6 +5,15 @@ from __future__ import annotations
 import re
 from collections import deque
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from local.redshift.backend import BackendError
+from local.redshift.copy_records import cut
+from local.redshift.copy_text import Column
+from local.redshift.copy_values import converter
+
+if TYPE_CHECKING:
+    from local.redshift.load import Job
 
 # A byte-length error comes from a function, whose own context stands before COPY's.
 _WHERE = re.compile(
@@ -26,6 +35,14 @@ class LoadError:
     value: str
     code: int
     reason: str
+
+
+class LoadFailedError(Exception):
+    """Rows could not be loaded; more than MAXERROR allows."""
+
+    def __init__(self, errors: list[LoadError]) -> None:
+        super().__init__(errors[-1].reason)
+        self.errors = errors
 
 
 class Tracker:
@@ -142,3 +159,38 @@ TYPE_NAMES = {
     "timestamp without time zone": "timestamp",
     "timestamp with time zone": "timestamptz",
 }
+
+
+def as_load_failure(job: Job, tracker: Tracker, error: BackendError) -> Exception:
+    """The row that an error of PostgreSQL's COPY is about; the error itself when it is about none."""
+    where = position(error.fields)
+    if where is None:
+        return error
+    line, column_name, value = where
+    file, line_in_file = tracker.locate(line)
+    text = tracker.text(line)
+    column = next((found for found in job.columns if found.name == column_name), None)
+    if column is None:
+        column, value = blamed(job, text, error.fields.get("C", ""))
+    kind = column.type if column else ""
+    code, reason = classify(error.fields, value, kind)
+    size = str(column.size or "") if column else ""
+    name = column.name if column else column_name
+    return LoadFailedError(
+        [LoadError(file, line_in_file, name, TYPE_NAMES.get(kind, kind), size or "0", text, value, code, reason)]
+    )
+
+
+def blamed(job: Job, text: str, state: str) -> tuple[Column | None, str]:
+    """The column and value of a NOT NULL or byte-length violation, which PostgreSQL's context does not name."""
+    try:
+        fields = cut(text, job.command)
+    except ValueError:
+        return None, ""
+    for column, value in zip(job.columns, fields, strict=False):
+        size = column.size
+        if state == "23502" and column.not_null and converter(job.command, column)(value) is None:
+            return column, value
+        if state == "22001" and column.is_text and size and len(value.encode()) > size:
+            return column, value
+    return None, ""

@@ -23,7 +23,8 @@ from botocore.config import Config as BotoConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.redshift.config import Config
-from local.redshift.copy_options import CopyCommand, Credentials
+from local.redshift.copy_credentials import Credentials
+from local.redshift.copy_options import CopyCommand
 
 _READ = 1 << 20
 

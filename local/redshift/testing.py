@@ -15,13 +15,10 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import os
 import secrets
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -36,6 +33,7 @@ import redshift_connector
 from local import postgres
 from local.redshift import template
 from local.redshift.config import Config
+from local.redshift.processes import environment, free_port, process, wait_for_port
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _START_SECONDS = 60
@@ -176,9 +174,7 @@ def running(folder: Path, **settings: Any) -> Iterator[RedshiftServer]:
         stack.callback(postgres.stop, pg)
         s3_port = free_port()
         stack.enter_context(
-            _process(
-                [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(s3_port)], folder / "s3.log", {}
-            )
+            process([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(s3_port)], folder / "s3.log", {})
         )
         wait_for_port(s3_port)
         config = Config(
@@ -209,72 +205,8 @@ def beside(server: RedshiftServer, folder: Path, **settings: Any) -> Iterator[Re
 @contextlib.contextmanager
 def _listening(folder: Path, config: Config, pg: postgres.Postgres) -> Iterator[RedshiftServer]:
     log = folder / "redshift.log"
-    with _process([sys.executable, "-m", "local.redshift"], log, environment(config)) as process:
-        line = process.stdout.readline() if process.stdout else ""
+    with process([sys.executable, "-m", "local.redshift"], log, environment(config)) as started:
+        line = started.stdout.readline() if started.stdout else ""
         if not line:
             raise RuntimeError(f"The local Redshift did not start:\n{log.read_text()[-2000:]}")
-        yield RedshiftServer(config, json.loads(line)["port"], pg, process)
-
-
-def environment(config: Config) -> dict[str, str]:
-    """The environment of `python -m local.redshift` for a configuration."""
-    found = {
-        "LOCAL_REDSHIFT_PORT": str(config.port),
-        "LOCAL_REDSHIFT_PG_HOST": config.pg_host,
-        "LOCAL_REDSHIFT_PG_PORT": str(config.pg_port),
-        "LOCAL_REDSHIFT_PG_PASSWORD": config.pg_password,
-        "LOCAL_REDSHIFT_DATABASE": config.database,
-        "LOCAL_REDSHIFT_USER": config.user,
-        "LOCAL_REDSHIFT_PASSWORD": config.password,
-        "LOCAL_REDSHIFT_IAM_ROLE": config.iam_role,
-        "LOCAL_REDSHIFT_ISOLATION": config.isolation,
-        "LOCAL_REDSHIFT_S3_ENDPOINT": config.s3_endpoint or "",
-        "AWS_ACCESS_KEY_ID": config.access_key or "",
-        "AWS_SECRET_ACCESS_KEY": config.secret_key or "",
-        "AWS_DEFAULT_REGION": config.region,
-    }
-    if config.tls_folder:
-        found["LOCAL_REDSHIFT_TLS_FOLDER"] = config.tls_folder
-    return found
-
-
-def free_port() -> int:
-    """A port that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for_port(port: int) -> None:
-    """Wait until somebody listens. Raises TimeoutError."""
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise TimeoutError(f"nothing listens on 127.0.0.1:{port} after {_START_SECONDS} s")
-
-
-@contextlib.contextmanager
-def _process(command: list[str], log: Path, env: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    with log.open("w") as errors:
-        process = subprocess.Popen(
-            command,
-            cwd=_REPOSITORY,
-            env={**os.environ, **env},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            start_new_session=True,
-        )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        yield RedshiftServer(config, json.loads(line)["port"], pg, started)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from local.redshift.copy_options import Credentials, read_authorization
+from local.redshift.copy_credentials import Credentials, read_authorization
 from local.redshift.cursor import Cursor
 from local.redshift.lexer import STRING, tokens
 from local.redshift.plans import RefusedError

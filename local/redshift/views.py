@@ -6,10 +6,11 @@ import re
 from itertools import pairwise
 
 from local.redshift import functions
-from local.redshift.create_table import Table, read_distribution
+from local.redshift.create_table import read_distribution
 from local.redshift.cursor import Cursor, qualified_sql
 from local.redshift.lexer import quote_literal
 from local.redshift.plans import Forward, Plan, RefusedError, Script
+from local.redshift.table_definition import Table
 
 _UNBOUND = re.compile(r"\s+with\s+no\s+schema\s+binding\s*$", re.IGNORECASE)
 _BEFORE_STAR = ("select", "all", "distinct", ",", ".")

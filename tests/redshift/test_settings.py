@@ -10,7 +10,8 @@ import pytest
 import redshift_connector
 
 from local.redshift import tls
-from local.redshift.testing import beside, free_port
+from local.redshift.processes import free_port
+from local.redshift.testing import beside
 
 # In a process of its own: SSL_CERT_FILE is read from the environment when the driver makes its context.
 _DEFAULT_SSL = """

@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 
 from local import postgres
-from local.redshift.testing import free_port
+from local.redshift.processes import free_port
 
 AIRFLOW = str(Path(sys.executable).with_name("airflow"))
 SERVICES = (["api-server"], ["dag-processor"], ["scheduler", "--skip-serve-logs"])
