@@ -1,10 +1,10 @@
 """Looks at all tables and open incidents at once: opens one for each table that has become late, closes what is over.
 
 An incident is over when its table is fresh again, or when each run that failed has been made good since: that run, or
-one of a window that holds its own, has committed a load of the table (or, if none is known, a load of its DAG). Each is
-announced once when it opens and once when it is resolved. Incidents that were reported while the warehouse was down are
-written to ``etl.incidents`` as soon as it is back; those that were reported while the lake was down are in that table
-alone, and end there.
+one of a window that holds its own, has committed a load of the table (or, if none is known, a load of its DAG). A
+failure of a DAG that loads nothing is ended by a person. Each is announced once when it opens and once when it is
+resolved. Incidents that were reported while the warehouse was down are written to ``etl.incidents`` as soon as it is
+back; those that were reported while the lake was down are in that table alone, and end there.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from redshift_etl.warehouse.session import Connect, StatementError, open_session
 
 log = logging.getLogger(__name__)
 
+LOADLESS = ("reconcile", "retention")
+"""The DAGs that load nothing: no load makes their failures good, a person ends them."""
 LATE_CLASS = "Late"
 
 
@@ -87,6 +89,8 @@ def over(incident: Incident, states: Mapping[str, Freshness], since: Sequence[Co
         return None if state and state.status == freshness.LATE else "the table is fresh again"
     if incident.dag_id == monitor:
         return "the monitor runs again"
+    if incident.dag_id in LOADLESS:
+        return None
     about = [load for load in since if _is_about(load, incident)]
     for part in incident.parts:
         if not any(_makes_good(load, part) for load in about):

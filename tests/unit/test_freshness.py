@@ -76,6 +76,11 @@ def test_a_failure_without_a_table_is_over_when_its_dag_loads_again_and_the_moni
     assert monitor.over(replace(unknown, dag_id="freshness"), {}, [], "freshness")
 
 
+@pytest.mark.parametrize("dag_id", ["retention", "reconcile"])
+def test_a_load_does_not_make_good_what_no_load_has_done(dag_id):
+    assert monitor.over(replace(FAILED, dag_id=dag_id), {}, [load("whole table")], "freshness") is None
+
+
 @pytest.mark.parametrize(("status", "over"), [("late", False), ("fresh", True)])
 def test_a_late_table_is_over_when_it_is_fresh(status, over):
     states = {"core.t": freshness.Freshness("core.t", "us", DAY, NOW, status)}
