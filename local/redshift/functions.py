@@ -9,15 +9,17 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from local.redshift import decimals, lexer
 from local.redshift import functions_calls as calls
 from local.redshift import functions_paths as paths
 from local.redshift import functions_refused as refused
 from local.redshift import functions_windows as windows
-from local.redshift import lexer
 from local.redshift.functions_select import Scope, rewrite_query
 from local.redshift.functions_show import show
 from local.redshift.functions_tokens import (
+    Column,
     Group,
     Item,
     NeedColumns,
@@ -58,6 +60,7 @@ _NAMES = frozenset(
 # Three names in a row, or a path in a FROM list: what navigation into SUPER looks like.
 _DOTTED = re.compile(r"\w\"?\.\"?\w+\"?\.\"?\w|,\s*\w+\.\w+\s+\w")
 _WORD = re.compile(r"[a-z_]\w*")
+_LONG_NUMBER = re.compile(r"[\d.]{39}")
 # INSERT … VALUES of constants: the bulk of some workloads, and nothing in it to rewrite. Possessive, so linear.
 _CONSTANT = r"(?:'(?:[^'\\]|\\.|'')*+'|[-+]?+[\d.]++(?:e[-+]?+\d++)?+|null|true|false|default|\$\d++)"
 _ROW = rf"\(\s*+(?:{_CONSTANT}\s*+,?+\s*+)*+\)\s*+,?+\s*+"
@@ -70,7 +73,7 @@ _TAIL = 6  # the items after a window function's call that belong to it
 _NOT_CALLS = frozenset(["into", "table", "from", "join", "update", "view"])
 
 
-def rewrite(sql: str, known: Mapping[str, tuple[str, ...] | None] | None = None) -> str:
+def rewrite(sql: str, known: Mapping[str, tuple[Column, ...] | None] | None = None) -> str:
     """The statement as PostgreSQL must see it.
 
     `known` has the columns of the queries that NeedColumns asked for. Raises NeedColumns, Refused, and lexer.LexError
@@ -102,7 +105,7 @@ def _cached(sql: str) -> str:
     return _rewrite(sql, {})
 
 
-def _rewrite(sql: str, known: Mapping[str, tuple[str, ...] | None]) -> str:
+def _rewrite(sql: str, known: Mapping[str, tuple[Column, ...] | None]) -> str:
     if not _needs_look(sql):
         return sql
     try:
@@ -114,14 +117,24 @@ def _rewrite(sql: str, known: Mapping[str, tuple[str, ...] | None]) -> str:
         return listing
     if refused.check(items):
         paths.check(items)
-    return render(_transform(items, Scope(known)))
+    decimals.check(items)
+    scope = Scope(known, typed=decimals.matter(items))
+    result = _transform(items, scope)
+    if scope.typed and not any(item.word == "select" for item in items):
+        result = decimals.rewrite(result, decimals.source_of(result), scope.describe)
+    return render(result)
 
 
 def _needs_look(sql: str) -> bool:
     """Whether a word of the text, inside a literal or not, could need a rewrite."""
     if _is_constant_rows(sql):
         return False
-    return "[" in sql or any(_window_needs_look(sql[start:end]) for start, end in windows_of(sql))
+    return (
+        "[" in sql
+        or "/" in sql
+        or _LONG_NUMBER.search(sql) is not None
+        or any(_window_needs_look(sql[start:end]) for start, end in windows_of(sql))
+    )
 
 
 def _window_needs_look(sql: str) -> bool:
@@ -223,7 +236,7 @@ def _decimal_cast(out: list[Item]) -> None:
 
 def _recursive(items: Sequence[Item], at: int, scope: Scope) -> Scope:
     if items[at].word == "recursive" and at and items[at - 1].word == "with":
-        return Scope(scope.known, scope.ctes, recursive=True)
+        return replace(scope, recursive=True)
     return scope
 
 
@@ -232,7 +245,7 @@ def _with_cte(items: Sequence[Item], out: Sequence[Item], at: int, scope: Scope)
     if items[at - 1].word not in ("as", "materialized") or not _in_with(items, at):
         return scope
     start = max(index for index, item in enumerate(out) if is_sign(item, ",") or item.word in ("with", "recursive"))
-    return Scope(scope.known, (*scope.ctes, bare(out[start + 1 :])), scope.recursive)
+    return replace(scope, ctes=(*scope.ctes, bare(out[start + 1 :])))
 
 
 def _in_with(items: Sequence[Item], at: int) -> bool:

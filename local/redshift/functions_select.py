@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from local.redshift import decimals, lexer
 from local.redshift import functions_alias as aliases
 from local.redshift import functions_pivot as pivots
-from local.redshift import lexer
 from local.redshift.functions_tokens import (
+    Column,
     Group,
     Item,
     NeedColumns,
@@ -34,12 +35,18 @@ _HIERARCHY = "Hierarchical queries (CONNECT BY) are not modelled by the local Re
 class Scope:
     """What a query can see: the columns found so far, and the CTEs around it as SQL."""
 
-    known: Mapping[str, tuple[str, ...] | None]
+    known: Mapping[str, tuple[Column, ...] | None]
     ctes: tuple[str, ...] = ()
     recursive: bool = False
+    typed: bool = False  # the sizes of DECIMALs matter
 
     def columns(self, query: str) -> tuple[str, ...] | None:
         """The names of a query's columns, None when it does not run by itself. Raises NeedColumns."""
+        found = self.describe(query)
+        return None if found is None else tuple(column.name for column in found)
+
+    def describe(self, query: str) -> tuple[Column, ...] | None:
+        """A query's columns, None when it does not run by itself. Raises NeedColumns."""
         text = query
         if self.ctes:
             text = f"WITH {'RECURSIVE ' if self.recursive else ''}{', '.join(self.ctes)} {query}"
@@ -142,7 +149,17 @@ def _rewrite(select: Select, scope: Scope, *, alone: bool) -> Select:
     select = _pivot(select, scope)
     select = _exclude(select, scope)
     columns = aliases.resolve(select.columns, select.source, scope.columns)
-    return _qualify(replace(select, columns=columns), scope)
+    return _decimals(_qualify(replace(select, columns=columns), scope), scope)
+
+
+def _decimals(select: Select, scope: Scope) -> Select:
+    if not scope.typed:
+        return select
+    source = select.source
+    sized = select.head[-1].word != "distinct"  # ORDER BY must find the expressions as they are
+    columns = decimals.rewrite_columns(select.columns, source, scope.describe, sized=sized)
+    clauses = {name: decimals.rewrite(clause, source, scope.describe) for name, clause in select.clauses.items()}
+    return replace(select, columns=columns, clauses=clauses)
 
 
 def _top(select: Select, *, alone: bool) -> Select:

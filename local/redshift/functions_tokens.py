@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from local.redshift import lexer
 
@@ -43,6 +44,14 @@ class Group:
 
 
 Item = Token | Group
+
+
+class Column(NamedTuple):
+    """A column of a query as PostgreSQL describes it: its name, the id of its type, and its type modifier."""
+
+    name: str
+    type: int
+    modifier: int
 
 
 class UnbalancedError(ValueError):

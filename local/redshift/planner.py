@@ -7,15 +7,16 @@ from collections import OrderedDict
 
 from local.redshift import functions, wire
 from local.redshift.backend import Backend, BackendError
+from local.redshift.functions_tokens import Column
 from local.redshift.large import LARGE, Shortened, shorten, windows
 from local.redshift.lexer import LexError, split
-from local.redshift.plans import Forward, Plan, Refusal
+from local.redshift.plans import Plan, Refusal
 from local.redshift.query_log import ASKED, QueryLog
-from local.redshift.rewrite import Known, plan
+from local.redshift.rewrite import plan
 
 _CACHED_PLANS = 512
 _CACHED_LENGTH = 20_000
-_NEEDED_ROUNDS = 8
+_NEEDED_ROUNDS = 100
 MAX_STATEMENT = 16 << 20  # bytes; developer guide, amazon-redshift-limits
 _cache: OrderedDict[str, Plan] = OrderedDict()
 
@@ -60,32 +61,29 @@ class Planner:
 
     async def _plan(self, text: Shortened) -> tuple[Plan, bool]:
         """The plan, and whether it was made without looking a query's columns up."""
-        known: dict[str, tuple[str, ...] | None] = {}
+        known: dict[str, tuple[Column, ...] | None] = {}
         for _ in range(_NEEDED_ROUNDS):
             try:
                 if len(text.sql) > LARGE:
                     return await asyncio.to_thread(plan, text.sql, known), not known
                 return plan(text.sql, known), not known
             except functions.NeedColumns as need:
-                known[need.query] = await self._columns(need.query, known, text)
+                known[need.query] = await self._columns(need.query, text)
         return Refusal(
             "The statement needs more column lists than the local Redshift looks up; name the columns"
         ), False
 
-    async def _columns(self, query: str, known: Known, text: Shortened) -> tuple[str, ...] | None:
-        """The column names of a query, by describing it; None when it cannot be described."""
+    async def _columns(self, query: str, text: Shortened) -> tuple[Column, ...] | None:
+        """The columns of a query that is rewritten already, by describing it; None when it cannot be described."""
         await self.flush()
         if self.backend.status == b"E":
-            return None
-        item = plan(query, known)
-        if not isinstance(item, Forward):
             return None
         block = self.backend.status == b"T"
         if block:
             await self.backend.ask("SAVEPOINT redshift_columns")
         try:
-            request = wire.parse(b"", text.restore(item.sql)) + wire.message(b"D", b"S\0") + wire.SYNC
-            return tuple(column[0] for column in (await self.backend.exchange(request)).columns)
+            request = wire.parse(b"", text.restore(query)) + wire.message(b"D", b"S\0") + wire.SYNC
+            return tuple(Column(*column) for column in (await self.backend.exchange(request)).columns)
         except BackendError:
             return None  # the statement itself fails of the same, and says so
         finally:

@@ -12,6 +12,7 @@ from local.redshift import functions, grants, parameters, transactions
 from local.redshift.copy_options import parse_copy
 from local.redshift.ddl import alter, comment, create, drop
 from local.redshift.dml import delete, insert, update, with_query
+from local.redshift.functions_tokens import Column
 from local.redshift.identifiers import fold
 from local.redshift.lexer import LexError, first_word
 from local.redshift.maintenance import analyze, lock, truncate, vacuum
@@ -19,7 +20,7 @@ from local.redshift.merge import merge
 from local.redshift.plans import Forward, Load, Plan, Refusal, RefusedError, Script, Unload
 from local.redshift.unload_options import parse_unload
 
-Known = Mapping[str, "tuple[str, ...] | None"]
+Known = Mapping[str, "tuple[Column, ...] | None"]
 
 _POSTGRES_ONLY = {
     "savepoint": "Savepoints are not supported by Redshift",

@@ -3,6 +3,9 @@
 import pytest
 
 from local.redshift import functions
+from local.redshift.functions_tokens import Column
+
+TEXT = 25
 
 UNTOUCHED = [
     "select a, b from t where c = 'dateadd(month, 1, x) qualify top'",
@@ -46,7 +49,8 @@ def _with_columns(sql, **columns):
             return functions.rewrite(sql, known)
         except functions.NeedColumns as need:
             table = next((name for name in columns if f" {name}" in need.query), None)
-            known[need.query] = columns.get(table)
+            names = columns.get(table)
+            known[need.query] = None if names is None else tuple(Column(name, TEXT, -1) for name in names)
     raise AssertionError("asks without end")
 
 

@@ -10,14 +10,14 @@ CREATE AGGREGATE redshift_internal.avg(int) (
     SFUNC = int4_avg_accum, STYPE = bigint[], INITCOND = '{0,0}', FINALFUNC = redshift_internal.avg_integer,
     MSFUNC = int4_avg_accum, MINVFUNC = int4_avg_accum_inv, MSTYPE = bigint[], MINITCOND = '{0,0}', MFINALFUNC = redshift_internal.avg_integer);
 CREATE FUNCTION redshift_internal.avg_add(state numeric[], value numeric) RETURNS numeric[] LANGUAGE sql IMMUTABLE STRICT AS $$
-    SELECT ARRAY[state[1] + 1, state[2] + value] $$;
+    SELECT ARRAY[numeric_inc(state[1]), numeric_add(state[2], value)] $$;
 CREATE FUNCTION redshift_internal.avg_add(state numeric[], value bigint) RETURNS numeric[] LANGUAGE sql IMMUTABLE STRICT AS $$
-    SELECT ARRAY[state[1] + 1, state[2] + value] $$;
+    SELECT ARRAY[numeric_inc(state[1]), numeric_add(state[2], value)] $$;
 CREATE FUNCTION redshift_internal.avg_bigint(state numeric[]) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN state[1] > 0 THEN div(state[2], state[1])::bigint END $$;
 CREATE FUNCTION redshift_internal.avg_decimal(state numeric[]) RETURNS numeric LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN state[1] > 0
-        THEN round(div(state[2] * 10::numeric ^ scale(state[2]), state[1]) / 10::numeric ^ scale(state[2]), scale(state[2])) END $$;
+        THEN redshift_internal.quotient(state[2], state[1], scale(state[2])) END $$;
 CREATE AGGREGATE redshift_internal.avg(bigint) (
     SFUNC = redshift_internal.avg_add, STYPE = numeric[], INITCOND = '{0,0}', FINALFUNC = redshift_internal.avg_bigint);
 CREATE AGGREGATE redshift_internal.avg(numeric) (

@@ -65,9 +65,9 @@ CREATE VIEW pg_catalog.svv_table_info AS
                ELSE (SELECT attname::text FROM pg_attribute WHERE attrelid = r.relid AND attnum = t.sortkey[1]) END AS sortkey1,
            (SELECT coalesce(max(character_maximum_length), 0) FROM redshift_internal.sized_columns c WHERE c.relid = r.relid)::int AS max_varchar,
            (SELECT encoding FROM redshift_internal.columns c WHERE c.relid = r.relid AND c.attnum = t.sortkey[1]) AS sortkey1_enc,
-           coalesce(cardinality(t.sortkey), 0) AS sortkey_num, greatest(1, ceil(pg_total_relation_size(r.relid) / 1048576.0))::bigint AS size,
+           coalesce(cardinality(t.sortkey), 0) AS sortkey_num, greatest(1, ceil(pg_total_relation_size(r.relid) / 1048576.0::float8))::bigint AS size,
            NULL::numeric(10, 4) AS pct_used, 0::bigint AS empty, NULL::numeric(5, 2) AS unsorted,
-           round(least(100, 100.0 * coalesce(pg_stat_get_mod_since_analyze(r.relid), 0) / n.tbl_rows), 2)::numeric(5, 2) AS stats_off, n.tbl_rows::numeric(38, 0) AS tbl_rows,
+           round(least(100, 100.0::float8 * coalesce(pg_stat_get_mod_since_analyze(r.relid), 0) / n.tbl_rows), 2)::numeric(5, 2) AS stats_off, n.tbl_rows::numeric(38, 0) AS tbl_rows,
            NULL::numeric(19, 2) AS skew_sortkey1, NULL::numeric(19, 2) AS skew_rows, n.tbl_rows::numeric(38, 0) AS estimated_visible_rows, NULL::text AS risk_event,
            NULL::numeric(12, 2) AS vacuum_sort_benefit, NULL::timestamp AS create_time
     FROM redshift_internal.relations r JOIN redshift_internal.table_attributes t ON t.relid = r.relid
