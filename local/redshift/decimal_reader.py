@@ -219,14 +219,15 @@ class _Reader:
 
     def _tail(self) -> tuple[Item, ...]:
         """OVER (…), WITHIN GROUP (…), IGNORE NULLS after a call."""
-        begin = self._at
+        tail: list[Item] = []
         while (item := self._peek()) is not None and item.word in _TAILS:
-            self._take()
-            if self._peek() is not None:
-                self._take()
-            if item.word == "within" and self._peek() is not None:
-                self._take()
-        return self._items[begin : self._at]
+            length = 3 if item.word == "within" else 2
+            for _ in range(length):
+                if (part := self._peek()) is not None:
+                    self._take()
+                    inner = isinstance(part, Group) and Group(rewrite(part.items, self._ask), part.space, part.end)
+                    tail.append(inner or part)
+        return tuple(tail)
 
     def _asked(self, items: tuple[Item, ...]) -> Expression:
         return Expression(items, lambda: self._ask(bare(items)), plain=True)

@@ -8,14 +8,22 @@ finds its size by describing it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from local.redshift import decimal_reader as reader
 from local.redshift import lexer
 from local.redshift.decimal_types import DECIMALS, LARGEST, Number, of_column
 from local.redshift.functions_alias import alias_of
+from local.redshift.functions_clauses import Select, read_select, segments
 from local.redshift.functions_tokens import Column, Group, Item, Refused, Token, bare, is_sign, parse, split, walk
 
 Describe = Callable[[str], "tuple[Column, ...] | None"]
+# Where the target begins, the words after it, before the other tables, and after them.
+_WRITES = {
+    "update": (1, "set", "from", "where"),
+    "delete": (2, "using", "using", "where"),
+    "merge": (2, "using", "using", "on"),
+}
 _MADE = frozenset(["table", "view"])
 
 
@@ -51,14 +59,93 @@ def matter(items: Sequence[Item]) -> bool:
     return any(is_sign(token, "/") or (made and token.word == "select") for token in walk(items))
 
 
-def rewrite(items: Sequence[Item], source: str, describe: Describe) -> tuple[Item, ...]:
-    """A clause with the quotients in it rewritten; `source` is the FROM clause that its columns are of."""
-    return reader.rewrite(items, _asking(source, describe))
+def rewrite(items: Sequence[Item], describe: Describe) -> tuple[Item, ...]:
+    """The statement, PostgreSQL's otherwise, with its quotients rewritten; `describe` gives a query's columns."""
+    if any(item.word == "select" for item in items):
+        return _query(items, _Place(describe))
+    place = _Place(describe, sources=(source_of(items),))
+    return reader.rewrite(_subqueries(items, place), place.ask)
 
 
-def rewrite_columns(columns: Sequence[Item], source: str, describe: Describe, *, sized: bool) -> tuple[Item, ...]:
-    """A select list the same way; with `sized`, computed DECIMALs get their size."""
-    ask = _asking(source, describe)
+@dataclass(frozen=True)
+class _Place:
+    """Where an expression stands: the CTEs before it, and the FROM clauses that its columns may be of, inner first."""
+
+    describe: Describe
+    ctes: tuple[str, ...] = ()
+    recursive: bool = False
+    sources: tuple[str, ...] = ("",)
+
+    def ask(self, sql: str) -> Number | None:
+        """The type of an expression here."""
+        ctes = f"WITH {'RECURSIVE ' if self.recursive else ''}{', '.join(self.ctes)} " if self.ctes else ""
+        for source in self.sources:
+            found = self.describe(f"{ctes}SELECT {sql} {source}".rstrip())
+            if found:
+                return of_column(found[0].type, found[0].modifier)
+        return None
+
+
+def _query(items: Sequence[Item], place: _Place) -> tuple[Item, ...]:
+    """The SELECTs at this level of nesting, and what they hold."""
+    items, place = _with(items, place)
+    starts = [at for at, item in enumerate(items) if item.word == "select"]
+    if not starts:  # a SELECT in parentheses of its own
+        return tuple(_group(item, place) for item in items)
+    parts, operators = segments(items, starts[0])
+    out: list[Item] = []
+    for part, operator in zip(parts, operators, strict=True):
+        select = read_select(part)
+        out += [*(_select(select, place).items() if select else (_group(item, place) for item in part)), *operator]
+    return tuple(out)
+
+
+def _with(items: Sequence[Item], place: _Place) -> tuple[tuple[Item, ...], _Place]:
+    """The items with the CTEs before the SELECT rewritten, and the place after them."""
+    out = list(items)
+    start = next((at for at, item in enumerate(items) if item.word == "with"), len(items))
+    begin = start + 1
+    for at in range(begin, len(items)):
+        if items[at].word in ("select", "insert", "update", "delete"):
+            break
+        if items[at].word == "recursive":
+            place, begin = replace(place, recursive=True), at + 1
+        elif is_sign(items[at], ","):
+            begin = at + 1
+        elif reader.is_query(items[at]):
+            out[at] = _group(items[at], place)
+            place = replace(place, ctes=(*place.ctes, bare(out[begin : at + 1])))
+    return tuple(out), place
+
+
+def _select(select: Select, place: _Place) -> Select:
+    clauses = dict(select.clauses)
+    if "from" in clauses:
+        clauses["from"] = _subqueries(clauses["from"], place)
+    source = bare(clauses.get("from", ()))
+    inner = replace(place, sources=(source, *place.sources) if source else place.sources)
+    sized = select.head[-1].word != "distinct"  # ORDER BY must find the expressions as they are
+    for name, clause in clauses.items():
+        clauses[name] = reader.rewrite(_subqueries(clause, inner) if name != "from" else clause, inner.ask)
+    return replace(
+        select, columns=_columns(_subqueries(select.columns, inner), inner.ask, sized=sized), clauses=clauses
+    )
+
+
+def _subqueries(items: Sequence[Item], place: _Place) -> tuple[Item, ...]:
+    """The items with the subqueries in them rewritten."""
+    return tuple(_group(item, place) for item in items)
+
+
+def _group(item: Item, place: _Place) -> Item:
+    if not isinstance(item, Group):
+        return item
+    inner = _query(item.items, place) if reader.is_query(item) else _subqueries(item.items, place)
+    return Group(inner, item.space, item.end)
+
+
+def _columns(columns: Sequence[Item], ask: reader.Ask, *, sized: bool) -> tuple[Item, ...]:
+    """A select list; with `sized`, computed DECIMALs get their size."""
     out: list[Item] = []
     for index, part in enumerate(split(columns)):
         out += ([Token("operator", ",")] if index else []) + list(_column(part, ask, sized=sized))
@@ -66,23 +153,15 @@ def rewrite_columns(columns: Sequence[Item], source: str, describe: Describe, *,
 
 
 def source_of(items: Sequence[Item]) -> str:
-    """The tables that the columns of an UPDATE or DELETE are of, as a FROM clause; nothing for other statements."""
+    """The tables that the columns of an UPDATE, DELETE or MERGE are of, as a FROM clause; else nothing."""
     words = [item.word for item in items]
-    if not words or words[0] not in ("update", "delete"):
+    if not words or words[0] not in _WRITES:
         return ""
-    begin, middle, more = (1, "set", "from") if words[0] == "update" else (2, "using", "using")
-    places = {word: words.index(word, begin) for word in (middle, more, "where") if word in words[begin:]}
+    begin, middle, more, last = _WRITES[words[0]]
+    places = {word: words.index(word, begin) for word in (middle, more, last) if word in words[begin:]}
     target = items[begin : min([place for place in places.values() if place > begin], default=len(items))]
-    others = items[places[more] + 1 : places.get("where", len(items))] if more in places else ()
+    others = items[places[more] + 1 : places.get(last, len(items))] if more in places else ()
     return f"FROM {bare(target)}" + (f", {bare(others)}" if others else "")
-
-
-def _asking(source: str, describe: Describe) -> reader.Ask:
-    def ask(sql: str) -> Number | None:
-        found = describe(f"SELECT {sql} {source}")
-        return of_column(found[0].type, found[0].modifier) if found else None
-
-    return ask
 
 
 def _column(part: tuple[Item, ...], ask: reader.Ask, *, sized: bool) -> tuple[Item, ...]:

@@ -118,10 +118,10 @@ def _rewrite(sql: str, known: Mapping[str, tuple[Column, ...] | None]) -> str:
     if refused.check(items):
         paths.check(items)
     decimals.check(items)
-    scope = Scope(known, typed=decimals.matter(items))
+    scope = Scope(known)
     result = _transform(items, scope)
-    if scope.typed and not any(item.word == "select" for item in items):
-        result = decimals.rewrite(result, decimals.source_of(result), scope.describe)
+    if decimals.matter(result):
+        result = decimals.rewrite(result, scope.describe)
     return render(result)
 
 
