@@ -10,7 +10,7 @@ from local.redshift import wire
 from local.redshift.backend import Backend, BackendError, client_error
 from local.redshift.config import Config
 from local.redshift.errors import translate
-from local.redshift.lexer import quote_name
+from local.redshift.lexer import first_word, quote_name
 from local.redshift.link import Link
 from local.redshift.planner import Planner
 from local.redshift.plans import Load, Plan, Refusal, Script, Unload
@@ -22,6 +22,10 @@ _INTERVAL = 1186  # the type's oid
 _MISREAD = Refusal("redshift_connector misreads an INTERVAL from the local Redshift", hint="Cast it: …::varchar.")
 # One VACUUM runs at a time on a cluster (r_VACUUM_command); this process is the cluster.
 _VACUUM_RUNS = Refusal("VACUUM is running", "XX000", hint="re-execute after other vacuum finished")
+# Redshift's words for the rule of the page declare, one open cursor in a session.
+SECOND_CURSOR = Refusal("opening multiple cursors from within the same client connection is not allowed.", "24000")
+_OPEN_CURSORS = """SELECT 1 FROM pg_cursors
+WHERE name <> '' AND NOT starts_with(name, 'redshift_') AND statement ILIKE '%declare%' LIMIT 1"""
 _alone = asyncio.Lock()
 
 
@@ -115,6 +119,17 @@ class Carrier(Planner):
             return False
         self.locked.add(table)
         return True
+
+    async def _declares_second(self, texts: list[str]) -> bool:
+        """Whether a statement declares a cursor while another one is open."""
+        if not any(first_word(sql) == "declare" for sql in texts):
+            return False
+        await self.flush()
+        if self.skipping or self.backend.status != b"T":
+            return False
+        self.lock_count += 1
+        request = wire.execute_now(_OPEN_CURSORS, f"redshift_cursors_{self.lock_count}") + wire.FLUSH
+        return bool((await self.backend.exchange(request, replies=4)).rows)
 
     def _record(self, hidden: int = 0) -> None:
         """Log what the batch has run; its replies say how each statement ended."""

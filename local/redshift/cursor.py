@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from local.redshift.lexer import QUOTED, STRING, WORD, Token, literal, quote_name, tokens
 from local.redshift.plans import RefusedError
+from local.redshift.reserved_words import RESERVED
 
 
 class Cursor:
@@ -60,9 +61,9 @@ class Cursor:
             raise self.syntax_error()
 
     def name(self) -> str:
-        """An identifier, folded. Raises RefusedError (42601)."""
+        """An identifier, folded. Raises RefusedError (42601), for an unquoted reserved word too."""
         token = self.token
-        if token is None or token.kind not in (WORD, QUOTED):
+        if token is None or token.kind not in (WORD, QUOTED) or (token.kind == WORD and token.lower in RESERVED):
             raise self.syntax_error()
         self.at += 1
         return token.name

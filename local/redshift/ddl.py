@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 from local.redshift.alter_table import alter_table
 from local.redshift.create_table import create_table
-from local.redshift.cursor import Cursor
+from local.redshift.cursor import Cursor, qualified_sql
 from local.redshift.grants import create_user, grant
-from local.redshift.lexer import quote_name
-from local.redshift.plans import Forward, Plan, RefusedError
+from local.redshift.lexer import quote_literal, quote_name
+from local.redshift.plans import Forward, Plan, RefusedError, Script
 from local.redshift.template import template_name
 from local.redshift.views import create_materialized_view, create_view
 
@@ -96,8 +96,20 @@ def drop(sql: str) -> Plan:
     """The plan for a DROP."""
     cursor = Cursor(sql)
     cursor.expect("drop")
-    _kind(cursor)
+    if _kind(cursor) == "table" and cursor.all[-1].lower == "cascade":
+        return _drop_with_references(cursor, sql)
     return Forward(sql)
+
+
+def _drop_with_references(cursor: Cursor, sql: str) -> Plan:
+    """DROP TABLE … CASCADE drops the foreign keys that reference the tables too (r_DROP_TABLE)."""
+    cursor.expect("table")
+    cursor.take("if", "exists")
+    names = [cursor.qualified()]
+    while cursor.take(","):
+        names.append(cursor.qualified())
+    listed = ", ".join(quote_literal(qualified_sql(name)) for name in names)
+    return Script((f"SELECT redshift_internal.forget_references(ARRAY[{listed}])", sql), "DROP TABLE")
 
 
 def comment(sql: str) -> Plan:

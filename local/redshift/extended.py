@@ -12,7 +12,7 @@ from time import time
 from typing import ClassVar
 
 from local.redshift import wire
-from local.redshift.carrier import Carrier
+from local.redshift.carrier import SECOND_CURSOR, Carrier
 from local.redshift.errors import translate
 from local.redshift.lexer import LexError
 from local.redshift.planner import statement_text, statements, unreadable
@@ -63,6 +63,10 @@ class Extended(Carrier):
         self.portals.pop(portal, None)
         self.portal_texts[portal] = self.current = self.texts.get(name, "")
         item = self.statements.get(name)
+        if await self._declares_second([self.current]):
+            await self.refuse(SECOND_CURSOR)
+            self.skipping = True
+            return
         if isinstance(item, Forward) and item.lock and not await self._lock(item.lock):
             return
         if item is None or isinstance(item, Forward):

@@ -95,12 +95,12 @@ def _is_query(group: Group) -> bool:
     return bool(group.items) and group.items[0].word in ("select", "with")
 
 
-def _uses(items: Sequence[Item], names: Mapping[str, object]) -> set[str]:
+def _uses(items: Sequence[Item], names: Mapping[str, object], *, inside: bool = False) -> set[str]:
     found: set[str] = set()
     for at, item in enumerate(items):
         if isinstance(item, Group):
-            found |= set() if _is_query(item) else _uses(item.items, names)
-        elif name_of(item) in names and _is_reference(items, at) and not _is_own_alias(items, at):
+            found |= set() if _is_query(item) else _uses(item.items, names, inside=True)
+        elif name_of(item) in names and _is_reference(items, at) and (inside or not _is_own_alias(items, at)):
             found.add(name_of(item))
     return found
 
@@ -110,13 +110,20 @@ def _is_own_alias(items: Sequence[Item], at: int) -> bool:
     return at == len(items) - 1 and named is not None
 
 
-def _substitute(items: Sequence[Item], names: Mapping[str, tuple[Item, ...]]) -> tuple[Item, ...]:
+def _substitute(
+    items: Sequence[Item], names: Mapping[str, tuple[Item, ...]], *, inside: bool = False
+) -> tuple[Item, ...]:
     result: list[Item] = []
     for at, item in enumerate(items):
         if isinstance(item, Group):
-            result.append(item if _is_query(item) else Group(_substitute(item.items, names), item.space, item.end))
-        elif name_of(item) in names and _is_reference(items, at) and not _is_own_alias(items, at):
+            result.append(item if _is_query(item) else _substitute_group(item, names))
+        elif name_of(item) in names and _is_reference(items, at) and (inside or not _is_own_alias(items, at)):
             result += parse(f"{item.space}({bare(names[name_of(item)])})")
         else:
             result.append(item)
     return tuple(result)
+
+
+def _substitute_group(group: Group, names: Mapping[str, tuple[Item, ...]]) -> Group:
+    """A group holds no alias of its own: in ORDER BY k the k is always a reference."""
+    return Group(_substitute(group.items, names, inside=True), group.space, group.end)

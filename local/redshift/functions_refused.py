@@ -12,18 +12,49 @@ from local.redshift import functions_syntax as syntax
 from local.redshift.functions_instead import INSTEAD_OF_TYPE, LEADER_ONLY, NOT_MODELLED, NOT_THERE
 from local.redshift.functions_tokens import Group, Item, Refused, is_sign, name_of, walk
 from local.redshift.functions_windows import is_compute_node
+from local.redshift.reserved_words import NAMES_ONLY
 
 _CATALOGUE = re.compile(r"(?:pg_|stl_|stv_|svl_|svv_|svcs_|sys_|information_schema\b)")
-GATE_WORDS = (*NOT_THERE, *NOT_MODELLED, *LEADER_ONLY, *INSTEAD_OF_TYPE, *syntax.WORDS, *syntax.SYSTEM_COLUMNS)
+# "Database object size functions" of c_unsupported-postgresql-functions: no tool that asks the catalogue has them.
+_SIZES = frozenset(
+    f"pg_{name}"
+    for name in (
+        *("column_size", "database_size", "indexes_size", "relation_size", "size_bytes", "size_pretty"),
+        *("table_size", "tablespace_size", "total_relation_size"),
+    )
+)
+_QUERIES = ("select", "with", "insert", "update", "delete", "merge", "create", "drop", "alter", "explain", "declare")
+GATE_WORDS = (
+    *(*_SIZES, *NAMES_ONLY, *NOT_THERE, *NOT_MODELLED),
+    *(*LEADER_ONLY, *INSTEAD_OF_TYPE, *syntax.WORDS, *syntax.SYSTEM_COLUMNS),
+)
 
 
 def check(items: Sequence[Item]) -> bool:
     """Raise Refused when the statement uses what Redshift does not have; False for one that reads the catalogue."""
+    _check_sizes(items)
     tables = table_names(items)
     if any(_CATALOGUE.match(name) for name in tables):
         return False
     _check_level(items, has_tables=bool(tables))
+    if items and items[0].word in _QUERIES:
+        _check_names(items)
     return True
+
+
+def _check_sizes(items: Sequence[Item]) -> None:
+    called = next((token.word for token in walk(items) if token.word in _SIZES), None)
+    if called is not None:
+        raise Refused(f"Redshift has no function {called.upper()}: use SVV_TABLE_INFO.", "42883")
+
+
+def _check_names(items: Sequence[Item]) -> None:
+    """A reserved word is no name, but after AS it is a label, and after a point PostgreSQL's grammar takes any word."""
+    before: Item | None = None
+    for token in walk(items):
+        if token.word in NAMES_ONLY and not (is_sign(before, ".") or (before is not None and before.word == "as")):
+            raise Refused(f'syntax error at or near "{token.text}"', "42601")
+        before = token
 
 
 def table_names(items: Sequence[Item]) -> set[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from local.redshift import lexer
-from local.redshift.functions_tokens import Group, Item, Refused, Token, is_sign, split
+from local.redshift.functions_tokens import Group, Item, Refused, Token, is_sign, name_of, split, walk
+from local.redshift.functions_windows import check_window
 
 WORDS = frozenset(
     [
@@ -20,8 +21,11 @@ WORDS = frozenset(
         "materialized",
         "to_timestamp",
         "substring",
+        "over",
+        "qualify",
     ]
 )
+_SET_OPERATORS = ("union", "intersect", "except", "minus")
 SYSTEM_COLUMNS = frozenset(["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"])
 
 
@@ -111,3 +115,29 @@ def check(items: Sequence[Item]) -> None:
         rule = _RULES.get(item.word)
         if rule is not None and rule[0](items, at):
             raise Refused(rule[1], "42601")
+        following = items[at + 1] if at + 1 < len(items) else None
+        if item.word == "over" and isinstance(following, Group):
+            check_window(following.items)
+        if item.word == "qualify":
+            _check_qualify(items, at)
+
+
+def _check_qualify(items: Sequence[Item], at: int) -> None:
+    """QUALIFY filters by a window function, and directly after FROM the relation needs an alias (r_QUALIFY_clause)."""
+    before = [index for index in range(at) if items[index].word == "select"]
+    if not before or _word(items, at - 1) == "as" or is_sign(items[at - 1], "."):
+        return
+    end = next((index for index in range(at, len(items)) if items[index].word in _SET_OPERATORS), len(items))
+    if not any(token.word == "over" for token in walk(items[before[-1] : end])):
+        raise Refused("QUALIFY needs a window function in its condition or in the select list.", "42601")
+    start = at - 1
+    while start > before[-1] and (name_of(items[start]) or is_sign(items[start], ".")) and not _is_from(items[start]):
+        start -= 1
+    named = len([item for item in items[start + 1 : at] if not is_sign(item, ".")])
+    dots = at - start - 1 - named
+    if (_is_from(items[start]) or is_sign(items[start], ",")) and named == dots + 1:
+        raise Refused("A relation directly before QUALIFY needs an alias on Redshift.", "42601")
+
+
+def _is_from(item: Item) -> bool:
+    return item.word in ("from", "join")

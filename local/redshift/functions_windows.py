@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from local.redshift.functions_tokens import Group, Item, Refused, bare, split
 
@@ -94,16 +95,24 @@ def _over(after: Tail, frame: str = "", order: str = "") -> str:
     return f" OVER ({' '.join(part for part in (bare(after.over), order, frame) if part)})"
 
 
+def check_window(items: Sequence[Item]) -> None:
+    """Raise Refused for a frame that Redshift does not have (r_Window_function_synopsis), of any window function."""
+    words = _words(items)
+    starts = [word for word, after in pairwise(words) if after in ("between", "unbounded", "current", "")]
+    if "range" in starts or "groups" in starts:
+        raise Refused("Redshift's window frames are ROWS only: write ROWS BETWEEN … instead.")
+    if "rows" in words and "exclude" in words:
+        raise Refused("Redshift's window frames have no EXCLUDE.", "42601")
+
+
 def _words(items: Sequence[Item] | None) -> list[str]:
     return [item.word for item in items or ()]
 
 
 def _check_frame(name: str, after: Tail) -> None:
     words = _words(after.over)
-    if name in _FRAMED and "order" in words and "rows" not in words and "range" not in words:
+    if name in _FRAMED and "order" in words and "rows" not in words:
         raise Refused("Aggregate window functions with an ORDER BY clause require a frame clause", "42601")
-    if "range" in words or "groups" in words:
-        raise Refused("Redshift's window frames are ROWS only: write ROWS BETWEEN … instead.")
 
 
 def _listagg(arguments: Sequence[tuple[Item, ...]], after: Tail) -> str:

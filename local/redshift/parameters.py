@@ -23,17 +23,13 @@ _OWN = {
     "analyze_threshold_percent": "10",
     "auto_analyze": "on",
     "auto_mv": "on",
-    "describe_field_name_in_uppercase": "off",
-    "enable_numeric_rounding": "on",
     "enable_result_cache_for_session": "on",
     "enable_vacuum_boost": "off",
-    "error_on_nondeterministic_update": "off",
     "json_serialization_enable": "off",
     "json_serialization_parse_nested_strings": "off",
     "max_concurrency_scaling_clusters": "1",
     "max_cursor_result_set_size": "0",
     "mv_enable_aqmv_for_session": "on",
-    "navigate_super_null_on_error": "on",
     "query_group": "unset",
     "spectrum_enable_pseudo_columns": "on",
     "stored_proc_log_min_messages": "log",
@@ -42,6 +38,10 @@ _OWN = {
 }
 # Value-changing ones: only the default is modelled.
 _FIXED = {
+    "describe_field_name_in_uppercase": "off",
+    "enable_numeric_rounding": "on",
+    "error_on_nondeterministic_update": "off",
+    "navigate_super_null_on_error": "on",
     "enable_case_sensitive_identifier": "off",
     "enable_case_sensitive_super_attribute": "off",
     "cast_super_null_on_error": "on",

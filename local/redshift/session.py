@@ -10,7 +10,7 @@ import asyncio
 from time import time
 
 from local.redshift import wire
-from local.redshift.carrier import LOCK_MODE
+from local.redshift.carrier import LOCK_MODE, SECOND_CURSOR
 from local.redshift.errors import translate
 from local.redshift.extended import Extended
 from local.redshift.lexer import LexError
@@ -40,9 +40,10 @@ class Session(Extended):
     async def simple(self, body: bytes) -> None:
         """One Query message: any number of statements, one transaction unless they say otherwise."""
         texts: list[str] = []
+        plans: list[Plan]
         try:
             texts = await statements(statement_text(body))
-            plans = await self._plans(texts)
+            plans = [SECOND_CURSOR] if await self._declares_second(texts) else await self._plans(texts)
         except (LexError, UnicodeDecodeError, OverflowError) as bad:
             plans = [unreadable(bad)]
         self.running = [(sql, time()) for sql in texts]

@@ -3,6 +3,8 @@
 import psycopg
 import pytest
 
+from local.redshift.system_views import NOT_MODELLED
+
 
 @pytest.fixture
 def session(redshift):
@@ -90,3 +92,18 @@ def test_statement_texts_come_in_pieces_of_200_characters(session):
     long = "text like '%%xxx%%' and text not like '%%svl%%'"
     query = f"select sequence, len(text) from svl_statementtext where {long} order by 1"
     assert session.execute(query).fetchall() == [(0, 200), (1, 122)]
+
+
+def test_a_view_is_either_modelled_or_refused_by_name(session):
+    views = {row[0] for row in session.execute("select relname::varchar from pg_class where relkind = 'v'")}
+    assert not views & NOT_MODELLED
+    with pytest.raises(psycopg.errors.FeatureNotSupported, match="does not model STL_ALERT_EVENT_LOG"):
+        session.execute("select * from stl_alert_event_log")
+
+
+def test_tools_never_see_the_stand_ins_own_constraints_and_triggers(session):
+    session.execute("create table own (a int primary key, b varchar(9)) diststyle all")
+    session.execute("create view own_view as select a from own")
+    for catalogue, column in [("pg_constraint", "conname"), ("pg_trigger", "tgname")]:
+        assert session.execute(f"select count(*) from {catalogue} where {column} like 'redshift%'").fetchone() == (0,)
+    assert session.execute("select pg_get_constraintdef(oid) from pg_constraint").fetchall() == [("PRIMARY KEY (a)",)]

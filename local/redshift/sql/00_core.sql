@@ -30,7 +30,7 @@ BEGIN
     ), wanted AS (
         SELECT format('redshift$bytes$%s$%s', attnum, size) AS name, * FROM sized
     ), present AS (
-        SELECT conname::text AS name FROM pg_constraint WHERE conrelid = relation AND contype = 'c' AND starts_with(conname::text, 'redshift$bytes$')
+        SELECT conname::text AS name FROM pg_catalog.stored_constraint WHERE conrelid = relation AND contype = 'c' AND starts_with(conname::text, 'redshift$bytes$')
     ), changes AS (
         SELECT format('DROP CONSTRAINT %I', name) AS clause FROM present WHERE name NOT IN (SELECT name FROM wanted)
         UNION ALL
@@ -85,13 +85,13 @@ END $$;
 -- Attributes -----------------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION redshift_internal.attributes(relation oid) RETURNS jsonb LANGUAGE sql STABLE AS $$
-    SELECT d.description::jsonb FROM pg_constraint c JOIN pg_description d ON d.objoid = c.oid AND d.classoid = 'pg_constraint'::regclass
+    SELECT d.description::jsonb FROM pg_catalog.stored_constraint c JOIN pg_description d ON d.objoid = c.oid AND d.classoid = 'pg_catalog.stored_constraint'::regclass
     WHERE c.conrelid = relation AND c.conname = 'redshift$attributes'
 $$;
 
 CREATE FUNCTION redshift_internal.set_attributes(relation oid, attributes jsonb) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = relation AND conname = 'redshift$attributes') THEN
+    IF NOT EXISTS (SELECT FROM pg_catalog.stored_constraint WHERE conrelid = relation AND conname = 'redshift$attributes') THEN
         EXECUTE format('ALTER TABLE %s ADD CONSTRAINT redshift$attributes CHECK (true) NOT ENFORCED', relation::regclass);
     END IF;
     EXECUTE format('COMMENT ON CONSTRAINT redshift$attributes ON %s IS %L', relation::regclass, attributes);
@@ -318,7 +318,7 @@ END $$;
 
 CREATE VIEW redshift_internal.registry AS
     SELECT c.conrelid AS relid, d.description::jsonb AS known
-    FROM pg_constraint c JOIN pg_description d ON d.objoid = c.oid AND d.classoid = 'pg_constraint'::regclass
+    FROM pg_catalog.stored_constraint c JOIN pg_description d ON d.objoid = c.oid AND d.classoid = 'pg_catalog.stored_constraint'::regclass
     WHERE c.conname = 'redshift$attributes';
 
 CREATE VIEW redshift_internal.table_attributes AS
@@ -342,7 +342,8 @@ CREATE VIEW redshift_internal.declared_keys AS
            ARRAY(SELECT c::smallint FROM jsonb_array_elements_text(k -> 'columns') c) AS conkey,
            (k ->> 'references')::bigint::oid AS confrelid,
            ARRAY(SELECT c::smallint FROM jsonb_array_elements_text(k -> 'referenced') c) AS confkey
-    FROM redshift_internal.registry g CROSS JOIN LATERAL jsonb_array_elements(g.known -> 'keys') k;
+    FROM redshift_internal.registry g CROSS JOIN LATERAL jsonb_array_elements(g.known -> 'keys') k
+    WHERE k ->> 'type' <> 'f' OR EXISTS (SELECT FROM pg_class c WHERE c.oid = (k ->> 'references')::bigint::oid);
 
 GRANT SELECT ON ALL TABLES IN SCHEMA redshift_internal TO PUBLIC;
 

@@ -28,8 +28,17 @@ CREATE FUNCTION redshift_internal.json_array_length(string text, null_if_invalid
 CREATE FUNCTION pg_catalog.json_extract_array_element_text(string text, place int, null_if_invalid bool DEFAULT false) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN place >= 0 THEN redshift_internal.json_array(string, null_if_invalid) ->> place END $$;
 
-CREATE FUNCTION redshift_internal.json_path(string text, path text[], null_if_invalid bool) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-    SELECT redshift_internal.json_or_null(string, null_if_invalid) #>> path $$;
+-- A path goes through keys alone, of which an array has none (JSON_EXTRACT_PATH_TEXT); #> would take '0' for its first element.
+CREATE FUNCTION redshift_internal.json_path(string text, path text[], null_if_invalid bool) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    found json := redshift_internal.json_or_null(string, null_if_invalid);
+    key text;
+BEGIN
+    FOREACH key IN ARRAY path LOOP
+        found := CASE json_typeof(found) WHEN 'object' THEN found -> key END;
+    END LOOP;
+    RETURN found #>> '{}';
+END $$;
 CREATE FUNCTION redshift_internal.json_extract_path_text(s text, p1 text, n bool DEFAULT false) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT redshift_internal.json_path(s, ARRAY[p1], n) $$;
 CREATE FUNCTION redshift_internal.json_extract_path_text(s text, p1 text, p2 text, n bool DEFAULT false) RETURNS text LANGUAGE sql IMMUTABLE AS $$

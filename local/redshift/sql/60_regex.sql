@@ -13,10 +13,16 @@ CREATE FUNCTION redshift_internal.regex_pattern(pattern text, parameters text) R
 DECLARE
     slash text := chr(92);
     refused text;
+    plain text;
 BEGIN
-    -- PostgreSQL's own escapes and groups: Redshift's POSIX dialect has \d, \s, \w and their opposites alone (pattern-matching-conditions-posix).
+    -- Redshift's POSIX dialect has \d, \s, \w and their opposites alone (pattern-matching-conditions-posix). PostgreSQL's other escapes, groups,
+    -- non-greedy quantifiers and directors are looked for in what is left without escaped signs and bracket expressions.
     IF strpos(parameters, 'p') = 0 THEN
-        refused := substring(replace(pattern, slash || slash, '') FROM '[(][?]|[' || slash || slash || '][bByYmMAZ]');
+        plain := pg_catalog.regexp_replace(pattern, slash || slash || '[^[:alnum:]]', '.', 'g');
+        plain := pg_catalog.regexp_replace(plain, '[[]:[a-z]+:[]]', '.', 'g');
+        plain := pg_catalog.regexp_replace(plain, '[[]' || slash || '^?[]]?[^]]*[]]', '.', 'g');
+        refused := coalesce(substring(pattern FROM '[[]:[<>]:[]]'),
+            substring(plain FROM '^[*][*][*].|[(][?].?|[*+?}][?]|[' || slash || slash || '][^dDsSwWntr]'));
         IF refused IS NOT NULL THEN
             RAISE EXCEPTION USING ERRCODE = '0A000', MESSAGE = format('The local Redshift does not model %s in a POSIX pattern: use the parameter p.', refused);
         END IF;

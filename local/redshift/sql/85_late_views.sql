@@ -25,7 +25,7 @@ BEGIN
     FOR created IN SELECT objid FROM pg_event_trigger_ddl_commands() WHERE command_tag = 'CREATE VIEW' AND object_type = 'view' LOOP
         EXECUTE format('COMMENT ON TRIGGER redshift$read_only ON %s IS NULL', created::regclass);
     END LOOP;
-    SELECT t.tgrelid INTO late FROM pg_trigger t JOIN pg_description d ON d.objoid = t.oid AND d.classoid = 'pg_trigger'::regclass
+    SELECT t.tgrelid INTO late FROM pg_catalog.stored_trigger t JOIN pg_description d ON d.objoid = t.oid AND d.classoid = 'pg_catalog.stored_trigger'::regclass
     WHERE t.tgname = 'redshift$read_only'
         AND redshift_internal.late_reads(t.tgrelid, (d.description::jsonb ->> 'star')::boolean) <> d.description::jsonb -> 'reads' LIMIT 1;
     IF late IS NOT NULL THEN
