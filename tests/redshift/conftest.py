@@ -1,7 +1,11 @@
 """One database for all tests, emptied before each: quicker than a fresh one each time."""
 
+import uuid
+
 import psycopg
 import pytest
+
+from tests.redshift.loading import Loader
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +40,9 @@ def rs(empty):
     with empty.connect() as connection:
         connection.autocommit = True
         yield connection
+
+
+@pytest.fixture
+def loader(rs, redshift_server):
+    """A Loader over the shared database, with a folder of its own."""
+    return Loader(rs.cursor(), redshift_server, f"copy/{uuid.uuid4()}")

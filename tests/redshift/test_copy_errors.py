@@ -1,0 +1,68 @@
+"""Rows that COPY cannot load: their codes, MAXERROR, and what the error tables keep."""
+
+import pytest
+
+from tests.redshift.loading import failing
+
+
+def test_load_error_names_file_line_column_and_survives_the_rollback(empty, redshift_server):
+    redshift = empty
+    with redshift.connect() as connection:
+        cursor = connection.cursor()
+        cursor.execute("create table t (id int, day date)")
+        connection.commit()
+        redshift_server.s3.put_object(
+            Bucket="lake", Key=f"{redshift.database}/bad", Body=b"id,day\n1,2020-01-01\n2,2020-13-01\n"
+        )
+        with failing("stl_load_errors"):
+            cursor.execute(
+                f"copy t from 's3://lake/{redshift.database}/bad' iam_role '{redshift_server.iam_role}' "
+                "csv ignoreheader 1"
+            )
+        with failing("25P02"):
+            cursor.execute("select 1")
+        connection.rollback()
+        cursor.execute(
+            "select trim(filename), line_number, trim(colname), trim(raw_field_value), err_code, trim(raw_line) "
+            "from stl_load_errors"
+        )
+        expected = [f"s3://lake/{redshift.database}/bad", 3, "day", "2020-13-01", 1205, "2,2020-13-01"]
+        assert list(cursor.fetchall()) == [expected]
+        cursor.execute("select file_name, line_number, column_name, error_code from sys_load_error_detail")
+        assert list(cursor.fetchall()) == [[expected[0], 3, "day", 1205]]
+        cursor.execute("select status, loaded_rows, error_count from sys_load_history")
+        assert list(cursor.fetchall()) == [["aborted", 0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [("1,abc,x\n", 1202), ("1\n", 1203), ("1,한글\n", 1204), ("x,a\n", 1207), (",a\n", 1213), (b"1,\xff\n", 1220)],
+)
+@pytest.mark.parametrize("options", ["csv", "csv maxerror 2", "csv blanksasnull"])
+def test_each_kind_of_bad_row_has_redshifts_error_code(loader, body, code, options):
+    loader.run("create table t (id int not null, name varchar(5))")
+    body = body.encode() if isinstance(body, str) else body
+    if "maxerror" in options:
+        assert loader.copy(b"5,a\n" + body, options) == [(5, "a")]
+    else:
+        with failing("stl_load_errors"):
+            loader.copy(b"5,a\n" + body, options)
+        assert loader.run("select count(*) from t") == [(0,)]
+    assert [row[2] for row in loader.errors()] == [code]
+    assert [row[0] for row in loader.errors()] == [2]
+
+
+def test_maxerror_forgives_fewer_than_its_number_and_zero_and_one_are_alike(loader):
+    loader.run("create table t (id int)")
+    assert loader.copy("1\nx\n2\ny\n3\n", "csv maxerror 3") == [(1,), (2,), (3,)]
+    for options in ("csv maxerror 2", "csv maxerror 1", "csv maxerror 0"):
+        with failing("stl_load_errors"):
+            loader.copy("1\nx\n2\ny\n3\n", options)
+    assert loader.run("select count(*) from t") == [(3,)]
+
+
+def test_noload_checks_and_loads_nothing(loader):
+    loader.run("create table t (id int)")
+    assert loader.copy("1\n", "csv noload") == []
+    with failing("stl_load_errors"):
+        loader.copy("x\n", "csv noload")
