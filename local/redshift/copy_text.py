@@ -8,9 +8,10 @@ the other send the load to the staged path (`copy_staged`).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from local.redshift.copy_options import CopyCommand
+from local.redshift.copy_quotes import Quotes
 from local.redshift.cursor import qualified_sql
 from local.redshift.lexer import quote_literal, quote_name
 
@@ -60,42 +61,25 @@ class Column:
 
 @dataclass(frozen=True)
 class Guard:
-    """What the data must not hold for the fast path.
-
-    Some bytes, so many decimals (0: any number is fine), a quote inside a field.
-    """
+    """Bytes that the data must not hold for the fast path, nor so many decimals (0: any number is fine)."""
 
     markers: tuple[bytes, ...] = ()
     decimals: int = 0
-    quote: bytes = b""
-    delimiter: bytes = b""
 
     def finds(self, data: bytes) -> bool:
         """Whether a chunk holds it. Translating and finding is much quicker than a regular expression."""
         if any(marker in data for marker in self.markers):
             return True
-        if self.quote and self.quote in data and self._stray(data):
-            return True
         return self.decimals > 0 and b"." + b"0" * self.decimals in data.translate(_AS_DIGITS)
-
-    def _stray(self, data: bytes) -> bool:
-        """Whether a quote begins no field and ends none.
-
-        On Redshift blanks beside it do not count, and other text is an error (copy-parameters-data-format, CSV);
-        PostgreSQL drops the quote and takes either as part of the field.
-        """
-        edges = self.delimiter + b"\r\n"
-        kinds = bytes(b'"'[0] if c == self.quote[0] else b","[0] if c in edges else b"x"[0] for c in range(256))
-        seen = data.translate(kinds)
-        return b'x"x' in seen or b'x"""x' in seen
 
 
 @dataclass(frozen=True)
 class FastCopy:
-    """PostgreSQL's COPY, and what sends the load to the staged path: bytes in the data, or an empty value refused."""
+    """PostgreSQL's COPY, and what sends the load to the staged path: bytes, quotes, or an empty value refused."""
 
     sql: str
     guard: Guard
+    quotes: Quotes | None
     empty_refused: bool
 
 
@@ -118,9 +102,8 @@ def fast_copy(command: CopyCommand, columns: list[Column]) -> FastCopy | None:
     # More decimals than a DECIMAL column keeps: COPY cuts them off where PostgreSQL rounds.
     scales = [column.scale for column in columns if column.type == "numeric"]
     guard = Guard(tuple(guards + null_guards), min(scales) + 1 if scales else 0)
-    if command.format == "csv":
-        guard = replace(guard, quote=command.quote.encode(), delimiter=(command.delimiter or ",").encode())
-    return FastCopy(sql, guard, empty_refused)
+    quotes = Quotes(command.quote, command.delimiter or ",") if command.format == "csv" else None
+    return FastCopy(sql, guard, quotes, empty_refused)
 
 
 def _automatic(command: CopyCommand) -> bool:

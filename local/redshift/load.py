@@ -16,7 +16,7 @@ from local.redshift import copy_json_lines, copy_parquet, copy_staged, load_log,
 from local.redshift.backend import Backend, BackendError
 from local.redshift.copy_options import CopyCommand
 from local.redshift.copy_pieces import ahead, pieces
-from local.redshift.copy_text import Column, FastCopy, Guard, fast_copy
+from local.redshift.copy_text import Column, FastCopy, fast_copy
 from local.redshift.cursor import qualified_sql
 from local.redshift.lexer import quote_literal
 from local.redshift.load_errors import LoadError, LoadFailedError, Tracker, as_load_failure, position
@@ -164,7 +164,7 @@ async def _json_lines(session: Carrier, job: Job) -> None:
 async def _stream(session: Carrier, job: Job, fast: FastCopy) -> None:
     tracker = Tracker()
     try:
-        answer = await session.backend.ask_copy(fast.sql, _tracked(session, job, tracker, fast.guard))
+        answer = await session.backend.ask_copy(fast.sql, _tracked(session, job, tracker, fast))
     except BackendError as error:
         if (
             fast.empty_refused
@@ -177,19 +177,29 @@ async def _stream(session: Carrier, job: Job, fast: FastCopy) -> None:
     job.lines = [tracker.lines(at) for at in range(len(job.sources))]
 
 
-async def _tracked(session: Carrier, job: Job, tracker: Tracker, guard: Guard) -> AsyncIterator[bytes]:
+async def _tracked(session: Carrier, job: Job, tracker: Tracker, fast: FastCopy) -> AsyncIterator[bytes]:
     """The files' bytes, remembered for error reports. Raises NeedStageError for what the fast path misreads."""
     client = s3.client(session.config, job.command.credentials, job.command.region)
     tail = b""
     async for source, data in ahead(pieces(client, job)):
         if source is not None:
             tracker.begin(source.url, job.command.ignore_header)
-        if guard.finds(data) or guard.finds(tail + data[:_OVERLAP]):
+            _refuse_open(fast)
+        if fast.guard.finds(data) or fast.guard.finds(tail + data[:_OVERLAP]):
+            raise NeedStageError
+        if fast.quotes is not None and fast.quotes.stray(data):
             raise NeedStageError
         tail = data[-_OVERLAP:]
         tracker.sent(data)
         job.bytes += len(data)
         yield data
+    _refuse_open(fast)
+
+
+def _refuse_open(fast: FastCopy) -> None:
+    """Leave a file that ends inside quotes to the stage: PostgreSQL would read on in the next one."""
+    if fast.quotes is not None and fast.quotes.open:
+        raise NeedStageError
 
 
 async def _fail(session: Carrier, job: Job | None, error: BaseException, own: bool) -> BaseException:
