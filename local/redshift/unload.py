@@ -11,7 +11,6 @@ import bz2
 import gzip
 import json
 import tempfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -23,12 +22,10 @@ from local.redshift.lexer import quote_literal
 from local.redshift.plans import Forward, Refusal
 from local.redshift.unload_columns import Part
 from local.redshift.unload_options import UnloadCommand
+from local.redshift.unload_text import copy_options, delimiter_of, plain
 
 if TYPE_CHECKING:
     from local.redshift.carrier import Carrier
-
-# As quote character it marks what PostgreSQL's CSV writer would have quoted; without it the text is plain.
-_MARK = b"\x01"
 
 
 async def run(session: Carrier, command: UnloadCommand) -> bytes:
@@ -81,56 +78,14 @@ def _make_room(client: Any, command: UnloadCommand) -> None:
 async def _text_files(
     session: Carrier, command: UnloadCommand, query: str, names: list[str], folder: Path
 ) -> list[Part]:
-    delimiter = command.delimiter or ("," if command.format == "csv" else "|")
-    options = _copy_options(command, delimiter)
     if command.format == "json":
         query = f"SELECT row_to_json(q) FROM ({query}) AS q"
-    header = (delimiter.join(names) + "\n").encode() if command.has("header") else b""
+    header = (delimiter_of(command).join(names) + "\n").encode() if command.has("header") else b""
     rolled = _Rolled(folder, command, header)
-    async for line in _plain(session.backend.copy_out(f"COPY ({query}) TO STDOUT WITH ({options})"), command):
-        rolled.write(line)
+    rows = session.backend.copy_out(f"COPY ({query}) TO STDOUT WITH ({copy_options(command)})")
+    async for row in plain(rows, command):
+        rolled.write(row)
     return rolled.close()
-
-
-def _copy_options(command: UnloadCommand, delimiter: str) -> str:
-    null, by = quote_literal(command.null_as), quote_literal(delimiter)
-    if command.format == "csv":
-        return f"FORMAT csv, DELIMITER {by}, NULL {null}"
-    if command.format == "json":
-        return "FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02'"
-    if command.has("addquotes") and command.has("escape"):
-        return f"FORMAT csv, QUOTE E'\\x01', DELIMITER {by}, NULL {null}, FORCE_QUOTE *"
-    if command.has("addquotes"):
-        return f"FORMAT csv, DELIMITER {by}, NULL {null}, FORCE_QUOTE *"
-    return f"FORMAT csv, QUOTE E'\\x01', DELIMITER {by}, NULL {null}"
-
-
-async def _plain(lines: AsyncIterator[bytes], command: UnloadCommand) -> AsyncIterator[bytes]:
-    quoted = command.format == "csv" or (command.has("addquotes") and not command.has("escape"))
-    delimiter = (command.delimiter or "|").encode()
-    async for line in lines:
-        if quoted:
-            yield line
-        elif command.has("escape"):
-            yield _escaped(line, delimiter, b'"' if command.has("addquotes") else b"")
-        else:
-            yield line.replace(_MARK, b"")
-
-
-def _escaped(row: bytes, delimiter: bytes, quote: bytes) -> bytes:
-    """A row whose marked fields hold what must be escaped: a backslash before each of it, `quote` for the marks.
-
-    Beside ADDQUOTES both kinds of quotes are escaped (r_UNLOAD, ESCAPE).
-    """
-    specials = (delimiter, b"\n", b"\r", *((b'"', b"'") if quote else ()))
-    parts = row.removesuffix(b"\n").split(_MARK)
-    for at, found in enumerate(parts):
-        part = found.replace(b"\\", b"\\\\")
-        if at % 2:  # inside marks
-            for special in specials:
-                part = part.replace(special, b"\\" + special)
-        parts[at] = part
-    return quote.join(parts) + b"\n"
 
 
 class _Rolled:

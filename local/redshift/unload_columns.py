@@ -49,7 +49,10 @@ def write(source: Path, columns: list[Described], command: UnloadCommand, folder
     if missing:
         raise S3Error(f'PARTITION BY column "{missing[0]}" is not in the query')
     schema = ", ".join(f"{_quoted(c.name)}: {_quoted(_type(c) if parquet else 'VARCHAR', chr(39))}" for c in columns)
-    layout = "auto_detect = false, delim = ',', header = false, nullstr = '\\N', quote = '\"', escape = '\"'"
+    layout = (
+        "auto_detect = false, delim = ',', header = false, quote = '\"', escape = '\"', "
+        "nullstr = '\\N', allow_quoted_nulls = false"
+    )
     rows = f"SELECT * FROM read_csv('{source}', {layout}, columns = {{{schema}}})"
     target = folder / "out"
     try:

@@ -59,6 +59,33 @@ def test_text_formats(db, options, name, expected):
     assert {key: body.decode() for key, body in db.unload(options).items()} == {name: expected}
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("", b"a\x01b|\x01|\x01x|y\x01||\n"),
+        ("delimiter '\\001'", b"a\x01b\x01\x01\x01\x01x|y\x01\x01\x01\n"),
+        (r"null as '\\N' escape", b"a\x01b|\x01|\x01x\\|y\x01||\\N\n"),
+        ("addquotes escape", b'"a\x01b"|"\x01"|"\x01x\\|y\x01"|""|\n'),
+        ("csv", b'a\x01b,\x01,\x01x|y\x01,"",\n'),
+    ],
+)
+def test_no_byte_of_a_text_is_taken_for_a_mark_of_the_writer(db, options, expected):
+    query = "select ''a'' || chr(1) || ''b'', chr(1), chr(1) || ''x|y'' || chr(1), '''', null::varchar"
+    assert list(db.unload(options, query).values()) == [expected]
+
+
+@pytest.mark.parametrize("options", ["parquet", "parquet partition by (k)", "csv partition by (k)"])
+def test_a_text_that_looks_like_the_null_marker_is_no_null(db, options):
+    query = "select 1 as k, chr(92) || ''N'' as a, null::varchar as b, '''' as c, chr(1) || chr(9) as d"
+    (body,) = db.unload(options, query).values()
+    if "csv" in options:
+        assert body == b'\\N,,"",\x01\t\n'
+        return
+    with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
+        Path(file.name).write_bytes(body)
+        assert duckdb.sql(f"select a, b, c, d from '{file.name}'").fetchall() == [("\\N", None, "", "\x01\t")]
+
+
 def test_json_lines(db):
     (body,) = db.unload("format json").values()
     assert json.loads(body.splitlines()[0]) == {"id": 1, "name": 'a|"b', "amount": 1.5, "day": "2020-01-02"}
