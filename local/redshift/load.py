@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from local.redshift import copy_json_lines, copy_parquet, copy_staged, load_log, s3, wire
+from local.redshift import copy_json_lines, copy_parquet, copy_region, copy_staged, load_log, s3, wire
 from local.redshift.backend import Backend, BackendError
 from local.redshift.copy_options import CopyCommand
 from local.redshift.copy_pieces import ahead, pieces
@@ -90,6 +90,7 @@ async def _prepare(session: Carrier, command: CopyCommand) -> Job:
     job = await _describe(backend, command, target)
     await backend.ask(f"SAVEPOINT {_SAVEPOINT}")
     client = await asyncio.to_thread(s3.client, session.config, command.credentials, command.region)
+    await asyncio.to_thread(copy_region.check, client, session.config, command.region, command.source)
     job.sources = await asyncio.to_thread(s3.expand, client, command)
     return job
 

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import zstandard
 
-from local.redshift import s3, unload_columns, wire
+from local.redshift import copy_region, s3, unload_columns, wire
 from local.redshift.copy_text import NULL_MARKER
 from local.redshift.lexer import quote_literal
 from local.redshift.plans import Forward, Refusal
@@ -44,6 +44,7 @@ async def run(session: Carrier, command: UnloadCommand) -> bytes:
 
 async def _unload(session: Carrier, command: UnloadCommand, query: str) -> int:
     client = await asyncio.to_thread(s3.client, session.config, command.credentials, command.region)
+    await asyncio.to_thread(copy_region.check, client, session.config, command.region, command.target)
     await asyncio.to_thread(_make_room, client, command)
     columns = await session.backend.describe(query)
     with tempfile.TemporaryDirectory(prefix="redshift-unload-") as name:

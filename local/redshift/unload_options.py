@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from local.redshift.copy_arguments import read_region
 from local.redshift.copy_credentials import Credentials, read_authorization
 from local.redshift.cursor import Cursor
 from local.redshift.lexer import STRING, tokens
@@ -147,7 +148,7 @@ _VALUES = {
     "maxfilesize": _max_file_size,
     "delimiter": _text("delimiter"),
     "null": _text("null_as"),
-    "region": _text("region"),
+    "region": read_region,
     "extension": _text("extension"),
 }
 

@@ -55,3 +55,30 @@ def test_wrong_role_and_missing_authorization_are_refused_and_keys_are_accepted(
         f"'aws_access_key_id={loader.server.access_key};aws_secret_access_key={loader.server.secret_key}' csv"
     )
     assert loader.run("select pg_last_copy_count()") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("region", "message"), [("eu-west-1", "PermanentRedirect"), ("mars", "not the name of an AWS Region")]
+)
+def test_a_region_that_is_not_the_buckets_is_an_error(loader, region, message):
+    loader.run("create table t (id int)")
+    assert loader.copy("1\n", "csv region 'us-east-1'") == [(1,)]
+    with failing(message):
+        loader.copy("1\n", f"csv region as '{region}'")
+    with failing(message):
+        loader.run(
+            f"unload ('select id from t') to 's3://lake/{loader.folder}/out/' iam_role '{loader.server.iam_role}' "
+            f"region '{region}'"
+        )
+    assert loader.run("select count(*) from t") == [(1,)]
+
+
+def test_a_bucket_in_another_region_needs_region(loader):
+    s3 = loader.server.s3
+    s3.create_bucket(Bucket="far", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket="far", Key="a", Body=b"1\n")
+    loader.run("create table t (id int)")
+    with failing("PermanentRedirect"):
+        loader.run(f"copy t from 's3://far/a' iam_role '{loader.server.iam_role}' csv")
+    loader.run(f"copy t from 's3://far/a' iam_role '{loader.server.iam_role}' csv region 'eu-west-1'")
+    assert loader.run("select id from t") == [(1,)]

@@ -1,0 +1,27 @@
+"""REGION of COPY and UNLOAD: where the bucket is, else where the cluster is (copy-parameters-data-source-s3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.redshift.config import Config
+from local.redshift.s3 import S3Error, split_url
+
+
+def check(client: Any, config: Config, region: str | None, url: str) -> None:
+    """Refuse a REGION that is not the bucket's. Raises S3Error."""
+    bucket, _ = split_url(url)
+    try:
+        headers = client.head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPHeaders"]
+    except (ClientError, BotoCoreError):
+        return  # the command's own request will say what is wrong
+    # An S3 that does not tell is taken to be where the cluster is.
+    place = headers.get("x-amz-bucket-region") or config.region
+    if place != (region or config.region):
+        raise S3Error(
+            "S3ServiceException:The bucket you are attempting to access must be addressed using the specified "
+            "endpoint. Please send all future requests to this endpoint.,Status 301,Error PermanentRedirect "
+            f"(s3://{bucket} is in {place})"
+        )
