@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from local.redshift.create_column import read_column, read_encoding
+from local.redshift.create_column import read_column
+from local.redshift.create_encoding import check_fit, read_encoding
 from local.redshift.create_table import read_distribution
 from local.redshift.cursor import Cursor, qualified_sql
 from local.redshift.datatypes import read_type
@@ -99,8 +100,7 @@ def _alter(cursor: Cursor, name: tuple[str, ...]) -> Plan:
     cursor.take("column")
     column = cursor.name()
     if cursor.take("encode"):
-        change = {"encodings": {column: read_encoding(cursor)}}
-        return Script((_change(target, change),), _TAG)
+        return _encode(cursor, target, column)
     if not cursor.take("type"):
         word = cursor.token.text.upper() if cursor.token else ""
         raise RefusedError(
@@ -113,6 +113,19 @@ def _alter(cursor: Cursor, name: tuple[str, ...]) -> Plan:
     )
     resize = f"ALTER TABLE {target} ALTER COLUMN {quote_name(column)} TYPE {new}"
     return Script((check, resize), _TAG, outside_block="ALTER TABLE ALTER COLUMN")
+
+
+def _encode(cursor: Cursor, target: str, column: str) -> Plan:
+    """ALTER COLUMN … ENCODE, of one column or of several (r_ALTER_TABLE)."""
+    encodings = {column: read_encoding(cursor)}
+    while cursor.take(",", "alter"):
+        cursor.take("column")
+        column = cursor.name()
+        cursor.expect("encode")
+        encodings[column] = read_encoding(cursor)
+    cursor.expect_end()
+    checks = (check_fit(target, name, encoding) for name, encoding in encodings.items())
+    return Script((*checks, _change(target, {"encodings": encodings})), _TAG)
 
 
 def _redistribute(cursor: Cursor, name: tuple[str, ...]) -> Plan:

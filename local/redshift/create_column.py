@@ -5,6 +5,7 @@ Source: developer guide page r_CREATE_TABLE_NEW.
 
 from __future__ import annotations
 
+from local.redshift.create_encoding import read_encoding, require_fit
 from local.redshift.cursor import Cursor
 from local.redshift.datatypes import read_type
 from local.redshift.lexer import quote_name
@@ -12,25 +13,6 @@ from local.redshift.plans import RefusedError
 from local.redshift.table_definition import Table, set_attribute
 from local.redshift.table_keys import foreign, read_reference
 
-ENCODINGS = frozenset(
-    [
-        "auto",
-        "raw",
-        "az64",
-        "bytedict",
-        "delta",
-        "delta32k",
-        "lzo",
-        "mostly8",
-        "mostly16",
-        "mostly32",
-        "runlength",
-        "text255",
-        "text32k",
-        "zstd",
-        "none",
-    ]
-)
 _COLUMN_WORDS = (
     "encode",
     "distkey",
@@ -64,6 +46,7 @@ def _column_attribute(cursor: Cursor, table: Table, name: str, kind: str) -> lis
         return ["NOT NULL"] if table.keys[-1]["type"] == "p" else []
     if cursor.take("encode"):
         table.encodings[name] = read_encoding(cursor)
+        require_fit(table.encodings[name], kind, name)
     elif cursor.take("distkey"):
         set_attribute(table, "diststyle", "KEY")
         set_attribute(table, "distkey", name)
@@ -113,14 +96,6 @@ def _identity(cursor: Cursor, table: Table, name: str, kind: str) -> list[str]:
     floor = f" MINVALUE {min(seed, 1)}" if step > 0 else ""
     kind = "BY DEFAULT" if by_default else "ALWAYS"
     return ["NOT NULL", f"GENERATED {kind} AS IDENTITY (START WITH {seed} INCREMENT BY {step}{floor}{lowest})"]
-
-
-def read_encoding(cursor: Cursor) -> str:
-    """An ENCODE's value. Raises RefusedError for one that Redshift does not have."""
-    word = cursor.next().lower
-    if word not in ENCODINGS:
-        raise RefusedError(f'invalid encoding type "{word}" specified', "42601")
-    return "raw" if word == "none" else word
 
 
 def _collation(cursor: Cursor) -> None:
