@@ -46,6 +46,12 @@ def test_a_blank_line_is_an_error_on_every_path(loader, options):
     loader.run("create table t (id int, name varchar(10), day date)")
     with failing("stl_load_errors"):
         loader.copy("1,a,\n\n", options)
+    found = loader.run(
+        "select trim(filename), line_number, trim(colname), err_code, trim(err_reason), trim(raw_line) "
+        "from stl_load_errors"
+    )
+    assert found == [(f"s3://lake/{loader.folder}/data", 2, "", 1203, "Delimiter not found", "")]
+    assert loader.run("select count(*) from t") == [(0,)]
 
 
 @pytest.mark.parametrize(

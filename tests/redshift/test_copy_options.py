@@ -68,6 +68,8 @@ def test_explicit_ids_needs_the_identity_column(loader):
     loader.run("create table t (id int identity(1, 1), name varchar(10))")
     with failing("EXPLICIT_IDS"):
         loader.copy("a\n", "csv explicit_ids", "t (name)")
+    assert loader.errors() == []  # no row is at fault
+    assert loader.run("select count(*) from t") == [(0,)]
 
 
 @pytest.mark.parametrize(
