@@ -55,14 +55,18 @@ def _digits(number: str) -> int:
 
 def matter(items: Sequence[Item]) -> bool:
     """Whether the statement divides, or makes a table or view of a query."""
-    made = bool(items) and items[0].word == "create" and any(item.word in _MADE for item in items[1:5])
-    return any(is_sign(token, "/") or (made and token.word == "select") for token in walk(items))
+    return any(is_sign(token, "/") for token in walk(items)) or _makes(items)
+
+
+def _makes(items: Sequence[Item]) -> bool:
+    words = [item.word for item in items[:5]]
+    return words[:1] == ["create"] and not _MADE.isdisjoint(words) and any(t.word == "select" for t in walk(items))
 
 
 def rewrite(items: Sequence[Item], describe: Describe) -> tuple[Item, ...]:
     """The statement, PostgreSQL's otherwise, with its quotients rewritten; `describe` gives a query's columns."""
     if any(item.word == "select" for item in items):
-        return _query(items, _Place(describe))
+        return _query(items, _Place(describe, made=_makes(items)))
     place = _Place(describe, sources=(source_of(items),))
     return reader.rewrite(_subqueries(items, place), place.ask)
 
@@ -75,6 +79,7 @@ class _Place:
     ctes: tuple[str, ...] = ()
     recursive: bool = False
     sources: tuple[str, ...] = ("",)
+    made: bool = False  # a table or view is made of it, so texts need a length
 
     def ask(self, sql: str) -> Number | None:
         """The type of an expression here."""
@@ -127,9 +132,8 @@ def _select(select: Select, place: _Place) -> Select:
     sized = select.head[-1].word != "distinct"  # ORDER BY must find the expressions as they are
     for name, clause in clauses.items():
         clauses[name] = reader.rewrite(_subqueries(clause, inner) if name != "from" else clause, inner.ask)
-    return replace(
-        select, columns=_columns(_subqueries(select.columns, inner), inner.ask, sized=sized), clauses=clauses
-    )
+    columns = _columns(_subqueries(select.columns, inner), inner, sized=sized)
+    return replace(select, columns=columns, clauses=clauses)
 
 
 def _subqueries(items: Sequence[Item], place: _Place) -> tuple[Item, ...]:
@@ -144,11 +148,11 @@ def _group(item: Item, place: _Place) -> Item:
     return Group(inner, item.space, item.end)
 
 
-def _columns(columns: Sequence[Item], ask: reader.Ask, *, sized: bool) -> tuple[Item, ...]:
+def _columns(columns: Sequence[Item], place: _Place, *, sized: bool) -> tuple[Item, ...]:
     """A select list; with `sized`, computed DECIMALs get their size."""
     out: list[Item] = []
     for index, part in enumerate(split(columns)):
-        out += ([Token("operator", ",")] if index else []) + list(_column(part, ask, sized=sized))
+        out += ([Token("operator", ",")] if index else []) + list(_column(part, place, sized=sized))
     return tuple(out)
 
 
@@ -164,16 +168,26 @@ def source_of(items: Sequence[Item]) -> str:
     return f"FROM {bare(target)}" + (f", {bare(others)}" if others else "")
 
 
-def _column(part: tuple[Item, ...], ask: reader.Ask, *, sized: bool) -> tuple[Item, ...]:
+def _column(part: tuple[Item, ...], place: _Place, *, sized: bool) -> tuple[Item, ...]:
     named = alias_of(part)
     value = named[1] if named else part
     alias = part[len(value) :]
-    found = reader.read(value, ask)
+    found = reader.read(value, place.ask)
     if found is None:
-        return (*reader.rewrite(value, ask), *alias)
+        return (*reader.rewrite(value, place.ask), *alias)
     items = found.items
-    number = found.type() if sized and not found.plain else None
-    if number is not None and number.sized:
-        items = parse(f"{value[0].space}CAST({bare(items)} AS {number.sql})")
+    size = _size(value, found, place) if sized else ""
+    if size:
+        items = parse(f"{value[0].space}CAST({bare(items)} AS {size})")
     renamed = not alias and items != value and found.name
     return (*items, *(parse(f' AS "{found.name}"') if renamed else alias))
+
+
+def _size(value: Sequence[Item], found: reader.Expression, place: _Place) -> str:
+    """The type that a computed DECIMAL has, or a literal that becomes a column; nothing where PostgreSQL knows."""
+    literal = value[0] if len(value) == 1 else None
+    if place.made and isinstance(literal, Token) and literal.kind == lexer.STRING and literal.text[0] == "'":
+        length = len(lexer.literal(lexer.Token(literal.kind, literal.text, 0, 0)).encode())
+        return f"varchar({length})" if length else ""
+    number = None if found.plain else found.type()
+    return number.sql if number is not None and number.sized else ""

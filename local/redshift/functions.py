@@ -1,18 +1,17 @@
-"""Rewrites of Redshift's functions and query syntax into PostgreSQL's: the entry, its gate and its cache.
+"""Rewrites of Redshift's functions and query syntax into PostgreSQL's: the entry and its cache.
 
-Most of the dialect is PostgreSQL functions (sql/). A statement is looked into only when a cheap search finds a word
-that could need it; the search may hit inside a literal, the rewrite itself works on tokens and does not.
+Most of the dialect is PostgreSQL functions (sql/). A statement is looked into only when the gate says so.
 """
 
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from local.redshift import decimals, lexer
 from local.redshift import functions_calls as calls
+from local.redshift import functions_gate as gate
 from local.redshift import functions_paths as paths
 from local.redshift import functions_refused as refused
 from local.redshift import functions_windows as windows
@@ -33,41 +32,9 @@ from local.redshift.functions_tokens import (
     render,
 )
 from local.redshift.large import shorten
-from local.redshift.large import windows as windows_of
 
 __all__ = ["NeedColumns", "Refused", "rewrite", "tables_read"]
 
-_SYNTAX = [
-    "top",
-    "minus",
-    "qualify",
-    "exclude",
-    "pivot",
-    "unpivot",
-    "approximate",
-    "connect",
-    "super",
-    "show",
-    "varbyte",
-    "array",
-    "distinct",
-    "as",
-]
-_NAMES = frozenset(
-    {*calls.HANDLERS, *calls.MOVED, *calls.DECIMALS, *calls.BARE_CALLS, *windows.NAMES}
-    | {"median", *refused.GATE_WORDS, *_SYNTAX}
-)
-# Three names in a row, or a path in a FROM list: what navigation into SUPER looks like.
-_DOTTED = re.compile(r"\w\"?\.\"?\w+\"?\.\"?\w|,\s*\w+\.\w+\s+\w")
-_WORD = re.compile(r"[a-z_]\w*")
-_LONG_NUMBER = re.compile(r"[\d.]{39}")
-# INSERT … VALUES of constants: the bulk of some workloads, and nothing in it to rewrite. Possessive, so linear.
-_CONSTANT = r"(?:'(?:[^'\\]|\\.|'')*+'|[-+]?+[\d.]++(?:e[-+]?+\d++)?+|null|true|false|default|\$\d++)"
-_ROW = rf"\(\s*+(?:{_CONSTANT}\s*+,?+\s*+)*+\)\s*+,?+\s*+"
-_CONSTANT_ROWS = re.compile(
-    rf'\s*+insert\s++into\s++[\w.$"#]++\s*+(?:\([\w\s,$"]*+\)\s*+)?+values\s*+(?:{_ROW}){{1,1000}}+', re.IGNORECASE
-)
-_MORE_ROWS = re.compile(rf"(?:{_ROW}){{1,1000}}+", re.IGNORECASE)
 _CACHED_LENGTH = 20_000
 _TAIL = 6  # the items after a window function's call that belong to it
 _NOT_CALLS = frozenset(["into", "table", "from", "join", "update", "view"])
@@ -92,7 +59,7 @@ def tables_read(sql: str) -> tuple[str, ...]:
 def _find_tables(sql: str) -> tuple[str, ...]:
     try:
         short = shorten(sql).sql
-        return () if _is_constant_rows(short) else tuple(sorted(refused.tables_read(parse(short))))
+        return () if gate.is_constant_rows(short) else tuple(sorted(refused.tables_read(parse(short))))
     except (UnbalancedError, lexer.LexError):
         return ()  # the statement is refused where it runs
 
@@ -106,7 +73,7 @@ def _cached(sql: str) -> str:
 
 
 def _rewrite(sql: str, known: Mapping[str, tuple[Column, ...] | None]) -> str:
-    if not _needs_look(sql):
+    if not gate.needs_look(sql):
         return sql
     try:
         items = parse(sql)
@@ -123,31 +90,6 @@ def _rewrite(sql: str, known: Mapping[str, tuple[Column, ...] | None]) -> str:
     if decimals.matter(result):
         result = decimals.rewrite(result, scope.describe)
     return render(result)
-
-
-def _needs_look(sql: str) -> bool:
-    """Whether a word of the text, inside a literal or not, could need a rewrite."""
-    if _is_constant_rows(sql):
-        return False
-    return (
-        "[" in sql
-        or "/" in sql
-        or _LONG_NUMBER.search(sql) is not None
-        or any(_window_needs_look(sql[start:end]) for start, end in windows_of(sql))
-    )
-
-
-def _window_needs_look(sql: str) -> bool:
-    return _DOTTED.search(sql) is not None or not _NAMES.isdisjoint(_WORD.findall(sql.lower()))
-
-
-def _is_constant_rows(sql: str) -> bool:
-    match = _CONSTANT_ROWS.match(sql)
-    position = 0
-    while match is not None:
-        position = match.end()
-        match = _MORE_ROWS.match(sql, position)
-    return position > 0 and sql[position:].strip() in ("", ";")
 
 
 def _transform(items: Sequence[Item], scope: Scope) -> tuple[Item, ...]:

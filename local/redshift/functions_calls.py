@@ -64,6 +64,8 @@ _PARTS = {
     "timezone_hour": "timezone_hour",
     "timezone_minute": "timezone_minute",
 }
+# AWS's pages give their values for EXTRACT alone.
+_FRACTIONS = ("millisecond", "microsecond")
 PART_OF = {name: part for part, names in _PARTS.items() for name in names.split()}
 
 
@@ -102,7 +104,12 @@ def _with_part(target: str) -> Handler:
     def handler(name: str, arguments: Arguments) -> str | None:
         if len(arguments) < 2:
             return None
-        return f"{target}('{_date_part(arguments[0], name)}', {_join(arguments[1:])})"
+        part = _date_part(arguments[0], name)
+        if target == "pgdate_part" and part in _FRACTIONS:
+            raise Refused(
+                f"The local Redshift does not model DATE_PART of {part.upper()}: use EXTRACT ({part} FROM …)."
+            )
+        return f"{target}('{part}', {_join(arguments[1:])})"
 
     return handler
 
