@@ -43,9 +43,26 @@ def delete(sql: str) -> Plan:
 
 
 def with_query(sql: str) -> Plan:
-    """WITH … SELECT; a CTE that writes is refused."""
+    """WITH … SELECT, UPDATE, DELETE; a CTE that writes is refused, and INSERT takes its WITH inside (r_WITH_clause)."""
     refuse_additions(sql)
-    return Forward(sql)
+    verb = _verb(sql)
+    if verb is None:
+        return Forward(sql)
+    if verb.lower in ("insert", "merge"):
+        raise RefusedError(
+            f'syntax error at or near "{verb.text}"', "42601", "Write INSERT INTO … WITH … SELECT; MERGE takes no WITH."
+        )
+    return _write(sql, _head(sql, verb.start), 2 if verb.lower == "delete" else 1)
+
+
+def _verb(sql: str) -> Token | None:
+    """The word after the list of a WITH that writes, or None."""
+    depth = 0
+    for token in tokens(sql):
+        depth += {"(": 1, ")": -1}.get(token.text, 0)
+        if depth == 0 and token.kind == WORD and token.lower in ("select", "insert", "update", "delete", "merge"):
+            return None if token.lower == "select" else token
+    return None
 
 
 def refuse_additions(sql: str) -> None:
@@ -74,12 +91,20 @@ def _is_function(sql: str, token: Token) -> bool:
     return sql[token.end :].lstrip()[:1] in ("(", ",", ")")
 
 
-def _head(sql: str) -> list[Token]:
-    return list(itertools.islice(tokens(sql), _HEAD))
+def _head(sql: str, start: int = 0) -> list[Token]:
+    return list(itertools.islice(tokens(sql, start), _HEAD))
+
+
+def _refuse_several(head: list[Token]) -> None:
+    """UPDATE … SET (a, b) = …: Redshift sets columns one by one (r_UPDATE)."""
+    for word, after in itertools.pairwise(head):
+        if head[0].lower == "update" and word.lower == "set" and after.text == "(":
+            raise RefusedError('syntax error at or near "("', "42601", "Write SET a = …, b = ….")
 
 
 def _write(sql: str, head: list[Token], at: int) -> Plan:
     refuse_additions(sql)
+    _refuse_several(head)
     parts = []
     while at < len(head) and head[at].kind in (WORD, QUOTED):
         parts.append(head[at].name)

@@ -207,6 +207,11 @@ def _array(_name: str, arguments: Arguments) -> str | None:
     return f'redshift_internal."array"(json_build_array({_join(arguments)}))'
 
 
+def _longest(name: str, arguments: Arguments) -> str | None:
+    """VARCHAR(MAX) in a cast (r_Character_types)."""
+    return f"{name}(65535)" if [item.word for argument in arguments for item in argument] == ["max"] else None
+
+
 def _regexp(name: str, arguments: Arguments) -> str:
     return f"redshift_internal.{name}({_join(arguments)})"
 
@@ -228,10 +233,11 @@ HANDLERS: dict[str, Handler] = {
     "convert": _convert,
     "object": _object,
     "array": _array,
+    **dict.fromkeys(("varchar", "nvarchar", "varying"), _longest),
 }
 
 # Words that stand for a call without parentheses.
-BARE_CALLS = {"sysdate": "sysdate()"}
+BARE_CALLS = {"sysdate": "sysdate()", "current_user_id": "redshift_internal.current_user_id()"}
 
 
 def bare_call(items: Sequence[Item], at: int) -> str | None:

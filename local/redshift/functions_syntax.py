@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from local.redshift import functions_queries as queries
 from local.redshift import lexer
 from local.redshift.functions_tokens import Group, Item, Refused, Token, is_sign, name_of, split, walk
 from local.redshift.functions_windows import check_window
@@ -23,9 +24,10 @@ WORDS = frozenset(
         "substring",
         "over",
         "qualify",
+        "between",
+        *queries.WORDS,
     ]
 )
-_SET_OPERATORS = ("union", "intersect", "except", "minus")
 SYSTEM_COLUMNS = frozenset(["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"])
 
 
@@ -72,7 +74,7 @@ _RULES: dict[str, tuple[Callable[[Sequence[Item], int], bool], str]] = {
         "Redshift has no SELECT DISTINCT ON: use QUALIFY ROW_NUMBER() OVER (…) = 1.",
     ),
     "lateral": (
-        lambda items, at: _begins(items, at + 1, "select", "with", "values"),
+        lambda items, at: _begins(items, at + 1, "select", "with", "values") or _begins_anything(items, at + 2),
         "Redshift has no LATERAL: use a join or a window function.",
     ),
     "tablesample": (
@@ -89,7 +91,9 @@ _RULES: dict[str, tuple[Callable[[Sequence[Item], int], bool], str]] = {
     ),
     "for": (
         lambda items, at: (
-            at > 0 and _word(items, at + 1) in ("update", "share") and _word(items, 0) in ("select", "with")
+            at > 0
+            and _word(items, at + 1) in ("update", "share", "no", "key")
+            and _word(items, 0) in ("select", "with")
         ),
         "Redshift has no SELECT … FOR UPDATE: use LOCK.",
     ),
@@ -101,6 +105,10 @@ _RULES: dict[str, tuple[Callable[[Sequence[Item], int], bool], str]] = {
         lambda items, at: len(_arguments(items, at)) == 1,
         "TO_TIMESTAMP needs a format on Redshift: use TIMESTAMP 'epoch' + n * INTERVAL '1 second'.",
     ),
+    "between": (
+        lambda items, at: _word(items, at + 1) in ("symmetric", "asymmetric"),
+        "Redshift has no BETWEEN SYMMETRIC: write LEAST and GREATEST.",
+    ),
     "substring": (_is_pattern, "Redshift's SUBSTRING takes no pattern: use REGEXP_SUBSTR."),
 }
 
@@ -109,6 +117,7 @@ def check(items: Sequence[Item]) -> None:
     """Raise Refused for such syntax at this level of nesting."""
     if _word(items, 0) == "values":
         raise Refused("Redshift has no VALUES list as a table: use SELECT … UNION ALL SELECT ….", "42601")
+    queries.check(items)
     for at, item in enumerate(items):
         if item.word in SYSTEM_COLUMNS and not is_sign(items[at - 1] if at else None, "."):
             raise Refused(f"Redshift has no system column {item.word.upper()}.", "42703")
@@ -127,7 +136,7 @@ def _check_qualify(items: Sequence[Item], at: int) -> None:
     before = [index for index in range(at) if items[index].word == "select"]
     if not before or _word(items, at - 1) == "as" or is_sign(items[at - 1], "."):
         return
-    end = next((index for index in range(at, len(items)) if items[index].word in _SET_OPERATORS), len(items))
+    end = next((index for index in range(at, len(items)) if items[index].word in queries.SET_OPERATORS), len(items))
     if not any(token.word == "over" for token in walk(items[before[-1] : end])):
         raise Refused("QUALIFY needs a window function in its condition or in the select list.", "42601")
     start = at - 1

@@ -74,6 +74,9 @@ def window_call(name: str, inner: Sequence[Item], after: Tail) -> str | None:
         ignore, says = ignore or arguments[0][-2].word == "ignore", True
         arguments[0] = arguments[0][:-2]
     _check_frame(name, after)
+    if name in ("lag", "lead") and len(arguments) > 2:
+        # r_WF_LAG and r_WF_LEAD have a value and an offset; the words are the server's.
+        raise Refused(f"Default parameter not be supported for window function {name}")
     if name == "listagg":
         return _listagg(arguments, after)
     if name in ("percentile_cont", "percentile_disc"):

@@ -57,6 +57,10 @@ BEGIN
     FOR relation IN
         SELECT c.objid FROM pg_event_trigger_ddl_commands() c JOIN pg_class r ON r.oid = c.objid WHERE c.classid = 'pg_class'::regclass AND r.relkind = 'v'
     LOOP
+        -- CREATE OR REPLACE VIEW keeps the columns (r_CREATE_VIEW), PostgreSQL lets it add some: only those are as new as this transaction.
+        IF (SELECT count(DISTINCT a.xmin = pg_current_xact_id()::xid) FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum > 0) > 1 THEN
+            RAISE EXCEPTION USING ERRCODE = '42P16', MESSAGE = format('cannot change number of columns in view "%s"', relation::regclass);
+        END IF;
         EXECUTE format('CREATE OR REPLACE TRIGGER redshift$read_only INSTEAD OF INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION redshift_internal.refuse_write()', relation::regclass);
     END LOOP;
 END $$;

@@ -74,3 +74,5 @@ GRANT SELECT ON pg_catalog.stl_query, pg_catalog.svl_qlog, pg_catalog.stl_queryt
     pg_catalog.sys_query_history, pg_catalog.sys_query_text, pg_catalog.stv_sessions, pg_catalog.stv_recents, pg_catalog.stv_inflight, pg_catalog.stv_locks,
     pg_catalog.svv_transactions TO PUBLIC;
 GRANT SELECT ON ALL TABLES IN SCHEMA redshift_internal TO PUBLIC;
+
+CREATE FUNCTION redshift_internal.current_user_id() RETURNS int LANGUAGE sql STABLE AS $$ SELECT current_user::regrole::oid::int $$;
