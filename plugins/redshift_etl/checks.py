@@ -26,7 +26,7 @@ STAGE, RESULT = "stage", "result"
 ROWS = ":rows"
 KEY_UNIQUE = "key_unique"
 
-HISTORY_LOADS = 8  # the loads whose mean a batch is held against
+HISTORY_LOADS = 8  # the loads whose mean a batch is held against, each of another window
 HISTORY_NEEDED = 4  # fewer than this say nothing
 TOO_FEW, TOO_MANY = 0.5, 2.0  # times the mean
 
@@ -149,22 +149,26 @@ def _version_not_ahead(contract: Contract, version: str) -> Check:
 
 
 def _row_count(contract: Contract, window: Window | None) -> Check:
-    """Compared with loads whose window is as long, so that a day is not held against a year."""
+    """Compared with loads whose window is as long, so that a day is not held against a year, the newest of each."""
     same_length = "DATEDIFF(second, window_start, window_end) = %s" if window else "window_start IS NULL"
     length = (int((window.end - window.start).total_seconds()),) if window else ()
+    one = "window_start" if window else "load_id"
     return Check(
         "row_count",
         WARN,
         STAGE,
-        f"The batch has {TOO_FEW:g} to {TOO_MANY:g} times the mean rows of the last {HISTORY_LOADS} loads.",
+        f"The batch has {TOO_FEW:g} to {TOO_MANY:g} times the mean rows of the last {HISTORY_LOADS} windows loaded.",
         f"""SELECT batch.staged, 'the mean of the last loads is ' || CAST(recent.mean AS VARCHAR(40)) AS reason
 FROM (SELECT COUNT(*) AS staged FROM {ROWS}) AS batch
 CROSS JOIN (
     SELECT CAST(AVG(CAST(staged AS DOUBLE PRECISION)) AS DECIMAL(18, 1)) AS mean, COUNT(*) AS loads
     FROM (
-        SELECT staged FROM etl.load_history
-        WHERE table_name = %s AND {same_length}
-        ORDER BY committed_at DESC LIMIT {HISTORY_LOADS}
+        SELECT staged FROM (
+            SELECT staged, committed_at, ROW_NUMBER() OVER (PARTITION BY {one} ORDER BY committed_at DESC) AS place
+            FROM etl.load_history
+            WHERE table_name = %s AND {same_length}
+        ) AS placed
+        WHERE place = 1 ORDER BY committed_at DESC LIMIT {HISTORY_LOADS}
     ) AS loads
 ) AS recent
 WHERE recent.loads >= {HISTORY_NEEDED}

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from redshift_etl import alerts, freshness, incident_report, incident_store, incidents, lineage
+from redshift_etl import alerts, freshness, incident_report, incident_store, incidents, lineage, reconcile
 from redshift_etl import contract as contracts
 from redshift_etl.errors import ConfigError, EtlError
 from redshift_etl.freshness import Freshness
@@ -138,7 +138,7 @@ def _open(watch: Watch, state: Freshness, loads: Mapping[str, LastLoad], now: da
         lateness=[state.sentence(now)],
         downstream=lineage.read().downstream(state.table),
     )
-    dag = load.dag_id if load else "<dag>"
+    dag = _loader(state.table, load)
     commands = (f"airflow dags list-runs {dag}", f"airflow dags unpause {dag}", f"airflow dags trigger {dag}")
     incident_store.put_report(watch.lake, incident, incident_report.render(incident, failure, found, commands))
     try:
@@ -148,6 +148,18 @@ def _open(watch: Watch, state: Freshness, loads: Mapping[str, LastLoad], now: da
         log.warning("The row of %s is not written yet: %s", incident.incident_id, error)
     _tell(incident, f"Late: {state.table}", f"{failure.message}\nReport: {incident.report}", "open")
     return incident.incident_id
+
+
+def _loader(table: str, load: LastLoad | None) -> str:
+    """The DAG that fills a table: its last load can be that of another, which swapped rows in."""
+    try:
+        plan = reconcile.read(contracts.load(table))
+    except ConfigError as error:
+        log.warning("Which DAG loads %s cannot be read: %s", table, error)
+        plan = None
+    if plan:
+        return plan.dag_id
+    return load.dag_id if load else "<dag>"
 
 
 def close(watch: Watch, incident: Incident, how: str, now: datetime) -> bool:

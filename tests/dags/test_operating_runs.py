@@ -33,7 +33,7 @@ def test_a_dry_run_of_retention_and_of_a_backfill_goes_to_its_end(dag_bag: Any):
         "plan": "success",
         "load": "skipped",
         "finish": "success",
-        "fail": "skipped",
+        "close": "success",
     }
 
 
@@ -68,3 +68,12 @@ def test_a_task_that_fails_in_airflow_leaves_one_incident_with_its_run(dag_bag: 
     assert "- `core.flights`: **no**." in text
     assert "mart.carrier_day" in text
     assert world.rows("SELECT dag_id, task_id FROM etl.incidents WHERE resolved_at IS NULL") == [("flights", "extract")]
+
+
+@pytest.mark.usefixtures("world")
+def test_a_backfill_whose_last_step_fails_is_closed_in_the_ledger_and_its_run_has_failed(dag_bag: Any):
+    form = {"table": "core.flights", "reason": "to see how it fails", "action": "swap", "backfill_id": "0" * 12}
+    done = dag_bag.dags["backfill_table"].test(run_conf={**form, "dry_run": False})
+    found = {instance.task_id: str(instance.state) for instance in done.get_task_instances()}
+    assert found == {"plan": "success", "load": "skipped", "finish": "failed", "close": "success"}
+    assert done.state == "failed"

@@ -14,7 +14,7 @@ import pytest
 from redshift_etl import contract as contracts
 from redshift_etl.contract import Contract
 from redshift_etl.errors import ConfigError
-from redshift_etl.operators.backfill_table import FailBackfillOperator, FinishBackfillOperator, PlanBackfillOperator
+from redshift_etl.operators.backfill_table import CloseBackfillOperator, FinishBackfillOperator, PlanBackfillOperator
 from redshift_etl.warehouse import audit, ledger, load, shadow
 from redshift_etl.warehouse.model import Run
 from tests.integration.batches import Bench
@@ -58,9 +58,9 @@ def things(bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ite
     contracts.load.cache_clear()
 
 
-def context(run: str = "manual 1", paused: bool = False, **form: Any) -> dict[str, Any]:
+def context(run: str = "manual 1", paused: bool = False, user: str = "ada", **form: Any) -> dict[str, Any]:
     ti = instance(dag="backfill_table", run=run, get_dag=lambda _: SimpleNamespace(is_paused=paused))
-    return {"ti": ti, "params": {**FORM, **form}, "dag_run": SimpleNamespace(triggering_user_name="ada")}
+    return {"ti": ti, "params": {**FORM, **form}, "dag_run": SimpleNamespace(triggering_user_name=user)}
 
 
 def plan(**form: Any) -> list[dict[str, Any]]:
@@ -69,6 +69,10 @@ def plan(**form: Any) -> list[dict[str, Any]]:
 
 def finish(**form: Any) -> dict[str, Any]:
     return FinishBackfillOperator(task_id="finish").execute(context(**form))
+
+
+def close(**form: Any) -> None:
+    CloseBackfillOperator(task_id="close").execute(context(**form))
 
 
 def stage(bench: Bench, contract: Contract, rows: list[tuple[Any, ...]]) -> str:
@@ -83,6 +87,14 @@ def stage(bench: Bench, contract: Contract, rows: list[tuple[Any, ...]]) -> str:
 
 def ledger_rows(bench: Bench) -> list[tuple[Any, ...]]:
     return bench.rows("SELECT status, who, reason, runs FROM etl.backfill_history ORDER BY started_at")
+
+
+def later_rows(bench: Bench) -> list[tuple[Any, ...]]:
+    """What was done with a staged backfill afterwards."""
+    return bench.rows(
+        "SELECT action, status, who, reason, run_id, of_backfill FROM etl.backfill_history\n"
+        "WHERE of_backfill IS NOT NULL ORDER BY started_at"
+    )
 
 
 def row(number: int, amount: int, version: str = DAY1, name: str = "a") -> tuple[Any, ...]:
@@ -117,7 +129,7 @@ def test_a_staged_rewrite_is_compared_swapped_in_and_undone(bench: Bench, things
     finish(action="undo", backfill_id=backfill_id, run="manual 4")
     amounts = dict(bench.rows("SELECT id, amount FROM core.things"))
     assert amounts == {1: 10, 2: 20, 3: 30, 4: 41, 5: 50, 6: 66}, "6 has become newer and stays"
-    assert [status for status, *_ in ledger_rows(bench)] == ["undone"]
+    assert [status for status, *_ in ledger_rows(bench)] == ["undone", "done", "done"]
     assert len(before) == 5
     finish(action="drop", backfill_id=backfill_id, run="manual 5")
     assert bench.rows(f"SELECT COUNT(*) FROM svv_tables WHERE table_schema = '{shadow.SCHEMA}'") == [(0,)]
@@ -138,14 +150,55 @@ def test_the_ledger_says_who_why_and_how_it_ended(bench: Bench):
     assert len(plan(action="backfill")) == 1
     assert ledger_rows(bench) == [("running", "ada", "amounts were computed wrongly", 1)]
     finish(action="backfill")
+    close(action="backfill")
     assert ledger_rows(bench)[0][0] == "done"
+
+
+def test_the_ledger_says_who_swapped_took_back_and_dropped_and_why(bench: Bench, things: Contract):
+    bench.load(things, [row(1, 10)])
+    backfill_id = stage(bench, things, [row(1, 11)])
+    finish()
+    named = {"start": None, "end": None, "backfill_id": backfill_id}
+    finish(**named, action="swap", run="manual 2", user="grace", reason="the sums agree with the source")
+    finish(**named, action="undo", run="manual 3", user="ada", reason="the sums were those of euros", dry_run=True)
+    finish(**named, action="undo", run="manual 4", user="ada", reason="the sums were those of euros")
+    with pytest.raises(ConfigError, match="compared"):
+        finish(**named, action="swap", run="manual 5")
+    finish(**named, action="drop", run="manual 6", user=None, reason="it is staged again tomorrow")
+    assert later_rows(bench) == [
+        ("swap", "done", "grace", "the sums agree with the source", "manual 2", backfill_id),
+        ("undo", "done", "ada", "the sums were those of euros", "manual 4", backfill_id),
+        ("drop", "done", "unknown", "it is staged again tomorrow", "manual 6", backfill_id),
+    ]
+    days = "SELECT COUNT(*) FROM etl.backfill_history WHERE first_day = '2013-01-01' AND last_day = '2013-01-01'"
+    assert bench.rows(days) == [(4,)], "each has the days of what was staged"
+    (detail,) = bench.rows("SELECT detail FROM etl.backfill_history WHERE action = 'swap'")[0]
+    assert detail.startswith('{"inserted": 0, "updated": 1')
 
 
 @pytest.mark.usefixtures("things")
 def test_a_failed_run_is_in_the_ledger(bench: Bench):
     plan(action="backfill")
-    FailBackfillOperator(task_id="fail").execute(context())
+    close(action="backfill")
     assert ledger_rows(bench)[0][0] == "failed"
+
+
+def test_a_comparison_that_fails_is_in_the_ledger_at_once(bench: Bench, things: Contract):
+    backfill_id = stage(bench, things, [row(1, 11)])
+    bench.run(f"ALTER TABLE {shadow.of(things, backfill_id).table} DROP COLUMN amount")
+    with pytest.raises(ConfigError, match="refuses to compare"):
+        finish()
+    close()
+    assert bench.rows("SELECT status, detail FROM etl.backfill_history") == [
+        ("failed", "a task of its run failed; the incident says why")
+    ]
+
+
+def test_what_ended_well_stays_so_when_its_run_is_closed(bench: Bench, things: Contract):
+    stage(bench, things, [row(1, 11)])
+    finish()
+    close()
+    assert ledger_rows(bench)[0][0] == "compared"
 
 
 @pytest.mark.usefixtures("things")

@@ -79,19 +79,50 @@ def test_a_warning_is_recorded_and_the_batch_is_loaded(things: Bench):
 
 @pytest.mark.parametrize(("rows", "verdict"), [(4, "warned"), (5, "passed"), (20, "passed"), (21, "warned")])
 def test_a_batch_far_from_the_mean_of_the_last_ones_is_a_warning(things: Bench, rows: int, verdict: str):
-    for _ in range(checks.HISTORY_NEEDED):
-        things.load(THINGS, [row(n) for n in range(10)])
+    load_days(things, checks.HISTORY_NEEDED)
     load_checked(things, THINGS, [row(n) for n in range(rows)])
     assert outcomes(things)["row_count"] == (verdict, int(verdict == "warned"))
     kept = things.rows("SELECT reason FROM etl.check_failures")
     assert kept == [("the mean of the last loads is 10.0",)] * (verdict == "warned")
 
 
-def test_too_few_loads_or_those_of_a_longer_window_say_nothing_of_a_batch(things: Bench):
-    for _ in range(checks.HISTORY_NEEDED - 1):
-        things.load(THINGS, [row(n) for n in range(10)])
+def load_days(things: Bench, days: int) -> None:
+    """Ten rows in each of some days that end with 31 December 2012."""
+    for number in range(days):
+        day = datetime(2012, 12, 31, tzinfo=UTC) - timedelta(days=number)
+        things.load(THINGS, [row(n) for n in range(10)], window_start=day, window_end=day + timedelta(days=1))
+
+
+def test_a_window_that_ran_more_than_once_counts_once_by_its_newest_load(things: Bench):
+    load_days(things, checks.HISTORY_NEEDED - 1)
+    again = {"window_start": datetime(2012, 6, 1, tzinfo=UTC), "window_end": datetime(2012, 6, 2, tzinfo=UTC)}
+    for rows in (1, 1, 1, 1, 10):
+        things.load(THINGS, [row(n) for n in range(rows)], **again)
+    load_checked(things, THINGS, [row(n) for n in range(21)])
+    assert things.rows("SELECT reason FROM etl.check_failures") == [("the mean of the last loads is 10.0",)]
+
+
+def test_a_window_that_ran_again_and_again_is_still_too_few(things: Bench):
+    load_days(things, checks.HISTORY_NEEDED - 2)
     for _ in range(checks.HISTORY_NEEDED):
-        things.load(THINGS, [row(n) for n in range(10)], window_end=datetime(2013, 2, 1, tzinfo=UTC))
+        load_days(things, 1)
+    load_checked(things, THINGS, [row(1)])
+    assert outcomes(things)["row_count"] == ("passed", 0)
+
+
+def test_each_refresh_of_a_table_counts(bench: Bench):
+    bench.create(REFRESHED)
+    for _ in range(checks.HISTORY_NEEDED):
+        bench.load(REFRESHED, [(n, "a") for n in range(10)], window_start=None, window_end=None)
+    load_checked(bench, REFRESHED, [(n, "a") for n in range(21)])
+    assert outcomes(bench)["row_count"] == ("warned", 1)
+
+
+def test_too_few_loads_or_those_of_a_longer_window_say_nothing_of_a_batch(things: Bench):
+    load_days(things, checks.HISTORY_NEEDED - 1)
+    for day in range(checks.HISTORY_NEEDED):
+        longer = datetime(2013, 3, 1 + day, tzinfo=UTC)
+        things.load(THINGS, [row(n) for n in range(10)], window_start=longer, window_end=longer + timedelta(days=30))
     load_checked(things, THINGS, [row(1)])
     assert outcomes(things)["row_count"] == ("passed", 0)
 

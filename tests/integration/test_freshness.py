@@ -13,6 +13,7 @@ from redshift_etl import contract as contracts
 from redshift_etl import failure, incident_store, incidents, monitor
 from redshift_etl.errors import ConfigError, SourceError, TransientError
 from redshift_etl.warehouse import incident_log
+from redshift_etl.warehouse.model import Run
 from tests.integration.batches import Bench
 from tests.integration.operations import connect_airflow, repository
 from tests.integration.test_incidents import context, failure_now, refused, reports, webhook
@@ -69,6 +70,25 @@ def test_the_report_of_a_failure_says_which_table_is_late_by_now(bench: Bench, w
     failure.on_failure(context(SourceError("The file is empty.", fix="send it", table="core.small")))
     (text,) = reports(watch.lake)
     assert "- `core.small` is late: last loaded 2013-01-01 06:00 UTC" in text
+
+
+@pytest.mark.parametrize(
+    ("plan", "dag"), [("/*\ndag: small\n*/", "small"), (None, "backfill_table"), ("no front matter", "backfill_table")]
+)
+def test_the_report_of_a_late_table_names_its_own_dag_and_not_the_one_that_swapped_its_rows(
+    bench: Bench, watch: monitor.Watch, tmp_path: Path, plan: str | None, dag: str
+):
+    if plan:
+        (tmp_path / "sql" / "reconcile" / "core").mkdir(parents=True)
+        (tmp_path / "sql" / "reconcile" / "core" / "small.sql").write_text(plan)
+    bench.load(
+        contracts.load("core.small"), [(1, "a")], window_start=None, window_end=None,
+        run=Run("backfill_table", "manual", "finish", 1),
+    )  # fmt: skip
+    monitor.run(watch, in_days(2))
+    (text,) = reports(watch.lake)
+    assert f"airflow dags unpause {dag}\n" in text
+    assert f"airflow dags trigger {dag}\n" in text
 
 
 def test_a_failure_is_resolved_by_the_load_that_followed_it(bench: Bench, watch: monitor.Watch):

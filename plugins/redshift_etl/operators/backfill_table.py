@@ -1,4 +1,4 @@
-"""Operators of the backfill form: plan it and enter it in the ledger; then say how it ended, compare, swap or undo."""
+"""Operators of the backfill form: plan it and enter it in the ledger; compare, swap or undo; then say how it ended."""
 
 from __future__ import annotations
 
@@ -41,13 +41,12 @@ class PlanBackfillOperator(BaseOperator):
             return []
         if instance.get_dag(request.dag_id).is_paused:
             raise ConfigError("The table's DAG is paused.", fix=f"airflow dags unpause {request.dag_id}")
-        who = getattr(context["dag_run"], "triggering_user_name", None) or "unknown"
-        ledger.begin(warehouse(self.redshift_conn_id), request, instance.run_id, who)
+        ledger.begin(warehouse(self.redshift_conn_id), request, instance.run_id, _who(context))
         return triggers
 
 
 class FinishBackfillOperator(BaseOperator):
-    """After the runs: closes the ledger's row. A staged one is compared; a swap or undo is done here.
+    """After the runs: the ledger says that they are done. A staged one is compared; a swap or undo is done here.
 
     Returns what it did: the comparison, or the rows written.
     """
@@ -64,13 +63,13 @@ class FinishBackfillOperator(BaseOperator):
         from redshift_etl.warehouse import rewrite
 
         request = backfill.read(context["params"], context["ti"].run_id, datetime.now(UTC))
-        found = rewrite.finish(warehouse(self.redshift_conn_id), request, run_of(context))
+        found = rewrite.finish(warehouse(self.redshift_conn_id), request, run_of(context), _who(context))
         self.log.info("%s of %s (%s): %s", request.action, request.contract.table, request.backfill_id, found)
         return found
 
 
-class FailBackfillOperator(BaseOperator):
-    """When a run failed: the ledger says so. Runs by ``trigger_rule="one_failed"``."""
+class CloseBackfillOperator(BaseOperator):
+    """At the end, whatever way it came: what the ledger still holds for running has failed. Made to be a teardown."""
 
     ui_color = "#f5dcd3"
 
@@ -83,5 +82,8 @@ class FailBackfillOperator(BaseOperator):
         from redshift_etl import backfill
         from redshift_etl.warehouse import rewrite
 
-        backfill_id = backfill.own_id(context["ti"].run_id)
-        rewrite.failed(warehouse(self.redshift_conn_id), backfill_id)
+        rewrite.close(warehouse(self.redshift_conn_id), backfill.own_id(context["ti"].run_id))
+
+
+def _who(context: Context) -> str:
+    return getattr(context["dag_run"], "triggering_user_name", None) or "unknown"

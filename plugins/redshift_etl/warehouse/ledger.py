@@ -1,11 +1,11 @@
-"""``etl.backfill_history``: who asked for which backfill, why, and how it ended."""
+"""``etl.backfill_history``: who asked for which backfill, why, and how it ended; and for its swap, undo and drop."""
 
 from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime, timedelta
 
-from redshift_etl.backfill import Request
+from redshift_etl.backfill import Request, own_id
 from redshift_etl.errors import ConfigError
 from redshift_etl.warehouse import migrate, sql
 from redshift_etl.warehouse.session import Connect, Session, open_session
@@ -21,19 +21,7 @@ def begin(connect: Connect, request: Request, run_id: str, who: str) -> None:
     """Enter a backfill as running; again for a retry. Others that are still running have died: one runs at a time."""
     migrate.ensure(connect, TABLE)
     now = _now()
-    row = {
-        "backfill_id": request.backfill_id,
-        "table_name": request.contract.table,
-        "action": request.action,
-        "first_day": request.first,
-        "last_day": request.last,
-        "reason": request.reason.encode()[:1024].decode(errors="ignore"),
-        "who": who,
-        "status": RUNNING,
-        "runs": len(request.triggers()),
-        "run_id": run_id,
-        "started_at": now,
-    }
+    row = _row(request, run_id, who) | {"backfill_id": request.backfill_id, "status": RUNNING, "started_at": now}
     with open_session(connect, request.backfill_id) as session, session.transaction():
         session.run(sql.lock(TABLE))
         session.run(
@@ -46,6 +34,35 @@ def begin(connect: Connect, request: Request, run_id: str, who: str) -> None:
         )
         session.run(Statement("forget an earlier try", f"DELETE FROM {TABLE} WHERE run_id = %s", (run_id,)))
         session.run(sql.insert_rows(TABLE, tuple(row), [tuple(row.values())], "enter the backfill"))
+
+
+def _row(request: Request, run_id: str, who: str) -> dict[str, object]:
+    return {
+        "table_name": request.contract.table,
+        "action": request.action,
+        "first_day": request.first,
+        "last_day": request.last,
+        "reason": request.reason.encode()[:1024].decode(errors="ignore"),
+        "who": who,
+        "runs": len(request.triggers()),
+        "run_id": run_id,
+    }
+
+
+def done_with(request: Request, run_id: str, who: str, first: date, last: date, detail: object) -> Statement:
+    """Enter what was done with a staged backfill of these days, in the transaction that does it."""
+    now = _now()
+    row = _row(request, run_id, who) | {
+        "backfill_id": own_id(run_id),
+        "of_backfill": request.backfill_id,
+        "first_day": first,
+        "last_day": last,
+        "status": DONE,
+        "started_at": now,
+        "finished_at": now,
+        "detail": _text(detail),
+    }
+    return sql.insert_rows(TABLE, tuple(row), [tuple(row.values())], f"enter the {request.action}")
 
 
 def bury(connect: Connect, older_than: timedelta) -> None:
@@ -85,13 +102,25 @@ def days(session: Session, backfill_id: str, table: str, *statuses: str) -> tupl
 
 def ended(backfill_id: str, status: str, detail: object = None) -> Statement:
     """Say how it ended."""
-    text = detail if detail is None or isinstance(detail, str) else json.dumps(detail, default=str)
-    cut = text.encode()[:_DETAIL_BYTES].decode(errors="ignore") if text else None
     return Statement(
         f"say that the backfill is {status}",
         f"UPDATE {TABLE} SET status = %s, finished_at = %s, detail = COALESCE(%s, detail) WHERE backfill_id = %s",
-        (status, _now(), cut, backfill_id),
+        (status, _now(), _text(detail), backfill_id),
     )
+
+
+def failed(backfill_id: str) -> Statement:
+    """Say that a backfill failed, unless it has ended in another way."""
+    return Statement(
+        "say that the backfill failed",
+        f"UPDATE {TABLE} SET status = %s, finished_at = %s, detail = %s WHERE backfill_id = %s AND status = %s",
+        (FAILED, _now(), "a task of its run failed; the incident says why", backfill_id, RUNNING),
+    )
+
+
+def _text(detail: object) -> str | None:
+    text = detail if detail is None or isinstance(detail, str) else json.dumps(detail, default=str)
+    return text.encode()[:_DETAIL_BYTES].decode(errors="ignore") if text else None
 
 
 def _now() -> datetime:

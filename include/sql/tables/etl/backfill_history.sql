@@ -1,5 +1,5 @@
 /*
-description: The ledger of backfills by form, one row each, with who asked, why, and how it ended.
+description: The ledger of backfills by form, and of each swap, undo and drop, one row each, with who asked, why, and how it ended.
 owner: data-engineering
 load: append
 retention: 20 years on started_at
@@ -18,20 +18,22 @@ CREATE TABLE etl.backfill_history (
     started_at  TIMESTAMP     NOT NULL,
     finished_at TIMESTAMP,
     detail      VARCHAR(8192),
+    of_backfill VARCHAR(32),
     PRIMARY KEY (backfill_id)
 )
 DISTSTYLE ALL
 COMPOUND SORTKEY (started_at);
 COMMENT ON COLUMN etl.backfill_history.backfill_id IS 'The backfill, by which its rewrite is swapped in or undone.';
 COMMENT ON COLUMN etl.backfill_history.table_name IS 'The table, schema.table.';
-COMMENT ON COLUMN etl.backfill_history.action IS 'backfill: into the table; stage: into a shadow of it, to be compared and swapped in.';
+COMMENT ON COLUMN etl.backfill_history.action IS 'backfill: into the table; stage: into a shadow of it, to be compared; swap, undo, drop: what was done with a staged one.';
 COMMENT ON COLUMN etl.backfill_history.first_day IS 'First day (UTC), included.';
 COMMENT ON COLUMN etl.backfill_history.last_day IS 'Last day (UTC), included.';
 COMMENT ON COLUMN etl.backfill_history.reason IS 'Why, in the words of who asked.';
 COMMENT ON COLUMN etl.backfill_history.who IS 'The user who triggered it.';
-COMMENT ON COLUMN etl.backfill_history.status IS 'running, done, failed, died, compared, swapped or undone.';
+COMMENT ON COLUMN etl.backfill_history.status IS 'running, done, failed or died; a staged one: compared, swapped, undone or dropped.';
 COMMENT ON COLUMN etl.backfill_history.runs IS 'Runs of the table''s DAG that it starts.';
 COMMENT ON COLUMN etl.backfill_history.run_id IS 'Its run of backfill_table.';
 COMMENT ON COLUMN etl.backfill_history.started_at IS 'When it began (UTC).';
 COMMENT ON COLUMN etl.backfill_history.finished_at IS 'When its status last changed (UTC); NULL while it runs.';
-COMMENT ON COLUMN etl.backfill_history.detail IS 'The comparison of the shadow with the table as JSON, or the error.';
+COMMENT ON COLUMN etl.backfill_history.detail IS 'The comparison of the shadow with the table, or the rows written, as JSON; or the error.';
+COMMENT ON COLUMN etl.backfill_history.of_backfill IS 'For a swap, an undo or a drop: the staged backfill that it was done with.';
