@@ -154,6 +154,7 @@ def _shower(dag_id: str) -> Callable[[Snapshot, float], None]:
     shown: Snapshot | None = None
 
     def show(now: Snapshot, seconds: float) -> None:
+        """Show it, unless nothing has changed."""
         nonlocal shown
         if terminal and not (now.ended and now == shown):
             print(f"\r\x1b[K{bar(dag_id, now, seconds)}", end="\n" if now.ended else "", flush=True)
@@ -207,6 +208,7 @@ def _signals_deferred() -> Iterator[None]:
 @contextmanager
 def _signals_raised() -> Iterator[None]:
     def interrupt(_number: int, _frame: FrameType | None) -> None:
+        """End the wait."""
         raise InterruptError
 
     before = {number: signal.signal(number, interrupt) for number in SIGNALS}

@@ -103,6 +103,7 @@ def persistent(app: WSGIApplication, mirror: Mirror, access_key_id: str) -> WSGI
         statuses: list[str] = []
 
         def note_status(status: str, headers: Any, exc_info: Any = None) -> Callable[[bytes], object]:
+            """Start the answer, and remember its status."""
             statuses.append(status)
             return start_response(status, headers, exc_info)
 

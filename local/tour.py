@@ -80,6 +80,7 @@ def _wait_for_dags(tour: Tour) -> None:
     wanted = {REFERENCE, *BACKFILLS, MARTS}
 
     def parsed() -> bool:
+        """Whether Airflow has all DAGs; a file that it cannot import ends the tour."""
         if errors := tour.rest.import_errors():
             raise StepFailedError(f"{errors[0]['filename']} cannot be imported:\n{errors[0]['stack_trace']}")
         missing = wanted - tour.rest.dag_ids()
@@ -102,6 +103,7 @@ def _refresh(tour: Tour, dag_id: str) -> None:
     run_id = active[-1]["dag_run_id"] if active else tour.rest.trigger(dag_id)
 
     def ended() -> bool:
+        """Whether the run has; shows its tasks."""
         state = tour.rest.run_state(dag_id, run_id)
         tour.progress.now(f"{dag_id}: {state}{_tasks(tour, dag_id, run_id)}")
         return state not in ACTIVE
@@ -131,22 +133,14 @@ def _backfill(tour: Tour, dag_ids: Sequence[str], first: date, last: date) -> No
     seconds = RUN_SECONDS + days * BACKFILL_SECONDS_A_DAY
     _wait_for_earlier_backfills(tour, dag_ids, seconds)
     commands: dict[str, subprocess.Popen[bytes]] = {}
+    options = ("-s", str(first), "-e", str(last), "--rerun-failed-tasks")
     for dag_id in dag_ids:
-        command = [
-            airflow.executable("airflow"),
-            "dags",
-            "backfill",
-            dag_id,
-            "-s",
-            str(first),
-            "-e",
-            str(last),
-            "--rerun-failed-tasks",
-        ]
+        command = [airflow.executable("airflow"), "dags", "backfill", dag_id, *options]
         with (tour.stack.logs / f"backfill-{dag_id}.log").open("wb") as log:
             commands[dag_id] = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def ended() -> bool:
+        """Whether all commands have; shows the days done."""
         counts = (f"{dag_id} {_done(tour, dag_id, first, last)}/{days}" for dag_id in dag_ids)
         tour.progress.now(f"airflow dags backfill: {', '.join(counts)} days; marts: {_running_marts(tour)}")
         return all(process.poll() is not None for process in commands.values())
@@ -170,6 +164,7 @@ def _wait_for_earlier_backfills(tour: Tour, dag_ids: Sequence[str], seconds: flo
     """A `make run` that was interrupted leaves backfills behind, which the scheduler goes on with."""
 
     def ended() -> bool:
+        """Whether no backfill is active; shows the runs left."""
         active = {dag_id: ids for dag_id in dag_ids if (ids := tour.rest.active_backfills(dag_id))}
         left = (f"{dag_id} {tour.rest.count(dag_id, *ACTIVE)} runs left" for dag_id in active)
         tour.progress.now(f"waiting for an earlier backfill: {', '.join(left)}")
@@ -207,6 +202,7 @@ def _wait_for_marts(tour: Tour, seconds: float) -> None:
     known_failures = {run["dag_run_id"] for run in tour.rest.runs(MARTS, "failed")}
 
     def fresh() -> bool:
+        """Whether no mart has a stale day; a run that fails meanwhile ends the tour."""
         stale = warehouse.stale_days()
         left = ", ".join(f"{len(days)} days of {mart}" for mart, days in stale.items())
         tour.progress.now(f"{MARTS}: {_running_marts(tour)}; to build: {left or 'nothing'}")

@@ -197,6 +197,7 @@ def create_app(*, rate: int = 20, fault_every: int = 25) -> FastAPI:
 
     @app.get("/health")
     def health() -> dict[str, str]:
+        """That it answers."""
         return {"status": "ok"}
 
     return app

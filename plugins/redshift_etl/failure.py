@@ -167,6 +167,7 @@ def _within(seconds: float, work: Callable[[], None]) -> None:
     failed: list[Exception] = []
 
     def run() -> None:
+        """Do the work, keeping its error for the caller."""
         try:
             work()
         except Exception as error:  # noqa: BLE001 — raised again by the caller's thread

@@ -166,6 +166,7 @@ def columns_of(fill: Fill, tables: lineage_columns.Tables) -> ColumnLineage:
     before, made = extracted(fill), transformed(fill)
 
     def through(origins: Iterable[Origin]) -> tuple[Origin, ...]:
+        """The origins of raw columns, in the sources."""
         found = {
             Origin(source.table, source.column, lineage_columns.combined(origin.kind, source.kind))
             for origin in origins
@@ -189,6 +190,7 @@ def extracted(fill: Fill) -> ColumnLineage:
     traced = lineage_columns.trace(fill.extract, {}, POSTGRES)
 
     def named(origins: Iterable[Origin]) -> tuple[Origin, ...]:
+        """The origins by the names that the sources have here."""
         return tuple(Origin(_source_of(it.table, fill.declared), it.column, it.kind) for it in origins)
 
     return ColumnLineage({name: named(origins) for name, origins in traced.columns.items()}, named(traced.rows))

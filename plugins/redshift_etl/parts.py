@@ -38,6 +38,7 @@ class _Bounded:
         self._results: list[Any] = []
 
     def submit(self, task: Callable[..., Any], *arguments: Any) -> None:
+        """Hand in a task; waits while too many wait. Raises the error of an earlier one."""
         while len(self._pending) >= self._waiting:
             self._results.append(self._pending.popleft().result())
         self._pending.append(self.pool.submit(task, *arguments))
@@ -49,6 +50,7 @@ class _Bounded:
         return self._results
 
     def shutdown(self) -> None:
+        """Start none of those that wait; what runs goes to its end."""
         self.pool.shutdown(cancel_futures=True)
 
 

@@ -122,7 +122,9 @@ class _Records:
         self._rows = array("Q", (record for record in range(2, len(self._begins)) if record not in broken))
 
     def line_of_record(self, record: int) -> int:
+        """The line that a record begins on; the last record's for one beyond the end."""
         return self._begins[min(record, len(self._begins) - 1)]
 
     def line_of_row(self, row: int) -> int:
+        """The same for a row, counted over the records that are not broken."""
         return self.line_of_record(self._rows[min(row, len(self._rows)) - 1])

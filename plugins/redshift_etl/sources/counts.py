@@ -26,6 +26,7 @@ def file_changed(lake: Lake) -> Callable[[str], datetime]:
     landing = settings.landing()
 
     def ask(name: str) -> datetime:
+        """Its Last-Modified."""
         entry = lake.head(landing, landing.key(name))
         return datetime.fromisoformat(entry.about["last_modified"]).astimezone(UTC)
 
