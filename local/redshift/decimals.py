@@ -7,6 +7,7 @@ finds its size by describing it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -24,6 +25,7 @@ _WRITES = {
     "delete": (2, "using", "using", "where"),
     "merge": (2, "using", "using", "on"),
 }
+_COLUMN = re.compile(r'(?:"?\w+"?\s*\.\s*)*"?(\w+)"?')
 _MADE = frozenset(["table", "view"])
 
 
@@ -84,10 +86,16 @@ class _Place:
     def ask(self, sql: str) -> Number | None:
         """The type of an expression here."""
         ctes = f"WITH {'RECURSIVE ' if self.recursive else ''}{', '.join(self.ctes)} " if self.ctes else ""
+        column = _COLUMN.fullmatch(sql)
         for source in self.sources:
-            found = self.describe(f"{ctes}SELECT {sql} {source}".rstrip())
-            if found:
-                return of_column(found[0].type, found[0].modifier)
+            # All columns at once: a question for each would take the time that a statement of many quotients has.
+            for wanted in ("*", sql) if column and source else (sql,):
+                columns = self.describe(f"{ctes}SELECT {wanted} {source}".rstrip()) or ()
+                types = {
+                    (c.type, c.modifier) for c in columns if wanted == sql or (column and c.name == column[1].lower())
+                }
+                if len(types) == 1:
+                    return of_column(*types.pop())
         return None
 
 

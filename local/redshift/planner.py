@@ -16,7 +16,7 @@ from local.redshift.rewrite import plan
 
 _CACHED_PLANS = 512
 _CACHED_LENGTH = 20_000
-_NEEDED_ROUNDS = 100
+_NEEDED_ROUNDS = 1000
 MAX_STATEMENT = 16 << 20  # bytes; developer guide, amazon-redshift-limits
 _cache: OrderedDict[str, Plan] = OrderedDict()
 
@@ -70,7 +70,7 @@ class Planner:
             except functions.NeedColumns as need:
                 known[need.query] = await self._columns(need.query, text)
         return Refusal(
-            "The statement needs more column lists than the local Redshift looks up; name the columns"
+            "The statement needs more columns than the local Redshift looks up: name them, and cast what it divides"
         ), False
 
     async def _columns(self, query: str, text: Shortened) -> tuple[Column, ...] | None:

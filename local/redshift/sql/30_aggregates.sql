@@ -9,10 +9,18 @@ CREATE AGGREGATE redshift_internal.avg(smallint) (
 CREATE AGGREGATE redshift_internal.avg(int) (
     SFUNC = int4_avg_accum, STYPE = bigint[], INITCOND = '{0,0}', FINALFUNC = redshift_internal.avg_integer,
     MSFUNC = int4_avg_accum, MINVFUNC = int4_avg_accum_inv, MSTYPE = bigint[], MINITCOND = '{0,0}', MFINALFUNC = redshift_internal.avg_integer);
-CREATE FUNCTION redshift_internal.avg_add(state numeric[], value numeric) RETURNS numeric[] LANGUAGE sql IMMUTABLE STRICT AS $$
-    SELECT ARRAY[numeric_inc(state[1]), numeric_add(state[2], value)] $$;
-CREATE FUNCTION redshift_internal.avg_add(state numeric[], value bigint) RETURNS numeric[] LANGUAGE sql IMMUTABLE STRICT AS $$
-    SELECT ARRAY[numeric_inc(state[1]), numeric_add(state[2], value)] $$;
+CREATE FUNCTION redshift_internal.avg_add(state numeric[], value numeric) RETURNS numeric[] LANGUAGE plpgsql IMMUTABLE STRICT AS $$
+BEGIN
+    state[1] := numeric_inc(state[1]);
+    state[2] := numeric_add(state[2], value);
+    RETURN state;
+END $$;
+CREATE FUNCTION redshift_internal.avg_add(state numeric[], value bigint) RETURNS numeric[] LANGUAGE plpgsql IMMUTABLE STRICT AS $$
+BEGIN
+    state[1] := numeric_inc(state[1]);
+    state[2] := numeric_add(state[2], value);
+    RETURN state;
+END $$;
 CREATE FUNCTION redshift_internal.avg_bigint(state numeric[]) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN state[1] > 0 THEN div(state[2], state[1])::bigint END $$;
 CREATE FUNCTION redshift_internal.avg_decimal(state numeric[]) RETURNS numeric LANGUAGE sql IMMUTABLE AS $$
