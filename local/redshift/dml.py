@@ -13,6 +13,7 @@ import re
 from local.redshift.cursor import qualified_sql
 from local.redshift.lexer import OPERATOR, QUOTED, WORD, Token, first_word, tokens
 from local.redshift.plans import Forward, Plan, RefusedError
+from local.redshift.reserved_words import RESERVED
 
 _HEAD = 16  # tokens that hold the verb and the target's name
 # Substrings first: a regular expression over megabytes of literals costs more than the insert.
@@ -24,8 +25,24 @@ def insert(sql: str) -> Plan:
     """The plan for INSERT INTO t …."""
     head = _head(sql)
     if len(head) > 1 and head[1].lower == "into":
-        return _write(sql, head, 2)
+        made = _write(sql, head, 2)
+        _refuse_reserved(sql, head)
+        return made
     return Forward(sql)
+
+
+def _refuse_reserved(sql: str, head: list[Token]) -> None:
+    """Reserved words in the list of columns (r_pg_keywords): an INSERT of constants is not looked into elsewhere."""
+    opening = next((token for token in head[2:] if token.text == "("), None)
+    if opening is None or any(
+        token.lower in ("values", "select", "with") for token in head if token.end <= opening.start
+    ):
+        return
+    for token in itertools.takewhile(lambda token: token.text != ")", tokens(sql, opening.end)):
+        if token.lower in ("select", "with") or token.text == "(":
+            return
+        if token.kind == WORD and token.lower in RESERVED:
+            raise RefusedError(f'syntax error at or near "{token.text}"', "42601")
 
 
 def update(sql: str) -> Plan:

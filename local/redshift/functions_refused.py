@@ -12,7 +12,7 @@ from local.redshift import functions_syntax as syntax
 from local.redshift.functions_instead import INSTEAD_OF_TYPE, LEADER_ONLY, NOT_MODELLED, NOT_THERE
 from local.redshift.functions_tokens import Group, Item, Refused, is_sign, name_of, walk
 from local.redshift.functions_windows import is_compute_node
-from local.redshift.reserved_words import NAMES_ONLY
+from local.redshift.reserved_words import BEFORE, NAMES_ONLY
 
 _CATALOGUE = re.compile(r"(?:pg_|stl_|stv_|svl_|svv_|svcs_|sys_|information_schema\b)")
 # "Database object size functions" of c_unsupported-postgresql-functions: no tool that asks the catalogue has them.
@@ -25,7 +25,7 @@ _SIZES = frozenset(
 )
 _QUERIES = ("select", "with", "insert", "update", "delete", "merge", "create", "drop", "alter", "explain", "declare")
 GATE_WORDS = (
-    *(*_SIZES, *NAMES_ONLY, *NOT_THERE, *NOT_MODELLED),
+    *(*_SIZES, *NAMES_ONLY, *BEFORE, *NOT_THERE, *NOT_MODELLED),
     *(*LEADER_ONLY, *INSTEAD_OF_TYPE, *syntax.WORDS, *syntax.SYSTEM_COLUMNS),
 )
 
@@ -50,11 +50,14 @@ def _check_sizes(items: Sequence[Item]) -> None:
 
 def _check_names(items: Sequence[Item]) -> None:
     """A reserved word is no name, but after AS it is a label, and after a point PostgreSQL's grammar takes any word."""
-    before: Item | None = None
-    for token in walk(items):
-        if token.word in NAMES_ONLY and not (is_sign(before, ".") or (before is not None and before.word == "as")):
+    tokens = list(walk(items))
+    for at, token in enumerate(tokens):
+        before = tokens[at - 1] if at else None
+        if is_sign(before, ".") or (before is not None and before.word == "as"):
+            continue
+        follow = tokens[at + 1].word if at + 1 < len(tokens) else ""
+        if token.word in NAMES_ONLY or follow != BEFORE.get(token.word, follow):
             raise Refused(f'syntax error at or near "{token.text}"', "42601")
-        before = token
 
 
 def table_names(items: Sequence[Item]) -> set[str]:
