@@ -32,3 +32,11 @@ CREATE FUNCTION redshift_internal.lower(value anynonarray) RETURNS text LANGUAGE
 CREATE FUNCTION redshift_internal.quote_literal(value anynonarray) RETURNS text LANGUAGE sql STABLE AS $$ SELECT redshift_internal.quote_literal(value::text) $$;
 CREATE FUNCTION redshift_internal.split_part(value anynonarray, delimiter text, part int) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT redshift_internal.split_part(value::text, delimiter, part) $$;
+
+-- BOOLEAN is no text on Redshift ("cannot cast type boolean to character varying").
+CREATE FUNCTION redshift_internal.boolean_to_text(value bool) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = '42846', MESSAGE = 'cannot cast type boolean to character varying', HINT = 'Write CASE WHEN … THEN ''true'' ELSE ''false'' END.';
+END $$;
+UPDATE pg_cast SET castfunc = 'redshift_internal.boolean_to_text'::regproc
+WHERE castsource = 'boolean'::regtype AND casttarget IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype);
