@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
 
 from local.redshift import decimal_types as types
 from local.redshift.decimal_types import Number
@@ -26,29 +25,17 @@ _NAMES = {
 }
 
 
-def results(items: Sequence[Item]) -> list[tuple[Item, ...]]:
-    """What stands after each THEN and ELSE of a CASE."""
-    found: list[list[Item]] = []
-    depth, inside = 0, False
+def branches(items: Sequence[Item]) -> list[tuple[tuple[Item, ...], tuple[Item, ...]]]:
+    """What stands between CASE and END: each WHEN, THEN and ELSE with what follows; the first may have no word."""
+    found: list[tuple[tuple[Item, ...], list[Item]]] = [((), [])]
+    depth = 0
     for item in items:
+        if not depth and item.word in ("when", "then", "else"):
+            found.append(((item,), []))
+            continue
         depth += {"case": 1, "end": -1}.get(item.word, 0)
-        if not depth and item.word in ("then", "else", "when"):
-            inside = item.word != "when"
-            found += [[]] if inside else []
-        elif inside:
-            found[-1].append(item)
-    return [tuple(result) for result in found]
-
-
-def has_else(items: Sequence[Item]) -> bool:
-    """Whether what stands between CASE and END has an ELSE of its own."""
-    depths = accumulate({"case": 1, "end": -1}.get(item.word, 0) for item in items)
-    return any(item.word == "else" and not depth for item, depth in zip(items, depths, strict=True))
-
-
-def without_distinct(items: tuple[Item, ...]) -> tuple[Item, ...]:
-    """The argument of an aggregate without DISTINCT or ALL."""
-    return items[1:] if items and items[0].word in ("distinct", "all") else items
+        found[-1][1].append(item)
+    return [(word, tuple(branch)) for word, branch in found if word or branch]
 
 
 def cast_type(arguments: Sequence[Item]) -> Number | None:

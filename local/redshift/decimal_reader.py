@@ -42,20 +42,15 @@ class Expression:
     name: str = ""
 
 
-def rewrite(items: Sequence[Item], ask: Ask) -> tuple[Item, ...]:
-    """The items with the quotients in them rewritten; `ask` gives the type of a column or any other SQL expression."""
-    try:
-        return _Reader(items, ask).everything()[0]
-    except UnreadError:
-        return tuple(items)
+def read(items: Sequence[Item], ask: Ask) -> tuple[tuple[Item, ...], Expression | None]:
+    """The items with the quotients in them rewritten, and the one expression that they are, if they are one.
 
-
-def read(items: Sequence[Item], ask: Ask) -> Expression | None:
-    """The one expression that the items are, or None."""
+    `ask` gives the type of a column or any other SQL expression.
+    """
     try:
-        return _Reader(items, ask).everything()[1]
+        return _Reader(items, ask).everything()
     except UnreadError:
-        return None
+        return tuple(items), None
 
 
 def is_query(item: Item) -> bool:
@@ -105,12 +100,8 @@ class _Reader:
     def _check_sign(self) -> None:
         """Arithmetic whose left side was not read; the star of `SELECT *` and `count(*)` is none."""
         item, before = self._peek(), self._items[self._at - 1] if self._at else None
-        star = is_sign(item, "*") and (
-            before is None
-            or is_sign(before, ",")
-            or is_sign(before, ".")
-            or before.word in ("select", "distinct", "all")
-        )
+        listed = before is None or is_sign(before, ",") or is_sign(before, ".")
+        star = is_sign(item, "*") and (listed or (before is not None and before.word in ("select", "distinct", "all")))
         if isinstance(item, Token) and item.text in (*_TIGHT, *_TIGHTEST) and not star:
             raise UnreadError
 
@@ -118,10 +109,7 @@ class _Reader:
         return self._chain(_LOOSE, self._product)
 
     def _product(self) -> Expression:
-        return self._chain(_TIGHT, self._power)
-
-    def _power(self) -> Expression:
-        return self._chain(_TIGHTEST, self._signed)
+        return self._chain(_TIGHT, lambda: self._chain(_TIGHTEST, self._signed))
 
     def _chain(self, signs: Sequence[str], operand: Callable[[], Expression]) -> Expression:
         left = operand()
@@ -142,14 +130,10 @@ class _Reader:
             begin = self._at
             self._take()
             name = name_of(self._take()) if self._peek() else ""
-            if name in ("double", "character", "binary"):
-                self._take()  # PRECISION, VARYING
-            sizes = self._peek()
-            if isinstance(sizes, Group):
+            if (item := self._peek()) is not None and item.word in ("precision", "varying"):
                 self._take()
-            number = types.of_name(
-                name, [bare(size) for size in split(sizes.items)] if isinstance(sizes, Group) else []
-            )
+            sizes = self._peek()
+            number = parts.sized(name, self._take() if isinstance(sizes, Group) else None)
             label = parts.column_name(name) if value.name else ""
             value = Expression((*value.items, *self._items[begin : self._at]), _always(number), True, label)
         return value
@@ -173,7 +157,7 @@ class _Reader:
     def _group(self, group: Group) -> Expression:
         if is_query(group):
             return self._asked((group,))
-        items, inner = _Reader(group.items, self._ask).everything()
+        items, inner = read(group.items, self._ask)
         group = Group(items, group.space, group.end)
         if inner is None:
             return Expression((group,), _always(None), name=_UNNAMED)
@@ -185,12 +169,16 @@ class _Reader:
             if self._peek() is None:
                 raise UnreadError
             depth += {"case": 1, "end": -1}.get(self._take().word, 0)
-        inner = _Reader(self._items[begin : self._at - 1], self._ask).everything()[0]
-        results = [read(result, self._ask) for result in parts.results(inner)]
+        items, results, name = [case], [], "case"
+        for word, branch in parts.branches(self._items[begin : self._at - 1]):
+            inner, found = read(branch, self._ask)
+            items += [*word, *inner]
+            if word and word[0].word != "when":
+                results.append(found)
+            if word and word[0].word == "else" and found is not None and not found.name:
+                name = ""
         number = lambda: types.combined([result.type() if result else None for result in results])  # noqa: E731
-        last = results[-1] if results else None
-        name = "" if parts.has_else(inner) and last is not None and not last.name else "case"
-        return Expression((case, *inner, self._items[self._at - 1]), number, name=name)
+        return Expression((*items, self._items[self._at - 1]), number, name=name)
 
     def _named(self, first: Item) -> Expression:
         """A column, a call with what belongs to it, or a literal such as DATE '2008-01-01'."""
@@ -207,15 +195,24 @@ class _Reader:
 
     def _call(self, names: Sequence[Item], group: Group) -> Expression:
         name = name_of(names[-1])
-        arguments = group.items
-        inner = group if is_query(group) else Group(rewrite(group.items, self._ask), group.space, group.end)
+        inner, given = (group, []) if is_query(group) else self._arguments(group)
         items = (*names, inner, *self._tail())
         if name == "cast":
-            return Expression(items, _always(parts.cast_type(arguments)), plain=True)
+            return Expression(items, _always(parts.cast_type(group.items)), plain=True)
         if name not in types.CALLS:
             return self._asked(items)
-        given = [read(parts.without_distinct(part), self._ask) for part in split(arguments)]
         return Expression(items, lambda: types.of_call(name, [one.type() if one else None for one in given]))
+
+    def _arguments(self, group: Group) -> tuple[Group, list[Expression | None]]:
+        """The group with its arguments rewritten, and what they are; each is read once, however deep calls nest."""
+        items: list[Item] = []
+        given: list[Expression | None] = []
+        for index, part in enumerate(split(group.items)):
+            quantifier = part[:1] if part and part[0].word in ("distinct", "all") else ()
+            inner, found = read(part[len(quantifier) :], self._ask)
+            items += [*([Token(lexer.OPERATOR, ",")] if index else []), *quantifier, *inner]
+            given.append(found)
+        return Group(tuple(items), group.space, group.end), given
 
     def _tail(self) -> tuple[Item, ...]:
         """OVER (…), WITHIN GROUP (…), IGNORE NULLS after a call."""
@@ -225,7 +222,7 @@ class _Reader:
             for _ in range(length):
                 if (part := self._peek()) is not None:
                     self._take()
-                    inner = isinstance(part, Group) and Group(rewrite(part.items, self._ask), part.space, part.end)
+                    inner = isinstance(part, Group) and Group(read(part.items, self._ask)[0], part.space, part.end)
                     tail.append(inner or part)
         return tuple(tail)
 

@@ -67,10 +67,14 @@ def _makes(items: Sequence[Item]) -> bool:
 
 def rewrite(items: Sequence[Item], describe: Describe) -> tuple[Item, ...]:
     """The statement, PostgreSQL's otherwise, with its quotients rewritten; `describe` gives a query's columns."""
-    if any(item.word == "select" for item in items):
-        return _query(items, _Place(describe, made=_makes(items)))
-    place = _Place(describe, sources=(source_of(items),))
-    return reader.rewrite(_subqueries(items, place), place.ask)
+    place = _Place(describe, made=_makes(items))
+    try:
+        if any(item.word == "select" for item in items):
+            return _query(items, place)
+        place = replace(place, sources=(source_of(items),))
+        return reader.read(_subqueries(items, place), place.ask)[0]
+    except RecursionError:
+        return tuple(items)  # too deep to be read: the operator refuses what has no scale
 
 
 @dataclass(frozen=True)
@@ -139,7 +143,7 @@ def _select(select: Select, place: _Place) -> Select:
     inner = replace(place, sources=(source, *place.sources) if source else place.sources)
     sized = select.head[-1].word != "distinct"  # ORDER BY must find the expressions as they are
     for name, clause in clauses.items():
-        clauses[name] = reader.rewrite(_subqueries(clause, inner) if name != "from" else clause, inner.ask)
+        clauses[name] = reader.read(_subqueries(clause, inner) if name != "from" else clause, inner.ask)[0]
     columns = _columns(_subqueries(select.columns, inner), inner, sized=sized)
     return replace(select, columns=columns, clauses=clauses)
 
@@ -180,10 +184,9 @@ def _column(part: tuple[Item, ...], place: _Place, *, sized: bool) -> tuple[Item
     named = alias_of(part)
     value = named[1] if named else part
     alias = part[len(value) :]
-    found = reader.read(value, place.ask)
+    items, found = reader.read(value, place.ask)
     if found is None:
-        return (*reader.rewrite(value, place.ask), *alias)
-    items = found.items
+        return (*items, *alias)
     size = _size(value, found, place) if sized else ""
     if size:
         items = parse(f"{value[0].space}CAST({bare(items)} AS {size})")

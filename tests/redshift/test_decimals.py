@@ -132,3 +132,18 @@ def test_a_failed_transaction_still_says_that_it_is_aborted(sales):
     with pytest.raises(psycopg.errors.InFailedSqlTransaction):
         sales.execute("select price / paid from sales")
     sales.rollback()
+
+
+NESTED = (("coalesce(", ", 1)"), ("case when true then (", ") end"), ("(", ")"), ("sum(-", ")"))
+
+
+def test_deep_nesting_is_read_once_a_level():
+    for begin, end in NESTED:
+        sql = f"select {begin * 40}a / b{end * 40} from t"
+        assert "quotient(" in rewritten(sql, a=DECIMAL_8_2, b=DECIMAL_8_2)
+
+
+def test_what_is_nested_too_deep_to_be_read_is_left_alone():
+    for begin, end in NESTED:
+        sql = f"select {begin * 149}a / b{end * 149} from t"
+        assert rewritten(sql, a=DECIMAL_8_2, b=DECIMAL_8_2).endswith(f"{end * 149} from t")
