@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from local.redshift import s3
+from local.redshift.copy_columns import Column
 from local.redshift.copy_options import CopyCommand
 from local.redshift.copy_records import Record, decoded, has_invalid
-from local.redshift.copy_text import Column
 
 _STEP = re.compile(r"""\.(\w+)|\[\s*'([^']*)'\s*\]|\[\s*"([^"]*)"\s*\]|\[\s*(\d+)\s*\]""")
 _MISSING = object()

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local.redshift import s3
+from local.redshift.copy_columns import Column
 from local.redshift.copy_piped import engine, load_csv, path_literal, piped
+from local.redshift.copy_shapes import shape
 from local.redshift.lexer import quote_name
 
 if TYPE_CHECKING:
@@ -53,12 +55,21 @@ def _csv(client: Any, job: Job) -> Iterator[bytes]:
             job.lines.append(_fetch(client, job, source, path))
             columns = ", ".join(f"{quote_name(column.name)}: 'VARCHAR'" for column in job.columns)
             options = f"format = 'newline_delimited', columns = {{{columns}}}"
+            values = ", ".join(_value(column, job) for column in job.columns)
+            query = f"SELECT {values} FROM read_json({path_literal(path)}, {options})"
             with engine() as reader:
-                for data in piped(
-                    reader, f"SELECT * FROM read_json({path_literal(path)}, {options})", path.with_suffix(".pipe")
-                ):
+                for data in piped(reader, query, path.with_suffix(".pipe")):
                     job.bytes += len(data)
                     yield data
+
+
+def _value(column: Column, job: Job) -> str:
+    """The column, or an error for what only PostgreSQL takes as a value of its type."""
+    name, found = quote_name(column.name), shape(job.command, column)
+    if found is None:
+        return name
+    sound = f"{name} IS NULL OR {name} = '' OR regexp_full_match({name}, '{found}')"
+    return f"CASE WHEN {sound} THEN {name} ELSE error('odd value') END"
 
 
 def _fetch(client: Any, job: Job, source: s3.Source, path: Path) -> int:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from local.redshift import s3
+from local.redshift.copy_columns import Column
 from local.redshift.copy_piped import engine, load_csv, path_literal, piped
-from local.redshift.copy_text import Column
 
 if TYPE_CHECKING:
     from local.redshift.carrier import Carrier

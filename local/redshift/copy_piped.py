@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from local.redshift import s3
+from local.redshift.copy_columns import NULL_MARKER
 from local.redshift.copy_pieces import ahead
-from local.redshift.copy_text import NULL_MARKER
 from local.redshift.lexer import quote_literal, quote_name
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ class Quotes:
         """Whether the stream so far ends inside quotes."""
         return self._open
 
-    def stray(self, data: bytes) -> bool:
+    def odd(self, data: bytes) -> bool:
         """Whether a quote opens or closes in the midst of other text in the stream's next piece."""
         if self._quote not in data and (self._open or self._before != self._quote):
             if not self._open:

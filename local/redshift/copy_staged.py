@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from local.redshift import copy_json, s3
+from local.redshift.copy_columns import Column
 from local.redshift.copy_pieces import ahead
 from local.redshift.copy_records import Record, decoded, records
-from local.redshift.copy_text import Column
 from local.redshift.copy_values import BadValueError, Converter, converter
 from local.redshift.lexer import quote_literal, quote_name
 from local.redshift.load_errors import TYPE_NAMES, LoadError, LoadFailedError, classify

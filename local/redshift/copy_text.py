@@ -7,19 +7,21 @@ the other send the load to the staged path (`copy_staged`).
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+from typing import Protocol
 
+from local.redshift.copy_columns import NULL_MARKER, Column
 from local.redshift.copy_options import CopyCommand
 from local.redshift.copy_quotes import Quotes
+from local.redshift.copy_shapes import Shapes, by_default
 from local.redshift.cursor import qualified_sql
 from local.redshift.lexer import quote_literal, quote_name
 
-NULL_MARKER = "\\N"
 # Bytes that hardly a text file holds: with one as the quote, PostgreSQL's CSV reader reads plain delimited text. The
 # second for files that are cut at the first, as Hive's are.
 _NO_QUOTES = ("\x01", "\x02")
 _AS_DIGITS = bytes(0x30 if 0x30 <= c <= 0x39 else c for c in range(256))
+_OVERLAP = 64  # bytes of one piece looked at again with the next: what is looked for may lie across them
 _STAGED_FLAGS = (
     "blanksasnull",
     "fillrecord",
@@ -31,55 +33,45 @@ _STAGED_FLAGS = (
 )
 
 
-@dataclass(frozen=True)
-class Column:
-    """A target column: its type without and with its size, as format_type gives it."""
-
-    name: str
-    type: str
-    sized_type: str
-    not_null: bool
-    identity: bool
+class Check(Protocol):
+    """Looks at the stream, piece by piece, for what PostgreSQL's COPY reads and Redshift's does not, or otherwise."""
 
     @property
-    def size(self) -> int | None:
-        """The length of a CHAR or VARCHAR in bytes, the precision of a DECIMAL."""
-        match = re.search(r"\((\d+)", self.sized_type)
-        return int(match[1]) if match else None
+    def open(self) -> bool:
+        """Whether the stream so far ends within a row."""
+        ...
 
-    @property
-    def scale(self) -> int:
-        """The decimals of a DECIMAL."""
-        match = re.search(r",(\d+)\)", self.sized_type)
-        return int(match[1]) if match else 0
-
-    @property
-    def is_text(self) -> bool:
-        """CHAR or VARCHAR: the types for which an empty field is an empty string."""
-        return self.type in ("character varying", "character", "text")
+    def odd(self, data: bytes) -> bool:
+        """Whether there is such a thing in the stream's next piece."""
+        ...
 
 
-@dataclass(frozen=True)
 class Guard:
-    """Bytes that the data must not hold for the fast path, nor so many decimals (0: any number is fine)."""
+    """Finds bytes that the stream must not hold, and more decimals than a column keeps (0: any number is fine)."""
 
-    markers: tuple[bytes, ...] = ()
-    decimals: int = 0
+    open = False
 
-    def finds(self, data: bytes) -> bool:
-        """Whether a chunk holds it. Translating and finding is much quicker than a regular expression."""
-        if any(marker in data for marker in self.markers):
+    def __init__(self, markers: tuple[bytes, ...], decimals: int) -> None:
+        self._markers, self._decimals = markers, decimals
+        self._tail = b""
+
+    def odd(self, data: bytes) -> bool:
+        """Whether a piece holds it. Translating and finding is much quicker than a regular expression."""
+        across, self._tail = self._tail + data[:_OVERLAP], data[-_OVERLAP:]
+        return self._finds(data) or self._finds(across)
+
+    def _finds(self, data: bytes) -> bool:
+        if any(marker in data for marker in self._markers):
             return True
-        return self.decimals > 0 and b"." + b"0" * self.decimals in data.translate(_AS_DIGITS)
+        return self._decimals > 0 and b"." + b"0" * self._decimals in data.translate(_AS_DIGITS)
 
 
 @dataclass(frozen=True)
 class FastCopy:
-    """PostgreSQL's COPY, and what sends the load to the staged path: bytes, quotes, or an empty value refused."""
+    """PostgreSQL's COPY, and what sends the load to the staged path: odd data, or an empty value refused."""
 
     sql: str
-    guard: Guard
-    quotes: Quotes | None
+    checks: tuple[Check, ...]
     empty_refused: bool
 
 
@@ -88,7 +80,7 @@ def fast_copy(command: CopyCommand, columns: list[Column]) -> FastCopy | None:
     if (
         any(command.has(flag) for flag in _STAGED_FLAGS)
         or command.replace_invalid is not None
-        or not _automatic(command)
+        or not _plain_times(command, columns)
     ):
         return None
     if command.format == "text" and (command.has("escape") or command.has("removequotes")):
@@ -101,15 +93,19 @@ def fast_copy(command: CopyCommand, columns: list[Column]) -> FastCopy | None:
     sql = f"COPY {qualified_sql(command.table)} ({names}) FROM STDIN WITH ({', '.join(options + null_options)})"
     # More decimals than a DECIMAL column keeps: COPY cuts them off where PostgreSQL rounds.
     scales = [column.scale for column in columns if column.type == "numeric"]
-    guard = Guard(tuple(guards + null_guards), min(scales) + 1 if scales else 0)
-    quotes = Quotes(command.quote, command.delimiter or ",") if command.format == "csv" else None
-    return FastCopy(sql, guard, quotes, empty_refused)
+    guard = Guard((b"\0", *guards, *null_guards), min(scales) + 1 if scales else 0)
+    checks: list[Check] = [guard, Shapes(command, columns, command.null_as or "")]
+    if command.format == "csv":
+        checks.append(Quotes(command.quote, command.delimiter or ","))
+    return FastCopy(sql, tuple(checks), empty_refused)
 
 
-def _automatic(command: CopyCommand) -> bool:
-    date, time = command.date_format, command.time_format
-    return (date is None or date.lower() in ("auto", "yyyy-mm-dd")) and (
-        time is None or time.lower() in ("auto", "yyyy-mm-dd hh:mi:ss")
+def _plain_times(command: CopyCommand, columns: list[Column]) -> bool:
+    """Whether no column needs the stage to read its dates or times by a format."""
+    return all(
+        wanted is None or wanted.lower() == "auto" or by_default(command, column)
+        for column in columns
+        if (wanted := command.date_format if column.type == "date" else command.time_format) and column.is_time
     )
 
 

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal, InvalidOperation
 
+from local.redshift.copy_columns import NULL_MARKER, Column
 from local.redshift.copy_options import CopyCommand
-from local.redshift.copy_text import NULL_MARKER, Column
+from local.redshift.copy_shapes import invalid_digit, invalid_time, shape
 
 Converter = Callable[[str], "str | None"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,10 +48,12 @@ def converter(command: CopyCommand, column: Column) -> Converter:
     steps: list[Converter] = []
     if column.is_text:
         steps += _text_steps(command, column)
-    elif column.type in ("date", "timestamp without time zone", "timestamp with time zone"):
+    elif column.is_time:
         steps += _time_steps(command, column)
-    elif column.type == "numeric":
-        steps.append(_numeric(column, command.has("roundec")))
+    elif found := shape(command, column):
+        steps.append(_shaped(found, lambda value: invalid_digit(column.type, value)))
+        if column.type == "numeric":
+            steps.append(_numeric(column, command.has("roundec")))
     null, empty_is_null = _null_text(command), not column.is_text or command.has("emptyasnull")
 
     def convert(value: str) -> str | None:
@@ -84,18 +87,39 @@ def _text_steps(command: CopyCommand, column: Column) -> list[Converter]:
 
 
 def _time_steps(command: CopyCommand, column: Column) -> list[Converter]:
-    wanted = command.date_format if column.type == "date" else command.time_format
-    reader = _format_reader(wanted, column)
-    if not command.has("acceptanydate"):
-        return [reader]
+    found = shape(command, column)
+    if found is not None:
+        shaped, checked = _shaped(found, lambda value: invalid_time(column.type, value)), _format_reader(None, column)
+        steps = [shaped, checked]
+    else:
+        steps = [_format_reader(command.date_format if column.type == "date" else command.time_format, column)]
+    return [_lenient(steps)] if command.has("acceptanydate") else steps
 
-    def lenient(value: str) -> str | None:
+
+def _lenient(steps: list[Converter]) -> Converter:
+    """The steps, with NULL for what they refuse: what ACCEPTANYDATE asks for."""
+
+    def read(value: str) -> str | None:
+        found: str | None = value
         try:
-            return reader(value)
+            for step in steps:
+                found = step(found) if found is not None else None
         except BadValueError:
-            return None  # what ACCEPTANYDATE asks for
+            return None
+        return found
 
-    return [lenient]
+    return read
+
+
+def _shaped(pattern: str, wrong: Callable[[str], tuple[int, str]]) -> Converter:
+    matches = re.compile(pattern).fullmatch
+
+    def check(value: str) -> str:
+        if matches(value) is None:
+            raise BadValueError(*wrong(value))
+        return value
+
+    return check
 
 
 def _format_reader(wanted: str | None, column: Column) -> Converter:
@@ -112,7 +136,7 @@ def _format_reader(wanted: str | None, column: Column) -> Converter:
         def from_epoch(value: str) -> str:
             try:
                 return (_EPOCH + timedelta(seconds=float(Decimal(value) / unit))).replace(tzinfo=None).isoformat(" ")
-            except (InvalidOperation, OverflowError) as bad:
+            except (InvalidOperation, OverflowError, ValueError) as bad:
                 raise BadValueError(*wrong) from bad
 
         return from_epoch

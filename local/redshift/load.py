@@ -7,16 +7,17 @@ it. Rows that cannot be loaded are recorded on another connection, so that the r
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from local.redshift import copy_json_lines, copy_parquet, copy_region, copy_staged, load_log, s3, wire
 from local.redshift.backend import Backend, BackendError
+from local.redshift.copy_columns import Column
 from local.redshift.copy_options import CopyCommand
 from local.redshift.copy_pieces import ahead, pieces
-from local.redshift.copy_text import Column, FastCopy, fast_copy
+from local.redshift.copy_text import FastCopy, fast_copy
 from local.redshift.cursor import qualified_sql
 from local.redshift.lexer import quote_literal
 from local.redshift.load_errors import LoadError, LoadFailedError, Tracker, as_load_failure, position
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from local.redshift.carrier import Carrier
 
 _SAVEPOINT = "redshift_copy"
-_OVERLAP = 64  # bytes of one piece looked at again with the next: what the guard looks for may lie across them
 _EMPTY_VALUE_STATES = ("22P02", "22007", "22008")
 
 
@@ -181,25 +181,26 @@ async def _stream(session: Carrier, job: Job, fast: FastCopy) -> None:
 async def _tracked(session: Carrier, job: Job, tracker: Tracker, fast: FastCopy) -> AsyncIterator[bytes]:
     """The files' bytes, remembered for error reports. Raises NeedStageError for what the fast path misreads."""
     client = s3.client(session.config, job.command.credentials, job.command.region)
-    tail = b""
-    async for source, data in ahead(pieces(client, job)):
+    async for source, data in ahead(_checked(pieces(client, job), fast)):
         if source is not None:
             tracker.begin(source.url, job.command.ignore_header)
-            _refuse_open(fast)
-        if fast.guard.finds(data) or fast.guard.finds(tail + data[:_OVERLAP]):
-            raise NeedStageError
-        if fast.quotes is not None and fast.quotes.stray(data):
-            raise NeedStageError
-        tail = data[-_OVERLAP:]
         tracker.sent(data)
         job.bytes += len(data)
         yield data
-    _refuse_open(fast)
 
 
-def _refuse_open(fast: FastCopy) -> None:
-    """Leave a file that ends inside quotes to the stage: PostgreSQL would read on in the next one."""
-    if fast.quotes is not None and fast.quotes.open:
+def _checked(
+    found: Iterator[tuple[s3.Source | None, bytes]], fast: FastCopy
+) -> Iterator[tuple[s3.Source | None, bytes]]:
+    """The pieces, looked at while PostgreSQL is at work on the one before. Raises NeedStageError."""
+    for source, data in found:
+        # A file that ends within a row: PostgreSQL would read on in the next one.
+        if source is not None and any(check.open for check in fast.checks):
+            raise NeedStageError
+        if any(check.odd(data) for check in fast.checks):
+            raise NeedStageError
+        yield source, data
+    if any(check.open for check in fast.checks):
         raise NeedStageError
 
 

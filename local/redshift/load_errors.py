@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from local.redshift.backend import BackendError
+from local.redshift.copy_columns import Column
 from local.redshift.copy_records import cut
-from local.redshift.copy_text import Column
+from local.redshift.copy_shapes import NUMBERS, invalid_digit, invalid_time
 from local.redshift.copy_values import converter
 
 if TYPE_CHECKING:
@@ -123,28 +124,15 @@ def classify(fields: dict[str, str], value: str, type_name: str) -> tuple[int, s
 
 
 def _by_type(type_name: str, value: str, state: str) -> tuple[int, str]:
-    if type_name == "date":
-        return 1205, "Invalid date format - length must be 10 or more" if len(value) < 10 else "Invalid Date Format"
-    if type_name.startswith("time"):
-        return 1206, "Invalid timestamp format or value [YYYY-MM-DD HH24:MI:SS]"
+    if type_name == "date" or type_name.startswith("time"):
+        return invalid_time(type_name, value)
     if type_name == "boolean":
         return 1210, "Unknown boolean format"
     if state == "22003":
-        return 1207, f"Overflow, Value '{value}', Pos 0, Type: {_SHORT.get(type_name, 'Decimal')}"
-    if type_name in _SHORT:
-        at = next((i for i, c in enumerate(value) if not (c.isdecimal() or (i == 0 and c in "+-"))), 0)
-        return 1207, f"Invalid digit, Value '{value[at : at + 1]}', Pos {at}, Type: {_SHORT[type_name]} "
-    return 1216, "Invalid input line"
+        return 1207, f"Overflow, Value '{value}', Pos 0, Type: {NUMBERS.get(type_name, 'Decimal')}"
+    return invalid_digit(type_name, value) if type_name in NUMBERS else (1216, "Invalid input line")
 
 
-_SHORT = {
-    "smallint": "Short",
-    "integer": "Integer",
-    "bigint": "Long",
-    "numeric": "Decimal",
-    "real": "Float",
-    "double precision": "Double",
-}
 # How stl_load_errors names a column's type.
 TYPE_NAMES = {
     "smallint": "int2",

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 import zstandard
 
 from local.redshift import copy_region, s3, unload_columns, wire
-from local.redshift.copy_text import NULL_MARKER
+from local.redshift.copy_columns import NULL_MARKER
 from local.redshift.lexer import quote_literal
 from local.redshift.plans import Forward, Refusal
 from local.redshift.unload_columns import Part

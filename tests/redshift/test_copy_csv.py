@@ -74,9 +74,9 @@ def test_stray_quotes_are_found_wherever_the_text_is_cut_into_pieces(text, stray
     data = text.encode()
     for at in range(len(data) + 1):
         quotes = copy_quotes.Quotes('"', ",")
-        assert any([quotes.stray(data[:at]), quotes.stray(data[at:])]) == stray, data[at:]
+        assert any([quotes.odd(data[:at]), quotes.odd(data[at:])]) == stray, data[at:]
     quotes = copy_quotes.Quotes('"', ",")
-    assert any(quotes.stray(bytes([byte])) for byte in data) == stray
+    assert any(quotes.odd(bytes([byte])) for byte in data) == stray
 
 
 def test_a_quote_left_open_ends_with_its_file_and_not_in_the_next(loader):
