@@ -20,6 +20,7 @@ class Quotes:
         self._kinds = bytes(b'"'[0] if c == self._quote[0] else b","[0] if c in edges else b"x"[0] for c in range(256))
         self._before = b"\n"  # the end of the text outside quotes so far
         self._open = False
+        self.met = False
 
     @property
     def open(self) -> bool:
@@ -32,6 +33,7 @@ class Quotes:
             if not self._open:
                 self._before = data[-1:] or self._before
             return False
+        self.met = True
         return any(self._look(data[at : at + _SLICE]) for at in range(0, len(data), _SLICE))
 
     def _look(self, data: bytes) -> bool:

@@ -91,8 +91,6 @@ def _escaped_end(text: str) -> bool:
 def _record(line: int, text: str, command: CopyCommand) -> Record:
     if has_invalid(text):
         return Record(line, [], text, (1220, "String contains invalid or unsupported UTF8 codepoints."))
-    if "\0" in text:
-        return Record(line, [], text, (1216, "Invalid null byte - field longer than 1 byte"))
     try:
         return Record(line, cut(text, command), text)
     except _InvalidError as wrong:

@@ -7,6 +7,7 @@ forgive some.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ async def run(session: Carrier, job: Job) -> None:
     await session.backend.ask(f'CREATE TEMPORARY TABLE "redshift$stage" (file int, line bigint, {", ".join(names)})')
     client = s3.client(session.config, job.command.credentials, job.command.region)
     await session.backend.ask_copy(f"COPY {_STAGE} FROM STDIN WITH (FORMAT csv, NULL '')", ahead(_rows(client, job)))
-    await _judge(session, job)
+    await _judge(session, job, client)
     allowed = max(job.command.max_errors - 1, 0)
     job.errors.sort(key=lambda error: (error.file, error.line))
     if len(job.errors) > allowed:
@@ -70,6 +71,10 @@ def _rows(client: object, job: Job) -> Iterator[bytes]:
         count = 0
         for record in _records(client, job, source):
             count += 1
+            if "\0" in record.text:  # Redshift keeps it as a character, or loads it as NULL (NULL AS '\\0')
+                raise s3.S3Error(
+                    f"{source.url} holds a NUL character in line {record.line}: the local Redshift does not model them"
+                )
             row = _row(job, source, record, convert)
             if row is None:
                 continue
@@ -129,26 +134,40 @@ def _error(file: str, record: Record, column: Column | None, value: str, code: i
     return LoadError(file, record.line, name, TYPE_NAMES.get(kind, kind), size or "0", text, value, code, reason)
 
 
-async def _judge(session: Carrier, job: Job) -> None:
+async def _judge(session: Carrier, job: Job, client: object) -> None:
     """Move the rows that the target would refuse from the stage to the job's errors."""
     limit = max(job.command.max_errors, 1)
     tests = " UNION ALL ".join(_test(number, column, job) for number, column in enumerate(job.columns))
     answer = await session.backend.ask(
         f"SELECT * FROM ({tests}) AS bad ORDER BY file, line, at LIMIT {limit + len(job.columns)}"
     )
-    seen = set()
-    for file, line, at, value, state in answer.rows:
-        place = (int(file or 0), int(line or 0))
-        if place in seen:
-            continue
-        seen.add(place)
+    found: dict[tuple[int, int], list[str | None]] = {}
+    for file, line, *rest in answer.rows:
+        found.setdefault((int(file or 0), int(line or 0)), rest)
+    if not found:
+        return
+    texts = await asyncio.to_thread(_texts, client, job, set(found))
+    for place, (at, value, state) in found.items():
         column = job.columns[int(at or 0)]
         code, reason = classify({"C": state or "", "M": ""}, value or "", column.type)
-        record = Record(place[1], [], "")
+        record = Record(place[1], [], texts.get(place, ""))
         job.errors.append(_error(job.sources[place[0]].url, record, column, value or "", code, reason))
-    if seen:
-        pairs = ", ".join(f"({file}, {line})" for file, line in seen)
-        await session.backend.ask(f"DELETE FROM {_STAGE} WHERE (file, line) IN ({pairs})")
+    pairs = ", ".join(f"({file}, {line})" for file, line in found)
+    await session.backend.ask(f"DELETE FROM {_STAGE} WHERE (file, line) IN ({pairs})")
+
+
+def _texts(client: object, job: Job, places: set[tuple[int, int]]) -> dict[tuple[int, int], str]:
+    """The text of the records at these places, read once more: the stage holds their fields alone."""
+    found: dict[tuple[int, int], str] = {}
+    for number in sorted({file for file, _ in places}):
+        missing = {line for file, line in places if file == number}
+        for record in _records(client, job, job.sources[number]):
+            if record.line in missing:
+                found[number, record.line] = record.text
+                missing.discard(record.line)
+            if not missing:
+                break
+    return found
 
 
 def _test(number: int, column: Column, job: Job) -> str:
@@ -157,7 +176,8 @@ def _test(number: int, column: Column, job: Job) -> str:
     kind = quote_literal("json" if column.type == "super" else column.sized_type)
     if column.type in ("character varying", "character"):
         size = column.sized_type.partition("(")[2].rstrip(")") or "65535"
-        judged = f"WHEN octet_length({name}) > {size} THEN '22001'"
+        multibyte = f" OR octet_length({name}) > length({name})" if column.type == "character" else ""
+        judged = f"WHEN octet_length({name}) > {size}{multibyte} THEN '22001'"
     elif _forgiven(column, job):
         judged = ""
     else:

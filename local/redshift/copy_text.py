@@ -72,7 +72,13 @@ class FastCopy:
 
     sql: str
     checks: tuple[Check, ...]
+    quotes: Quotes | None
     empty_refused: bool
+
+    @property
+    def counts_lines(self) -> bool:
+        """Whether PostgreSQL counts lines as the files have them: no quotes, within which a newline may be."""
+        return self.quotes is None or not self.quotes.met
 
 
 def fast_copy(command: CopyCommand, columns: list[Column]) -> FastCopy | None:
@@ -94,10 +100,9 @@ def fast_copy(command: CopyCommand, columns: list[Column]) -> FastCopy | None:
     # More decimals than a DECIMAL column keeps: COPY cuts them off where PostgreSQL rounds.
     scales = [column.scale for column in columns if column.type == "numeric"]
     guard = Guard((b"\0", *guards, *null_guards), min(scales) + 1 if scales else 0)
-    checks: list[Check] = [guard, Shapes(command, columns, command.null_as or "")]
-    if command.format == "csv":
-        checks.append(Quotes(command.quote, command.delimiter or ","))
-    return FastCopy(sql, tuple(checks), empty_refused)
+    shapes = Shapes(command, columns, command.null_as or "")
+    quotes = Quotes(command.quote, command.delimiter or ",") if command.format == "csv" else None
+    return FastCopy(sql, (guard, shapes, quotes) if quotes else (guard, shapes), quotes, empty_refused)
 
 
 def _plain_times(command: CopyCommand, columns: list[Column]) -> bool:

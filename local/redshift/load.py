@@ -167,15 +167,21 @@ async def _stream(session: Carrier, job: Job, fast: FastCopy) -> None:
     try:
         answer = await session.backend.ask_copy(fast.sql, _tracked(session, job, tracker, fast))
     except BackendError as error:
-        if (
-            fast.empty_refused
-            and error.fields.get("C") in _EMPTY_VALUE_STATES
-            and (position(error.fields) or ("", "", "x"))[2] == ""
-        ):
+        if _needs_stage(fast, error):
             raise NeedStageError from error
         raise as_load_failure(job, tracker, error) from error
     job.rows = int(answer.tags[0].split()[1])
     job.lines = [tracker.lines(at) for at in range(len(job.sources))]
+
+
+def _needs_stage(fast: FastCopy, error: BackendError) -> bool:
+    """Whether the stage may read what PostgreSQL's COPY refused, or knows better where it is."""
+    where = position(error.fields)
+    if where is None:
+        return False
+    empty = fast.empty_refused and error.fields.get("C") in _EMPTY_VALUE_STATES and where[2] == ""
+    # "unquoted carriage return found in data": lines that end now in one way, now in another.
+    return empty or not fast.counts_lines or error.fields.get("M", "").startswith("unquoted ")
 
 
 async def _tracked(session: Carrier, job: Job, tracker: Tracker, fast: FastCopy) -> AsyncIterator[bytes]:

@@ -112,6 +112,9 @@ def classify(fields: dict[str, str], value: str, type_name: str) -> tuple[int, s
         return 1202, "Extra column(s) found"
     if "missing data for column" in message:
         return 1203, "Delimiter not found"
+    if state == "22001" and type_name == "character" and not value.isascii():
+        bad = next(c for c in value if not c.isascii()).encode("utf-8", "surrogateescape").hex(" ")
+        return 1220, f"Multibyte character not supported for CHAR (Hint: try using VARCHAR). Invalid char: {bad}"
     if state == "22001":
         return 1204, "String length exceeds DDL length"
     if state == "23502":
@@ -179,6 +182,7 @@ def blamed(job: Job, text: str, state: str) -> tuple[Column | None, str]:
         size = column.size
         if state == "23502" and column.not_null and converter(job.command, column)(value) is None:
             return column, value
-        if state == "22001" and column.is_text and size and len(value.encode()) > size:
+        multibyte = column.type == "character" and not value.isascii()
+        if state == "22001" and column.is_text and size and (multibyte or len(value.encode()) > size):
             return column, value
     return None, ""

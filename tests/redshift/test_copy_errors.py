@@ -66,3 +66,46 @@ def test_noload_checks_and_loads_nothing(loader):
     assert loader.copy("1\n", "csv noload") == []
     with failing("stl_load_errors"):
         loader.copy("x\n", "csv noload")
+
+
+@pytest.mark.parametrize("options", ["csv", "csv trimblanks", "csv maxerror 2"])
+def test_a_bad_row_after_quoted_newlines_is_reported_at_its_line_with_its_text(loader, options):
+    loader.run("create table t (id int, name varchar(10))")
+    body = '1,"a\nb"\n2,"c\n\nd"\nx,"e\nf"\n3,g\n'
+    if "maxerror" in options:
+        assert loader.copy(body, options) == [(1, "a\nb"), (2, "c\n\nd"), (3, "g")]
+    else:
+        with failing("stl_load_errors"):
+            loader.copy(body, options)
+    assert loader.errors() == [(6, "id", 1207, "x")]
+    assert loader.run("select trim(raw_line) from stl_load_errors") == [('x,"e\nf"',)]
+
+
+@pytest.mark.parametrize("options", ["csv", "csv trimblanks", "csv maxerror 2"])
+def test_a_character_of_several_bytes_does_not_fit_char(loader, options):
+    loader.run("create table t (id int, c char(5))")
+    if "maxerror" in options:
+        assert loader.copy("1,é\n2,e\n", options) == [(2, "e    ")]
+    else:
+        with failing("stl_load_errors"):
+            loader.copy("1,é\n2,e\n", options)
+    assert loader.errors() == [(1, "c", 1220, "é")]
+    assert loader.run("select trim(err_reason) from stl_load_errors") == [
+        ("Multibyte character not supported for CHAR (Hint: try using VARCHAR). Invalid char: c3 a9",)
+    ]
+
+
+@pytest.mark.parametrize("options", ["csv", "csv maxerror 5", "delimiter ','", "delimiter ',' escape"])
+def test_a_nul_character_is_refused_and_not_skipped(loader, options):
+    loader.run("create table t (id int, name varchar(10))")
+    with failing("NUL character in line 2"):
+        loader.copy(b"1,a\n2,b\0c\n", options)
+    assert loader.run("select count(*) from t") == [(0,)]
+
+
+@pytest.mark.parametrize("body", ["1,a\n2,b\r\n", "1,a\r\n2,b\n", '1,"a"\r\n2,b\n'])
+@pytest.mark.parametrize("options", ["csv", "csv trimblanks", "delimiter ',' removequotes", "delimiter ','"])
+def test_lines_may_end_in_either_way(loader, options, body):
+    loader.run("create table t (id int, name varchar(10))")
+    quoted = '"' in body and options == "delimiter ','"
+    assert loader.copy(body, options) == [(1, '"a"' if quoted else "a"), (2, "b")]
