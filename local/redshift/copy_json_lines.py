@@ -7,6 +7,7 @@ and arrays for text columns.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +25,11 @@ if TYPE_CHECKING:
 
 # A double keeps fifteen digits; translating and finding is much quicker than a regular expression.
 _LONG_NUMBER = b"0" * 16
+_DIGITS = bytes(0x30 if 0x30 <= c <= 0x39 else c for c in range(256))
 _AS_DIGITS = bytes(0x30 if chr(c) in "0123456789." else 0x20 for c in range(256))
+# Numbers that DuckDB writes in another way: for a text column they are to stay as they are.
+_TRAILING_ZERO = re.compile(rb"\.[0-9]+0(?![0-9])")
+_EXPONENTS = (b"0e0", b"0E0", b"0e-0", b"0E-0", b"0e+0", b"0E+0")
 _OVERLAP = 64  # bytes looked at again, so that a number is seen across chunks
 
 
@@ -75,13 +80,27 @@ def _value(column: Column, job: Job) -> str:
 def _fetch(client: Any, job: Job, source: s3.Source, path: Path) -> int:
     """Put the object's text on disk; return its lines. Raises UnsuitedError."""
     tail, lines, objects = b"", 0, 0
+    texts = any(column.is_text for column in job.columns)
     with path.open("wb") as file:
         for chunk in s3.read(client, source, job.command.compression):
             objects += chunk.count(b"{")
             lines += chunk.count(b"\n")
             # More braces than lines, or any bracket: a value inside a value, or text that looks like one.
-            if b"[" in chunk or objects > lines + 1 or _LONG_NUMBER in (tail + chunk).translate(_AS_DIGITS):
+            if b"[" in chunk or objects > lines + 1 or _rewritten(tail + chunk, texts):
                 raise UnsuitedError
             file.write(chunk)
             tail = chunk[-_OVERLAP:]
     return lines
+
+
+def _rewritten(data: bytes, texts: bool) -> bool:
+    """Whether there are numbers that DuckDB does not write as they are."""
+    digits = data.translate(_AS_DIGITS)
+    if _LONG_NUMBER in digits:
+        return True
+    return texts and (_TRAILING_ZERO.search(data) is not None or _has_exponent(data))
+
+
+def _has_exponent(data: bytes) -> bool:
+    digits = data.translate(_DIGITS)
+    return any(exponent in digits for exponent in _EXPONENTS)

@@ -74,7 +74,8 @@ def _check(found: list[tuple[str, str]], source: s3.Source, columns: list[Column
             f"Data columns: {len(found)}, File name: {source.url}"
         )
     for (name, kind), column in zip(found, columns, strict=True):
-        if not kind.startswith(_FITS.get(column.type, ())) or (kind.endswith("[]")):
+        fits = kind.startswith(_FITS.get(column.type, ())) and not kind.endswith("[]")
+        if not fits or (column.type == "numeric" and not kind.endswith(f",{column.scale})")):
             raise s3.S3Error(
                 f"File '{source.url}' has an incompatible Parquet schema for column '{name}'. "
                 f"Column type: {column.sized_type.upper()}, Parquet type: {kind}"

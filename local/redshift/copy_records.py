@@ -188,6 +188,8 @@ def _cut_quoted(text: str, delimiter: str) -> list[str]:
                 raise _InvalidError("Delimited value missing end quote")
             stop = text.find(delimiter, end)
             stop = len(text) if stop < 0 else stop
+            if text[end + 1 : stop]:
+                raise _InvalidError("Delimited value missing end quote")  # else what follows would be lost
             fields.append(text[at + 1 : end])
         else:
             stop = text.find(delimiter, at)

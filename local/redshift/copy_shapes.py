@@ -23,6 +23,8 @@ _SHAPES = {
     "integer": _WHOLE,
     "bigint": _WHOLE,
     "numeric": _NUMBER,
+    # r_Boolean_type; PostgreSQL also takes on and off, and the beginnings of words.
+    "boolean": r"[ \t]*(?i:t|true|y|yes|1|f|false|n|no|0)[ \t]*",
 }
 # How a load error names a column's type of numbers.
 NUMBERS = {
@@ -101,6 +103,7 @@ class _Doubts:
         ends = delimiter.encode() + b"\r\n"
         self._times = {_TIMES[kind]: kinds.count(kind) for kind in kinds if kind in _TIMES}
         self._numbers = any(kind not in _TIMES for kind in kinds)
+        self._booleans = "boolean" in kinds
         self._named = (b"nan", b"NaN", b"NAN") if "numeric" in kinds else ()
         self._fields = bytes(ord("0") if chr(c).isdigit() and c < 128 else 10 if c in ends else c for c in range(256))
         # Of 0x10 and 1_000 the letters are kept, of other text hardly any.
@@ -109,6 +112,8 @@ class _Doubts:
 
     def about(self, rows: bytes) -> bool:
         """Whether rows may hold an odd value."""
+        if self._booleans:
+            return True
         if self._numbers and b"0x0" in rows.translate(self._letters, self._left_out):
             return True
         if any(name in rows for name in self._named):
@@ -134,8 +139,10 @@ def _rows(shapes: list[str | None], delimiter: str, quote: str, null: str) -> re
     return re.compile(rf"(?:{by.join(fields)}\r?\n)*+".encode())
 
 
-def invalid_digit(kind: str, value: str) -> tuple[int, str]:
-    """Error code and reason for what is no number of a column's type."""
+def invalid_value(kind: str, value: str) -> tuple[int, str]:
+    """Error code and reason for what is no number or boolean of a column's type."""
+    if kind == "boolean":
+        return 1210, "Unknown boolean format"
     at = next((i for i, c in enumerate(value) if not (c.isdecimal() or (i == 0 and c in "+-"))), 0)
     return 1207, f"Invalid digit, Value '{value[at : at + 1]}', Pos {at}, Type: {NUMBERS[kind]} "
 

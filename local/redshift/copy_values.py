@@ -12,7 +12,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal, InvalidOperatio
 
 from local.redshift.copy_columns import NULL_MARKER, Column
 from local.redshift.copy_options import CopyCommand
-from local.redshift.copy_shapes import invalid_digit, invalid_time, shape
+from local.redshift.copy_shapes import invalid_time, invalid_value, shape
 
 Converter = Callable[[str], "str | None"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -51,7 +51,7 @@ def converter(command: CopyCommand, column: Column) -> Converter:
     elif column.is_time:
         steps += _time_steps(command, column)
     elif found := shape(command, column):
-        steps.append(_shaped(found, lambda value: invalid_digit(column.type, value)))
+        steps.append(_shaped(found, lambda value: invalid_value(column.type, value)))
         if column.type == "numeric":
             steps.append(_numeric(column, command.has("roundec")))
     null, empty_is_null = _null_text(command), not column.is_text or command.has("emptyasnull")

@@ -180,8 +180,10 @@ def _needs_stage(fast: FastCopy, error: BackendError) -> bool:
     if where is None:
         return False
     empty = fast.empty_refused and error.fields.get("C") in _EMPTY_VALUE_STATES and where[2] == ""
-    # "unquoted carriage return found in data": lines that end now in one way, now in another.
-    return empty or not fast.counts_lines or error.fields.get("M", "").startswith("unquoted ")
+    message = error.fields.get("M", "")
+    # A delimiter may end a line of delimited text; lines may end now in one way, now in another ("unquoted newline …").
+    text = message.startswith(("extra data", "unquoted ") if fast.quotes is None else "unquoted ")
+    return empty or text or not fast.counts_lines
 
 
 async def _tracked(session: Carrier, job: Job, tracker: Tracker, fast: FastCopy) -> AsyncIterator[bytes]:

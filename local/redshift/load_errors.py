@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from local.redshift.backend import BackendError
 from local.redshift.copy_columns import Column
 from local.redshift.copy_records import cut
-from local.redshift.copy_shapes import NUMBERS, invalid_digit, invalid_time
+from local.redshift.copy_shapes import NUMBERS, invalid_time, invalid_value
 from local.redshift.copy_values import converter
 
 if TYPE_CHECKING:
@@ -129,11 +129,9 @@ def classify(fields: dict[str, str], value: str, type_name: str) -> tuple[int, s
 def _by_type(type_name: str, value: str, state: str) -> tuple[int, str]:
     if type_name == "date" or type_name.startswith("time"):
         return invalid_time(type_name, value)
-    if type_name == "boolean":
-        return 1210, "Unknown boolean format"
     if state == "22003":
         return 1207, f"Overflow, Value '{value}', Pos 0, Type: {NUMBERS.get(type_name, 'Decimal')}"
-    return invalid_digit(type_name, value) if type_name in NUMBERS else (1216, "Invalid input line")
+    return invalid_value(type_name, value) if type_name in (*NUMBERS, "boolean") else (1216, "Invalid input line")
 
 
 # How stl_load_errors names a column's type.

@@ -57,3 +57,9 @@ def test_jsonpaths_and_a_bad_json_row(loader):
     with failing("stl_load_errors"):
         loader.copy('{"a": [0, 5]}\n{"a": ["x", "y"]}\n', f"json '{paths}'")
     assert loader.errors() == [(2, "id", 1207, "y")]
+
+
+@pytest.mark.parametrize("number", ["1.50", "1e2", "0.10", "1E-3", "7.0"])
+def test_a_number_is_kept_in_text_as_it_is_written(loader, number):
+    loader.run("create table t (id int, name varchar(10))")
+    assert loader.copy(f'{{"id": 1, "name": {number}}}\n', "json 'auto'") == [(1, number)]

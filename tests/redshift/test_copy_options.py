@@ -17,6 +17,7 @@ from tests.redshift.loading import failing
             '1|"a\\"|b"|2020-01-02\n2|c|\n',
             [(1, 'a"|b', "2020-01-02"), (2, "c", None)],
         ),
+        ("delimiter '|'", "1|a||\n2|b|2020-01-02|\n", [(1, "a", None), (2, "b", "2020-01-02")]),
         ("delimiter '\\001'", "1\x01a\x012020-01-02\n", [(1, "a", "2020-01-02")]),
         ("csv", '1, "a ""b""" , 2020-01-02\n2,\t"c",\n', [(1, 'a "b"', "2020-01-02"), (2, "c", None)]),
         ("csv ignoreallerrors", "1,a,x\n2,b,y\n3,c,\n", [(3, "c", None)]),
@@ -88,3 +89,10 @@ def test_copy_forms_that_are_refused(loader, sql):
     with failing("0A000"):
         loader.run(sql)
     assert loader.run("select count(*) from t") == [(0,)]
+
+
+def test_removequotes_does_not_lose_what_follows_a_quote(loader):
+    loader.run("create table t (id int, name varchar(10))")
+    with failing("stl_load_errors"):
+        loader.copy('1|"a"b\n', "removequotes")
+    assert loader.errors() == [(1, "", 1214, "")]

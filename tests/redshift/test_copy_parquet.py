@@ -1,6 +1,7 @@
 """COPY Parquet: columns by position, types that fit, NULL."""
 
 import tempfile
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -44,3 +45,10 @@ def test_parquet_whose_columns_do_not_match_is_refused(loader, query, message):
     with failing("invalid Parquet"):
         loader.copy("not parquet", "parquet")
     assert loader.run("select count(*) from t") == [(0,)]
+
+
+def test_a_decimal_of_another_scale_is_refused_and_not_rounded(loader):
+    loader.run("create table t (a decimal(8,2))")
+    with failing("incompatible Parquet schema"):
+        loader.copy(parquet("select 1.239::decimal(8,3) a"), "parquet")
+    assert loader.copy(parquet("select 1.23::decimal(5,2) a"), "parquet")[0][0] == Decimal("1.23")

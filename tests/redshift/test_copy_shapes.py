@@ -29,6 +29,8 @@ PATHS = ["csv", "csv trimblanks", "delimiter ','"]
         ("decimal(5,2)", "1_0.5", 1207),
         ("decimal(5,2)", "NaN", 1207),
         ("decimal(5,2)", "0b1", 1207),
+        ("bool", "on", 1210),
+        ("bool", "tru", 1210),
     ],
 )
 @pytest.mark.parametrize("options", PATHS)
