@@ -28,9 +28,8 @@ LINT = (
     ("sqlfluff", ("sqlfluff", "lint", "include/sql")),
     ("mypy", ("mypy",)),
 )
-# Two at a time, for most of a test is waiting for servers; tests/conftest.py says which stay together. In the order of
-# the folders, so that the long ones are first and none is left for the end.
-TESTS = (("pytest", ("pytest", "tests", "-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder")),)
+# Three at a time, for most of a test is waiting for servers; tests/conftest.py says which stay together.
+TESTS = (("pytest", ("pytest", "tests", "-n", "3")),)
 STACK = (("pytest -m stack", ("pytest", "tests", "-m", "stack", "--durations=10")),)
 
 

@@ -46,6 +46,8 @@ class World:
 @pytest.fixture(scope="session")
 def filled(redshift_server: Any, dag_bag: Any) -> Iterator[World]:
     """A warehouse into which all four pipelines have loaded two days: once a session, as it takes a while."""
+    from airflow.utils.db import initdb
+
     server, password = redshift_server, secrets.token_hex(8)
     name = f"airline_{secrets.token_hex(4)}"
     dsn = postgres.dsn(server.pg, name)
@@ -61,7 +63,7 @@ def filled(redshift_server: Any, dag_bag: Any) -> Iterator[World]:
     run_module("local.sources.airline", AIRLINE_DSN=dsn, AIRLINE_READER_PASSWORD=password, AIRLINE_DAYS="2")
     server.s3.create_bucket(Bucket=bucket)
     run_module("local.sources.landing", S3_ENDPOINT=server.s3_endpoint, LANDING=landing, **aws)
-    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, stdout=subprocess.DEVNULL)
+    initdb()
     with weather_service() as weather:
         service = {"conn_type": "http", "schema": "http", "host": "127.0.0.1", "port": weather}
         warehouse = server.connection(server.new_database())

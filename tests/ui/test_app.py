@@ -22,7 +22,7 @@ ROUTES = [route.path for route in web.create().routes]  # type: ignore[attr-defi
 CORE = "core.orders_000"
 
 
-def settled(page: Page, path: str, ready: str = "read_at", pause: float = 0) -> dict[str, Any]:
+def settled(page: Page, path: str, ready: str = "read_at", pause: float = 0.05) -> dict[str, Any]:
     """The answer once the warehouse has been read (or has failed); asked again after ``pause`` seconds."""
     while True:
         answer = page.get(path)
