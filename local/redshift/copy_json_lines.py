@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local.redshift import s3
-from local.redshift.copy_columns import Column
+from local.redshift.copy_columns import NULL_MARKER
 from local.redshift.copy_piped import engine, load_csv, path_literal, piped
-from local.redshift.copy_shapes import shape
+from local.redshift.copy_shapes import Layout, Shapes
 from local.redshift.lexer import quote_name
 
 if TYPE_CHECKING:
@@ -25,11 +26,10 @@ if TYPE_CHECKING:
 
 # A double keeps fifteen digits; translating and finding is much quicker than a regular expression.
 _LONG_NUMBER = b"0" * 16
-_DIGITS = bytes(0x30 if 0x30 <= c <= 0x39 else c for c in range(256))
-_AS_DIGITS = bytes(0x30 if chr(c) in "0123456789." else 0x20 for c in range(256))
+_AS_DIGITS = bytes(0x30 if chr(c) in "0123456789." else 0x65 if chr(c) in "eE" else 0x20 for c in range(256))
 # Numbers that DuckDB writes in another way: for a text column they are to stay as they are.
 _TRAILING_ZERO = re.compile(rb"\.[0-9]+0(?![0-9])")
-_EXPONENTS = (b"0e0", b"0E0", b"0e-0", b"0E-0", b"0e+0", b"0E+0")
+_EXPONENT = re.compile(rb"[0-9.][eE][+-]?[0-9]")
 _OVERLAP = 64  # bytes looked at again, so that a number is seen across chunks
 
 
@@ -60,47 +60,52 @@ def _csv(client: Any, job: Job) -> Iterator[bytes]:
             job.lines.append(_fetch(client, job, source, path))
             columns = ", ".join(f"{quote_name(column.name)}: 'VARCHAR'" for column in job.columns)
             options = f"format = 'newline_delimited', columns = {{{columns}}}"
-            values = ", ".join(_value(column, job) for column in job.columns)
-            query = f"SELECT {values} FROM read_json({path_literal(path)}, {options})"
+            query = f"SELECT * FROM read_json({path_literal(path)}, {options})"
+            shapes = Shapes(job.command, job.columns, Layout(",", '"', NULL_MARKER))
             with engine() as reader:
                 for data in piped(reader, query, path.with_suffix(".pipe")):
+                    if shapes.odd(data):
+                        raise UnsuitedError
                     job.bytes += len(data)
                     yield data
 
 
-def _value(column: Column, job: Job) -> str:
-    """The column, or an error for what only PostgreSQL takes as a value of its type."""
-    name, found = quote_name(column.name), shape(job.command, column)
-    if found is None:
-        return name
-    sound = f"{name} IS NULL OR {name} = '' OR regexp_full_match({name}, '{found}')"
-    return f"CASE WHEN {sound} THEN {name} ELSE error('odd value') END"
-
-
 def _fetch(client: Any, job: Job, source: s3.Source, path: Path) -> int:
     """Put the object's text on disk; return its lines. Raises UnsuitedError."""
-    tail, lines, objects = b"", 0, 0
-    texts = any(column.is_text for column in job.columns)
-    with path.open("wb") as file:
+    look = _Look(any(column.is_text for column in job.columns))
+    with path.open("wb") as file, ThreadPoolExecutor(1) as pool:
+        unsuited = pool.submit(bool)
         for chunk in s3.read(client, source, job.command.compression):
-            objects += chunk.count(b"{")
-            lines += chunk.count(b"\n")
-            # More braces than lines, or any bracket: a value inside a value, or text that looks like one.
-            if b"[" in chunk or objects > lines + 1 or _rewritten(tail + chunk, texts):
-                raise UnsuitedError
+            if unsuited.result():
+                break
+            unsuited = pool.submit(look.finds, chunk)  # while the next piece comes
             file.write(chunk)
-            tail = chunk[-_OVERLAP:]
-    return lines
+    if unsuited.result():
+        raise UnsuitedError
+    return look.lines
 
 
-def _rewritten(data: bytes, texts: bool) -> bool:
-    """Whether there are numbers that DuckDB does not write as they are."""
-    digits = data.translate(_AS_DIGITS)
-    if _LONG_NUMBER in digits:
-        return True
-    return texts and (_TRAILING_ZERO.search(data) is not None or _has_exponent(data))
+class _Look:
+    """Looks at an object's text, piece by piece, for what DuckDB reads or writes in another way."""
 
+    def __init__(self, texts: bool) -> None:
+        self._texts = texts
+        self._tail = b""
+        self._objects = 0
+        self.lines = 0
 
-def _has_exponent(data: bytes) -> bool:
-    digits = data.translate(_DIGITS)
-    return any(exponent in digits for exponent in _EXPONENTS)
+    def finds(self, chunk: bytes) -> bool:
+        """Whether there is such a thing in the next piece."""
+        self._objects += chunk.count(b"{")
+        self.lines += chunk.count(b"\n")
+        data, self._tail = self._tail + chunk, chunk[-_OVERLAP:]
+        # More braces than lines, or any bracket: a value inside a value, or text that looks like one.
+        return b"[" in chunk or self._objects > self.lines + 1 or self._rewritten(data)
+
+    def _rewritten(self, data: bytes) -> bool:
+        """Whether there are numbers that DuckDB does not write as they are."""
+        digits = data.translate(_AS_DIGITS)
+        if _LONG_NUMBER in digits:
+            return True
+        exponents = self._texts and b"0e" in digits and _EXPONENT.search(data) is not None
+        return exponents or (self._texts and _TRAILING_ZERO.search(data) is not None)

@@ -7,6 +7,7 @@ Without DATEFORMAT and TIMEFORMAT a date is YYYY-MM-DD and a time YYYY-MM-DD HH:
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from local.redshift.copy_columns import Column
 from local.redshift.copy_options import CopyCommand
@@ -59,17 +60,33 @@ def by_default(command: CopyCommand, column: Column) -> bool:
     return (command.time_format or "yyyy-mm-dd hh:mi:ss").lower() in ("yyyy-mm-dd hh:mi:ss", "yyyy-mm-dd hh24:mi:ss")
 
 
+@dataclass(frozen=True)
+class Layout:
+    """How a stream of rows writes fields, quotes ("" for none) and NULL."""
+
+    delimiter: str
+    quote: str
+    null: str
+
+
+def layout(command: CopyCommand) -> Layout:
+    """The layout of the files of a CSV or delimited COPY."""
+    if command.format == "csv":
+        return Layout(command.delimiter or ",", command.quote, command.null_as or "")
+    return Layout(command.delimiter or "|", "", command.null_as or "")
+
+
 class Shapes:
     """Looks at one stream of rows, piece by piece: by counting, and row by row only where that leaves a doubt."""
 
-    def __init__(self, command: CopyCommand, columns: list[Column], null: str) -> None:
+    def __init__(self, command: CopyCommand, columns: list[Column], layout: Layout) -> None:
         shapes = [shape(command, column) for column in columns]
         self._any = any(shapes)
-        delimiter = command.delimiter or ("," if command.format == "csv" else "|")
-        self._quote = command.quote.encode() if command.format == "csv" else None
-        self._plain = _rows(shapes, delimiter, "", null)
-        self._quoted = _rows(shapes, delimiter, command.quote, null)
-        self._doubts = _Doubts([column.type for column, found in zip(columns, shapes, strict=True) if found], delimiter)
+        self._quote = layout.quote.encode() if layout.quote else None
+        self._plain = _rows(shapes, layout.delimiter, "", layout.null)
+        self._quoted = _rows(shapes, layout.delimiter, layout.quote, layout.null)
+        kinds = [column.type for column, found in zip(columns, shapes, strict=True) if found]
+        self._doubts = _Doubts(kinds, layout.delimiter)
         self._rest = b""
 
     @property

@@ -13,7 +13,7 @@ from typing import Protocol
 from local.redshift.copy_columns import NULL_MARKER, Column
 from local.redshift.copy_options import CopyCommand
 from local.redshift.copy_quotes import Quotes
-from local.redshift.copy_shapes import Shapes, by_default
+from local.redshift.copy_shapes import Shapes, by_default, layout
 from local.redshift.cursor import qualified_sql
 from local.redshift.lexer import quote_literal, quote_name
 
@@ -100,7 +100,7 @@ def fast_copy(command: CopyCommand, columns: list[Column]) -> FastCopy | None:
     # More decimals than a DECIMAL column keeps: COPY cuts them off where PostgreSQL rounds.
     scales = [column.scale for column in columns if column.type == "numeric"]
     guard = Guard((b"\0", *guards, *null_guards), min(scales) + 1 if scales else 0)
-    shapes = Shapes(command, columns, command.null_as or "")
+    shapes = Shapes(command, columns, layout(command))
     quotes = Quotes(command.quote, command.delimiter or ",") if command.format == "csv" else None
     return FastCopy(sql, (guard, shapes, quotes) if quotes else (guard, shapes), quotes, empty_refused)
 

@@ -4,7 +4,7 @@ import pytest
 
 from local.redshift.copy_columns import Column
 from local.redshift.copy_options import parse_copy
-from local.redshift.copy_shapes import Shapes
+from local.redshift.copy_shapes import Layout, Shapes
 from tests.redshift.loading import failing
 
 PATHS = ["csv", "csv trimblanks", "delimiter ','"]
@@ -83,6 +83,6 @@ def test_odd_values_are_found_wherever_the_text_is_cut_into_pieces(text, odd):
     command = parse_copy("copy t from 's3://b/k' iam_role 'r' csv")
     columns = [Column(kind, kind, kind, False, False) for kind in ("integer", "character varying", "date")]
     for at in range(len(text) + 1):
-        shapes = Shapes(command, columns, "\\N")
+        shapes = Shapes(command, columns, Layout(",", '"', "\\N"))
         found = shapes.odd(text[:at].encode()) or shapes.odd(text[at:].encode())
         assert (found or shapes.open) == odd, text[at:]
