@@ -43,8 +43,13 @@ class Page:
 
 
 @contextlib.contextmanager
-def running(folder: Path, sql: Path, connection: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
-    """The page over the SQL files and the warehouse connection given; yields its address and tokens."""
+def running(
+    folder: Path, sql: Path, connection: dict[str, Any] | None, every: float | None = None
+) -> Iterator[dict[str, Any]]:
+    """The page over the SQL files and the warehouse connection given; yields its address and tokens.
+
+    ``every``: seconds between two looks at the files and at the warehouse; the page's own where it is None.
+    """
     env = os.environ | {
         "AIRFLOW_HOME": str(folder / "airflow"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -54,6 +59,8 @@ def running(folder: Path, sql: Path, connection: dict[str, Any] | None) -> Itera
         "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "plugins")]),
     }
     env.pop("AIRFLOW_CONN_REDSHIFT_DEFAULT", None)
+    if every:
+        env["PAGE_LOOKS_EVERY"] = str(every)
     if connection:
         env["AIRFLOW_CONN_REDSHIFT_DEFAULT"] = json.dumps(
             {"conn_type": "redshift", "extra": {"ssl": False}, **connection}
@@ -84,8 +91,8 @@ def login(database: Any) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def page_over(server: Any, folder: Path, tables: int, days: int) -> Iterator[Page]:
-    """A page over a world of so many tables, loaded on so many days."""
+def page_over(server: Any, folder: Path, tables: int, days: int, every: float | None = None) -> Iterator[Page]:
+    """A page over a world of so many tables, loaded on so many days; ``every`` as in ``running``."""
     world = worlds.build(folder / "include" / "sql", tables)
     database = server.connection(server.new_database())
     dsn = postgres.dsn(server.pg, database.database)
@@ -93,12 +100,12 @@ def page_over(server: Any, folder: Path, tables: int, days: int) -> Iterator[Pag
     worlds.fill(dsn, world, days)
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("ANALYZE")
-    with running(folder, world.sql, login(database)) as found:
+    with running(folder, world.sql, login(database), every) as found:
         yield Page(f"http://127.0.0.1:{found['port']}/warehouse", found["viewer"], found["nobody"], world, dsn)
 
 
 @pytest.fixture(scope="session")
 def page(redshift_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """A page over twelve tables, loaded for 40 days."""
-    with page_over(redshift_server, tmp_path_factory.mktemp("page"), tables=12, days=40) as found:
+    with page_over(redshift_server, tmp_path_factory.mktemp("page"), tables=12, days=40, every=1) as found:
         yield found

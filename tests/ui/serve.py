@@ -1,13 +1,16 @@
 """The page behind Airflow's real login, without the rest of Airflow: ``python -m tests.ui.serve``.
 
-Prints one line of JSON: the port, and a token of a user who may look and of one who may do nothing.
+Prints one line of JSON: the port, and a token of a user who may look and of one who may do nothing. PAGE_LOOKS_EVERY in
+the environment: how many seconds a value is kept that was read from the files or the warehouse.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
+from datetime import timedelta
 
 import uvicorn
 from fastapi import FastAPI
@@ -20,6 +23,10 @@ def application() -> tuple[FastAPI, dict[str, str]]:
     from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
     from airflow.models.revoked_token import RevokedToken
 
+    from redshift_etl.ui import model
+
+    if every := os.environ.get("PAGE_LOOKS_EVERY"):
+        model.FILES_EVERY = model.WAREHOUSE_EVERY = timedelta(seconds=float(every))
     settings.initialize()
     RevokedToken.__table__.create(settings.engine, checkfirst=True)
     root = FastAPI()

@@ -22,8 +22,8 @@ ROUTES = [route.path for route in web.create().routes]  # type: ignore[attr-defi
 CORE = "core.orders_000"
 
 
-def settled(page: Page, path: str, ready: str = "read_at", pause: float = 0.05) -> dict[str, Any]:
-    """The answer once the warehouse has been read (or has failed); asked again after ``pause`` seconds."""
+def settled(page: Page, path: str, ready: str = "read_at") -> dict[str, Any]:
+    """The answer once the warehouse has been read (or has failed)."""
     while True:
         answer = page.get(path)
         if answer.status_code == 200:
@@ -31,7 +31,7 @@ def settled(page: Page, path: str, ready: str = "read_at", pause: float = 0.05) 
             if found["warehouse"][ready]:
                 return found
         assert answer.status_code in (200, 503), answer.text
-        time.sleep(pause)
+        time.sleep(0.05)
 
 
 def filled(path: str) -> str:
@@ -165,7 +165,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     folder = tmp_path_factory.mktemp("alone")
     world = worlds.build(folder / "sql", 6)
     nothing = {"host": "127.0.0.1", "port": free_port(), "login": "a", "password": "hunter2", "schema": "b"}
-    with running(folder, world.sql, nothing) as found:
+    with running(folder, world.sql, nothing, every=1) as found:
         yield Page(f"http://127.0.0.1:{found['port']}/warehouse", found["viewer"], found["nobody"], world, "")
 
 
@@ -183,10 +183,10 @@ def test_without_a_warehouse_the_page_shows_what_the_files_say_and_since_when_it
 def test_a_warehouse_that_goes_away_while_the_page_is_open_leaves_its_last_values_and_is_said_to_be_gone(
     redshift_server: Any, tmp_path: Path
 ):
-    with page_over(redshift_server, tmp_path, tables=6, days=3) as open_page:
+    with page_over(redshift_server, tmp_path, tables=6, days=3, every=1) as open_page:
         before = settled(open_page, "/api/overview")
         redshift_server.drop_database(open_page.dsn.rsplit("/", 1)[1].split("?")[0])
-        found = settled(open_page, "/api/overview", "failing_since", pause=0.5)
+        found = settled(open_page, "/api/overview", "failing_since")
     assert not found["warehouse"]["reachable"]
     assert found["warehouse"]["read_at"] >= before["warehouse"]["read_at"]
     assert [row["rows"] for row in found["tables"]] == [row["rows"] for row in before["tables"]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,8 @@ def test_tables_can_be_searched_sorted_and_narrowed(tab: Any, page: Page):
 
 def test_markup_in_comments_and_errors_is_shown_and_never_run(tab: Any, page: Page):
     worlds.incident(page.dsn, "core.orders_000", worlds.MARKUP)
+    while not page.get("/api/overview").json()["incidents"]:  # the page in the browser looks again after 15 s
+        time.sleep(0.1)
     for place, wanted in (("incidents", ".incidents a"), ("", ".state"), ("tables/core.orders_000", ".lead")):
         go(tab, page, place, wanted)
         tab.wait_for_function("text => document.body.innerText.includes(text)", arg=worlds.MARKUP)
