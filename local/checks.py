@@ -28,8 +28,8 @@ LINT = (
     ("sqlfluff", ("sqlfluff", "lint", "include/sql")),
     ("mypy", ("mypy",)),
 )
-# Three at a time, for most of a test is waiting for servers; tests/conftest.py says which stay together.
-TESTS = (("pytest", ("pytest", "tests", "-n", "3")),)
+# Two at a time, as a third only takes the servers' turn on two cores; tests/conftest.py says which stay together.
+TESTS = (("pytest", ("pytest", "tests", "-n", "2")),)
 STACK = (("pytest -m stack", ("pytest", "tests", "-m", "stack", "--durations=10")),)
 
 
