@@ -124,7 +124,7 @@ SELECT
     day + interval '1 day', day + interval '1 day', day + interval '1 day 5 minutes', 3.5
 FROM unnest(%s::text[]) WITH ORDINALITY AS t (name, at), generate_series(0, %s - 1) AS n, LATERAL (
     SELECT date_trunc('day', now() AT TIME ZONE 'UTC') - interval '1 day' * (%s - n) AS day,
-        (80 + 60 * sin(n / 3.5 + t.at))::int AS c
+        (80 + 60 * sin(n / 3.5::float8 + t.at))::int AS c
 ) AS d
 WHERE t.at %% 20 <> 1 AND NOT (t.at %% 20 = 2 AND n >= %s - 2)"""
 BUILDS = """INSERT INTO etl.mart_builds
