@@ -30,6 +30,7 @@ _AS_DIGITS = bytes(0x30 if chr(c) in "0123456789." else 0x65 if chr(c) in "eE" e
 # Numbers that DuckDB writes in another way: for a text column they are to stay as they are.
 _TRAILING_ZERO = re.compile(rb"\.[0-9]+0(?![0-9])")
 _EXPONENT = re.compile(rb"[0-9.][eE][+-]?[0-9]")
+_PART = 8 << 20  # bytes that DuckDB gets at once
 _OVERLAP = 64  # bytes looked at again, so that a number is seen across chunks
 
 
@@ -54,35 +55,52 @@ async def run(session: Carrier, job: Job) -> None:
 
 
 def _csv(client: Any, job: Job) -> Iterator[bytes]:
+    columns = ", ".join(f"{quote_name(column.name)}: 'VARCHAR'" for column in job.columns)
+    options = f"format = 'newline_delimited', columns = {{{columns}}}"
     with tempfile.TemporaryDirectory(prefix="redshift-json-") as folder:
         for source in job.sources:
-            path = Path(folder) / "object.json"
-            job.lines.append(_fetch(client, job, source, path))
-            columns = ", ".join(f"{quote_name(column.name)}: 'VARCHAR'" for column in job.columns)
-            options = f"format = 'newline_delimited', columns = {{{columns}}}"
-            query = f"SELECT * FROM read_json({path_literal(path)}, {options})"
             shapes = Shapes(job.command, job.columns, Layout(",", '"', NULL_MARKER))
-            with engine() as reader:
-                for data in piped(reader, query, path.with_suffix(".pipe")):
-                    if shapes.odd(data):
-                        raise UnsuitedError
-                    job.bytes += len(data)
-                    yield data
+            for path in _one_ahead(_parts(client, job, source, Path(folder))):
+                query = f"SELECT * FROM read_json({path_literal(path)}, {options})"
+                with engine() as reader:
+                    for data in piped(reader, query, path.with_suffix(".pipe")):
+                        if shapes.odd(data):
+                            raise UnsuitedError
+                        job.bytes += len(data)
+                        yield data
+                path.unlink()
 
 
-def _fetch(client: Any, job: Job, source: s3.Source, path: Path) -> int:
-    """Put the object's text on disk; return its lines. Raises UnsuitedError."""
+def _one_ahead(parts: Iterator[Path]) -> Iterator[Path]:
+    """The parts; while one is used, the next is made."""
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(next, parts, None)
+        while (part := following.result()) is not None:
+            following = pool.submit(next, parts, None)
+            yield part
+
+
+def _parts(client: Any, job: Job, source: s3.Source, folder: Path) -> Iterator[Path]:
+    """The object's text on disk, in files of whole lines; its lines go into the job. Raises UnsuitedError."""
     look = _Look(any(column.is_text for column in job.columns))
-    with path.open("wb") as file, ThreadPoolExecutor(1) as pool:
-        unsuited = pool.submit(bool)
-        for chunk in s3.read(client, source, job.command.compression):
-            if unsuited.result():
-                break
-            unsuited = pool.submit(look.finds, chunk)  # while the next piece comes
-            file.write(chunk)
-    if unsuited.result():
-        raise UnsuitedError
-    return look.lines
+    pieces: list[bytes] = []
+    for chunk in s3.read(client, source, job.command.compression):
+        if look.finds(chunk):
+            raise UnsuitedError
+        cut = chunk.rfind(b"\n") + 1
+        if cut and sum(map(len, pieces)) >= _PART:
+            yield _written(folder / f"part-{look.lines}.json", [*pieces, chunk[:cut]])
+            pieces = [chunk[cut:]]
+        else:
+            pieces.append(chunk)
+    yield _written(folder / "last.json", pieces)
+    job.lines.append(look.lines)
+
+
+def _written(path: Path, pieces: list[bytes]) -> Path:
+    with path.open("wb") as file:
+        file.writelines(pieces)
+    return path
 
 
 class _Look:

@@ -122,20 +122,19 @@ class _Doubts:
         self._numbers = any(kind not in _TIMES for kind in kinds)
         self._booleans = "boolean" in kinds
         self._named = (b"nan", b"NaN", b"NAN") if "numeric" in kinds else ()
-        self._fields = bytes(ord("0") if chr(c).isdigit() and c < 128 else 10 if c in ends else c for c in range(256))
-        # Of 0x10 and 1_000 the letters are kept, of other text hardly any.
-        self._left_out = bytes(c for c in range(256) if c not in b"0123456789xXoObB_+- \t\"'" + ends)
-        self._letters = bytes(ord("x") if c in b"xXoObB_" else self._fields[c] for c in range(256))
+        # Each digit a 0, each end of a field a newline, and an x for what 0x10 and 1_000 have between digits.
+        self._fields = bytes(
+            ord("0") if c in b"0123456789" else 10 if c in ends else ord("x") if c in b"xXoObB_" else c
+            for c in range(256)
+        )
 
     def about(self, rows: bytes) -> bool:
         """Whether rows may hold an odd value."""
-        if self._booleans:
+        if self._booleans or any(name in rows for name in self._named):
             return True
-        if self._numbers and b"0x0" in rows.translate(self._letters, self._left_out):
+        fields = rows.translate(self._fields)
+        if self._numbers and b"0x0" in fields:
             return True
-        if any(name in rows for name in self._named):
-            return True
-        fields = rows.translate(self._fields) if self._times else b""
         return any(fields.count(key) != number * rows.count(b"\n") for key, number in self._times.items())
 
 
