@@ -88,6 +88,7 @@ class Shapes:
         kinds = [column.type for column, found in zip(columns, shapes, strict=True) if found]
         self._doubts = _Doubts(kinds, layout.delimiter)
         self._rest = b""
+        self.lines = 0  # of the stream so far
 
     @property
     def open(self) -> bool:
@@ -96,6 +97,8 @@ class Shapes:
 
     def odd(self, data: bytes) -> bool:
         """Whether a row that the stream's next piece ends holds a value that Redshift does not take."""
+        lines = data.count(b"\n")
+        self.lines += lines
         if not self._any:
             return False
         rows = self._rest + data
@@ -103,7 +106,7 @@ class Shapes:
         quoted = self._quote is not None and self._quote in rows
         pattern = self._quoted if quoted else self._plain
         first = rows.find(b"\n") + 1  # shows what the columns look like, where text holds times too
-        if pattern.fullmatch(rows, 0, first) and not self._doubts.about(rows[:end]):
+        if pattern.fullmatch(rows, 0, first) and not self._doubts.about(rows[:end], lines):
             self._rest = rows[end:]
             return False
         match = pattern.match(rows, 0, end)
@@ -128,14 +131,14 @@ class _Doubts:
             for c in range(256)
         )
 
-    def about(self, rows: bytes) -> bool:
-        """Whether rows may hold an odd value."""
+    def about(self, rows: bytes, count: int) -> bool:
+        """Whether so many rows may hold an odd value."""
         if self._booleans or any(name in rows for name in self._named):
             return True
         fields = rows.translate(self._fields)
         if self._numbers and b"0x0" in fields:
             return True
-        return any(fields.count(key) != number * rows.count(b"\n") for key, number in self._times.items())
+        return any(fields.count(key) != number * count for key, number in self._times.items())
 
 
 def _rows(shapes: list[str | None], delimiter: str, quote: str, null: str) -> re.Pattern[bytes]:

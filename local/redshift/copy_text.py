@@ -72,6 +72,7 @@ class FastCopy:
 
     sql: str
     checks: tuple[Check, ...]
+    shapes: Shapes
     quotes: Quotes | None
     empty_refused: bool
 
@@ -102,7 +103,8 @@ def fast_copy(command: CopyCommand, columns: list[Column]) -> FastCopy | None:
     guard = Guard((b"\0", *guards, *null_guards), min(scales) + 1 if scales else 0)
     shapes = Shapes(command, columns, layout(command))
     quotes = Quotes(command.quote, command.delimiter or ",") if command.format == "csv" else None
-    return FastCopy(sql, (guard, shapes, quotes) if quotes else (guard, shapes), quotes, empty_refused)
+    checks = (guard, shapes, quotes) if quotes else (guard, shapes)
+    return FastCopy(sql, checks, shapes, quotes, empty_refused)
 
 
 def _plain_times(command: CopyCommand, columns: list[Column]) -> bool:

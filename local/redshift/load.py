@@ -190,27 +190,28 @@ def _needs_stage(fast: FastCopy, error: BackendError) -> bool:
 async def _tracked(session: Carrier, job: Job, tracker: Tracker, fast: FastCopy) -> AsyncIterator[bytes]:
     """The files' bytes, remembered for error reports. Raises NeedStageError for what the fast path misreads."""
     client = s3.client(session.config, job.command.credentials, job.command.region)
-    async for source, data in ahead(_checked(pieces(client, job), fast)):
+    async for source, data, lines in ahead(_checked(pieces(client, job), fast)):
         if source is not None:
             tracker.begin(source.url, job.command.ignore_header)
-        tracker.sent(data)
+        tracker.sent(data, lines)
         job.bytes += len(data)
         yield data
 
 
 def _checked(
     found: Iterator[tuple[s3.Source | None, bytes]], fast: FastCopy
-) -> Iterator[tuple[s3.Source | None, bytes]]:
-    """The pieces, looked at while PostgreSQL is at work on the one before. Raises NeedStageError."""
+) -> Iterator[tuple[s3.Source | None, bytes, int]]:
+    """The pieces and their lines, looked at while PostgreSQL is at work on the one before. Raises NeedStageError."""
     for source, data in found:
         # A file that ends within a row: PostgreSQL would read on in the next one.
         if source is not None and any(check.open for check in fast.checks):
             raise NeedStageError
+        before = fast.shapes.lines
         for at in range(0, len(data), _LOOKED_AT):
             part = data[at : at + _LOOKED_AT]
             if any(check.odd(part) for check in fast.checks):
                 raise NeedStageError
-        yield source, data
+        yield source, data, fast.shapes.lines - before
     if any(check.open for check in fast.checks):
         raise NeedStageError
 

@@ -60,9 +60,8 @@ class Tracker:
         """The next chunks belong to this file, of which so many lines are not sent."""
         self._files.append((file, self._lines, header_lines))
 
-    def sent(self, data: bytes) -> None:
-        """Remember a chunk."""
-        count = data.count(b"\n")
+    def sent(self, data: bytes, count: int) -> None:
+        """Remember a chunk of so many lines."""
         self._lines += count
         self._recent.append((data, count))
         self._recent_size += len(data)
