@@ -16,30 +16,12 @@ Arguments = Sequence[tuple[Item, ...]]
 Handler = Callable[[str, Arguments], str | None]
 
 # PostgreSQL has these names with other arguments or answers; the schema is only ever reached through this table.
-MOVED = frozenset(
-    [
-        "avg",
-        "concat",
-        "initcap",
-        "json_array_length",
-        "json_extract_path_text",
-        "json_serialize",
-        "lower",
-        "quote_literal",
-        "regexp_count",
-        "regexp_instr",
-        "regexp_replace",
-        "regexp_substr",
-        "split_part",
-        "stddev",
-        "stddev_pop",
-        "stddev_samp",
-        "upper",
-        "var_pop",
-        "var_samp",
-        "variance",
-    ]
-)
+_MOVED = """
+    avg concat initcap json_array_length json_extract_path_text json_serialize lower quote_literal
+    regexp_count regexp_instr regexp_replace regexp_substr split_part stddev stddev_pop stddev_samp upper
+    var_pop var_samp variance
+"""
+MOVED = frozenset(_MOVED.split())
 
 DECIMALS = ("numeric", "decimal", "dec")
 # r_Dateparts_for_datetime_functions; PostgreSQL's own abbreviations are others.

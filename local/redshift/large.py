@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from local.redshift.lexer import marks
 from local.redshift.plans import Forward, Plan, Refusal
 
-LARGE = 1 << 16  # characters
+LARGE = 1 << 17  # characters
 _LONG = 4096
 _OVERLAP = 1000
 # Not to be guessed, so that no statement can hold it.

@@ -11,7 +11,7 @@ from local.redshift.functions_tokens import Column
 from local.redshift.large import LARGE, Shortened, shorten, windows
 from local.redshift.lexer import LexError, split
 from local.redshift.plans import Plan, Refusal
-from local.redshift.query_log import ASKED, QueryLog
+from local.redshift.query_log import QueryLog, asks
 from local.redshift.rewrite import plan
 
 _CACHED_PLANS = 512
@@ -38,11 +38,11 @@ class Planner:
         if (found := _cache.get(sql)) is not None:
             _cache.move_to_end(sql)
             return found
-        asks = ASKED.search(sql) is not None
-        if asks:
+        asked = asks(sql)
+        if asked:
             await self.log.flush()
         item, alone = await self._plan(Shortened(sql))
-        if alone and not asks and len(sql) <= _CACHED_LENGTH:
+        if alone and not asked and len(sql) <= _CACHED_LENGTH:
             _cache[sql] = item
             if len(_cache) > _CACHED_PLANS:
                 _cache.popitem(last=False)
@@ -92,7 +92,7 @@ class Planner:
 
 
 def _asks(sql: str) -> bool:
-    return any(ASKED.search(sql, *window) for window in windows(sql))
+    return any(asks(sql, *window) for window in windows(sql))
 
 
 async def statements(sql: str) -> list[str]:

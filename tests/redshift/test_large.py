@@ -33,15 +33,15 @@ def test_long_literals_keep_their_values_through_rewrites(client):
 
 
 def test_long_literals_that_are_looked_into_are_planned_whole(client, redshift_server):
-    condition = " or ".join(f"a = {n}" for n in range(9000))
+    condition = " or ".join(f"a = {n}" for n in range(10_500))
     query = f"select nvl(a, 0) from t where {condition}"
     assert len(query) > LARGE
-    client.execute("create table t (a int); insert into t values (1), (2), (9001)")
+    client.execute("create table t (a int); insert into t values (1), (2), (10501)")
     client.execute(f"unload ('{query}') to 's3://lake/large/' iam_role '{redshift_server.iam_role}' csv allowoverwrite")
     (file,) = redshift_server.s3.list_objects_v2(Bucket="lake", Prefix="large/")["Contents"]
     assert redshift_server.s3.get_object(Bucket="lake", Key=file["Key"])["Body"].read() == b"1\n2\n"
-    client.execute(f"comment on table t is '{'x' * 70_000}'")
-    assert client.execute("select len(obj_description('t'::regclass))").fetchone() == (70_000,)
+    client.execute(f"comment on table t is '{'x' * 140_000}'")
+    assert client.execute("select len(obj_description('t'::regclass))").fetchone() == (140_000,)
 
 
 def test_many_rows_are_inserted_whether_constant_or_not(client):
