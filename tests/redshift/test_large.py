@@ -33,10 +33,10 @@ def test_long_literals_keep_their_values_through_rewrites(client):
 
 
 def test_long_literals_that_are_looked_into_are_planned_whole(client, redshift_server):
-    condition = " or ".join(f"a = {n}" for n in range(10_500))
+    condition = " or ".join(f"a = {n}" for n in range(12_000))
     query = f"select nvl(a, 0) from t where {condition}"
     assert len(query) > LARGE
-    client.execute("create table t (a int); insert into t values (1), (2), (10501)")
+    client.execute("create table t (a int); insert into t values (1), (2), (12001)")
     client.execute(f"unload ('{query}') to 's3://lake/large/' iam_role '{redshift_server.iam_role}' csv allowoverwrite")
     (file,) = redshift_server.s3.list_objects_v2(Bucket="lake", Prefix="large/")["Contents"]
     assert redshift_server.s3.get_object(Bucket="lake", Key=file["Key"])["Body"].read() == b"1\n2\n"
