@@ -138,7 +138,9 @@ def _nulls(command: CopyCommand, columns: list[Column]) -> tuple[list[str], list
         if nullable:
             options.append(f"FORCE_NULL ({', '.join(nullable)})")
         return options, [NULL_MARKER.encode()] if command.null_as != "" else [], False
-    return [f"NULL {_literal(command.null_as)}"], [], bool(others) or command.has("emptyasnull")
+    # A field that matches is NULL, quoted or not (copy-parameters-data-conversion).
+    force = f"FORCE_NULL ({', '.join(texts + others)})"
+    return [f"NULL {_literal(command.null_as)}", force], [], bool(others) or command.has("emptyasnull")
 
 
 def _literal(value: str | None) -> str:

@@ -83,7 +83,19 @@ def _text_steps(command: CopyCommand, column: Column) -> list[Converter]:
     if command.has("truncatecolumns") and size:
         most = int(size[1])
         steps.append(lambda value: value.encode()[:most].decode("utf-8", "ignore"))
+    if size:
+        steps.append(_without_excess(int(size[1])))
     return steps
+
+
+def _without_excess(most: int) -> Converter:
+    """Blanks alone beyond a column's size are cut off (r_Character_types), as PostgreSQL does on the fast path."""
+
+    def fit(value: str) -> str:
+        found = value.encode()
+        return found[:most].decode() if len(found) > most and not found[most:].strip(b" ") else value
+
+    return fit
 
 
 def _time_steps(command: CopyCommand, column: Column) -> list[Converter]:

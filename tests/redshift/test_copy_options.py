@@ -96,3 +96,14 @@ def test_removequotes_does_not_lose_what_follows_a_quote(loader):
     with failing("stl_load_errors"):
         loader.copy('1|"a"b\n', "removequotes")
     assert loader.errors() == [(1, "", 1214, "")]
+
+
+@pytest.mark.parametrize("more", ["", "maxerror 2"])
+def test_blanks_beyond_the_size_and_a_quoted_null_string_are_the_same_on_every_path(loader, more):
+    loader.run("create table sized (id int, name varchar(3), code char(2))")
+    assert loader.copy("1,abc  ,x   \n", f"csv {more}", "sized") == [(1, "abc", "x ")]
+    loader.run("truncate sized")
+    assert loader.copy('1,"none",y\n2,none,"z"\n', f"csv null as 'none' {more}", "sized") == [
+        (1, None, "y "),
+        (2, None, "z "),
+    ]
