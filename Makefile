@@ -1,9 +1,9 @@
-# Thin: what a target does is in bin/setup (the environment) and behind `python -m local` (everything else).
+# Thin: what a target does is in bin/setup (the environment) and behind `python -m local.cli` (everything else).
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 PYTHON_IN_VENV := .venv/bin/python
 INSTALLED := .venv/.installed
-LOCAL := $(PYTHON_IN_VENV) -m local
+LOCAL := $(PYTHON_IN_VENV) -m local.cli
 DAYS ?= 7
 # Airflow imports a thousand modules in each process: without bytecode everything starts twice as slowly.
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -46,7 +46,7 @@ redshift: $(INSTALLED) ## Run the local Redshift and S3 alone, in the foreground
 	@$(LOCAL) redshift
 
 redshift-corpus: $(INSTALLED) ## Check the Redshift corpus against a real cluster: HOST=… ARGS="--user me --database dev"
-	@$(PYTHON_IN_VENV) -m local.redshift.corpus_run $(if $(HOST),--host $(HOST)) $(ARGS)
+	@$(PYTHON_IN_VENV) -m local_redshift.corpus.runner $(if $(HOST),--host $(HOST)) $(ARGS)
 
 bench: $(INSTALLED) ## Run the benchmarks, each against its limit in the same run; PICTURES=docs/images takes those of the page
 	@$(PYTHON_IN_VENV) -m bench.pipeline
@@ -54,7 +54,7 @@ bench: $(INSTALLED) ## Run the benchmarks, each against its limit in the same ru
 	@AIRFLOW_HOME=$(CURDIR)/build/airflow PYTHONPATH=plugins $(PYTHON_IN_VENV) -m bench.page $(PICTURES)
 
 docs: $(INSTALLED) ## Write docs/catalog, the tables as a static site, and the generated parts of docs/ anew
-	@$(PYTHON_IN_VENV) -m local.redshift.corpus_table
+	@$(PYTHON_IN_VENV) -m local_redshift.corpus.docs_table
 	@AIRFLOW_HOME=$(CURDIR)/build/airflow PYTHONPATH=plugins $(PYTHON_IN_VENV) -m redshift_etl.catalog docs/catalog
 
 lock: $(INSTALLED) ## Resolve requirements*.txt anew into constraints.txt

@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from local.redshift import testing
+from local_redshift.testing import pytest_plugin
 from tests.ui import world as worlds
 from tests.ui.conftest import Page, page_over
 
@@ -84,7 +84,7 @@ def main(arguments: list[str]) -> None:
         for name in ("redshift", "page", "chromium"):
             (folder / name).mkdir()
         with (
-            testing.running(folder / "redshift") as server,
+            pytest_plugin.running(folder / "redshift") as server,
             page_over(server, folder / "page", TABLES, DAYS) as page,
         ):
             worlds.incident(page.dsn, f"core.{page.world.core[0]}", "The batch has the same key more than once.")

@@ -28,7 +28,7 @@ from typing import Any
 import psycopg
 
 from bench.servers import Servers, servers
-from local.scheduler import PRELOADED
+from local.stack.scheduler import PRELOADED
 
 FLIGHTS = 336_776
 YEAR = {"start": "2013-01-01", "end": "2014-01-01"}

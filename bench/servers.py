@@ -16,8 +16,9 @@ from pathlib import Path
 import boto3
 import psycopg
 
-from local import airflow, home, postgres
 from local.sources import airline, landing
+from local.stack import airflow_services, state_dir
+from local_redshift.storage import embedded_postgres
 
 
 @dataclass(frozen=True)
@@ -39,29 +40,31 @@ def servers() -> Iterator[Servers]:
     """Start them, seed the flights and the landing files, and stop them."""
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
         env = {**os.environ, "LOCAL_HOME": folder}
-        process = subprocess.Popen([sys.executable, "-m", "local", "redshift"], env=env, stdout=subprocess.PIPE)
+        process = subprocess.Popen([sys.executable, "-m", "local.cli", "redshift"], env=env, stdout=subprocess.PIPE)
         try:
             assert process.stdout
             facts = json.loads(process.stdout.readline())
-            running = home.create(Path(folder) / "redshift-alone")
+            running = state_dir.create(Path(folder) / "redshift-alone")
             _seed(running)
             dsn = "postgresql://{user}:{password}@{host}:{port}/{database}?sslmode=disable".format(**facts)
-            yield Servers(_environment(running, folder), postgres.dsn(running.postgres, facts["database"]), dsn)
+            yield Servers(
+                _environment(running, folder), embedded_postgres.dsn(running.postgres, facts["database"]), dsn
+            )
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait()
 
 
-def _environment(running: home.Home, folder: str) -> dict[str, str]:
+def _environment(running: state_dir.Home, folder: str) -> dict[str, str]:
     repository = Path(__file__).resolve().parents[1]
     paths = os.pathsep.join((str(repository), str(repository / "plugins")))
-    return {**airflow.environment(running), "AIRFLOW_HOME": f"{folder}/airflow", "PYTHONPATH": paths}
+    return {**airflow_services.environment(running), "AIRFLOW_HOME": f"{folder}/airflow", "PYTHONPATH": paths}
 
 
-def _seed(running: home.Home) -> None:
+def _seed(running: state_dir.Home) -> None:
     env = {
         **os.environ,
-        "AIRLINE_DSN": postgres.dsn(running.postgres, airline.DATABASE),
+        "AIRLINE_DSN": embedded_postgres.dsn(running.postgres, airline.DATABASE),
         "AIRLINE_READER_PASSWORD": running.secrets["airline_database"],
     }
     subprocess.run([sys.executable, "-m", "local.sources.airline"], env=env, check=True, stdout=subprocess.DEVNULL)
@@ -71,7 +74,7 @@ def _seed(running: home.Home) -> None:
             endpoint_url=running.url("s3"),
             aws_access_key_id=running.secrets["aws_access_key_id"],
             aws_secret_access_key=running.secrets["aws_secret_access_key"],
-            region_name=home.REGION,
+            region_name=state_dir.REGION,
         ),
-        airflow.environment(running)["AIRFLOW__REDSHIFT_ETL__LANDING"],
+        airflow_services.environment(running)["AIRFLOW__REDSHIFT_ETL__LANDING"],
     )

@@ -22,23 +22,24 @@ from __future__ import annotations
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, Param
 
-from redshift_etl import backfill, pipeline
-from redshift_etl.operators.backfill_table import CloseBackfillOperator, FinishBackfillOperator, PlanBackfillOperator
+from redshift_etl import dag
+from redshift_etl.backfill import request
+from redshift_etl.operators.backfill import CloseBackfillOperator, FinishBackfillOperator, PlanBackfillOperator
 
 with DAG(
     "backfill_table",
     description="Loads some days of a table again, checked and recorded; or rewrites them by way of a shadow",
     schedule=None,
-    start_date=pipeline.FIRST_DAY,
+    start_date=dag.FIRST_DAY,
     catchup=False,
     max_active_runs=1,
-    dagrun_timeout=pipeline.RUN_TIMEOUT,
-    default_args=pipeline.default_args("data-engineering"),
+    dagrun_timeout=dag.RUN_TIMEOUT,
+    default_args=dag.default_args("data-engineering"),
     params={
         "table": Param("core.flights", type="string", pattern=r"^[a-z_]\w*\.[a-z_]\w*$", title="Table"),
-        **pipeline.date_form("Load the rows changed"),
+        **dag.date_form("Load the rows changed"),
         "reason": Param("", type="string", title="Reason", description="Why, for the ledger"),
-        "action": Param(backfill.BACKFILL, type="string", enum=list(backfill.ACTIONS), title="Action"),
+        "action": Param(request.BACKFILL, type="string", enum=list(request.ACTIONS), title="Action"),
         "backfill_id": Param(None, type=["null", "string"], title="Backfill", description="To swap, undo or drop"),
         "days_a_run": Param(31, type="integer", minimum=1, maximum=366, title="Days a run"),
         "dry_run": Param(True, type="boolean", title="Dry run", description="Check and say only"),
@@ -53,7 +54,7 @@ with DAG(
         poke_interval=10,
         reset_dag_run=True,
         max_active_tis_per_dagrun=1,
-        execution_timeout=pipeline.RUN_TIMEOUT,
+        execution_timeout=dag.RUN_TIMEOUT,
         on_failure_callback=None,  # the run that failed has made its own incident
     ).expand_kwargs(plan.output)
     finish = FinishBackfillOperator(task_id="finish", trigger_rule="none_failed")

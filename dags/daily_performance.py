@@ -18,28 +18,28 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, TaskGroup
 
-from redshift_etl import pipeline
+from redshift_etl import dag
 from redshift_etl.operators.marts import BuildMartOperator, FindStaleDaysOperator
 
-flights, weather = pipeline.table_asset("core.flights"), pipeline.table_asset("core.weather")
+flights, weather = dag.table_asset("core.flights"), dag.table_asset("core.weather")
 MARTS = {"carrier_day": [flights], "route_day": [flights], "weather_delay_day": [flights, weather]}
 
 with DAG(
     "daily_performance",
     description="Builds the stale days of the punctuality marts",
     schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("0 6 * * *", timezone="UTC"), assets=flights | weather),
-    start_date=pipeline.FIRST_DAY,
+    start_date=dag.FIRST_DAY,
     catchup=False,
     max_active_runs=1,
-    dagrun_timeout=pipeline.RUN_TIMEOUT,
-    default_args=pipeline.default_args("analytics"),
-    params=pipeline.date_form("Build the marts again, stale or not"),
+    dagrun_timeout=dag.RUN_TIMEOUT,
+    default_args=dag.default_args("analytics"),
+    params=dag.date_form("Build the marts again, stale or not"),
     tags=["mart"],
-    doc_md=pipeline.documented(__doc__, *(f"mart.{name}" for name in MARTS)),
+    doc_md=dag.documented(__doc__, *(f"mart.{name}" for name in MARTS)),
 ):
     for name, inputs in MARTS.items():
         with TaskGroup(name):
             stale = FindStaleDaysOperator(task_id="find_stale_days", mart=f"mart.{name}", inlets=inputs)
             BuildMartOperator.partial(
-                task_id="build", mart=f"mart.{name}", outlets=[pipeline.table_asset(f"mart.{name}")]
+                task_id="build", mart=f"mart.{name}", outlets=[dag.table_asset(f"mart.{name}")]
             ).expand(days=stale.output)

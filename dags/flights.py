@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG
 
-from redshift_etl import pipeline
+from redshift_etl import dag
 from redshift_etl.operators.extract import ConformOperator, PostgresToLakeOperator
 from redshift_etl.operators.load import LoadToRedshiftOperator
 
@@ -24,23 +24,23 @@ TABLE = "core.flights"
 with DAG(
     "flights",
     description="Flights changed in the window, from the booking system into core.flights",
-    schedule=pipeline.daily(),
-    start_date=pipeline.FIRST_DAY,
+    schedule=dag.daily(),
+    start_date=dag.FIRST_DAY,
     catchup=False,
     max_active_runs=4,
-    dagrun_timeout=pipeline.RUN_TIMEOUT,
-    default_args=pipeline.default_args("flight-operations"),
-    params=pipeline.date_form("Load the flights that changed"),
+    dagrun_timeout=dag.RUN_TIMEOUT,
+    default_args=dag.default_args("flight-operations"),
+    params=dag.date_form("Load the flights that changed"),
     tags=["core", "incremental", "postgres"],
-    template_searchpath=pipeline.sql_folder(),
-    doc_md=pipeline.documented(__doc__, TABLE),
+    template_searchpath=dag.sql_folder(),
+    doc_md=dag.documented(__doc__, TABLE),
 ):
     extract = PostgresToLakeOperator(
         task_id="extract",
         table=TABLE,
         sql="extract/flights.sql",
         postgres_conn_id="airline_db",
-        inlets=[pipeline.source_asset("airline.public.flights")],
+        inlets=[dag.source_asset("airline.public.flights")],
     )
     transform = ConformOperator(task_id="transform", batch=extract.output)
-    LoadToRedshiftOperator(task_id="load", table=TABLE, batch=transform.output, outlets=[pipeline.table_asset(TABLE)])
+    LoadToRedshiftOperator(task_id="load", table=TABLE, batch=transform.output, outlets=[dag.table_asset(TABLE)])

@@ -17,18 +17,18 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param
 
-from redshift_etl import pipeline
-from redshift_etl.operators.operate import WatchFreshnessOperator
+from redshift_etl import dag
+from redshift_etl.operators.monitoring import WatchFreshnessOperator
 
 with DAG(
     "freshness",
     description="Opens an incident for a table that is late, and closes those that are over",
-    schedule=pipeline.every_quarter_hour(),
-    start_date=pipeline.FIRST_DAY,
+    schedule=dag.every_quarter_hour(),
+    start_date=dag.FIRST_DAY,
     catchup=False,
     max_active_runs=1,
-    dagrun_timeout=pipeline.RUN_TIMEOUT,
-    default_args=pipeline.default_args("data-engineering"),
+    dagrun_timeout=dag.RUN_TIMEOUT,
+    default_args=dag.default_args("data-engineering"),
     params={
         "resolve": Param(
             None, type=["null", "string"], title="Incident to resolve", description="its id, as in etl.incidents"

@@ -17,20 +17,20 @@ from __future__ import annotations
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, Param
 
-from redshift_etl import pipeline
-from redshift_etl.operators.operate import ReconcileOperator
+from redshift_etl import dag
+from redshift_etl.operators.monitoring import ReconcileOperator
 
 with DAG(
     "reconcile",
     description="Compares sources and warehouse day by day, and says what mends the difference",
-    schedule=pipeline.daily(),
-    start_date=pipeline.FIRST_DAY,
+    schedule=dag.daily(),
+    start_date=dag.FIRST_DAY,
     catchup=False,
     max_active_runs=1,
-    dagrun_timeout=pipeline.RUN_TIMEOUT,
-    default_args=pipeline.default_args("data-engineering"),
+    dagrun_timeout=dag.RUN_TIMEOUT,
+    default_args=dag.default_args("data-engineering"),
     params={
-        **pipeline.date_form("Compare the source"),
+        **dag.date_form("Compare the source"),
         "mend": Param(False, type="boolean", title="Mend", description="Start the runs; off: only say which"),
     },
     tags=["operate"],

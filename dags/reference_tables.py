@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, TaskGroup
 
-from redshift_etl import pipeline
+from redshift_etl import dag
 from redshift_etl.operators.extract import ConformOperator, S3ToLakeOperator
 from redshift_etl.operators.load import LoadToRedshiftOperator
 
@@ -24,14 +24,14 @@ TABLES = ("airlines", "airports", "planes")
 with DAG(
     "reference_tables",
     description="Airlines, airports and planes, from the landing zone's CSV files",
-    schedule=pipeline.weekly(),
-    start_date=pipeline.FIRST_DAY,
+    schedule=dag.weekly(),
+    start_date=dag.FIRST_DAY,
     catchup=False,
     max_active_runs=1,
-    dagrun_timeout=pipeline.RUN_TIMEOUT,
-    default_args=pipeline.default_args("reference-data"),
+    dagrun_timeout=dag.RUN_TIMEOUT,
+    default_args=dag.default_args("reference-data"),
     tags=["core", "full-refresh", "s3"],
-    doc_md=pipeline.documented(__doc__, *(f"core.{name}" for name in TABLES)),
+    doc_md=dag.documented(__doc__, *(f"core.{name}" for name in TABLES)),
 ):
     for name in TABLES:
         with TaskGroup(name):
@@ -39,12 +39,12 @@ with DAG(
                 task_id="extract",
                 table=f"core.{name}",
                 files=[f"{name}.csv"],
-                inlets=[pipeline.source_asset(f"landing.{name}")],
+                inlets=[dag.source_asset(f"landing.{name}")],
             )
             transform = ConformOperator(task_id="transform", batch=extract.output)
             LoadToRedshiftOperator(
                 task_id="load",
                 table=f"core.{name}",
                 batch=transform.output,
-                outlets=[pipeline.table_asset(f"core.{name}")],
+                outlets=[dag.table_asset(f"core.{name}")],
             )

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param
 
-from redshift_etl import pipeline
+from redshift_etl import dag
 from redshift_etl.operators import retention
 
 
@@ -28,12 +28,12 @@ def days(default: int, what: str) -> Param:
 with DAG(
     "retention",
     description="Archives and deletes rows past their contract's retention; old files, logs and metadata; upkeep",
-    schedule=pipeline.daily(),
-    start_date=pipeline.FIRST_DAY,
+    schedule=dag.daily(),
+    start_date=dag.FIRST_DAY,
     catchup=False,
     max_active_runs=1,
-    dagrun_timeout=pipeline.RUN_TIMEOUT,
-    default_args=pipeline.default_args("data-engineering"),
+    dagrun_timeout=dag.RUN_TIMEOUT,
+    default_args=dag.default_args("data-engineering"),
     params={
         "dry_run": Param(False, type="boolean", title="Dry run", description="Count only"),
         "max_percent": Param(10, type="integer", minimum=0, maximum=100, title="Most of a table in one go, per cent"),

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG
 
-from redshift_etl import pipeline
+from redshift_etl import dag
 from redshift_etl.operators.extract import ConformOperator, HttpToLakeOperator
 from redshift_etl.operators.load import LoadToRedshiftOperator
 
@@ -40,15 +40,15 @@ VARIABLES = (
 with DAG(
     "weather",
     description="Hourly weather of the window, from the archive API into core.weather",
-    schedule=pipeline.daily(),
-    start_date=pipeline.FIRST_DAY,
+    schedule=dag.daily(),
+    start_date=dag.FIRST_DAY,
     catchup=False,
     max_active_runs=4,
-    dagrun_timeout=pipeline.RUN_TIMEOUT,
-    default_args=pipeline.default_args("flight-operations"),
-    params=pipeline.date_form("Load the weather observed"),
+    dagrun_timeout=dag.RUN_TIMEOUT,
+    default_args=dag.default_args("flight-operations"),
+    params=dag.date_form("Load the weather observed"),
     tags=["core", "incremental", "http"],
-    doc_md=pipeline.documented(__doc__, TABLE),
+    doc_md=dag.documented(__doc__, TABLE),
 ):
     extract = HttpToLakeOperator(
         task_id="extract",
@@ -63,7 +63,7 @@ with DAG(
         },
         places=AIRPORTS,
         http_conn_id="weather_api",
-        inlets=[pipeline.source_asset("weather-api.archive")],
+        inlets=[dag.source_asset("weather-api.archive")],
     )
     transform = ConformOperator(task_id="transform", batch=extract.output)
-    LoadToRedshiftOperator(task_id="load", table=TABLE, batch=transform.output, outlets=[pipeline.table_asset(TABLE)])
+    LoadToRedshiftOperator(task_id="load", table=TABLE, batch=transform.output, outlets=[dag.table_asset(TABLE)])

@@ -13,8 +13,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from local import postgres
-from redshift_etl import contract
+from local_redshift.storage import embedded_postgres
+from redshift_etl.contracts import contract
 from tests.dags.world import World
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -44,7 +44,7 @@ def test_the_page_gives_four_files_that_load_the_table(clone: Path, world: World
     from airflow.dag_processing.dagbag import DagBag
 
     database = os.environ["AIRFLOW_CONN_AIRLINE_DB"].rsplit("/", 1)[1]
-    with psycopg.connect(postgres.dsn(redshift_server.pg, database), autocommit=True) as booking:
+    with psycopg.connect(embedded_postgres.dsn(redshift_server.pg, database), autocommit=True) as booking:
         booking.execute(CREWS)
         booking.execute("GRANT SELECT ON crews TO airline_reader")
     bag = DagBag(str(clone / "dags"))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from redshift_etl import contract
+from redshift_etl.contracts import contract
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PIPELINES = {"reference_tables", "flights", "weather", "daily_performance"}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from redshift_etl import contract as contracts
-from redshift_etl import lineage
+from redshift_etl.contracts import contract as contracts
+from redshift_etl.lineage import graph
 
 
 def test_the_assets_of_the_dags_are_the_lineage_of_the_sql(dag_bag: Any):
-    fills = [fill for table in contracts.all_tables() if (fill := lineage.fill_of(contracts.load(table)))]
+    fills = [fill for table in contracts.all_tables() if (fill := graph.fill_of(contracts.load(table)))]
     declared: dict[str, set[str]] = {}
     for dag in dag_bag.dags.values():
         for task in dag.tasks:

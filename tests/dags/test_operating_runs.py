@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from redshift_etl import incident_store
-from redshift_etl.lake import Lake
+from redshift_etl.incidents import lake_store
+from redshift_etl.lake.storage import Lake
 from tests.dags.world import World, states
 
 DAYS = {"start": "2013-01-01", "end": "2013-01-01"}
@@ -58,7 +58,7 @@ def test_every_check_of_a_real_day_passes_but_the_references_that_the_data_lacks
 def test_a_task_that_fails_in_airflow_leaves_one_incident_with_its_run(dag_bag: Any, world: World):
     found = states(dag_bag, "flights", start="2013-01-02", end="2013-01-01")
     assert found["extract"] == "failed"
-    (incident,) = incident_store.all_open(Lake.connect())
+    (incident,) = lake_store.all_open(Lake.connect())
     assert (incident.dag_id, incident.task_id, incident.error_class) == ("flights", "extract", "ConfigError")
     lake = Lake.connect()
     key = lake.location.key(incident.report)

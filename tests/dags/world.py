@@ -19,7 +19,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from local import postgres
+from local_redshift.storage import embedded_postgres
 from tests.airflow_names import warehouse_names
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -50,7 +50,7 @@ def filled(redshift_server: Any, dag_bag: Any) -> Iterator[World]:
 
     server, password = redshift_server, secrets.token_hex(8)
     name = f"airline_{secrets.token_hex(4)}"
-    dsn = postgres.dsn(server.pg, name)
+    dsn = embedded_postgres.dsn(server.pg, name)
     bucket = f"landing-{secrets.token_hex(4)}"
     landing, lake = f"s3://{bucket}/nycflights13", f"s3://{server.bucket}/{name}"
     aws = {
@@ -58,7 +58,7 @@ def filled(redshift_server: Any, dag_bag: Any) -> Iterator[World]:
         "AWS_SECRET_ACCESS_KEY": server.secret_key,
         "AWS_DEFAULT_REGION": server.region,
     }
-    with psycopg.connect(postgres.dsn(server.pg, "postgres"), autocommit=True) as admin:
+    with psycopg.connect(embedded_postgres.dsn(server.pg, "postgres"), autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name}")
     run_module("local.sources.airline", AIRLINE_DSN=dsn, AIRLINE_READER_PASSWORD=password, AIRLINE_DAYS="2")
     server.s3.create_bucket(Bucket=bucket)

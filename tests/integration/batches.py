@@ -14,10 +14,10 @@ from uuid import uuid4
 import redshift_connector
 import zstandard
 
-from redshift_etl import contract as contracts
-from redshift_etl.contract import Contract
+from redshift_etl.contracts import contract as contracts
+from redshift_etl.contracts.contract import Contract
 from redshift_etl.warehouse import load, migrate, model
-from redshift_etl.warehouse.sql import CopySource
+from redshift_etl.warehouse.load_sql import CopySource
 
 NULL = "\\N"
 RUN = model.Run("test", "run", "load", 1)

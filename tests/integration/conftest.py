@@ -17,9 +17,9 @@ import pytest
 from moto.server import ThreadedMotoServer
 from psycopg import sql
 
-from local import postgres
-from local.postgres import Postgres
-from redshift_etl.lake import Lake
+from local_redshift.storage import embedded_postgres
+from local_redshift.storage.embedded_postgres import Postgres
+from redshift_etl.lake.storage import Lake
 from redshift_etl.settings import S3Location
 from tests.integration.batches import Bench
 
@@ -38,12 +38,12 @@ def free_port() -> int:
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     """A running PostgreSQL."""
     server = Postgres(tmp_path_factory.mktemp("postgres") / "data", free_port(), secrets.token_hex(8))
-    postgres.init(server)
-    postgres.start(server)
+    embedded_postgres.init(server)
+    embedded_postgres.start(server)
     try:
         yield server
     finally:
-        postgres.stop(server)
+        embedded_postgres.stop(server)
 
 
 @pytest.fixture(scope="session")
@@ -106,9 +106,9 @@ class Source:
 def source(postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch) -> Source:
     """An empty database, known to Airflow as the connection ``airline_db``."""
     name = f"airline_{uuid4().hex}"
-    with psycopg.connect(postgres.dsn(postgres_server, "postgres"), autocommit=True) as connection:
+    with psycopg.connect(embedded_postgres.dsn(postgres_server, "postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    dsn = postgres.dsn(postgres_server, name)
+    dsn = embedded_postgres.dsn(postgres_server, name)
     monkeypatch.setenv("AIRFLOW_CONN_AIRLINE_DB", dsn)
     return Source(dsn)
 

@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import pytest
 
-from redshift_etl import contract as contracts
-from redshift_etl.lake import Lake
+from redshift_etl.contracts import contract as contracts
+from redshift_etl.lake.storage import Lake
 from redshift_etl.settings import S3Location
 from tests.airflow_names import name_warehouse
 from tests.integration.batches import Bench

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import zstandard
 
-from redshift_etl import contract as contracts
-from redshift_etl import transform
-from redshift_etl.lake import Batch, Lake
-from redshift_etl.parts import compress
+from redshift_etl.contracts import contract as contracts
+from redshift_etl.lake.part_writer import compress
+from redshift_etl.lake.storage import Batch, Lake
+from redshift_etl.transform import run as transform
 from redshift_etl.window import Window
 
 DAY = Window(datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 1, 2, tzinfo=UTC))

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from redshift_etl import alerts
+from redshift_etl.incidents import alerts
 from tests.integration.test_incidents import webhook
 
 __all__ = ["webhook"]

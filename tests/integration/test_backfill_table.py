@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
-from redshift_etl import contract as contracts
-from redshift_etl.contract import Contract
+from redshift_etl.backfill import history, shadow_table
+from redshift_etl.checks import run as audit
+from redshift_etl.contracts import contract as contracts
+from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import ConfigError
-from redshift_etl.operators.backfill_table import CloseBackfillOperator, FinishBackfillOperator, PlanBackfillOperator
-from redshift_etl.warehouse import audit, ledger, load, shadow
+from redshift_etl.operators.backfill import CloseBackfillOperator, FinishBackfillOperator, PlanBackfillOperator
+from redshift_etl.warehouse import load
 from redshift_etl.warehouse.model import Run
 from tests.integration.batches import Bench
 from tests.integration.operations import connect_airflow, instance, repository
@@ -79,7 +81,7 @@ def stage(bench: Bench, contract: Contract, rows: list[tuple[Any, ...]]) -> str:
     """What the runs of a staged backfill do: load into the shadow that the plan names."""
     (trigger,) = plan()
     backfill_id = trigger["conf"]["shadow"]
-    target = shadow.create(bench.connect, contract, backfill_id)
+    target = shadow_table.create(bench.connect, contract, backfill_id)
     gate = audit.of(bench.connect, contract, Run("things", "r", "load", 1), into=target)
     load.run(bench.connect, bench.batch(target, rows), [gate.stage], [gate.result])
     return backfill_id
@@ -132,7 +134,7 @@ def test_a_staged_rewrite_is_compared_swapped_in_and_undone(bench: Bench, things
     assert [status for status, *_ in ledger_rows(bench)] == ["undone", "done", "done"]
     assert len(before) == 5
     finish(action="drop", backfill_id=backfill_id, run="manual 5")
-    assert bench.rows(f"SELECT COUNT(*) FROM svv_tables WHERE table_schema = '{shadow.SCHEMA}'") == [(0,)]
+    assert bench.rows(f"SELECT COUNT(*) FROM svv_tables WHERE table_schema = '{shadow_table.SCHEMA}'") == [(0,)]
 
 
 def test_a_swap_makes_the_marts_of_its_days_stale(bench: Bench, things: Contract):
@@ -185,7 +187,7 @@ def test_a_failed_run_is_in_the_ledger(bench: Bench):
 
 def test_a_comparison_that_fails_is_in_the_ledger_at_once(bench: Bench, things: Contract):
     backfill_id = stage(bench, things, [row(1, 11)])
-    bench.run(f"ALTER TABLE {shadow.of(things, backfill_id).table} DROP COLUMN amount")
+    bench.run(f"ALTER TABLE {shadow_table.of(things, backfill_id).table} DROP COLUMN amount")
     with pytest.raises(ConfigError, match="refuses to compare"):
         finish()
     close()
@@ -206,9 +208,9 @@ def test_a_backfill_that_died_is_said_to_have_by_the_next_one_and_by_time(bench:
     plan(action="backfill", run="manual 1")
     plan(action="backfill", run="manual 2")
     assert [status for status, *_ in ledger_rows(bench)] == ["died", "running"]
-    ledger.bury(bench.connect, timedelta(hours=7))
+    history.bury(bench.connect, timedelta(hours=7))
     assert [status for status, *_ in ledger_rows(bench)] == ["died", "running"]
-    ledger.bury(bench.connect, timedelta(seconds=-5))
+    history.bury(bench.connect, timedelta(seconds=-5))
     assert [status for status, *_ in ledger_rows(bench)] == ["died", "died"]
 
 
@@ -239,9 +241,9 @@ def test_a_paused_dag_is_refused_before_anything_is_entered(bench: Bench):
 @pytest.mark.parametrize("odd", ["", "x.y", 'x"; DROP', "x" * 33])
 def test_an_odd_id_names_no_shadow(things: Contract, odd: str):
     with pytest.raises(ConfigError, match="no id of a backfill"):
-        shadow.of(things, odd)
+        shadow_table.of(things, odd)
 
 
 def test_a_full_refresh_has_no_shadow(things: Contract):
     with pytest.raises(ConfigError, match="incremental"):
-        shadow.of(replace(things, load="full_refresh"), "x")
+        shadow_table.of(replace(things, load="full_refresh"), "x")

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from redshift_etl import checks
-from redshift_etl.contract import Contract
-from redshift_etl.ddl import Reference
+from redshift_etl.checks import rules
+from redshift_etl.checks import run as audit
+from redshift_etl.contracts.contract import Contract
+from redshift_etl.contracts.ddl import Reference
 from redshift_etl.errors import ConfigError, SourceError
-from redshift_etl.warehouse import audit, load, model
+from redshift_etl.warehouse import load, model
 from redshift_etl.window import Window
 from tests.integration.batches import INCREMENTAL, REFRESHED, RUN, Bench
 
@@ -26,14 +27,12 @@ def things(bench: Bench) -> Bench:
     return bench
 
 
-def load_checked(
-    bench: Bench, contract: Contract, rows: list[Any], more: tuple[checks.Check, ...] = ()
-) -> model.Result:
+def load_checked(bench: Bench, contract: Contract, rows: list[Any], more: tuple[rules.Check, ...] = ()) -> model.Result:
     batch = bench.batch(contract, rows)
     assert batch.window_start
     assert batch.window_end
     window = Window(batch.window_start, batch.window_end) if contract.load == "incremental" else None
-    gate = audit.Audit(bench.connect, contract, (*checks.from_contract(contract, window), *more), RUN)
+    gate = audit.Audit(bench.connect, contract, (*rules.from_contract(contract, window), *more), RUN)
     return load.run(bench.connect, batch, [gate.stage], [gate.result])
 
 
@@ -79,7 +78,7 @@ def test_a_warning_is_recorded_and_the_batch_is_loaded(things: Bench):
 
 @pytest.mark.parametrize(("rows", "verdict"), [(4, "warned"), (5, "passed"), (20, "passed"), (21, "warned")])
 def test_a_batch_far_from_the_mean_of_the_last_ones_is_a_warning(things: Bench, rows: int, verdict: str):
-    load_days(things, checks.HISTORY_NEEDED)
+    load_days(things, rules.HISTORY_NEEDED)
     load_checked(things, THINGS, [row(n) for n in range(rows)])
     assert outcomes(things)["row_count"] == (verdict, int(verdict == "warned"))
     kept = things.rows("SELECT reason FROM etl.check_failures")
@@ -94,7 +93,7 @@ def load_days(things: Bench, days: int) -> None:
 
 
 def test_a_window_that_ran_more_than_once_counts_once_by_its_newest_load(things: Bench):
-    load_days(things, checks.HISTORY_NEEDED - 1)
+    load_days(things, rules.HISTORY_NEEDED - 1)
     again = {"window_start": datetime(2012, 6, 1, tzinfo=UTC), "window_end": datetime(2012, 6, 2, tzinfo=UTC)}
     for rows in (1, 1, 1, 1, 10):
         things.load(THINGS, [row(n) for n in range(rows)], **again)
@@ -103,8 +102,8 @@ def test_a_window_that_ran_more_than_once_counts_once_by_its_newest_load(things:
 
 
 def test_a_window_that_ran_again_and_again_is_still_too_few(things: Bench):
-    load_days(things, checks.HISTORY_NEEDED - 2)
-    for _ in range(checks.HISTORY_NEEDED):
+    load_days(things, rules.HISTORY_NEEDED - 2)
+    for _ in range(rules.HISTORY_NEEDED):
         load_days(things, 1)
     load_checked(things, THINGS, [row(1)])
     assert outcomes(things)["row_count"] == ("passed", 0)
@@ -112,15 +111,15 @@ def test_a_window_that_ran_again_and_again_is_still_too_few(things: Bench):
 
 def test_each_refresh_of_a_table_counts(bench: Bench):
     bench.create(REFRESHED)
-    for _ in range(checks.HISTORY_NEEDED):
+    for _ in range(rules.HISTORY_NEEDED):
         bench.load(REFRESHED, [(n, "a") for n in range(10)], window_start=None, window_end=None)
     load_checked(bench, REFRESHED, [(n, "a") for n in range(21)])
     assert outcomes(bench)["row_count"] == ("warned", 1)
 
 
 def test_too_few_loads_or_those_of_a_longer_window_say_nothing_of_a_batch(things: Bench):
-    load_days(things, checks.HISTORY_NEEDED - 1)
-    for day in range(checks.HISTORY_NEEDED):
+    load_days(things, rules.HISTORY_NEEDED - 1)
+    for day in range(rules.HISTORY_NEEDED):
         longer = datetime(2013, 3, 1 + day, tzinfo=UTC)
         things.load(THINGS, [row(n) for n in range(10)], window_start=longer, window_end=longer + timedelta(days=30))
     load_checked(things, THINGS, [row(1)])
@@ -142,7 +141,7 @@ def test_the_same_key_twice_in_a_refresh_names_the_key(bench: Bench):
 
 def test_a_check_on_the_result_sees_the_whole_table_and_rolls_everything_back(things: Bench):
     load_checked(things, THINGS, [row(n) for n in range(3)])
-    few = checks.Check(
+    few = rules.Check(
         name="few",
         severity="fail",
         on="result",
@@ -157,7 +156,7 @@ def test_a_check_on_the_result_sees_the_whole_table_and_rolls_everything_back(th
 
 
 def test_a_check_that_the_warehouse_refuses_stops_the_load_and_names_its_file(things: Bench):
-    broken = checks.Check("broken", "warn", "stage", "d", "SELECT nothing FROM :rows", path=Path("core/broken.sql"))
+    broken = rules.Check("broken", "warn", "stage", "d", "SELECT nothing FROM :rows", path=Path("core/broken.sql"))
     with pytest.raises(ConfigError, match=r"core/broken\.sql") as error:
         load_checked(things, THINGS, [row(1)], (broken,))
     assert "nothing" in str(error.value)

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import pytest
 import zstandard
 
-from redshift_etl import parts
 from redshift_etl.errors import ConfigError, SourceError, TransientError
-from redshift_etl.lake import Batch, Lake
-from redshift_etl.sources import postgres
+from redshift_etl.extract import postgres
+from redshift_etl.lake import part_writer
+from redshift_etl.lake.storage import Batch, Lake
 from tests.integration.conftest import Source
 from tests.integration.raw_files import DAY, read
 
@@ -61,7 +61,7 @@ def test_null_the_empty_string_quotes_and_line_breaks_stay_apart(source: Source,
 
 
 def test_parts_end_at_rows_repeat_the_header_and_add_up(source: Source, lake: Lake, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(parts, "PART_BYTES", 1 << 19)
+    monkeypatch.setattr(part_writer, "PART_BYTES", 1 << 19)
     source.run(
         TABLE, "INSERT INTO things SELECT n, md5(n::text) || E'\\n', '2013-01-01' FROM generate_series(1, 150000) n"
     )

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from redshift_etl import contract as contracts
-from redshift_etl import failure, incident_store, incidents, monitor
+from redshift_etl.contracts import contract as contracts
 from redshift_etl.errors import ConfigError, SourceError, TransientError
-from redshift_etl.warehouse import incident_log
+from redshift_etl.incidents import lake_store, monitor, table_store
+from redshift_etl.incidents import model as incidents
+from redshift_etl.incidents import on_failure as failure
 from redshift_etl.warehouse.model import Run
 from tests.integration.batches import Bench
 from tests.integration.operations import connect_airflow, repository
@@ -94,7 +95,7 @@ def test_the_report_of_a_late_table_names_its_own_dag_and_not_the_one_that_swapp
 def test_a_failure_is_resolved_by_the_load_that_followed_it(bench: Bench, watch: monitor.Watch):
     failure.on_failure(context(refused()))
     assert monitor.run(watch, in_days(0))["resolved"] == []
-    (incident,) = incident_store.all_open(watch.lake)
+    (incident,) = lake_store.all_open(watch.lake)
     assert incident.table_name == "core.things"
     bench.run(
         "INSERT INTO etl.mart_builds VALUES ('b', 'core.things', '2013-01-01', 'd', 'r', 1, '{}', "
@@ -116,7 +117,7 @@ def test_what_was_reported_while_the_warehouse_was_down_is_written_when_it_is_ba
 
 def test_a_person_resolves_an_incident_by_its_id(bench: Bench, watch: monitor.Watch):
     failure.on_failure(context(refused()))
-    (incident,) = incident_store.all_open(watch.lake)
+    (incident,) = lake_store.all_open(watch.lake)
     monitor.close_by_hand(watch, incident.incident_id, in_days(0))
     assert rows(bench)[0][3] == "a person resolved it"
     with pytest.raises(ConfigError, match="no such open incident"):
@@ -125,10 +126,10 @@ def test_a_person_resolves_an_incident_by_its_id(bench: Bench, watch: monitor.Wa
 
 def test_an_incident_that_went_quiet_ends_when_its_cause_opens_another(bench: Bench, watch: monitor.Watch):
     old = incidents.first(replace(failure_now(refused()), failed_at=in_days(-3)))
-    incident_store.take(watch.lake, old)
-    incident_log.record(bench.connect, old, "its report")
+    lake_store.take(watch.lake, old)
+    table_store.record(bench.connect, old, "its report")
     failure.on_failure(context(refused()))
-    (standing,) = incident_store.all_open(watch.lake)
+    (standing,) = lake_store.all_open(watch.lake)
     assert monitor.run(watch, in_days(0))["resolved"] == []
     assert [row[3] for row in rows(bench)] == [f"it went on as {standing.incident_id}", None]
 
@@ -165,7 +166,7 @@ def test_people_are_told_of_a_late_table_also_when_its_row_cannot_be_written(
     bench: Bench, watch: monitor.Watch, webhook: list[Any]
 ):
     def until_it_is_open() -> Any:
-        if incident_store.all_open(watch.lake):
+        if lake_store.all_open(watch.lake):
             raise ConnectionResetError("the cluster is resizing")
         return bench.connect()
 

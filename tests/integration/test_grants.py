@@ -17,8 +17,12 @@ import psycopg
 import pytest
 import redshift_connector
 
-from redshift_etl import contract as contracts
-from redshift_etl.warehouse import marts, migrate, retention, shadow, upkeep
+from redshift_etl.backfill import shadow_table
+from redshift_etl.contracts import contract as contracts
+from redshift_etl.marts import build as marts
+from redshift_etl.retention import rows as retention
+from redshift_etl.retention import table_stats
+from redshift_etl.warehouse import migrate
 from redshift_etl.warehouse.model import Counts
 from tests.integration.batches import RUN, Bench
 
@@ -98,7 +102,7 @@ def refusal(bench: Bench, sql: str) -> str:
 
 def test_every_schema_that_the_code_creates_is_the_users():
     made = re.findall(r"^CREATE SCHEMA (\w+) AUTHORIZATION etl$", "\n".join(statements()), re.MULTILINE)
-    assert set(made) == {table.split(".")[0] for table in contracts.all_tables()} | {shadow.SCHEMA}
+    assert set(made) == {table.split(".")[0] for table in contracts.all_tables()} | {shadow_table.SCHEMA}
 
 
 def test_the_first_loads_create_their_tables_without_create_on_the_database(loaded: Warehouse):
@@ -143,20 +147,20 @@ def archived(bench: Bench) -> retention.ArchivedRows:
 
 
 def test_a_staged_rewrite_has_its_shadow_and_drops_it(loaded: Warehouse):
-    target = shadow.create(loaded.etl.connect, FLIGHTS, "b1")
+    target = shadow_table.create(loaded.etl.connect, FLIGHTS, "b1")
     loaded.etl.load(target, [flight(1, "2013-01-05")])
     assert loaded.etl.rows(f"SELECT COUNT(*) FROM {target.table}") == [(1,)]
-    shadow.drop(loaded.etl.connect, FLIGHTS, "b1")
+    shadow_table.drop(loaded.etl.connect, FLIGHTS, "b1")
     assert loaded.etl.rows("SELECT COUNT(*) FROM svv_tables WHERE table_schema = 'etl_shadow'") == [(0,)]
 
 
 def test_the_tables_are_kept_up_and_their_readers_noted(loaded: Warehouse, caplog: pytest.LogCaptureFixture):
     assert loaded.analyst.rows("SELECT COUNT(*) FROM mart.carrier_day") == [(1,)]
-    table = next(each for each in upkeep.read_tables(loaded.etl.connect) if each.name == "core.flights")
-    done = upkeep.keep_up(loaded.etl.connect, [replace(table, unsorted=100.0, stats_off=100.0)], dry_run=False)
+    table = next(each for each in table_stats.read_tables(loaded.etl.connect) if each.name == "core.flights")
+    done = table_stats.keep_up(loaded.etl.connect, [replace(table, unsorted=100.0, stats_off=100.0)], dry_run=False)
     assert done == ['VACUUM "core"."flights"', 'ANALYZE "core"."flights"']
     assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
-    assert upkeep.note_reads(loaded.etl.connect, datetime.now(UTC))["mart.carrier_day"].last_read_at
+    assert table_stats.note_reads(loaded.etl.connect, datetime.now(UTC))["mart.carrier_day"].last_read_at
 
 
 def test_a_reader_reads_core_and_mart_also_what_was_created_after_the_grant(loaded: Warehouse):

@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from redshift_etl import failure, incident_store, incidents, pipeline
+from redshift_etl import dag
 from redshift_etl.errors import SourceError, TransientError
-from redshift_etl.lake import Lake
-from redshift_etl.warehouse import incident_log
+from redshift_etl.incidents import lake_store, model, table_store
+from redshift_etl.incidents import on_failure as failure
+from redshift_etl.lake.storage import Lake
 from tests.integration.batches import INCREMENTAL, Bench
 from tests.integration.operations import connect_airflow, instance
 
@@ -61,7 +62,7 @@ def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
 
 
 def context(error: BaseException | None, **more: Any) -> dict[str, Any]:
-    task = SimpleNamespace(outlets=[pipeline.table_asset("core.things")], get_flat_relative_ids=lambda **_: {"extract"})
+    task = SimpleNamespace(outlets=[dag.table_asset("core.things")], get_flat_relative_ids=lambda **_: {"extract"})
     params = {"start": None, "end": None}
     return {"ti": instance(**more), "task": task, "dag_run": DAY, "params": params, "exception": error}
 
@@ -121,48 +122,48 @@ def test_one_cause_is_one_incident_however_many_tasks_it_stops(bench: Bench, lak
 
 
 def test_of_two_that_find_no_incident_at_once_one_opens_it(lake: Lake):
-    one = incidents.first(failure_now(refused()))
+    one = model.first(failure_now(refused()))
     slow = Lake.connect()
     meanwhile: list[Any] = []
 
     def another_is_faster(**_: Any) -> None:
         if not meanwhile:
             meanwhile.append(None)
-            meanwhile.append(incident_store.take(lake, one))
+            meanwhile.append(lake_store.take(lake, one))
 
     slow.client.meta.events.register("before-send.s3.PutObject", another_is_faster)
-    incident, new = incident_store.take(slow, one)
+    incident, new = lake_store.take(slow, one)
     assert meanwhile[1] == (one, True)
     assert (incident.occurrences, new) == (2, False)
 
 
 def test_a_dag_that_fails_every_day_is_one_incident(lake: Lake):
-    one = incidents.first(failure_now(refused()))
+    one = model.first(failure_now(refused()))
     for day in range(4):
         at = one.opened_at + timedelta(days=day, minutes=7 * day)
-        assert incident_store.take(lake, replace(one, opened_at=at, last_seen_at=at))[1] == (day == 0)
+        assert lake_store.take(lake, replace(one, opened_at=at, last_seen_at=at))[1] == (day == 0)
 
 
 def test_another_cause_or_some_days_of_quiet_open_another_incident(lake: Lake):
-    one = incidents.first(failure_now(refused()))
-    assert incident_store.take(lake, one)[1]
-    assert not incident_store.take(lake, one)[1]
+    one = model.first(failure_now(refused()))
+    assert lake_store.take(lake, one)[1]
+    assert not lake_store.take(lake, one)[1]
     later = replace(one, opened_at=one.opened_at + timedelta(hours=49), incident_id="later")
-    assert incident_store.take(lake, later) == (later, True)
-    assert incident_store.take(lake, incidents.first(failure_now(KeyError("x"))))[1]
+    assert lake_store.take(lake, later) == (later, True)
+    assert lake_store.take(lake, model.first(failure_now(KeyError("x"))))[1]
 
 
 def test_a_closed_incident_is_not_counted_on(lake: Lake):
-    one, _ = incident_store.take(lake, incidents.first(failure_now(refused())))
-    again, _ = incident_store.take(lake, replace(one, last_seen_at=one.last_seen_at + timedelta(minutes=1)))
-    assert not incident_store.close(lake, again, seen=one.last_seen_at), "it failed again meanwhile"
-    assert incident_store.close(lake, again, seen=again.last_seen_at)
-    assert incident_store.all_open(lake) == []
-    assert incident_store.take(lake, one)[1]
+    one, _ = lake_store.take(lake, model.first(failure_now(refused())))
+    again, _ = lake_store.take(lake, replace(one, last_seen_at=one.last_seen_at + timedelta(minutes=1)))
+    assert not lake_store.close(lake, again, seen=one.last_seen_at), "it failed again meanwhile"
+    assert lake_store.close(lake, again, seen=again.last_seen_at)
+    assert lake_store.all_open(lake) == []
+    assert lake_store.take(lake, one)[1]
 
 
-def failure_now(error: BaseException) -> incidents.Failure:
-    return incidents.Failure("things", "r", "load", failed_at=datetime.now(UTC), **incidents.failure_of(error))
+def failure_now(error: BaseException) -> model.Failure:
+    return model.Failure("things", "r", "load", failed_at=datetime.now(UTC), **model.failure_of(error))
 
 
 def test_a_warehouse_that_is_down_leaves_the_report_alone(lake: Lake, monkeypatch: pytest.MonkeyPatch):
@@ -247,8 +248,8 @@ def nowhere(kind: str) -> str:
 
 def test_an_incident_is_resolved_once_and_says_how(bench: Bench, lake: Lake):
     failure.on_failure(context(refused()))
-    (incident,) = incident_store.all_open(lake)
+    (incident,) = lake_store.all_open(lake)
     now = datetime(2030, 1, 1, tzinfo=UTC)
-    incident_log.resolve(bench.connect, incident.incident_id, now, "a later load")
-    incident_log.resolve(bench.connect, incident.incident_id, now + timedelta(days=1), "again")
+    table_store.resolve(bench.connect, incident.incident_id, now, "a later load")
+    table_store.resolve(bench.connect, incident.incident_id, now + timedelta(days=1), "again")
     assert bench.rows("SELECT resolved_at, resolution FROM etl.incidents") == [(datetime(2030, 1, 1), "a later load")]

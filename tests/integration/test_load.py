@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from local.redshift.testing import beside
+from local_redshift.testing.pytest_plugin import beside
 from redshift_etl.errors import ConfigError, SourceError, TransientError
 from redshift_etl.warehouse import load, model
 from redshift_etl.warehouse.session import Session, open_session

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from redshift_etl import contract as contracts
+from redshift_etl.contracts import contract as contracts
 from redshift_etl.errors import ConfigError, SourceError
-from redshift_etl.warehouse import marts
+from redshift_etl.marts import build as marts
 from redshift_etl.warehouse.model import Run
 from tests.integration.batches import INCREMENTAL, Bench
 

@@ -16,12 +16,12 @@ import requests
 import zstandard
 from botocore.exceptions import ClientError
 
-from local.redshift.testing import beside
-from redshift_etl import incident_store
-from redshift_etl.incidents import Incident
-from redshift_etl.lake import Lake
+from local_redshift.testing.pytest_plugin import beside
+from redshift_etl.incidents import lake_store
+from redshift_etl.incidents.model import Incident
+from redshift_etl.lake.storage import Lake
 from redshift_etl.settings import S3Location
-from redshift_etl.warehouse.sql import CopySource
+from redshift_etl.warehouse.load_sql import CopySource
 from tests.integration.batches import REFRESHED, Bench
 from tests.unit.policies import CLUSTER, WORKER, read_policies
 
@@ -102,12 +102,12 @@ def test_the_worker_reads_the_landing_zone_and_writes_and_reads_batches(guarded:
 
 def test_the_worker_opens_counts_lists_and_closes_an_incident(guarded: Guarded):
     lake = guarded.lake
-    assert incident_store.take(lake, INCIDENT)[1]
-    assert not incident_store.take(lake, INCIDENT)[1]
-    assert incident_store.put_report(lake, INCIDENT, "# It broke").endswith(INCIDENT.report)
-    (standing,) = incident_store.all_open(lake)
-    assert incident_store.close(lake, standing, datetime.now(UTC))
-    assert not incident_store.is_open(lake, INCIDENT.cause)
+    assert lake_store.take(lake, INCIDENT)[1]
+    assert not lake_store.take(lake, INCIDENT)[1]
+    assert lake_store.put_report(lake, INCIDENT, "# It broke").endswith(INCIDENT.report)
+    (standing,) = lake_store.all_open(lake)
+    assert lake_store.close(lake, standing, datetime.now(UTC))
+    assert not lake_store.is_open(lake, INCIDENT.cause)
 
 
 def test_the_worker_changes_no_archive_deletes_no_report_and_leaves_other_buckets_alone(guarded: Guarded):

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from redshift_etl import contract as contracts
-from redshift_etl import reconcile
+from redshift_etl.contracts import contract as contracts
 from redshift_etl.errors import ConfigError, SourceError
-from redshift_etl.lake import Lake
-from redshift_etl.operators.operate import ReconcileOperator
-from redshift_etl.sources.counts import count_by_day, file_changed
+from redshift_etl.lake.storage import Lake
+from redshift_etl.operators.monitoring import ReconcileOperator
+from redshift_etl.reconcile import compare as reconcile
+from redshift_etl.reconcile.source_counts import count_by_day, file_changed
 from tests.integration.batches import Bench
 from tests.integration.conftest import Source
 from tests.integration.operations import connect_airflow, instance, repository

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from redshift_etl.errors import ConfigError, SourceError
-from redshift_etl.lake import Batch, Lake
-from redshift_etl.sources import s3
+from redshift_etl.extract import s3_files
+from redshift_etl.lake.storage import Batch, Lake
 from tests.integration.raw_files import conform, staged
 
 AIRPORTS = (
@@ -27,7 +27,7 @@ def drop(lake: Lake, name: str, text: str) -> None:
 
 
 def extract(lake: Lake, name: str) -> Batch:
-    return s3.extract([f"{name}.csv"], table=f"core.{name}", run="run-try1", lake=lake)
+    return s3_files.extract([f"{name}.csv"], table=f"core.{name}", run="run-try1", lake=lake)
 
 
 def test_airports_are_typed_and_their_missing_time_zone_is_null(lake: Lake):

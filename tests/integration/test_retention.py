@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from redshift_etl import contract as contracts
-from redshift_etl import lake_retention
+from redshift_etl.contracts import contract as contracts
 from redshift_etl.errors import ConfigError, SourceError
-from redshift_etl.lake import Lake
+from redshift_etl.lake.storage import Lake
 from redshift_etl.operators.retention import (
     ExpireRowsOperator,
     ReportUnreadTablesOperator,
     archive_prefix,
     archived_rows,
 )
-from redshift_etl.warehouse import retention, upkeep
+from redshift_etl.retention import files, table_stats
+from redshift_etl.retention import rows as retention
 from redshift_etl.warehouse.model import Run
 from tests.integration.batches import Bench
 from tests.integration.operations import connect_airflow, instance, repository
@@ -145,8 +145,8 @@ def test_files_past_their_age_are_deleted_from_the_working_zones_alone(lake: Lak
     later, earlier = datetime.now(UTC) + timedelta(days=1), datetime.now(UTC) - timedelta(days=1)
     ages = {"raw": later, "staged": earlier, "archive": later}
     counted = {"raw": {"files": 1, "bytes": 5}, "staged": {"files": 0, "bytes": 0}}
-    assert lake_retention.expire(lake, ages, dry_run=True) == counted
-    assert lake_retention.expire(lake, ages, dry_run=False) == counted
+    assert files.expire(lake, ages, dry_run=True) == counted
+    assert files.expire(lake, ages, dry_run=False) == counted
     found = lake.client.list_objects_v2(Bucket=lake.location.bucket, Prefix=lake.location.prefix)["Contents"]
     assert sorted(entry["Key"].split("/", 1)[1] for entry in found) == [
         "archive/z",
@@ -158,12 +158,12 @@ def test_files_past_their_age_are_deleted_from_the_working_zones_alone(lake: Lak
 @pytest.mark.usefixtures("lake")
 def test_statistics_that_are_off_are_refreshed_outside_a_transaction(bench: Bench):
     put(bench, *range(40))
-    needs = upkeep.Table("core.things", 1, 40, 10, 100.0, 50.0)
-    assert upkeep.keep_up(bench.connect, [needs], dry_run=False) == [
+    needs = table_stats.Table("core.things", 1, 40, 10, 100.0, 50.0)
+    assert table_stats.keep_up(bench.connect, [needs], dry_run=False) == [
         'VACUUM "core"."things"',
         'ANALYZE "core"."things"',
     ]
-    assert "core.things" in {table.name for table in upkeep.read_tables(bench.connect)}
+    assert "core.things" in {table.name for table in table_stats.read_tables(bench.connect)}
 
 
 @pytest.mark.usefixtures("lake")
@@ -177,7 +177,7 @@ def test_a_table_that_another_user_reads_is_read_and_one_that_only_the_loads_rea
     analyst = Bench(bench.server, replace(bench.database, user="analyst", password="Reads-0nly"), bench.s3)
     assert analyst.rows("SELECT COUNT(*) FROM core.things") == [(1,)]
     assert bench.rows("SELECT COUNT(*) FROM core.other") == [(1,)]
-    reads = upkeep.note_reads(bench.connect, datetime.now(UTC))
+    reads = table_stats.note_reads(bench.connect, datetime.now(UTC))
     assert reads["core.things"].last_read_at
     assert reads["core.other"].last_read_at is None
 
@@ -185,7 +185,7 @@ def test_a_table_that_another_user_reads_is_read_and_one_that_only_the_loads_rea
 def test_the_report_names_unread_tables_with_size_and_owner(bench: Bench, lake: Lake):
     put(bench, 1)
     old = f"{datetime.now(UTC) - timedelta(days=200):%Y-%m-%d}"
-    upkeep.note_reads(bench.connect, datetime.now(UTC))
+    table_stats.note_reads(bench.connect, datetime.now(UTC))
     bench.run(f"UPDATE etl.table_reads SET watched_from = '{old}' WHERE table_name = 'core.things'")
     context = {"ti": instance(dag="retention"), "params": FORM}
     assert ReportUnreadTablesOperator(task_id="unread").execute(context)["unread"] == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from redshift_etl.errors import SourceError
-from redshift_etl.lake import Batch, Lake
+from redshift_etl.lake.storage import Batch, Lake
 from tests.integration.raw_files import conform, raw, rejects, staged, use_sql_dir
 
 GOOD = {

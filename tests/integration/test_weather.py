@@ -14,9 +14,9 @@ import pytest
 import zstandard
 
 from redshift_etl.errors import ConfigError, SourceError, TransientError
-from redshift_etl.lake import Batch, Lake
-from redshift_etl.sources import http
-from redshift_etl.sources.retry import Retry
+from redshift_etl.extract import http
+from redshift_etl.extract.retry import Retry
+from redshift_etl.lake.storage import Batch, Lake
 from redshift_etl.window import Window
 from tests.integration.raw_files import DAY, conform, read, staged
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local import home
+from local.stack import state_dir
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def program(tmp_path):
             process = subprocess.Popen(
                 [sys.executable, *arguments],
                 env=env,
-                cwd=home.REPOSITORY,
+                cwd=state_dir.REPOSITORY,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

@@ -5,25 +5,26 @@ from datetime import datetime
 import psycopg
 import pytest
 
-from local import home, postgres
 from local.sources import airline
+from local.stack import state_dir
+from local_redshift.storage import embedded_postgres
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    pg = home.create(tmp_path_factory.mktemp("airline"), new_ports=True).postgres
-    postgres.init(pg)
-    postgres.start(pg)
-    with psycopg.connect(postgres.dsn(pg, "postgres"), autocommit=True) as connection:
+    pg = state_dir.create(tmp_path_factory.mktemp("airline"), new_ports=True).postgres
+    embedded_postgres.init(pg)
+    embedded_postgres.start(pg)
+    with psycopg.connect(embedded_postgres.dsn(pg, "postgres"), autocommit=True) as connection:
         connection.execute("CREATE DATABASE airline")
         connection.execute("CREATE DATABASE twin")
     yield pg
-    postgres.stop(pg)
+    embedded_postgres.stop(pg)
 
 
 @pytest.fixture(scope="module")
 def seeded(server):
-    dsn = postgres.dsn(server, "airline")
+    dsn = embedded_postgres.dsn(server, "airline")
     assert airline.seed(dsn) == 336_776
     with psycopg.connect(dsn) as connection:
         yield connection
@@ -77,12 +78,12 @@ def test_a_second_seed_changes_nothing(server, seeded):
     before = fetch(seeded, "SELECT md5(string_agg(f::text, '' ORDER BY flight_id)) FROM flights f")
     seeded.commit()
 
-    assert airline.seed(postgres.dsn(server, "airline")) == 336_776
+    assert airline.seed(embedded_postgres.dsn(server, "airline")) == 336_776
     assert fetch(seeded, "SELECT md5(string_agg(f::text, '' ORDER BY flight_id)) FROM flights f") == before
 
 
 def test_the_pipelines_login_may_read_and_nothing_else(server):
-    dsn = postgres.dsn(server, "twin")
+    dsn = embedded_postgres.dsn(server, "twin")
     airline.seed(dsn, days=2)
     airline.allow_reading(dsn, "first")
     airline.allow_reading(dsn, "second")

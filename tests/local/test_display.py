@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from local import display
+from local.cli import console
 
 
 def test_a_table_lines_up_and_says_what_is_missing():
-    text = display.table(
+    text = console.table(
         ("table", "rows", "window", "seconds"), [("core.a", 1452, None, 5.72), ("mart.bc", 27, "x", None)]
     )
 
@@ -17,7 +17,7 @@ def test_a_table_lines_up_and_says_what_is_missing():
 
 
 def test_a_log_has_one_line_for_what_lasts_and_each_step_that_ended(capsys):
-    with display.Progress() as progress:
+    with console.Progress() as progress:
         progress.now("loading 1 of 9")
         progress.now("loading 2 of 9")
         progress.done("loaded")

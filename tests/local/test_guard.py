@@ -13,7 +13,7 @@ from tests.local.conftest import alive, wait_for
 WORK = """
 import os, signal, subprocess, sys, time
 from pathlib import Path
-from local.guard import guarded
+from local.stack.reaper import guarded
 
 folder, ending = Path(sys.argv[1]), sys.argv[2]
 

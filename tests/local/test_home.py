@@ -5,11 +5,11 @@ import stat
 
 import pytest
 
-from local import home
+from local.stack import state_dir
 
 
 def test_secrets_are_made_once_and_only_their_owner_may_read_them(tmp_path):
-    first, second = home.create(tmp_path), home.create(tmp_path)
+    first, second = state_dir.create(tmp_path), state_dir.create(tmp_path)
 
     assert first.secrets == second.secrets
     assert stat.S_IMODE((tmp_path / "secrets.json").stat().st_mode) == 0o600
@@ -17,24 +17,24 @@ def test_secrets_are_made_once_and_only_their_owner_may_read_them(tmp_path):
 
 
 def test_two_homes_share_no_secret(tmp_path):
-    one, other = home.create(tmp_path / "one"), home.create(tmp_path / "other")
+    one, other = state_dir.create(tmp_path / "one"), state_dir.create(tmp_path / "other")
 
     assert not set(one.secrets.values()) & set(other.secrets.values())
 
 
 def test_ports_stay_the_same_when_they_are_free(tmp_path):
-    first = home.create(tmp_path, new_ports=True)
+    first = state_dir.create(tmp_path, new_ports=True)
 
-    assert home.create(tmp_path, new_ports=True).ports == first.ports
+    assert state_dir.create(tmp_path, new_ports=True).ports == first.ports
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
 def test_a_port_that_another_program_took_is_avoided(tmp_path, address):
-    before = home.create(tmp_path, new_ports=True).ports
+    before = state_dir.create(tmp_path, new_ports=True).ports
     with socket.socket() as other:
         other.bind((address, before["ui"]))
         other.listen()
-        after = home.create(tmp_path, new_ports=True).ports
+        after = state_dir.create(tmp_path, new_ports=True).ports
 
     assert after["ui"] != before["ui"]
     assert {part: port for part, port in after.items() if part != "ui"} == {
@@ -43,18 +43,18 @@ def test_a_port_that_another_program_took_is_avoided(tmp_path, address):
 
 
 def test_a_running_stack_keeps_its_ports_in_the_eyes_of_others(tmp_path):
-    ports = home.create(tmp_path, new_ports=True).ports
+    ports = state_dir.create(tmp_path, new_ports=True).ports
     with socket.socket() as own:
         own.bind(("127.0.0.1", ports["ui"]))
         own.listen()
 
-        assert home.create(tmp_path).ports == ports
+        assert state_dir.create(tmp_path).ports == ports
 
 
 def test_a_home_belongs_to_one_stack_at_a_time(tmp_path):
-    with home.lock(tmp_path):
-        assert home.is_locked(tmp_path)
-        with pytest.raises(home.HomeInUseError, match=str(tmp_path)), home.lock(tmp_path, patience=0):
+    with state_dir.lock(tmp_path):
+        assert state_dir.is_locked(tmp_path)
+        with pytest.raises(state_dir.HomeInUseError, match=str(tmp_path)), state_dir.lock(tmp_path, patience=0):
             pass
 
-    assert not home.is_locked(tmp_path)
+    assert not state_dir.is_locked(tmp_path)

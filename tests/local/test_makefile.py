@@ -3,13 +3,13 @@ from __future__ import annotations
 import re
 import subprocess
 
-from local import home
+from local.stack import state_dir
 
-MAKEFILE = (home.REPOSITORY / "Makefile").read_text()
+MAKEFILE = (state_dir.REPOSITORY / "Makefile").read_text()
 
 
 def make(*arguments: str) -> str:
-    done = subprocess.run(["make", *arguments], cwd=home.REPOSITORY, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["make", *arguments], cwd=state_dir.REPOSITORY, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -24,16 +24,18 @@ def test_help_lists_every_target_and_is_what_plain_make_says():
 
 
 def test_every_verb_that_make_calls_exists():
-    from local.__main__ import _parser
+    from local.cli.__main__ import _parser
 
     for verb in re.findall(r"\$\(LOCAL\) ([a-z]+)", MAKEFILE):
         assert _parser().parse_args([verb]).verb == verb
 
 
 def test_docs_are_the_catalogue_of_every_contract():
-    tables = {f"{path.parent.name}.{path.stem}" for path in (home.REPOSITORY / "include/sql/tables").glob("*/*.sql")}
+    tables = {
+        f"{path.parent.name}.{path.stem}" for path in (state_dir.REPOSITORY / "include/sql/tables").glob("*/*.sql")
+    }
 
     make("docs")
 
-    pages = {path.stem for path in (home.REPOSITORY / "docs/catalog").glob("*.html")}
+    pages = {path.stem for path in (state_dir.REPOSITORY / "docs/catalog").glob("*.html")}
     assert pages == tables | {"index"}

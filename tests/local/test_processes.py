@@ -7,7 +7,7 @@ import sys
 import psutil
 import pytest
 
-from local.processes import HOPELESS_RESTARTS, Part, Supervisor, sweep
+from local.stack.supervisor import HOPELESS_RESTARTS, Part, Supervisor, sweep
 from tests.local.conftest import alive, has_ended, wait_for
 
 SLEEP = "import time; time.sleep(60)"

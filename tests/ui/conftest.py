@@ -17,7 +17,7 @@ import httpx
 import psycopg
 import pytest
 
-from local import postgres
+from local_redshift.storage import embedded_postgres
 from tests.ui import world as worlds
 from tests.ui.world import World
 
@@ -95,7 +95,7 @@ def page_over(server: Any, folder: Path, tables: int, days: int, every: float | 
     """A page over a world of so many tables, loaded on so many days; ``every`` as in ``running``."""
     world = worlds.build(folder / "include" / "sql", tables)
     database = server.connection(server.new_database())
-    dsn = postgres.dsn(server.pg, database.database)
+    dsn = embedded_postgres.dsn(server.pg, database.database)
     worlds.bookkeeping(database.connect)
     worlds.fill(dsn, world, days)
     with psycopg.connect(dsn, autocommit=True) as connection:

@@ -23,10 +23,10 @@ def application() -> tuple[FastAPI, dict[str, str]]:
     from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
     from airflow.models.revoked_token import RevokedToken
 
-    from redshift_etl.ui import model
+    from redshift_etl.ui import state
 
     if every := os.environ.get("PAGE_LOOKS_EVERY"):
-        model.FILES_EVERY = model.WAREHOUSE_EVERY = timedelta(seconds=float(every))
+        state.FILES_EVERY = state.WAREHOUSE_EVERY = timedelta(seconds=float(every))
     settings.initialize()
     RevokedToken.__table__.create(settings.engine, checkfirst=True)
     root = FastAPI()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from redshift_etl.errors import TransientError
-from redshift_etl.ui.refreshing import Refreshing, View
+from redshift_etl.ui.background_value import Refreshing, View
 
 NOW, LATER = timedelta(0), timedelta(hours=1)
 LONG = 10.0

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from redshift_etl import backfill
+from redshift_etl.backfill import request as backfill
 from redshift_etl.errors import ConfigError
 
 NOW = datetime(2013, 3, 1, 12, tzinfo=UTC)

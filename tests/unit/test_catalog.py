@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from redshift_etl.catalog import pages, site
+from redshift_etl.catalog import pages, static_site
+from redshift_etl.catalog.model import CheckResult, Freshness, Incident, Load, Snapshot, freshness
 from redshift_etl.catalog.repository import Reader, Repository
-from redshift_etl.catalog.state import CheckResult, Freshness, Incident, Load, Snapshot, freshness
 
 NOW = datetime(2013, 1, 8, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -148,7 +148,7 @@ def test_files_are_read_again_when_they_change_and_only_then(copy: Path):
 
 
 def test_the_site_has_a_page_a_table_and_no_dead_link(repository: Repository, tmp_path: Path):
-    written = {path.name for path in site.build(repository, tmp_path)}
+    written = {path.name for path in static_site.build(repository, tmp_path)}
     assert written == {"index.html", *(f"{table}.html" for table in repository.tables)}
     for name in written:
         for target in re.findall(r'href="([^"]+)"', (tmp_path / name).read_text()):
@@ -156,7 +156,7 @@ def test_the_site_has_a_page_a_table_and_no_dead_link(repository: Repository, tm
 
 
 def test_the_site_says_what_the_contract_says_and_needs_nothing_from_elsewhere(repository: Repository, tmp_path: Path):
-    site.build(repository, tmp_path)
+    static_site.build(repository, tmp_path)
     text = (tmp_path / f"{FLIGHTS}.html").read_text()
     for part in ("flight-operations", "within 26 hours", "20 years on scheduled_departure", "tailnum", "flight_id"):
         assert part in text
@@ -167,14 +167,14 @@ def test_the_site_says_what_the_contract_says_and_needs_nothing_from_elsewhere(r
 def test_a_page_of_a_table_that_is_gone_goes_and_nothing_else_does(repository: Repository, tmp_path: Path):
     (tmp_path / "core.gone.html").write_text("old")
     (tmp_path / "notes.txt").write_text("mine")
-    site.build(repository, tmp_path)
+    static_site.build(repository, tmp_path)
     assert not (tmp_path / "core.gone.html").exists()
     assert (tmp_path / "notes.txt").exists()
 
 
 def test_markup_in_a_contract_becomes_text_on_the_site():
     hostile = "<script>alert('x')</script>"
-    assert site.tag("p", hostile, title='"><b>') == (
+    assert static_site.tag("p", hostile, title='"><b>') == (
         '<p title="&quot;&gt;&lt;b&gt;">&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;</p>'
     )
 

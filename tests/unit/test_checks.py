@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import sqlglot
 
-from redshift_etl import checks, contract
+from redshift_etl.checks import rules
+from redshift_etl.contracts import contract
 from redshift_etl.errors import ConfigError
 from redshift_etl.window import Window
 
@@ -28,8 +29,8 @@ CREATE TABLE core.trips (
 GOOD = "/*\ndescription: d\nseverity: warn\n*/\nSELECT trip_id, 'why' AS reason FROM :rows WHERE origin = 'X'"
 
 
-def by_name() -> dict[str, checks.Check]:
-    return {check.name: check for check in checks.from_contract(TRIPS, DAY)}
+def by_name() -> dict[str, rules.Check]:
+    return {check.name: check for check in rules.from_contract(TRIPS, DAY)}
 
 
 def test_a_contract_gives_its_checks_without_a_line_of_sql_written():
@@ -47,13 +48,13 @@ def test_a_contract_gives_its_checks_without_a_line_of_sql_written():
 def test_a_key_is_checked_on_the_stage_only_where_a_batch_may_not_repeat_it():
     assert "key_unique" not in by_name()
     airlines = contract.load("core.airlines")
-    assert "key_unique" in {check.name for check in checks.from_contract(airlines)}
+    assert "key_unique" in {check.name for check in rules.from_contract(airlines)}
 
 
 def test_every_derived_check_is_one_select_that_reads_the_rows():
     for check in [check for check in by_name().values() if check.sql]:
-        assert checks.ROWS in check.sql, check.name
-        assert len(sqlglot.parse(check.sql.replace(checks.ROWS, "stage"), dialect="redshift")) == 1
+        assert rules.ROWS in check.sql, check.name
+        assert len(sqlglot.parse(check.sql.replace(rules.ROWS, "stage"), dialect="redshift")) == 1
 
 
 def test_an_accepted_value_is_quoted():
@@ -66,7 +67,7 @@ def test_a_batch_is_compared_with_loads_of_the_same_length_and_with_the_end_of_i
 
 
 def test_a_file_is_a_check_by_its_name_severity_and_select():
-    check = checks.parse(GOOD, Path("no_x.sql"))
+    check = rules.parse(GOOD, Path("no_x.sql"))
     assert (check.name, check.severity, check.on) == ("no_x", "warn", "stage")
 
 
@@ -85,14 +86,14 @@ def test_a_file_is_a_check_by_its_name_severity_and_select():
 )
 def test_a_file_that_cannot_be_a_check_is_refused_by_name(text: str, message: str):
     with pytest.raises(ConfigError, match=message) as error:
-        checks.parse(text, Path("include/sql/checks/core/trips/no_x.sql"))
+        rules.parse(text, Path("include/sql/checks/core/trips/no_x.sql"))
     assert "checks/core/trips/no_x.sql" in str(error.value)
 
 
 @pytest.mark.parametrize("table", contract.all_tables())
 def test_the_checks_of_every_table_can_be_read_and_name_its_columns(table: str):
     each = contract.load(table)
-    for check in checks.read_all(each):
-        query = sqlglot.parse_one(check.sql.replace(checks.ROWS, "stage"), dialect="redshift")
+    for check in rules.read_all(each):
+        query = sqlglot.parse_one(check.sql.replace(rules.ROWS, "stage"), dialect="redshift")
         named = {column.name for column in query.find_all(sqlglot.exp.Column)} - {"minute"}
         assert named <= set(each.column_names), check.path

@@ -8,8 +8,9 @@ import re
 import pytest
 import redshift_connector
 
-from redshift_etl import incident_store, lake_retention
-from redshift_etl import lake as lakes
+from redshift_etl.incidents import lake_store
+from redshift_etl.lake import storage as lakes
+from redshift_etl.retention import files
 from tests.unit.policies import (
     CLUSTER,
     DOCUMENT,
@@ -52,7 +53,7 @@ def zones_written() -> set[str]:
     """Where in the lake the code puts objects: the zones of batches, the reports, and what incidents are kept in."""
     batches = {getattr(lakes, name) for name in re.findall(r"lakes\.prefix\(lakes\.(\w+)", code())}
     reports = set(re.findall(r"\.put\(f\"(\w+)/", code()))
-    return batches | reports | {incident_store._OPEN.split("/")[0]}
+    return batches | reports | {lake_store._OPEN.split("/")[0]}
 
 
 def s3(policy: str) -> set[str]:
@@ -66,7 +67,7 @@ def test_every_s3_call_of_the_code_is_one_whose_right_is_known():
 def test_only_the_lakes_own_client_speaks_to_s3():
     pattern = re.compile(r"S3Hook\(|boto3\.|get_client_type")
     found = [path.name for path in (ROOT / "plugins").rglob("*.py") if pattern.search(path.read_text(encoding="utf-8"))]
-    assert found == ["lake.py"]
+    assert found == ["storage.py"]
 
 
 def test_the_worker_may_do_what_the_code_calls_and_nothing_else_in_s3():
@@ -86,7 +87,7 @@ def test_the_worker_reads_the_whole_lake(zone: str):
 
 def test_the_worker_deletes_working_files_and_marks_of_incidents_alone():
     deletes = {resource for action, resource in grants(read_policies()[WORKER]) if action == "s3:DeleteObject"}
-    places = (*lake_retention.ZONES, incident_store._OPEN)
+    places = (*files.ZONES, lake_store._OPEN)
     assert deletes == {f"{LAKE}/{place}/*" for place in places}
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from redshift_etl import contract as contracts
-from redshift_etl.contract import Contract, Retention
+from redshift_etl.contracts import contract as contracts
+from redshift_etl.contracts.contract import Contract, Retention
 from redshift_etl.errors import ConfigError
 
 MATTER = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from redshift_etl import ddl
-from redshift_etl.ddl import Reference, Type
+from redshift_etl.contracts import ddl
+from redshift_etl.contracts.ddl import Reference, Type
 
 TABLE = """
 CREATE TABLE core.things (

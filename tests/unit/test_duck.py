@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from redshift_etl import duck, duck_child
-from redshift_etl.duck import Duck, DuckError
 from redshift_etl.errors import TransientError
+from redshift_etl.transform import duckdb_process, duckdb_worker
+from redshift_etl.transform.duckdb_process import Duck, DuckError
 
 ENDLESS = "SELECT count(*) FROM range(100000000000) a, range(100000000000) b WHERE a.range * 3 = b.range + 1"
 
@@ -59,7 +59,7 @@ def test_leaving_ends_the_process(tmp_path: Path):
 
 
 def test_the_process_ends_with_its_parent_even_in_mid_statement():
-    command = [sys.executable, "-P", duck_child.__file__, json.dumps(duck._CONFIG)]
+    command = [sys.executable, "-P", duckdb_worker.__file__, json.dumps(duckdb_process._CONFIG)]
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert child.stdin
     assert child.stdout

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redshift_etl import ddl, duck_sql
-from redshift_etl.ddl import Type
+from redshift_etl.contracts import ddl
+from redshift_etl.contracts.ddl import Type
+from redshift_etl.transform import sql
 
 INTEGERS = {"SMALLINT": 15, "INTEGER": 31, "BIGINT": 63}
 TEXTS = st.lists(
@@ -42,9 +43,9 @@ def duck() -> Iterator[Any]:
 
 def accepted(duck: Any, kind: Type, values: list[str]) -> list[tuple[str, Any]]:
     """The texts that pass, each with the value that it becomes."""
-    bad = " OR ".join(f"({check.bad})" for check in duck_sql.value_checks("v", kind))
+    bad = " OR ".join(f"({check.bad})" for check in sql.value_checks("v", kind))
     duck.execute("CREATE OR REPLACE TEMP TABLE given AS SELECT unnest(?::VARCHAR[]) AS v", [values])
-    cast = f"CASE WHEN NOT coalesce({bad}, false) THEN try_cast(v AS {duck_sql.duck_type(kind)}) END"
+    cast = f"CASE WHEN NOT coalesce({bad}, false) THEN try_cast(v AS {sql.duck_type(kind)}) END"
     rows: list[tuple[str, Any]] = duck.execute(f"SELECT v, {cast} FROM given").fetchall()
     return [(text, value) for text, value in rows if value is not None]
 
@@ -87,14 +88,14 @@ def test_text_is_measured_in_bytes(duck: Any, values: list[str], length: int):
 
 
 def test_names_and_literals_cannot_break_out():
-    assert duck_sql.quoted('a"b') == '"a""b"'
-    assert duck_sql.literal("a'b") == "'a''b'"
+    assert sql.quoted('a"b') == '"a""b"'
+    assert sql.literal("a'b") == "'a''b'"
 
 
 def test_a_file_name_with_a_quote_is_still_a_file_name(duck: Any, tmp_path):
     path = tmp_path / "it's.csv"
     path.write_text("a\n1\n")
-    assert duck.execute(f"SELECT * FROM {duck_sql.csv_relation([str(path)], ['a'], 10)}").fetchall() == [("1",)]
+    assert duck.execute(f"SELECT * FROM {sql.csv_relation([str(path)], ['a'], 10)}").fetchall() == [("1",)]
 
 
 def test_every_type_of_a_contract_has_a_duckdb_type_and_a_check(duck: Any):
@@ -105,6 +106,6 @@ def test_every_type_of_a_contract_has_a_duckdb_type_and_a_check(duck: Any):
     }
     for name in ddl.TYPES:
         kind = sized.get(name, Type(name))
-        assert duck_sql.value_checks("v", kind)
-        [[printed]] = duck.execute(f"SELECT typeof(NULL::{duck_sql.duck_type(kind)})").fetchall()
-        assert printed == duck_sql.duck_type(kind)
+        assert sql.value_checks("v", kind)
+        [[printed]] = duck.execute(f"SELECT typeof(NULL::{sql.duck_type(kind)})").fetchall()
+        assert printed == sql.duck_type(kind)

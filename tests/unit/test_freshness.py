@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from redshift_etl import freshness, incidents, monitor
-from redshift_etl.warehouse.evidence import Committed
+from redshift_etl.incidents import model, monitor
+from redshift_etl.incidents.context import Committed
+from redshift_etl.warehouse import freshness
 
 NOW = datetime(2013, 1, 3, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -34,12 +35,12 @@ def test_the_sentence_says_how_late():
     )
 
 
-def part(run: str, day: int) -> incidents.Part:
-    return incidents.Part(run, datetime(2013, 1, day, tzinfo=UTC), datetime(2013, 1, day + 1, tzinfo=UTC))
+def part(run: str, day: int) -> model.Part:
+    return model.Part(run, datetime(2013, 1, day, tzinfo=UTC), datetime(2013, 1, day + 1, tzinfo=UTC))
 
 
 FAILED = replace(
-    incidents.Incident(
+    model.Incident(
         *("i", "c", "failure", "core.t", "flights", "r1", "load", "SourceError", "us", "s", "incidents/x.md"), NOW, NOW
     ),
     parts=(part("r1", 1), part("r2", 2)),

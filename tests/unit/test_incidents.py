@@ -7,20 +7,20 @@ from types import SimpleNamespace
 import pytest
 from airflow.sdk.log import mask_secret
 
-from redshift_etl import incidents
 from redshift_etl.errors import ConfigError, SourceError, TransientError
-from redshift_etl.failure import TRACEBACK_CHARS, read_failure
-from redshift_etl.incident_report import Evidence
+from redshift_etl.incidents import model
+from redshift_etl.incidents.on_failure import TRACEBACK_CHARS, read_failure
+from redshift_etl.incidents.report import Evidence
 
 NOW = datetime(2013, 1, 2, 3, 15, tzinfo=UTC)
 
 
-def failure(error: BaseException, dag: str = "flights", task: str = "load", run: str = "r1") -> incidents.Failure:
-    return incidents.Failure(dag_id=dag, run_id=run, task_id=task, failed_at=NOW, **incidents.failure_of(error))
+def failure(error: BaseException, dag: str = "flights", task: str = "load", run: str = "r1") -> model.Failure:
+    return model.Failure(dag_id=dag, run_id=run, task_id=task, failed_at=NOW, **model.failure_of(error))
 
 
 def cause(error: BaseException, **where: str) -> str:
-    return incidents.cause_of(failure(error, **where))
+    return model.cause_of(failure(error, **where))
 
 
 def promised(rows: int, table: str = "core.flights") -> SourceError:
@@ -53,7 +53,7 @@ def test_an_error_that_the_library_does_not_know_is_a_cause_of_its_dag():
 
 
 def test_a_task_that_was_killed_still_has_a_message_and_someone_who_acts():
-    told = incidents.failure_of(None)
+    told = model.failure_of(None)
     assert "killed" in told["message"]
     assert told["who_acts"]
 
@@ -81,7 +81,7 @@ def test_a_task_that_was_killed_still_has_a_message_and_someone_who_acts():
     ],
 )
 def test_a_secret_is_taken_out_of_what_is_written(text: str, secret: str):
-    assert secret not in incidents.redact(text)
+    assert secret not in model.redact(text)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_secret_is_taken_out_of_what_is_written(text: str, secret: str):
     ],
 )
 def test_what_is_no_secret_stays_readable(text: str):
-    assert incidents.redact(text) == text
+    assert model.redact(text) == text
 
 
 def test_a_traceback_is_cut_after_its_secrets_are_taken_out():
@@ -110,23 +110,23 @@ def test_a_traceback_is_cut_after_its_secrets_are_taken_out():
 
 def test_a_secret_that_airflow_knows_is_taken_out_wherever_it_stands():
     mask_secret("correct-horse-battery")
-    assert "correct-horse" not in incidents.redact("the server said correct-horse-battery is wrong")
+    assert "correct-horse" not in model.redact("the server said correct-horse-battery is wrong")
 
 
 def test_an_incident_comes_back_from_json_as_it_was():
-    incident = incidents.first(failure(promised(5)))
-    assert incidents.Incident.from_dict(incident.as_dict()) == incident
+    incident = model.first(failure(promised(5)))
+    assert model.Incident.from_dict(incident.as_dict()) == incident
     assert incident.report.startswith("incidents/2013-01-02/20130102T031500-core-flights-")
 
 
 def test_the_commands_run_just_the_failed_part_again():
-    clear, backfill = incidents.commands(failure(promised(5)), ["2013-01-01"])
+    clear, backfill = model.commands(failure(promised(5)), ["2013-01-01"])
     assert clear == "airflow dags clear flights --run-id 'r1' --only-failed --yes"
     assert backfill == "airflow dags backfill flights -s 2013-01-01 -e 2013-01-01 --rerun-failed-tasks"
-    asked = incidents.commands(failure(promised(5)), [], {"start": "2013-01-01", "end": "2013-01-31"})
+    asked = model.commands(failure(promised(5)), [], {"start": "2013-01-01", "end": "2013-01-31"})
     assert asked[1] == """airflow dags trigger flights --conf '{"start": "2013-01-01", "end": "2013-01-31"}'"""
 
 
 def test_a_hostile_name_cannot_leave_the_folder_of_the_reports():
     hostile = replace(failure(KeyError("x")), dag_id="../../etc/passwd; rm -rf")
-    assert ".." not in incidents.first(hostile).report
+    assert ".." not in model.first(hostile).report

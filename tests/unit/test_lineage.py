@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from redshift_etl import contract as contracts
-from redshift_etl import lineage
-from redshift_etl.lineage import Edge, Fill, Graph
-from redshift_etl.lineage_columns import Kind, Origin, tables_read, trace
-from redshift_etl.recipe import parse as parse_recipe
+from redshift_etl.contracts import contract as contracts
+from redshift_etl.contracts.transform_spec import parse as parse_recipe
+from redshift_etl.lineage import graph as lineage
+from redshift_etl.lineage.columns import Kind, Origin, tables_read, trace
+from redshift_etl.lineage.graph import Edge, Fill, Graph
 
 T = {"a.t": {"k": "int", "x": "int", "y": "int"}, "a.u": {"k": "int", "z": "int"}}
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from redshift_etl import contract
+from redshift_etl.contracts import contract
 from redshift_etl.errors import ConfigError
 from redshift_etl.warehouse.migrate import ActualColumn, changes, create_table, in_order
 

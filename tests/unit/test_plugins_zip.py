@@ -19,7 +19,7 @@ import json, sys
 from airflow import plugins_manager
 from airflow.dag_processing.dagbag import DagBag
 import redshift_etl
-from redshift_etl import contract
+from redshift_etl.contracts import contract
 pages, _ = plugins_manager.get_fastapi_plugins()
 bag = DagBag(dag_folder=sys.argv[1])
 found = {

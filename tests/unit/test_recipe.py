@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from redshift_etl import contract as contracts
-from redshift_etl import recipe
+from redshift_etl.contracts import contract as contracts
+from redshift_etl.contracts import transform_spec
 from redshift_etl.errors import ConfigError
 
 SELECT = "SELECT a FROM raw"
 
 
 def test_columns_are_typed_and_in_order():
-    parsed = recipe.parse(f"/*\ncolumns:\n  b: INTEGER\n  a b: VARCHAR\n  c: DECIMAL(4, 2)\n*/\n{SELECT};")
+    parsed = transform_spec.parse(f"/*\ncolumns:\n  b: INTEGER\n  a b: VARCHAR\n  c: DECIMAL(4, 2)\n*/\n{SELECT};")
     assert {name: str(kind) for name, kind in parsed.columns.items()} == {
         "b": "INTEGER",
         "a b": "VARCHAR(256)",
@@ -23,12 +23,12 @@ def test_columns_are_typed_and_in_order():
 
 
 def test_a_list_of_columns_is_all_text():
-    parsed = recipe.parse(f"/*\ncolumns: [x, y]\n*/\n{SELECT}")
+    parsed = transform_spec.parse(f"/*\ncolumns: [x, y]\n*/\n{SELECT}")
     assert {kind.name for kind in parsed.columns.values()} == {"VARCHAR"}
 
 
 def test_what_the_extract_knows_is_no_field_of_the_answer():
-    parsed = recipe.parse(f"/*\njson: hourly\nabout: [place]\ncolumns: [place, time]\n*/\n{SELECT}")
+    parsed = transform_spec.parse(f"/*\njson: hourly\nabout: [place]\ncolumns: [place, time]\n*/\n{SELECT}")
     assert (parsed.hourly, parsed.about, parsed.arrays) == (True, ("place",), ("time",))
 
 
@@ -48,7 +48,7 @@ def test_what_the_extract_knows_is_no_field_of_the_answer():
 )
 def test_a_transform_that_does_not_hold_together_is_refused(text: str, named: str):
     with pytest.raises(ValueError, match=named):
-        recipe.parse(text)
+        transform_spec.parse(text)
 
 
 def test_each_core_table_of_the_repository_has_a_sound_transform():
@@ -56,7 +56,7 @@ def test_each_core_table_of_the_repository_has_a_sound_transform():
     tables = [table for table in contracts.all_tables() if table.startswith("core.")]
     assert tables
     for table in tables:
-        assert recipe.load(contracts.load(table)).columns
+        assert transform_spec.load(contracts.load(table)).columns
 
 
 def test_a_missing_transform_names_the_file_to_write(tmp_path, monkeypatch: pytest.MonkeyPatch):
@@ -64,4 +64,4 @@ def test_a_missing_transform_names_the_file_to_write(tmp_path, monkeypatch: pyte
     airlines = contracts.load("core.airlines")
     monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__SQL_DIR", str(tmp_path))
     with pytest.raises(ConfigError, match=r"transform/airlines\.sql"):
-        recipe.load(airlines)
+        transform_spec.load(airlines)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from redshift_etl import contract, reconcile
+from redshift_etl.contracts import contract
 from redshift_etl.errors import ConfigError
-from redshift_etl.reconcile import Gap, Loaded, Plan
+from redshift_etl.reconcile import compare as reconcile
+from redshift_etl.reconcile.compare import Gap, Loaded, Plan
 
 FLIGHTS = contract.load("core.flights")
 PLAN = Plan(FLIGHTS, "flights", "airline_db", "SELECT 1")

@@ -20,7 +20,7 @@ PRODUCTION, LOCAL, CONSTRAINTS = "requirements.txt", "requirements-local.txt", "
 UNREACHABLE = re.compile(
     r"failed to fetch|error sending request|dns error|network|offline|timed out|connect", re.IGNORECASE
 )
-OWN = {"bench", "dags", "dags_backfill", "local", "redshift_etl", "tests"}
+OWN = {"airflow_dags_backfill", "bench", "dags", "loading", "local", "local_redshift", "redshift_etl", "tests"}
 # What comes with a declared package as part of its interface.
 PULLED_IN = {
     "botocore": "boto3",
@@ -114,7 +114,7 @@ def closure(direct: list[Requirement]) -> Iterator[Requirement]:
 @pytest.mark.parametrize(
     ("folders", "files"),
     [
-        (["dags", "plugins", "dags_backfill"], [PRODUCTION]),
+        (["dags", "plugins", "packages/airflow-dags-backfill/airflow_dags_backfill"], [PRODUCTION]),
         (["local", "tests", "bench"], [PRODUCTION, LOCAL]),
     ],
 )

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from redshift_etl import contract, lake_retention
+from redshift_etl.contracts import contract
 from redshift_etl.operators import retention as operators
-from redshift_etl.warehouse import retention, upkeep
-from redshift_etl.warehouse.retention import Archive, Slice
-from redshift_etl.warehouse.upkeep import Read, Table
+from redshift_etl.retention import files, rows, table_stats
+from redshift_etl.retention.rows import Archive, Slice
+from redshift_etl.retention.table_stats import Read, Table
 
 NOW = datetime(2013, 6, 15, 13, tzinfo=UTC)
 THINGS = """/*
@@ -24,11 +24,11 @@ CREATE TABLE core.things (id INTEGER NOT NULL, seen_at TIMESTAMP)"""
 
 
 def test_the_cutoff_is_a_midnight():
-    assert retention.cutoff(contract.Retention(timedelta(days=30), "seen_at"), NOW) == datetime(2013, 5, 16)
+    assert rows.cutoff(contract.Retention(timedelta(days=30), "seen_at"), NOW) == datetime(2013, 5, 16)
 
 
 def test_the_past_is_cut_into_calendar_months():
-    assert list(retention.months(datetime(2012, 11, 20, 4), datetime(2013, 1, 16))) == [
+    assert list(rows.months(datetime(2012, 11, 20, 4), datetime(2013, 1, 16))) == [
         Slice(datetime(2012, 11, 20, 4), datetime(2012, 12, 1)),
         Slice(datetime(2012, 12, 1), datetime(2013, 1, 1)),
         Slice(datetime(2013, 1, 1), datetime(2013, 1, 16)),
@@ -38,10 +38,8 @@ def test_the_past_is_cut_into_calendar_months():
 def test_what_is_archived_is_what_is_deleted_and_the_archive_is_counted():
     things = contract.parse(THINGS)
     part = Slice(datetime(2013, 1, 1), datetime(2013, 2, 1))
-    unload = retention.unload(
-        things, things.retention, part, Archive("s3://lake/a", "arn:r", lambda _: 0), "s3://lake/a/"
-    )
-    delete = retention.delete(things, things.retention, part)
+    unload = rows.unload(things, things.retention, part, Archive("s3://lake/a", "arn:r", lambda _: 0), "s3://lake/a/")
+    delete = rows.delete(things, things.retention, part)
     where = "\"seen_at\" >= '2013-01-01 00:00:00' AND \"seen_at\" < '2013-02-01 00:00:00'"
     assert delete.sql == f'DELETE FROM "core"."things" WHERE {where}'
     assert where.replace("'", "''") in unload.sql
@@ -73,14 +71,14 @@ def test_a_table_is_unread_only_after_it_was_watched_for_as_long():
         "a.read_lately": Read(old, young),
         "a.new": Read(young, None),
     }
-    assert upkeep.unread(reads, NOW) == ["a.never_read", "a.read_long_ago"]
+    assert table_stats.unread(reads, NOW) == ["a.never_read", "a.read_long_ago"]
 
 
 def test_notes_of_reads_outlive_the_views_that_they_come_from():
     now, before = datetime(2013, 1, 9), datetime(2013, 1, 1)
     known = {"a.b": Read(before, before), "a.dropped": Read(before, None)}
-    assert upkeep.merge(known, {}, ["a.b"], now) == {"a.b": Read(before, before)}
-    assert upkeep.merge(known, {"a.b": now}, ["a.b", "a.new"], now) == {
+    assert table_stats.merge(known, {}, ["a.b"], now) == {"a.b": Read(before, before)}
+    assert table_stats.merge(known, {"a.b": now}, ["a.b", "a.new"], now) == {
         "a.b": Read(before, now),
         "a.new": Read(now, None),
     }
@@ -94,9 +92,9 @@ def test_old_logs_and_the_folders_that_this_empties_are_deleted_and_new_ones_sta
     for path in (old, old.parent):
         os.utime(path, (1, 1))
     before = datetime.now(UTC) - timedelta(days=1)
-    assert lake_retention.expire_logs(tmp_path, before, dry_run=True) == 1
+    assert files.expire_logs(tmp_path, before, dry_run=True) == 1
     assert old.exists()
-    assert lake_retention.expire_logs(tmp_path, before, dry_run=False) == 1
+    assert files.expire_logs(tmp_path, before, dry_run=False) == 1
     assert not old.exists()
     assert new.exists()
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redshift_etl.sources.retry import Retry
+from redshift_etl.extract.retry import Retry
 
 NOW = datetime(2013, 1, 1, 12, tzinfo=UTC)
 RETRY = Retry(attempts=9, first_wait=1, longest_wait=60)

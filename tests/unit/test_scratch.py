@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from redshift_etl import scratch
+from redshift_etl.transform import tempdir
 
 HOLD = (
-    "import sys; from redshift_etl import scratch\nwith scratch.folder() as f: print(f, flush=True); sys.stdin.read()"
+    "import sys; from redshift_etl.transform import tempdir\n"
+    "with tempdir.folder() as f: print(f, flush=True); sys.stdin.read()"
 )
 
 
@@ -18,7 +19,7 @@ HOLD = (
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setenv("PYTHONPATH", str(Path(scratch.__file__).parents[1]))
+    monkeypatch.setenv("PYTHONPATH", str(Path(tempdir.__file__).parents[2]))
     return tmp_path
 
 
@@ -31,7 +32,7 @@ def holder() -> subprocess.Popen[str]:
 
 
 def test_the_folder_is_gone_at_the_end(temporary: Path):
-    with scratch.folder() as mine:
+    with tempdir.folder() as mine:
         (mine / "data").write_text("x")
     assert list(temporary.iterdir()) == []
 
@@ -42,7 +43,7 @@ def test_the_folder_of_a_killed_task_goes_with_the_next_and_that_of_a_running_on
     killed.communicate()
     assert killed.folder.exists()  # type: ignore[attr-defined]
 
-    with scratch.folder() as mine:
+    with tempdir.folder() as mine:
         assert sorted(temporary.iterdir()) == sorted([mine, running.folder])  # type: ignore[attr-defined]
     running.communicate("")
     assert list(temporary.iterdir()) == []

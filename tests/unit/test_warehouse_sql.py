@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from redshift_etl import contract
-from redshift_etl.warehouse import sql
+from redshift_etl.contracts import contract
+from redshift_etl.warehouse import load_sql
 
 FLIGHTS = contract.parse("""/*
 description: Flights.
@@ -21,7 +21,9 @@ CREATE TABLE core.flights (
 
 
 def test_copy_names_its_columns_and_its_role_and_no_key():
-    text = sql.copy_stage(FLIGHTS, sql.CopySource("s3://lake/m.json", "arn:aws:iam::1:role/r", "us-east-1")).sql
+    text = load_sql.copy_stage(
+        FLIGHTS, load_sql.CopySource("s3://lake/m.json", "arn:aws:iam::1:role/r", "us-east-1")
+    ).sql
     assert text == (
         'COPY stage ("flight_id", "flight_date", "note", "modified_at", "deleted_at")\n'
         "FROM 's3://lake/m.json'\nIAM_ROLE 'arn:aws:iam::1:role/r'\nREGION 'us-east-1'\n"
@@ -33,7 +35,7 @@ def test_copy_names_its_columns_and_its_role_and_no_key():
 
 
 def test_newest_version_wins_then_the_tombstone_then_every_other_column():
-    text = sql.decide(FLIGHTS).sql
+    text = load_sql.decide(FLIGHTS).sql
     order = (
         'ORDER BY "modified_at" DESC, CASE WHEN "deleted_at" IS NULL THEN 1 ELSE 0 END, "flight_date" DESC, '
         '"note" DESC NULLS LAST, "deleted_at" DESC NULLS LAST, from_target DESC'
@@ -42,26 +44,26 @@ def test_newest_version_wins_then_the_tombstone_then_every_other_column():
 
 
 def test_a_full_refresh_never_truncates_drops_or_renames():
-    text = "\n".join(statement.sql for statement in sql.replace_all(FLIGHTS)).upper()
+    text = "\n".join(statement.sql for statement in load_sql.replace_all(FLIGHTS)).upper()
     assert not any(word in text for word in ("TRUNCATE", "DROP", "RENAME", "ALTER"))
     assert text.startswith("DELETE FROM")
 
 
 def test_identifiers_are_quoted_part_by_part():
-    assert sql.ident('core.we"ird') == '"core"."we""ird"'
+    assert load_sql.ident('core.we"ird') == '"core"."we""ird"'
 
 
 def test_literals_escape_quotes_and_backslashes():
-    assert sql.literal("it's \\N") == "'it''s \\\\N'"
+    assert load_sql.literal("it's \\N") == "'it''s \\\\N'"
 
 
 def test_values_are_bound_and_never_in_the_text():
-    statement = sql.insert_rows("etl.t", ("a", "b"), [(1, "x'; --"), (2, None)], "record")
+    statement = load_sql.insert_rows("etl.t", ("a", "b"), [(1, "x'; --"), (2, None)], "record")
     assert statement.sql == 'INSERT INTO "etl"."t" ("a", "b")\nVALUES (%s, %s), (%s, %s)'
     assert statement.values == (1, "x'; --", 2, None)
 
 
 @pytest.mark.parametrize("days", [(), ("2013-01-01",), ("2013-01-01", "2013-01-02")])
 def test_touched_days_bind_one_value_a_mark(days: tuple[str, ...]):
-    statement = sql.touch_days(FLIGHTS, "load", days)
+    statement = load_sql.touch_days(FLIGHTS, "load", days)
     assert statement.sql.count("%s") == len(statement.values) == 2 + len(days)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from redshift_etl.catalog import site
+from redshift_etl.catalog import static_site
 from redshift_etl.catalog.repository import Reader
 
 
@@ -15,7 +15,7 @@ def main(arguments: list[str]) -> int:
         print("Usage: python -m redshift_etl.catalog FOLDER", file=sys.stderr)
         return 2
     repository = Reader().read()
-    written = site.build(repository, Path(arguments[0]))
+    written = static_site.build(repository, Path(arguments[0]))
     print(f"{len(written)} pages: {Path(arguments[0]) / 'index.html'}")
     for table, problem in repository.problems.items():
         print(f"{table}: {problem}", file=sys.stderr)

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from redshift_etl.catalog.model import CheckResult, Freshness, History, Incident, Load, Snapshot, freshness
 from redshift_etl.catalog.repository import Repository
-from redshift_etl.catalog.state import CheckResult, Freshness, History, Incident, Load, Snapshot, freshness
-from redshift_etl.contract import Contract
-from redshift_etl.ddl import Column
-from redshift_etl.lineage import Fill
-from redshift_etl.lineage_columns import ColumnLineage, Origin
+from redshift_etl.contracts.contract import Contract
+from redshift_etl.contracts.ddl import Column
+from redshift_etl.lineage.columns import ColumnLineage, Origin
+from redshift_etl.lineage.graph import Fill
 
 Json = dict[str, Any]
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from redshift_etl import contract as contracts
-from redshift_etl import lineage, settings
-from redshift_etl.contract import Contract
-from redshift_etl.lineage import Edge, Fill, Graph
-from redshift_etl.lineage_columns import ColumnLineage
+from redshift_etl import settings
+from redshift_etl.contracts import contract as contracts
+from redshift_etl.contracts.contract import Contract
+from redshift_etl.lineage import graph as lineage
+from redshift_etl.lineage.columns import ColumnLineage
+from redshift_etl.lineage.graph import Edge, Fill, Graph
 
 
 @dataclass(frozen=True)

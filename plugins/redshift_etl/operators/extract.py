@@ -33,8 +33,8 @@ class PostgresToLakeOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Extract the window; returns the raw batch."""
         from redshift_etl import window
-        from redshift_etl.lake import Lake
-        from redshift_etl.sources import postgres
+        from redshift_etl.extract import postgres
+        from redshift_etl.lake.storage import Lake
 
         return postgres.extract(
             self.postgres_conn_id,
@@ -47,7 +47,7 @@ class PostgresToLakeOperator(BaseOperator):
 
     def get_openlineage_facets_on_complete(self, _instance: Any) -> Any:
         """What was read and written, for OpenLineage."""
-        from redshift_etl import openlineage
+        from redshift_etl.lineage import openlineage
 
         return openlineage.extracted(self.table, openlineage.postgres(self.table, self.postgres_conn_id))
 
@@ -85,8 +85,8 @@ class HttpToLakeOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Extract the window; returns the raw batch."""
         from redshift_etl import window
-        from redshift_etl.lake import Lake
-        from redshift_etl.sources import http
+        from redshift_etl.extract import http
+        from redshift_etl.lake.storage import Lake
 
         return http.extract(
             self.http_conn_id,
@@ -101,7 +101,7 @@ class HttpToLakeOperator(BaseOperator):
 
     def get_openlineage_facets_on_complete(self, _instance: Any) -> Any:
         """What was read and written, for OpenLineage."""
-        from redshift_etl import openlineage
+        from redshift_etl.lineage import openlineage
 
         return openlineage.extracted(self.table, openlineage.http(self.http_conn_id, self.endpoint))
 
@@ -122,14 +122,14 @@ class S3ToLakeOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Pin the files; returns the raw batch."""
-        from redshift_etl.lake import Lake
-        from redshift_etl.sources import s3
+        from redshift_etl.extract import s3_files
+        from redshift_etl.lake.storage import Lake
 
-        return s3.extract(self.files, table=self.table, run=run_key(context), lake=Lake.connect()).as_dict()
+        return s3_files.extract(self.files, table=self.table, run=run_key(context), lake=Lake.connect()).as_dict()
 
     def get_openlineage_facets_on_complete(self, _instance: Any) -> Any:
         """What was read and written, for OpenLineage."""
-        from redshift_etl import openlineage
+        from redshift_etl.lineage import openlineage
 
         return openlineage.extracted(self.table, openlineage.landing(self.files))
 
@@ -149,21 +149,21 @@ class ConformOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Conform the batch; returns the staged batch."""
-        from redshift_etl import transform
-        from redshift_etl.lake import Batch, Lake
+        from redshift_etl.lake.storage import Batch, Lake
+        from redshift_etl.transform import run as transform
 
         return transform.conform(Batch.from_dict(self.batch), run=run_key(context), lake=Lake.connect()).as_dict()
 
     def get_openlineage_facets_on_complete(self, _instance: Any) -> Any:
         """What was read and written, for OpenLineage."""
-        from redshift_etl import openlineage
+        from redshift_etl.lineage import openlineage
 
         return openlineage.conformed(self.batch["table"])
 
 
 def run_key(context: Mapping[str, Any]) -> str:
     """Names one try of one task in the lake's keys."""
-    from redshift_etl.lake import run_slug
+    from redshift_etl.lake.storage import run_slug
 
     instance = context["ti"]
     return run_slug(instance.dag_id, instance.run_id, instance.try_number, instance.map_index)

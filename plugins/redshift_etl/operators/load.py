@@ -32,18 +32,20 @@ class LoadToRedshiftOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, object]:
         """Load the batch; returns its load_id and counts."""
-        from redshift_etl import contract as contracts
         from redshift_etl import settings
-        from redshift_etl.lake import Batch
-        from redshift_etl.warehouse import audit, load, migrate, shadow
+        from redshift_etl.backfill import shadow_table
+        from redshift_etl.checks import run as audit
+        from redshift_etl.contracts import contract as contracts
+        from redshift_etl.lake.storage import Batch
+        from redshift_etl.warehouse import load, migrate
+        from redshift_etl.warehouse.load_sql import CopySource
         from redshift_etl.warehouse.model import Load
-        from redshift_etl.warehouse.sql import CopySource
 
         batch = Batch.from_dict(self.batch)
         connect = warehouse(self.redshift_conn_id)
         migrate.ensure(connect, self.table)
         contract, staged_by = contracts.load(self.table), (context["dag_run"].conf or {}).get("shadow")
-        target = shadow.create(connect, contract, staged_by) if staged_by else contract
+        target = shadow_table.create(connect, contract, staged_by) if staged_by else contract
         window = batch.window
         lake = settings.lake()
         source = CopySource(lake.url(lake.key(batch.manifest)), settings.iam_role(), settings.region())
@@ -70,7 +72,7 @@ class LoadToRedshiftOperator(BaseOperator):
 
     def get_openlineage_facets_on_complete(self, _instance: Any) -> Any:
         """What was read and written, for OpenLineage."""
-        from redshift_etl import openlineage
+        from redshift_etl.lineage import openlineage
 
         return openlineage.loaded(self.table, self.redshift_conn_id)
 

@@ -37,7 +37,8 @@ class FindStaleDaysOperator(BaseOperator):
     def execute(self, context: Context) -> list[list[str]]:
         """The batches of days to build."""
         from redshift_etl import window
-        from redshift_etl.warehouse import marts, migrate
+        from redshift_etl.marts import build as marts
+        from redshift_etl.warehouse import migrate
 
         connect = warehouse(self.redshift_conn_id)
         migrate.ensure(connect, self.mart)
@@ -61,7 +62,8 @@ class BuildMartOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Build the days; returns rows by day."""
-        from redshift_etl.warehouse import audit, marts
+        from redshift_etl.checks import run as audit
+        from redshift_etl.marts import build as marts
 
         days = days_of(self.days)
         connect, mart, run = warehouse(self.redshift_conn_id), marts.load_mart(self.mart), run_of(context)
@@ -70,7 +72,7 @@ class BuildMartOperator(BaseOperator):
 
     def get_openlineage_facets_on_complete(self, _instance: Any) -> Any:
         """What was read and written, for OpenLineage."""
-        from redshift_etl import openlineage
+        from redshift_etl.lineage import openlineage
 
         return openlineage.built(self.mart, self.redshift_conn_id)
 

@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 from airflow.sdk import BaseOperator
 
 from redshift_etl.operators.load import run_of, warehouse
-from redshift_etl.operators.operate import slug
+from redshift_etl.operators.monitoring import slug
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from redshift_etl.lake import Lake
+    from redshift_etl.lake.storage import Lake
 
 METADATA = "airflow_db"
 """The connection of Airflow's own database. Airflow 3 keeps tasks from it, so it must be given on purpose."""
@@ -40,18 +40,18 @@ class ExpireRowsOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Every table that has a contract, by name."""
-        from redshift_etl import contract as contracts
         from redshift_etl import settings
+        from redshift_etl.contracts import contract as contracts
         from redshift_etl.errors import ConfigError
-        from redshift_etl.lake import Lake
-        from redshift_etl.warehouse import retention
+        from redshift_etl.lake.storage import Lake
+        from redshift_etl.retention import rows
 
         params, connect, lake = context["params"], warehouse(self.redshift_conn_id), Lake.connect()
         prefix = archive_prefix(lake, context["ti"])
-        archive = retention.Archive(prefix, settings.iam_role(), lambda url: archived_rows(lake, url))
+        archive = rows.Archive(prefix, settings.iam_role(), lambda url: archived_rows(lake, url))
         deleted, refused = {}, []
         for table in contracts.all_tables():
-            found = retention.plan(connect, contracts.load(table), datetime.now(UTC))
+            found = rows.plan(connect, contracts.load(table), datetime.now(UTC))
             if found is None or not found.past:
                 continue
             self.log.info("%s: %d of %d rows before %s", table, found.past, found.total, found.cutoff)
@@ -60,7 +60,7 @@ class ExpireRowsOperator(BaseOperator):
             else:
                 deleted[table] = found.past
                 if not params["dry_run"]:
-                    deleted[table] = retention.run(connect, found, archive, run_of(context))
+                    deleted[table] = rows.run(connect, found, archive, run_of(context))
         if refused:
             raise ConfigError(
                 f"Retention would delete more than {params['max_percent']} % of {', '.join(refused)}.",
@@ -79,16 +79,14 @@ class ExpireFilesOperator(BaseOperator):
         """The ages are the form's ``…_days``. Returns files and bytes by zone, and log files."""
         from airflow.sdk.configuration import conf
 
-        from redshift_etl import lake_retention
-        from redshift_etl.lake import Lake
+        from redshift_etl.lake.storage import Lake
+        from redshift_etl.retention import files
 
         params, now = context["params"], datetime.now(UTC)
-        before = {zone: now - timedelta(days=params[f"{zone}_days"]) for zone in lake_retention.ZONES}
-        found: dict[str, Any] = dict(lake_retention.expire(Lake.connect(), before, params["dry_run"]))
+        before = {zone: now - timedelta(days=params[f"{zone}_days"]) for zone in files.ZONES}
+        found: dict[str, Any] = dict(files.expire(Lake.connect(), before, params["dry_run"]))
         folder = Path(conf.get("logging", "base_log_folder"))
-        found["logs"] = lake_retention.expire_logs(
-            folder, now - timedelta(days=params["airflow_days"]), params["dry_run"]
-        )
+        found["logs"] = files.expire_logs(folder, now - timedelta(days=params["airflow_days"]), params["dry_run"])
         return found
 
 
@@ -135,15 +133,15 @@ class ReportUnreadTablesOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Returns how many tables are watched, and how many are unread."""
-        from redshift_etl.lake import Lake
-        from redshift_etl.unread import report
-        from redshift_etl.warehouse import upkeep
+        from redshift_etl.lake.storage import Lake
+        from redshift_etl.retention import table_stats
+        from redshift_etl.retention.unused_tables import report
 
         now, connect = datetime.now(UTC), warehouse(self.redshift_conn_id)
-        reads = upkeep.note_reads(connect, now)
-        names = upkeep.unread(reads, now)
+        reads = table_stats.note_reads(connect, now)
+        names = table_stats.unread(reads, now)
         if now.isoweekday() == 1 or context["params"]["report"]:
-            text = report(names, reads, upkeep.read_tables(connect), now)
+            text = report(names, reads, table_stats.read_tables(connect), now)
             entry = Lake.connect().put(f"unread/{now:%Y-%m-%d}.md", text.encode())
             self.log.info("The report is %s\n%s", entry.url, text)
         return {"watched": len(reads), "unread": len(names)}
@@ -160,10 +158,10 @@ class KeepUpOperator(BaseOperator):
 
     def execute(self, context: Context) -> int:
         """By what SVV_TABLE_INFO says of statistics, order and deleted rows."""
-        from redshift_etl.warehouse import upkeep
+        from redshift_etl.retention import table_stats
 
         connect = warehouse(self.redshift_conn_id)
-        statements = upkeep.keep_up(connect, upkeep.read_tables(connect), context["params"]["dry_run"])
+        statements = table_stats.keep_up(connect, table_stats.read_tables(connect), context["params"]["dry_run"])
         self.log.info("%s", "\n".join(statements) or "Nothing needs it")
         return len(statements)
 

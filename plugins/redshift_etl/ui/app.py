@@ -15,8 +15,8 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from redshift_etl.catalog import pages
 from redshift_etl.catalog.repository import Repository
-from redshift_etl.ui.model import Model, health
-from redshift_etl.ui.refreshing import View
+from redshift_etl.ui.background_value import View
+from redshift_etl.ui.state import Model, health
 
 STATIC = Path(__file__).parent / "static"
 GZIP_FROM_BYTES = 1024

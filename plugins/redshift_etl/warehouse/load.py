@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from redshift_etl.errors import ConfigError, SourceError, TransientError
-from redshift_etl.warehouse import merge, sql
+from redshift_etl.warehouse import load_sql
+from redshift_etl.warehouse import upsert as merge
 from redshift_etl.warehouse.copy_errors import copy_error
 from redshift_etl.warehouse.model import Counts, Load, Result, naive
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
@@ -64,7 +65,7 @@ def _attempt(
             result = _transaction(session, load, load_id, staged, started, last)
         except StatementError as error:
             raise _refused(load, error) from error
-        session.run(sql.analyze(load.contract.table))
+        session.run(load_sql.analyze(load.contract.table))
         session.commit()
     log.info("%s: committed %s", load.label, result)
     return result
@@ -72,7 +73,7 @@ def _attempt(
 
 def _committed(session: Session, load_id: str) -> Result | None:
     """A connection lost during COMMIT leaves open whether it happened; the history row knows."""
-    rows = session.run(sql.committed_load(load_id))
+    rows = session.run(load_sql.committed_load(load_id))
     session.commit()
     if not rows:
         return None
@@ -82,24 +83,24 @@ def _committed(session: Session, load_id: str) -> Result | None:
 
 def _stage(connect: Connect, session: Session, load: Load) -> int:
     contract = load.contract
-    session.run(sql.create_stage(contract))
+    session.run(load_sql.create_stage(contract))
     session.commit()
     if load.source:
-        backend = session.value(sql.backend_pid())
+        backend = session.value(load_sql.backend_pid())
         try:
-            session.run(sql.copy_stage(contract, load.source))
+            session.run(load_sql.copy_stage(contract, load.source))
         except StatementError as error:
             session.connection.rollback()
             raise copy_error(connect, backend, contract, error) from error
         session.commit()
-    staged = int(session.value(sql.count_rows(sql.STAGE)))
+    staged = int(session.value(load_sql.count_rows(load_sql.STAGE)))
     if staged != load.rows:
         raise SourceError(
             f"The manifest promises {load.rows} rows and COPY staged {staged}.",
             fix="run the extract again: a staged file is not the one that was written",
             table=contract.table,
         )
-    if contract.key and session.value(sql.null_keys(contract)):
+    if contract.key and session.value(load_sql.null_keys(contract)):
         raise SourceError(
             "The batch has rows whose key is NULL.", fix="mend the source", table=contract.table, key=contract.key
         )
@@ -115,7 +116,7 @@ def _transaction(
             counts = merge.refresh(session, load, staged)
         else:
             counts = merge.upsert(session, load, load_id, staged)
-        rows_after = int(session.value(sql.count_rows(contract.table)))
+        rows_after = int(session.value(load_sql.count_rows(contract.table)))
         result = Result(load_id, contract.table, staged, counts, rows_after)
         session.run(_history_row(load, result, started))
         for audit in last:
@@ -133,7 +134,7 @@ def _refused(load: Load, error: StatementError) -> ConfigError:
     )
 
 
-def _history_row(load: Load, result: Result, started: datetime) -> sql.Statement:
+def _history_row(load: Load, result: Result, started: datetime) -> load_sql.Statement:
     now = datetime.now(UTC)
     row: dict[str, object] = {
         "load_id": result.load_id,
@@ -153,4 +154,4 @@ def _history_row(load: Load, result: Result, started: datetime) -> sql.Statement
         "committed_at": naive(now),
         "seconds": (now - started).total_seconds(),
     }
-    return sql.insert_rows("etl.load_history", tuple(row), [tuple(row.values())], "record the load")
+    return load_sql.insert_rows("etl.load_history", tuple(row), [tuple(row.values())], "record the load")

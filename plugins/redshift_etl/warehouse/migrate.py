@@ -6,12 +6,12 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from redshift_etl import contract as contracts
-from redshift_etl.contract import Contract
-from redshift_etl.ddl import Column
+from redshift_etl.contracts import contract as contracts
+from redshift_etl.contracts.contract import Contract
+from redshift_etl.contracts.ddl import Column
 from redshift_etl.errors import ConfigError, TransientError
+from redshift_etl.warehouse.load_sql import Statement, ident, literal
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
-from redshift_etl.warehouse.sql import Statement, ident, literal
 
 log = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 
-from redshift_etl.contract import Contract
-from redshift_etl.warehouse import sql
+from redshift_etl.contracts.contract import Contract
+from redshift_etl.warehouse import load_sql
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Load:
     """One batch to load: its contract, manifest (None when there is nothing to copy), window and counts before."""
 
     contract: Contract
-    source: sql.CopySource | None
+    source: load_sql.CopySource | None
     window_start: datetime | None
     window_end: datetime | None
     window_days: tuple[date, ...]

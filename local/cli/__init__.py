@@ -1,0 +1,1 @@
+"""The commands of the laptop's stack: what the Makefile's targets call."""

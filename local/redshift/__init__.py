@@ -1,1 +1,0 @@
-"""A local Amazon Redshift: a proxy for the PostgreSQL wire protocol in front of PostgreSQL."""

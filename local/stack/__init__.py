@@ -1,0 +1,1 @@
+"""The laptop's stack: its servers, Airflow, and what starts and stops them."""

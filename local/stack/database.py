@@ -1,0 +1,67 @@
+"""The stack's PostgreSQL as a foreground program: start it, make its databases and roles, stop it on SIGTERM.
+
+python -m local.stack.database in the home of $LOCAL_HOME
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+
+import psycopg
+from psycopg import sql
+
+from local.stack import state_dir
+from local_redshift.storage import embedded_postgres
+
+AIRFLOW = "airflow"
+AIRLINE = "airline"
+_LOOK_SECONDS = 0.5
+
+
+def prepare(stack: state_dir.Home) -> None:
+    """Create what is missing: role and database `airflow`, database `airline`. The local Redshift makes its own."""
+    with psycopg.connect(embedded_postgres.dsn(stack.postgres, "postgres"), autocommit=True) as connection:
+        role, password = sql.Identifier(AIRFLOW), sql.Literal(stack.secrets["airflow_database"])
+        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (AIRFLOW,)).fetchone():
+            connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, password))
+        for database, owner in ((AIRFLOW, role), (AIRLINE, sql.Identifier(embedded_postgres.SUPERUSER))):
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,)).fetchone():
+                connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), owner))
+
+
+def is_ready(stack: state_dir.Home) -> bool:
+    """Whether Airflow could log in to its database."""
+    server = stack.postgres
+    try:
+        with psycopg.connect(
+            host=embedded_postgres.HOST,
+            port=server.port,
+            user=AIRFLOW,
+            password=stack.secrets["airflow_database"],
+            dbname=AIRLINE,
+            connect_timeout=2,
+        ):
+            return True
+    except psycopg.OperationalError:
+        return False
+
+
+def main() -> int:
+    """Run until SIGTERM, or until the server is gone: then 1, and the supervisor starts both again."""
+    stack = state_dir.create(state_dir.default_path())
+    stopping: list[int] = []
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda number, _frame: stopping.append(number))
+    embedded_postgres.init(stack.postgres)
+    embedded_postgres.start(stack.postgres)
+    prepare(stack)
+    while not stopping and embedded_postgres.is_running(stack.postgres):
+        time.sleep(_LOOK_SECONDS)
+    embedded_postgres.stop(stack.postgres)
+    return 0 if stopping else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""S3 on 127.0.0.1: moto's server, with objects that survive stop, start and a kill, for one access key.
+
+moto keeps everything in memory. A wrapper around it stores what each successful request changed in a SQLite file
+before the answer is sent, and puts everything back at start. Buckets are addressed by path, as boto3 does for an IP
+address. Versions, tags and ACLs are not kept; the other services of moto (STS, DynamoDB, …) answer, and forget.
+
+    python -m local.stack.moto_server
+
+with S3_PORT, S3_DATA, AWS_ACCESS_KEY_ID; S3_HOST (default 127.0.0.1), S3_BUCKETS (a,b)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.s3.models import s3_backends
+from werkzeug.serving import run_simple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+# The account of every access key that moto did not hand out itself (moto.core.DEFAULT_ACCOUNT_ID).
+ACCOUNT = "123456789012"
+_REFUSED = (
+    b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>InvalidAccessKeyId</Code>'
+    b"<Message>The AWS Access Key Id you provided does not exist in our records.</Message></Error>"
+)
+_SCHEMA = """
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL;
+CREATE TABLE IF NOT EXISTS buckets (name TEXT PRIMARY KEY, region TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS objects (
+    bucket TEXT, key TEXT, etag TEXT, metadata TEXT, content BLOB, PRIMARY KEY (bucket, key)
+);
+"""
+
+
+class Mirror:
+    """moto's S3 backend and a SQLite file that follows it, one changed key at a time."""
+
+    def __init__(self, file: Path) -> None:
+        self._lock = threading.Lock()
+        self._backend = s3_backends[ACCOUNT]["aws"]
+        self._db = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
+        self._db.executescript(_SCHEMA)
+
+    def restore(self) -> None:
+        """Put every stored bucket and object into moto."""
+        for name, region in self._db.execute("SELECT name, region FROM buckets"):
+            self._backend.create_bucket(name, region)
+        rows = self._db.execute("SELECT bucket, key, etag, metadata, content FROM objects")
+        for bucket, key, etag, metadata, content in rows:
+            entry = self._backend.put_object(bucket, key, content, etag=etag, disable_notification=True)
+            entry.set_metadata(json.loads(metadata), replace=True)
+
+    def create_bucket(self, name: str, region: str) -> None:
+        """Create a bucket unless it is there."""
+        if name not in self._backend.buckets:
+            self._backend.create_bucket(name, region)
+        self.save(name, "")
+
+    def save(self, bucket: str, key: str) -> None:
+        """Make the file agree with moto for one key; with `key` empty, for the bucket and everything that left it."""
+        with self._lock:
+            if key:
+                self._save_key(bucket, key)
+                return
+            entry = self._backend.buckets.get(bucket)
+            if entry is None:
+                self._db.execute("DELETE FROM buckets WHERE name = ?", (bucket,))
+            else:
+                self._db.execute("INSERT OR REPLACE INTO buckets VALUES (?, ?)", (bucket, entry.region_name))
+            present = set(entry.keys) if entry else set()
+            stored = [key for (key,) in self._db.execute("SELECT key FROM objects WHERE bucket = ?", (bucket,))]
+            gone = [(bucket, key) for key in stored if key not in present]
+            self._db.execute("BEGIN")
+            self._db.executemany("DELETE FROM objects WHERE bucket = ? AND key = ?", gone)
+            self._db.execute("COMMIT")
+
+    def _save_key(self, bucket: str, key: str) -> None:
+        entry = self._backend.buckets[bucket].keys.get(key) if bucket in self._backend.buckets else None
+        if entry is None:
+            self._db.execute("DELETE FROM objects WHERE bucket = ? AND key = ?", (bucket, key))
+            return
+        row = (bucket, key, entry.etag.strip('"'), json.dumps(dict(entry.metadata)), entry.value)
+        self._db.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)", row)
+
+
+def persistent(app: WSGIApplication, mirror: Mirror, access_key_id: str) -> WSGIApplication:
+    """Wrap moto: refuse other access keys, and save what a successful request changed before it is answered."""
+
+    def handle(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """One request; the part of a multipart upload changes nothing yet, its completion does."""
+        if not _is_signed_with(environ, access_key_id):
+            start_response("403 Forbidden", [("Content-Type", "application/xml")])
+            return [_REFUSED]
+        statuses: list[str] = []
+
+        def note_status(status: str, headers: Any, exc_info: Any = None) -> Callable[[bytes], object]:
+            """Start the answer, and remember its status."""
+            statuses.append(status)
+            return start_response(status, headers, exc_info)
+
+        answer = app(environ, note_status)
+        bucket, _, key = environ["PATH_INFO"].lstrip("/").encode("latin-1").decode().partition("/")
+        changes = environ["REQUEST_METHOD"] not in ("GET", "HEAD") and "partNumber=" not in environ["QUERY_STRING"]
+        if changes and bucket and statuses[0].startswith("2"):
+            mirror.save(bucket, key)
+        return answer
+
+    return handle
+
+
+def _is_signed_with(environ: WSGIEnvironment, access_key_id: str) -> bool:
+    """Whether the request names this access key: in its signature, or in the query of a presigned address."""
+    authorization = environ.get("HTTP_AUTHORIZATION", "")
+    credential = authorization.partition("Credential=")[2]
+    if not credential:
+        query = parse_qs(environ.get("QUERY_STRING", ""))
+        credential = (query.get("X-Amz-Credential") or query.get("AWSAccessKeyId") or [""])[0]
+    return bool(credential.split("/", 1)[0] == access_key_id)
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    host, port = os.environ.get("S3_HOST", "127.0.0.1"), int(os.environ["S3_PORT"])
+    data = Path(os.environ["S3_DATA"])
+    data.mkdir(parents=True, exist_ok=True)
+    mirror = Mirror(data / "objects.sqlite")
+    mirror.restore()
+    for bucket in filter(None, os.environ.get("S3_BUCKETS", "").split(",")):
+        mirror.create_bucket(bucket, os.environ.get("AWS_DEFAULT_REGION", "us-east-1"))
+    app = persistent(DomainDispatcherApplication(create_backend_app), mirror, os.environ["AWS_ACCESS_KEY_ID"])
+    run_simple(host, port, app, threaded=True, request_handler=MotoRequestHandler)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""Which parts the local stack has, how each is started, and what it needs first."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local.sources import airline
+from local.stack import airflow_services, database, state_dir
+from local.stack.supervisor import Part
+from local_redshift.storage import embedded_postgres
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def base_environment(path: Path) -> dict[str, str]:
+    """What every part inherits: the user's environment without what would lead it to another Airflow or a real AWS."""
+    foreign = ("AIRFLOW", "AWS_", "PG", "PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    for name in ("NO_PROXY", "no_proxy"):
+        kept[name] = ",".join(filter(None, (os.environ.get(name), state_dir.HOST, "localhost")))
+    kept["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), kept.get("PATH", os.defpath)))
+    return {**kept, "LOCAL_HOME": str(path), "PYTHONUNBUFFERED": "1"}
+
+
+def aws_environment(stack: state_dir.Home) -> dict[str, str]:
+    """Credentials and region as every AWS SDK reads them."""
+    return {
+        "AWS_ACCESS_KEY_ID": stack.secrets["aws_access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": stack.secrets["aws_secret_access_key"],
+        "AWS_DEFAULT_REGION": state_dir.REGION,
+    }
+
+
+def parts(stack: state_dir.Home) -> list[Part]:
+    """All parts of the stack."""
+    base = base_environment(stack.path)
+    sources = base | aws_environment(stack)
+    seed = {
+        "AIRLINE_DSN": embedded_postgres.dsn(stack.postgres, airline.DATABASE),
+        "AIRLINE_READER_PASSWORD": stack.secrets["airline_database"],
+    }
+    weather = {"WEATHER_API_PORT": str(stack.ports["weather_api"])}
+    landing = {
+        "S3_ENDPOINT": stack.url("s3"),
+        "LANDING": airflow_services.environment(stack)["AIRFLOW__REDSHIFT_ETL__LANDING"],
+    }
+    return [
+        *redshift_parts(stack),
+        Part("airline-seed", _module("local.sources.airline"), base | seed, after=("postgres",), once=True),
+        Part("landing-files", _module("local.sources.landing"), sources | landing, after=("s3",), once=True),
+        Part("weather-api", _module("local.sources.weather_api"), base | weather, ready=_listens(stack, "weather_api")),
+        *airflow_services.parts(stack, base),
+    ]
+
+
+def redshift_parts(stack: state_dir.Home) -> list[Part]:
+    """The local Redshift with what it stands on."""
+    base = base_environment(stack.path) | aws_environment(stack)
+    s3 = {
+        "S3_PORT": str(stack.ports["s3"]),
+        "S3_DATA": str(stack.path / "s3"),
+        "S3_BUCKETS": f"{state_dir.LAKE_BUCKET},{state_dir.LANDING_BUCKET}",
+    }
+    redshift = {
+        "LOCAL_REDSHIFT_PORT": str(stack.ports["redshift"]),
+        "LOCAL_REDSHIFT_PG_HOST": state_dir.HOST,
+        "LOCAL_REDSHIFT_PG_PORT": str(stack.ports["postgres"]),
+        "LOCAL_REDSHIFT_PG_PASSWORD": stack.secrets["postgres"],
+        "LOCAL_REDSHIFT_DATABASE": state_dir.DATABASE,
+        "LOCAL_REDSHIFT_USER": state_dir.DATABASE_USER,
+        "LOCAL_REDSHIFT_PASSWORD": stack.secrets["redshift"],
+        "LOCAL_REDSHIFT_S3_ENDPOINT": stack.url("s3"),
+        "LOCAL_REDSHIFT_IAM_ROLE": state_dir.IAM_ROLE,
+    }
+    return [
+        Part("postgres", _module("local.stack.database"), base, ready=lambda: database.is_ready(stack), grace=30),
+        Part("s3", _module("local.stack.moto_server"), base | s3, ready=_listens(stack, "s3")),
+        Part(
+            "redshift",
+            _module("local_redshift"),
+            base | redshift,
+            ready=_listens(stack, "redshift"),
+            after=("postgres", "s3"),
+        ),
+    ]
+
+
+def _module(name: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", name)
+
+
+def _listens(stack: state_dir.Home, part: str) -> Callable[[], bool]:
+    return lambda: not state_dir.is_free(stack.ports[part])

@@ -1,0 +1,219 @@
+"""Runs `airflow dags backfill`: checks, creates the backfill by Airflow's own command, waits, and tells the outcome.
+
+The exit code comes from the states of the runs: a backfill that Airflow calls completed has finished, not succeeded.
+"""
+
+import signal
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from logging import WARNING
+from types import FrameType
+
+from airflow._shared.logging.structlog import PER_LOGGER_LEVELS
+from airflow.sdk.exceptions import AirflowException
+from airflow.utils.providers_configuration_loader import providers_configuration_loaded
+from sqlalchemy.exc import OperationalError
+
+from airflow_dags_backfill import state
+from airflow_dags_backfill.arguments import Request, UsageError, create_argv, read
+from airflow_dags_backfill.progress import Snapshot, bar, clock, line
+from airflow_dags_backfill.state import BackfillError
+
+SIGNALS = {signal.SIGINT, signal.SIGTERM}
+POLL_SECONDS = 1.0
+# A restart of the scheduler takes less than this, so a silence this long means that nobody is restarting it.
+SCHEDULER_GRACE_SECONDS = 120.0
+SHOWN_FAILURES = 10
+
+
+class InterruptError(Exception):
+    """Ctrl-C, or SIGTERM, came while waiting."""
+
+
+@providers_configuration_loaded
+def backfill(args: Namespace) -> None:
+    """Run the command and leave with its exit code."""
+    try:
+        code = _cancel(args.dag_id) if args.cancel else _run(read(args))
+    except UsageError as error:
+        code = _complain(error, 2)
+    except OperationalError as error:
+        code = _complain(f"the metadata database does not answer: {error.orig}", 1)
+    except (BackfillError, AirflowException, ValueError) as error:
+        code = _complain(error, 1)
+    raise SystemExit(code)
+
+
+def _cancel(dag_id: str) -> int:
+    print(f"Cancelled backfill {state.cancel(dag_id)} of {dag_id}: its queued runs failed, running ones go on.")
+    return 0
+
+
+def _complain(error: object, code: int) -> int:
+    print(f"airflow dags backfill: {error}", file=sys.stderr)
+    return code
+
+
+def _run(request: Request) -> int:
+    if not request.dry_run:
+        state.require_scheduler()
+        state.require_runnable(request.dag_id)
+    to_run = state.dates_to_run(request)
+    if request.dry_run:
+        return _dry_run(request, to_run)
+    if not to_run:
+        return _nothing_to_run(request)
+    started = time.monotonic()
+    backfill_id, dates = None, list[datetime]()
+    try:
+        with _signals_raised():
+            with _signals_deferred():
+                backfill_id = _create(request)
+                dates = state.dates_of(backfill_id)
+            print(f"Backfill {backfill_id} of {request.dag_id}: {len(dates)} dates, {len(to_run)} to run", flush=True)
+            last = _wait(request, backfill_id, dates, started)
+    except InterruptError:
+        return _interrupted(request, backfill_id, dates)
+    return _verdict(request, last, time.monotonic() - started)
+
+
+def _dry_run(request: Request, to_run: list[datetime]) -> int:
+    print(f"{len(to_run)} runs of {request.dag_id} would start:")
+    for date in to_run:
+        print(f"  {date.isoformat()}")
+    return 0
+
+
+def _nothing_to_run(request: Request) -> int:
+    dates = state.dates_with_runs(request)
+    if not dates:
+        raise BackfillError(
+            f"DAG {request.dag_id} has no complete data interval from {request.start.isoformat()} "
+            f"to {request.end.isoformat()}"
+        )
+    print(f"{request.dag_id}: all {len(dates)} dates have a run already; --reset-dagruns runs them again")
+    started = time.monotonic()
+    try:
+        with _signals_raised():
+            last = _wait(request, None, dates, started)
+    except InterruptError:
+        return _interrupted(request, None, dates)
+    return _verdict(request, last, time.monotonic() - started)
+
+
+def _create(request: Request) -> int:
+    from airflow.cli.cli_parser import get_parser
+
+    # Two lines a run, which say no more than the progress does.
+    PER_LOGGER_LEVELS.update({"airflow.models.backfill": WARNING, "airflow.serialization.definitions.dag": WARNING})
+    before = state.newest_backfill(request.dag_id)
+    args = get_parser().parse_args(create_argv(request))
+    args.func(args)
+    created = state.newest_backfill(request.dag_id)
+    if created == before:
+        raise BackfillError(f"Airflow created no backfill of {request.dag_id}, and gave no reason")
+    return created
+
+
+def _wait(request: Request, backfill_id: int | None, dates: list[datetime], started: float) -> Snapshot:
+    show = _shower(request.dag_id)
+    heard = time.monotonic()
+    while True:
+        seconds = time.monotonic() - started
+        now = state.snapshot(request.dag_id, dates)
+        show(now, seconds)
+        if now.ended and (backfill_id is None or state.is_closed(backfill_id)):
+            return now
+        if state.scheduler_is_alive():
+            heard = time.monotonic()
+        elif time.monotonic() - heard > SCHEDULER_GRACE_SECONDS:
+            raise BackfillError(
+                f"no live scheduler for {SCHEDULER_GRACE_SECONDS:.0f} s; {now.unended} runs are left. "
+                f"Start it (`airflow scheduler`) and they go on; to drop them: {_cancel_command(request)}"
+            )
+        if request.timeout is not None and seconds > request.timeout:
+            raise BackfillError(f"timed out, with {line(request.dag_id, now, seconds)}. {_still_there(request)}")
+        time.sleep(POLL_SECONDS)
+
+
+def _cancel_command(request: Request) -> str:
+    return f"airflow dags backfill {request.dag_id} --cancel"
+
+
+def _still_there(request: Request) -> str:
+    return f"The backfill goes on in the scheduler; to stop it: {_cancel_command(request)}"
+
+
+def _shower(dag_id: str) -> Callable[[Snapshot, float], None]:
+    """Return what shows a snapshot: a bar drawn over itself on a terminal, a line a change elsewhere."""
+    terminal = sys.stdout.isatty()
+    shown: Snapshot | None = None
+
+    def show(now: Snapshot, seconds: float) -> None:
+        """Show it, unless nothing has changed."""
+        nonlocal shown
+        if terminal and not (now.ended and now == shown):
+            print(f"\r\x1b[K{bar(dag_id, now, seconds)}", end="\n" if now.ended else "", flush=True)
+        elif now != shown:
+            print(line(dag_id, now, seconds), flush=True)
+        if now.ended and now != shown:
+            print("All runs have ended; the scheduler closes a backfill within 30 s.", flush=True)
+        shown = now
+
+    return show
+
+
+def _interrupted(request: Request, backfill_id: int | None, dates: list[datetime]) -> int:
+    now = state.snapshot(request.dag_id, dates)
+    print(f"\nInterrupted: {now.total} dates, {now.unended} runs left.")
+    outcome = "No backfill was created." if backfill_id is None else f"Backfill {backfill_id}: {_still_there(request)}"
+    print(outcome, flush=True)
+    return 130
+
+
+def _verdict(request: Request, last: Snapshot, seconds: float) -> int:
+    bad = last.unsuccessful
+    print(f"{request.dag_id}: {last.count('success')} of {last.total} succeeded in {clock(seconds)}")
+    if not bad:
+        return 0
+    for run in state.failed_runs(request.dag_id, bad[:SHOWN_FAILURES]):
+        print(f"  failed: {run.date.isoformat()}, task {', '.join(run.tasks) or 'none (failed by hand, or cancelled)'}")
+    if len(bad) > SHOWN_FAILURES:
+        print(f"  and {len(bad) - SHOWN_FAILURES} more")
+    print(
+        f"Their logs are in the UI. To run them again: airflow dags backfill {request.dag_id} "
+        f"-s {request.start.isoformat()} -e {request.end.isoformat()} --rerun-failed-tasks"
+    )
+    return 1
+
+
+@contextmanager
+def _signals_deferred() -> Iterator[None]:
+    """Hold Ctrl-C and SIGTERM back until the backfill is whole: cut in half it would have an owner and no runs."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        # Airflow's create command installs a SIGTERM handler that exits with 0.
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+@contextmanager
+def _signals_raised() -> Iterator[None]:
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        """End the wait."""
+        raise InterruptError
+
+    before = {number: signal.signal(number, interrupt) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

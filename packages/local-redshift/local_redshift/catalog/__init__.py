@@ -1,0 +1,1 @@
+"""The functions, types and system views of a database, as SQL."""

@@ -1,0 +1,32 @@
+"""What must be there before the first connection: the template, the user, the database."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import sql
+
+from local_redshift.catalog import template_database
+from local_redshift.config import Config
+
+
+def prepare(config: Config) -> None:
+    """Create the user and the database unless they exist; the user's password becomes the configured one."""
+    template_database.ensure(config.admin())
+    ensure_user(config)
+    if not template_database.database_exists(config.admin(), config.database):
+        template_database.create_database(config.admin(), config.database, config.user)
+
+
+def ensure_user(config: Config) -> None:
+    """Create the admin user, or set its password. It owns databases, but is no superuser of PostgreSQL.
+
+    Over the users that it creates it may do what Redshift's superuser may: own schemas and set defaults in their name.
+    """
+    name, password = sql.Identifier(config.user), sql.Literal(config.password)
+    with psycopg.connect(config.admin(), autocommit=True) as admin:
+        known = admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [config.user]).fetchone()
+        verb = "ALTER" if known else "CREATE"
+        # The text of a statement with a password in it must not reach the server's log.
+        admin.execute("SET log_statement = 'none'; SET log_min_error_statement = 'panic'")
+        admin.execute(sql.SQL(verb + " ROLE {} LOGIN CREATEDB CREATEROLE PASSWORD {}").format(name, password))
+        admin.execute(sql.SQL("ALTER ROLE {} SET createrole_self_grant = 'set, inherit'").format(name))

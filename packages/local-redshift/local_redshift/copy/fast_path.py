@@ -1,0 +1,147 @@
+"""CSV and delimited COPY as PostgreSQL's own COPY FROM STDIN, where that means the same: the fast path.
+
+Redshift reads two spellings of NULL at once, the null string and, for columns that are not text, an empty field
+(copy-parameters-data-conversion). PostgreSQL knows one. So the likelier one is chosen, and bytes or errors that show
+the other send the load to the staged path (`copy_staged`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from local_redshift.copy.columns import NULL_MARKER, Column
+from local_redshift.copy.quote_check import Quotes
+from local_redshift.copy.value_formats import Shapes, by_default, layout
+from local_redshift.sql.lexer import quote_literal, quote_name
+from local_redshift.sql.token_reader import qualified_sql
+from local_redshift.statements.copy import CopyCommand
+
+# Bytes that hardly a text file holds: with one as the quote, PostgreSQL's CSV reader reads plain delimited text. The
+# second for files that are cut at the first, as Hive's are.
+_NO_QUOTES = ("\x01", "\x02")
+_AS_DIGITS = bytes(0x30 if 0x30 <= c <= 0x39 else c for c in range(256))
+_OVERLAP = 64  # bytes of one piece looked at again with the next: what is looked for may lie across them
+_STAGED_FLAGS = (
+    "blanksasnull",
+    "fillrecord",
+    "truncatecolumns",
+    "acceptanydate",
+    "trimblanks",
+    "roundec",
+    "ignoreblanklines",
+)
+
+
+class Check(Protocol):
+    """Looks at the stream, piece by piece, for what PostgreSQL's COPY reads and Redshift's does not, or otherwise."""
+
+    @property
+    def open(self) -> bool:
+        """Whether the stream so far ends within a row."""
+        ...
+
+    def odd(self, data: bytes) -> bool:
+        """Whether there is such a thing in the stream's next piece."""
+        ...
+
+
+class Guard:
+    """Finds bytes that the stream must not hold, and more decimals than a column keeps (0: any number is fine)."""
+
+    open = False
+
+    def __init__(self, markers: tuple[bytes, ...], decimals: int) -> None:
+        self._markers, self._decimals = markers, decimals
+        self._tail = b""
+
+    def odd(self, data: bytes) -> bool:
+        """Whether a piece holds it. Translating and finding is much quicker than a regular expression."""
+        across, self._tail = self._tail + data[:_OVERLAP], data[-_OVERLAP:]
+        return self._finds(data) or self._finds(across)
+
+    def _finds(self, data: bytes) -> bool:
+        if any(marker in data for marker in self._markers):
+            return True
+        return self._decimals > 0 and b"." + b"0" * self._decimals in data.translate(_AS_DIGITS)
+
+
+@dataclass(frozen=True)
+class FastCopy:
+    """PostgreSQL's COPY, and what sends the load to the staged path: odd data, or an empty value refused."""
+
+    sql: str
+    checks: tuple[Check, ...]
+    shapes: Shapes
+    quotes: Quotes | None
+    empty_refused: bool
+
+    @property
+    def counts_lines(self) -> bool:
+        """Whether PostgreSQL counts lines as the files have them: no quotes, within which a newline may be."""
+        return self.quotes is None or not self.quotes.met
+
+
+def fast_copy(command: CopyCommand, columns: list[Column]) -> FastCopy | None:
+    """The fast path's statement, or None where the options need the staged path."""
+    if (
+        any(command.has(flag) for flag in _STAGED_FLAGS)
+        or command.replace_invalid is not None
+        or not _plain_times(command, columns)
+    ):
+        return None
+    if command.format == "text" and (command.has("escape") or command.has("removequotes")):
+        return None
+    if any(column.type == "super" for column in columns):
+        return None  # its input function takes no text
+    options, guards = _layout(command)
+    null_options, null_guards, empty_refused = _nulls(command, columns)
+    names = ", ".join(quote_name(column.name) for column in columns)
+    sql = f"COPY {qualified_sql(command.table)} ({names}) FROM STDIN WITH ({', '.join(options + null_options)})"
+    # More decimals than a DECIMAL column keeps: COPY cuts them off where PostgreSQL rounds.
+    scales = [column.scale for column in columns if column.type == "numeric"]
+    guard = Guard((b"\0", *guards, *null_guards), min(scales) + 1 if scales else 0)
+    shapes = Shapes(command, columns, layout(command))
+    quotes = Quotes(command.quote, command.delimiter or ",") if command.format == "csv" else None
+    checks = (guard, shapes, quotes) if quotes else (guard, shapes)
+    return FastCopy(sql, checks, shapes, quotes, empty_refused)
+
+
+def _plain_times(command: CopyCommand, columns: list[Column]) -> bool:
+    """Whether no column needs the stage to read its dates or times by a format."""
+    return all(
+        wanted is None or wanted.lower() == "auto" or by_default(command, column)
+        for column in columns
+        if (wanted := command.date_format if column.type == "date" else command.time_format) and column.is_time
+    )
+
+
+def _layout(command: CopyCommand) -> tuple[list[str], list[bytes]]:
+    if command.format == "csv":
+        delimiter, quote, guards = command.delimiter or ",", command.quote, []
+    else:
+        delimiter = command.delimiter or "|"
+        quote = next(byte for byte in _NO_QUOTES if byte != delimiter)
+        guards = [quote.encode()]
+    return ["FORMAT csv", f"DELIMITER {_literal(delimiter)}", f"QUOTE {_literal(quote)}", "ENCODING 'UTF8'"], guards
+
+
+def _nulls(command: CopyCommand, columns: list[Column]) -> tuple[list[str], list[bytes], bool]:
+    texts = [quote_name(column.name) for column in columns if column.is_text]
+    others = [quote_name(column.name) for column in columns if not column.is_text]
+    if command.null_as in (None, "") or (command.null_as == NULL_MARKER and command.has("emptyasnull")):
+        keep_empty = texts if command.null_as is None and not command.has("emptyasnull") else []
+        options = ["NULL ''"]
+        if keep_empty:
+            options.append(f"FORCE_NOT_NULL ({', '.join(keep_empty)})")
+        nullable = others + ([] if keep_empty else texts if command.has("emptyasnull") else [])
+        if nullable:
+            options.append(f"FORCE_NULL ({', '.join(nullable)})")
+        return options, [NULL_MARKER.encode()] if command.null_as != "" else [], False
+    # A field that matches is NULL, quoted or not (copy-parameters-data-conversion).
+    force = f"FORCE_NULL ({', '.join(texts + others)})"
+    return [f"NULL {_literal(command.null_as)}", force], [], bool(others) or command.has("emptyasnull")
+
+
+def _literal(value: str | None) -> str:
+    return quote_literal(value or "")

@@ -1,0 +1,1 @@
+"""Statements with the values that Redshift's documentation gives, and their runner."""

@@ -1,0 +1,1 @@
+"""PostgreSQL's wire protocol, on both sides of the proxy."""

@@ -1,0 +1,62 @@
+"""PostgreSQL's errors in Redshift's words, where the two differ."""
+
+from __future__ import annotations
+
+import re
+
+from local_redshift.catalog.unsupported_views import NOT_MODELLED
+from local_redshift.protocol.messages import error_fields, error_message
+
+# Redshift is older than the fields that name schema, table, column, type and constraint; the rest speaks of the
+# rewritten text.
+_UNKNOWN_FIELDS = "stcdnPpqWFLRV"
+_INTERNAL = "XX000"
+_LITERAL = "A literal for SUPER or VARBYTE is not modelled: write JSON_PARSE('…') or '…'::varbyte"
+# Redshift matches case-sensitively (pattern-matching-conditions-posix).
+_STARRED = re.compile(r"operator does not exist: .* (?P<sign>!?~\*) ")
+_RELATION = re.compile(r'relation "(?:pg_catalog\.)?(?P<name>\w+)" does not exist')
+_COLUMN = re.compile(r'null value in column "(?P<column>.*?)" of relation')
+
+
+def translate(body: bytes) -> bytes:
+    """The ErrorResponse to send for PostgreSQL's."""
+    return error_message(redshift_fields(error_fields(body)))
+
+
+def redshift_fields(fields: dict[str, str]) -> dict[str, str]:
+    """The error fields as Redshift sends them.
+
+    40001 becomes 1023 (developer guide, c_serial_isolation); a NULL in a NOT NULL column has Redshift's message under
+    PostgreSQL's SQLSTATE.
+    """
+    code, message = fields.get("C", _INTERNAL), fields.get("M", "")
+    found = {key: value for key, value in fields.items() if key not in _UNKNOWN_FIELDS}
+    if code == "40001":
+        detail = "Serializable isolation violation on table in Redshift"
+        return {
+            **found,
+            "C": _INTERNAL,
+            "M": "1023",
+            "D": f"{detail} ({message})",
+            "H": "Retry the transaction, or LOCK its tables first.",
+        }
+    if code == "23502" and (match := _COLUMN.search(message)):
+        found.pop("D", None)
+        return {**found, "M": f"Cannot insert a NULL value into column {match['column']}"}
+    if "pg_node_tree" in message:  # a bare literal put into one of the stand-in's own types
+        return {**found, "M": _LITERAL}
+    if (absent := _absent(code, message)) is not None:
+        return {**found, **absent}
+    if message.startswith("new row for relation"):
+        found.pop("D", None)
+    return found
+
+
+def _absent(code: str, message: str) -> dict[str, str] | None:
+    """The code and message for a system view that is not modelled, or an operator that Redshift does not have."""
+    if code == "42P01" and (match := _RELATION.search(message)) and match["name"] in NOT_MODELLED:
+        return {"C": "0A000", "M": f"The local Redshift does not model {match['name'].upper()}."}
+    if code == "42883" and (match := _STARRED.search(message)):
+        sign = match["sign"]
+        return {"M": f"Redshift has no operator {sign}: use {sign[:-1]} over LOWER(…), or REGEXP_COUNT with i."}
+    return None

@@ -1,0 +1,136 @@
+"""How a connection begins: TLS or not, cancel requests, start-up parameters, and the login, PostgreSQL's own."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import struct
+
+from local_redshift.config import ISOLATION, Config
+from local_redshift.protocol.backend import Backend
+from local_redshift.protocol.error_translation import translate
+from local_redshift.protocol.messages import (
+    CANCEL_REQUEST,
+    GSS_REQUEST,
+    MAX_STARTUP,
+    PROTOCOL_3,
+    SSL_REQUEST,
+    ProtocolError,
+    error,
+    message,
+    startup,
+    startup_parameters,
+    text,
+)
+from local_redshift.protocol.stream import Link
+
+# redshift_connector and the JDBC driver send more (client_protocol_version, driver_version, plugin_name, …), which
+# PostgreSQL refuses.
+_PASSED_ON = frozenset(
+    {
+        "user",
+        "database",
+        "client_encoding",
+        "datestyle",
+        "application_name",
+        "options",
+        "timezone",
+        "extra_float_digits",
+    }
+)
+_NEEDS_ANSWER = (3, 5, 10, 11)  # passwords in clear and MD5, SASL and its continuation
+_SASL = (10).to_bytes(4, "big")
+_DRIVER_MARK = "client_protocol_version"  # only redshift_connector sends it
+_VERSION = "8.0.2"
+
+
+def session_parameters(config: Config) -> dict[str, str]:
+    """The settings with which PostgreSQL behaves like Redshift (cm_chap_ConfigurationRef has the defaults)."""
+    return {
+        "default_transaction_isolation": ISOLATION[config.isolation],
+        "standard_conforming_strings": "off",
+        "escape_string_warning": "off",
+        "DateStyle": "ISO, MDY",
+        "TimeZone": "UTC",
+        "extra_float_digits": "0",
+        # A client that vanished must not keep its locks while a long statement runs.
+        "client_connection_check_interval": "1000",
+    }
+
+
+async def first_packet(client: Link, tls: ssl.SSLContext | None) -> tuple[int, bytes]:
+    """Answer requests for encryption; return the next packet's code and body. Raises ProtocolError, GoneError."""
+    while True:
+        length, code = struct.unpack("!II", await client.exactly(8))
+        if not 8 <= length <= MAX_STARTUP:
+            raise ProtocolError("invalid length of startup packet")
+        body = await client.exactly(length - 8)
+        if code == SSL_REQUEST and tls is not None:
+            client.write(b"S")
+            await client.encrypt(tls)
+        elif code in (SSL_REQUEST, GSS_REQUEST):
+            client.write(b"N")
+        elif code in (CANCEL_REQUEST, PROTOCOL_3):
+            return code, body
+        else:
+            raise ProtocolError(f"unsupported frontend protocol {code >> 16}.{code & 0xFFFF}: server supports 3.0")
+
+
+async def connect(config: Config) -> Backend:
+    """A connection to PostgreSQL, before any login. Raises OSError."""
+    _, backend = await asyncio.get_running_loop().create_connection(Backend, config.pg_host, config.pg_port)
+    return backend
+
+
+async def cancel(config: Config, body: bytes) -> None:
+    """Hand a cancel request to PostgreSQL, whose process id and secret the client was given."""
+    backend = await connect(config)
+    await backend.send(struct.pack("!II", len(body) + 8, CANCEL_REQUEST) + body)
+    backend.transport.close()
+
+
+async def login(config: Config, client: Link, body: bytes) -> tuple[Backend, dict[str, str]] | None:
+    """Connect to PostgreSQL and let it authenticate the client; None when it refuses (the client has been told)."""
+    asked = startup_parameters(body)
+    parameters = session_parameters(config)
+    parameters.update({key: value for key, value in asked.items() if key.lower() in _PASSED_ON})
+    if parameters.get("client_encoding", "").lower() in ("utf-8", "unicode", ""):
+        parameters["client_encoding"] = "UTF8"
+    try:
+        backend = await connect(config)
+    except OSError as unreachable:
+        await client.send(
+            error("57P03", f"the storage of the local Redshift does not answer: {unreachable}", severity="FATAL")
+        )
+        return None
+    await backend.send(startup(parameters))
+    if _DRIVER_MARK in asked:
+        parameters[_DRIVER_MARK] = asked[_DRIVER_MARK]
+    if await _authenticate(client, backend, from_driver=_DRIVER_MARK in asked):
+        return backend, parameters
+    backend.transport.close()
+    return None
+
+
+async def _authenticate(client: Link, backend: Backend, from_driver: bool) -> bool:
+    while True:
+        kind, body = await backend.message()
+        if kind == b"E":
+            await client.send(translate(body))
+            return False
+        client.write(message(kind, _as_redshift(kind, body, from_driver)))
+        if kind == b"K":
+            backend.pid = int.from_bytes(body[:4], "big")
+        if kind == b"Z":
+            return True
+        if kind == b"R" and int.from_bytes(body[:4], "big") in _NEEDS_ANSWER:
+            await client.drain()
+            await backend.send(message(*await client.message()))
+
+
+def _as_redshift(kind: bytes, body: bytes, from_driver: bool) -> bytes:
+    if kind == b"S" and body.startswith(b"server_version\0"):
+        return text("server_version") + text(_VERSION)
+    if kind == b"R" and body.startswith(_SASL) and from_driver:
+        return body[:-1]  # redshift_connector 2.2 takes the empty name that ends the list of mechanisms for one of them
+    return body

@@ -1,0 +1,1 @@
+"""The precision and scale that Redshift gives computed DECIMALs."""

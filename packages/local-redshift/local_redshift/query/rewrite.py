@@ -1,0 +1,198 @@
+"""Rewrites of Redshift's functions and query syntax into PostgreSQL's: the entry and its cache.
+
+Most of the dialect is PostgreSQL functions (sql/). A statement is looked into only when the gate says so.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from local_redshift.query import fast_path as gate
+from local_redshift.query import function_calls as calls
+from local_redshift.query import window_functions as windows
+from local_redshift.query.decimals import rewrite as decimals
+from local_redshift.query.select import Scope, rewrite_query
+from local_redshift.query.show import show
+from local_redshift.query.unsupported import names as refused
+from local_redshift.query.unsupported import super_navigation as paths
+from local_redshift.sql import lexer
+from local_redshift.sql.long_literals import shorten
+from local_redshift.sql.token_tree import (
+    Column,
+    Group,
+    Item,
+    NeedColumns,
+    Refused,
+    Token,
+    UnbalancedError,
+    bare,
+    is_sign,
+    name_of,
+    parse,
+    render,
+)
+
+__all__ = ["NeedColumns", "Refused", "rewrite", "tables_read"]
+
+_CACHED_LENGTH = 20_000
+_TAIL = 6  # the items after a window function's call that belong to it
+_NOT_CALLS = frozenset(["into", "table", "from", "join", "update", "view"])
+
+
+def rewrite(sql: str, known: Mapping[str, tuple[Column, ...] | None] | None = None) -> str:
+    """The statement as PostgreSQL must see it.
+
+    `known` has the columns of the queries that NeedColumns asked for. Raises NeedColumns, Refused, and lexer.LexError
+    for a literal without an end.
+    """
+    if not known and len(sql) <= _CACHED_LENGTH:
+        return _cached(sql)
+    return _rewrite(sql, known or {})
+
+
+def tables_read(sql: str) -> tuple[str, ...]:
+    """The tables that a statement reads, as written and in lower case, for the log behind STL_SCAN."""
+    return _tables_read(sql) if len(sql) <= _CACHED_LENGTH else _find_tables(sql)
+
+
+def _find_tables(sql: str) -> tuple[str, ...]:
+    try:
+        short = shorten(sql).sql
+        return () if gate.is_constant_rows(short) else tuple(sorted(refused.tables_read(parse(short))))
+    except (UnbalancedError, lexer.LexError):
+        return ()  # the statement is refused where it runs
+
+
+_tables_read = functools.lru_cache(maxsize=2048)(_find_tables)
+
+
+@functools.lru_cache(maxsize=2048)
+def _cached(sql: str) -> str:
+    return _rewrite(sql, {})
+
+
+def _rewrite(sql: str, known: Mapping[str, tuple[Column, ...] | None]) -> str:
+    if not gate.needs_look(sql):
+        return sql
+    try:
+        items = parse(sql)
+    except UnbalancedError:
+        return sql  # PostgreSQL says where
+    listing = show(items)
+    if listing is not None:
+        return listing
+    if refused.check(items):
+        paths.check(items)
+    decimals.check(items)
+    scope = Scope(known)
+    result = _transform(items, scope)
+    if decimals.matter(result):
+        result = decimals.rewrite(result, scope.describe)
+    return render(result)
+
+
+def _transform(items: Sequence[Item], scope: Scope) -> tuple[Item, ...]:
+    out: list[Item] = []
+    at = 0
+    while at < len(items):
+        item = items[at]
+        scope = _recursive(items, at, scope)
+        if isinstance(item, Group):
+            inner = Group(_transform(item.items, scope), item.space, item.end)
+            taken = _call(out, inner, items[at + 1 : at + 1 + _TAIL], scope)
+            scope = _with_cte(items, out, at, scope)
+            at += 1 + taken
+            continue
+        at += 1
+        if item.word == "approximate" and at < len(items) and items[at].word in ("count", "percentile_disc"):
+            continue
+        replacement = calls.bare_call(items, at - 1)
+        out += _spaced(replacement, item) if replacement else [item]
+        _literal_cast(out)
+        if not isinstance(items[at] if at < len(items) else None, Group):
+            _decimal_cast(out)
+    return rewrite_query(out, scope)
+
+
+def _call(out: list[Item], group: Group, following: Sequence[Item], scope: Scope) -> int:
+    """Append a group, or what its call becomes; the number of following items that belong to the call."""
+    name = _called(out)
+    if name in windows.NAMES:
+        after = windows.tail(_transform_tail(following, scope))
+        text = windows.window_call(name, group.items, after)
+        if text is not None:
+            _replace_call(out, text)
+            return after.length
+    text = calls.call(name, calls.arguments_of(group.items)) if name else None
+    if text is None:
+        out.append(group)
+    else:
+        _replace_call(out, text)
+    return 0
+
+
+def _transform_tail(following: Sequence[Item], scope: Scope) -> list[Item]:
+    return [
+        Group(_transform(item.items, scope), item.space, item.end) if isinstance(item, Group) else item
+        for item in following
+    ]
+
+
+def _called(out: Sequence[Item]) -> str:
+    """The name of the function that the next group is a call of, or nothing."""
+    name = name_of(out[-1]) if out else ""
+    if not name or (len(out) > 1 and out[-2].word in _NOT_CALLS):
+        return ""
+    if len(out) > 1 and is_sign(out[-2], "."):
+        return name if len(out) > 2 and name_of(out[-3]) == "pg_catalog" else ""
+    return name
+
+
+def _replace_call(out: list[Item], text: str) -> None:
+    first = out.pop()
+    while out and is_sign(out[-1], "."):
+        out.pop()
+        first = out.pop()
+    out += _spaced(text, first)
+
+
+def _spaced(text: str, like: Item) -> tuple[Item, ...]:
+    """The text as items, after the space that stood before what it replaces."""
+    return parse(like.space + text)
+
+
+def _literal_cast(out: list[Item]) -> None:
+    """`'…'::super` goes through text: the input functions of SUPER and VARBYTE refuse literals (41_super.sql)."""
+    if len(out) > 2 and out[-1].word in ("super", "varbyte", "varbinary") and is_sign(out[-2], "::"):
+        literal = out[-3]
+        if isinstance(literal, Token) and literal.kind == "string":
+            out[-2:-2] = parse("::text")
+
+
+def _decimal_cast(out: list[Item]) -> None:
+    """`…::decimal` without a size gets the default one."""
+    if len(out) > 1 and out[-1].word in calls.DECIMALS and is_sign(out[-2], "::"):
+        out[-1:] = _spaced(calls.sized(out[-1].word), out[-1])
+
+
+def _recursive(items: Sequence[Item], at: int, scope: Scope) -> Scope:
+    if items[at].word == "recursive" and at and items[at - 1].word == "with":
+        return replace(scope, recursive=True)
+    return scope
+
+
+def _with_cte(items: Sequence[Item], out: Sequence[Item], at: int, scope: Scope) -> Scope:
+    """The scope after `name [(columns)] AS (query)` of a WITH list."""
+    if items[at - 1].word not in ("as", "materialized") or not _in_with(items, at):
+        return scope
+    start = max(index for index, item in enumerate(out) if is_sign(item, ",") or item.word in ("with", "recursive"))
+    return replace(scope, ctes=(*scope.ctes, bare(out[start + 1 :])))
+
+
+def _in_with(items: Sequence[Item], at: int) -> bool:
+    words = [item.word for item in items[:at]]
+    return "with" in words and not any(
+        word in ("select", "insert", "update", "delete", "merge") for word in words[words.index("with") :]
+    )

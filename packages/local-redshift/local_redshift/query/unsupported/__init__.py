@@ -1,0 +1,1 @@
+"""What a query may not use, and what to use instead."""

@@ -1,0 +1,142 @@
+"""What PostgreSQL would run and Redshift would not: refused, with what to use instead (functions_instead.py).
+
+Statements that read the catalogue are let through: drivers and database tools ask it in PostgreSQL's own words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from local_redshift.query.unsupported import syntax
+from local_redshift.query.unsupported.alternatives import INSTEAD_OF_TYPE, LEADER_ONLY, NOT_MODELLED, NOT_THERE
+from local_redshift.query.window_functions import is_compute_node
+from local_redshift.sql.reserved_words import BEFORE, NAMES_ONLY
+from local_redshift.sql.token_tree import Group, Item, Refused, is_sign, name_of, walk
+
+_CATALOGUE = re.compile(r"(?:pg_|stl_|stv_|svl_|svv_|svcs_|sys_|information_schema\b)")
+# "Database object size functions" of c_unsupported-postgresql-functions: no tool that asks the catalogue has them.
+_SIZES = frozenset(
+    f"pg_{name}"
+    for name in (
+        *("column_size", "database_size", "indexes_size", "relation_size", "size_bytes", "size_pretty"),
+        *("table_size", "tablespace_size", "total_relation_size"),
+    )
+)
+_QUERIES = ("select", "with", "insert", "update", "delete", "merge", "create", "drop", "alter", "explain", "declare")
+GATE_WORDS = (
+    *(*_SIZES, *NAMES_ONLY, *BEFORE, *NOT_THERE, *NOT_MODELLED),
+    *(*LEADER_ONLY, *INSTEAD_OF_TYPE, *syntax.WORDS, *syntax.SYSTEM_COLUMNS),
+)
+
+
+def check(items: Sequence[Item]) -> bool:
+    """Raise Refused when the statement uses what Redshift does not have; False for one that reads the catalogue."""
+    _check_sizes(items)
+    tables = table_names(items)
+    if any(_CATALOGUE.match(name) for name in tables):
+        return False
+    _check_level(items, has_tables=bool(tables))
+    if items and items[0].word in _QUERIES:
+        _check_names(items)
+    return True
+
+
+def _check_sizes(items: Sequence[Item]) -> None:
+    called = next((token.word for token in walk(items) if token.word in _SIZES), None)
+    if called is not None:
+        raise Refused(f"Redshift has no function {called.upper()}: use SVV_TABLE_INFO.", "42883")
+
+
+def _check_names(items: Sequence[Item]) -> None:
+    """A reserved word is no name, but after AS it is a label, and after a point PostgreSQL's grammar takes any word."""
+    tokens = list(walk(items))
+    for at, token in enumerate(tokens):
+        before = tokens[at - 1] if at else None
+        if is_sign(before, ".") or (before is not None and before.word == "as"):
+            continue
+        follow = tokens[at + 1].word if at + 1 < len(tokens) else ""
+        if token.word in NAMES_ONLY or follow != BEFORE.get(token.word, follow):
+            raise Refused(f'syntax error at or near "{token.text}"', "42601")
+
+
+def table_names(items: Sequence[Item]) -> set[str]:
+    """The names (schemas too) that the statement reads or writes, CTEs left out."""
+    found: set[str] = set()
+    _tables(items, found)
+    return found - set(_ctes(items))
+
+
+def tables_read(items: Sequence[Item]) -> set[str]:
+    """`schema.table` or `table` for each name after FROM and JOIN, CTEs and functions left out."""
+    tokens = list(walk(items))
+    found: set[str] = set()
+    for at, token in enumerate(tokens[:-1]):
+        if token.word not in ("from", "join"):
+            continue
+        names = [name_of(tokens[at + 1])]
+        if at + 3 < len(tokens) and is_sign(tokens[at + 2], "."):
+            names.append(name_of(tokens[at + 3]))
+        found.add(".".join(names))
+    return found - set(_ctes(items)) - {"", "select", "lateral"}
+
+
+def _ctes(items: Sequence[Item]) -> Iterator[str]:
+    """The names of `name [(columns)] AS (query)`."""
+    for at, item in enumerate(items):
+        if not isinstance(item, Group):
+            continue
+        yield from _ctes(item.items)
+        if at > 1 and items[at - 1].word == "as":
+            named = items[at - 2] if not isinstance(items[at - 2], Group) else items[max(at - 3, 0)]
+            yield name_of(named)
+
+
+def _tables(items: Sequence[Item], found: set[str]) -> None:
+    for at, item in enumerate(items):
+        if isinstance(item, Group):
+            _tables(item.items, found)
+        elif item.word in ("from", "join", "into", "update", "using", "merge") and at + 1 < len(items):
+            after = items[at + 2] if at + 2 < len(items) else None
+            name = name_of(items[at + 1])
+            if name and not isinstance(after, Group) and name not in ("select", "only", "lateral"):
+                found.add(name)
+
+
+def _check_level(items: Sequence[Item], *, has_tables: bool) -> None:
+    syntax.check(items)
+    for at, item in enumerate(items):
+        if isinstance(item, Group):
+            _check_level(item.items, has_tables=has_tables)
+            continue
+        _check_type(items, at)
+        qualified = at > 0 and is_sign(items[at - 1], ".")
+        called = at + 1 < len(items) and isinstance(items[at + 1], Group)
+        if qualified or item.kind != "word":
+            continue
+        if called or (has_tables and item.word in LEADER_ONLY and item.word.startswith(("current_time", "local"))):
+            _check_call(item.word, has_tables=has_tables)
+
+
+def _check_call(name: str, *, has_tables: bool) -> None:
+    if name in NOT_THERE:
+        raise Refused(f"Redshift has no function {name.upper()}: use {NOT_THERE[name]}.", "42883")
+    if name in NOT_MODELLED:
+        raise Refused(f"The local Redshift does not model the function {name.upper()}.")
+    if has_tables and name in LEADER_ONLY:
+        raise Refused(f"{name.upper()} runs on the leader node only and not over tables: use {LEADER_ONLY[name]}.")
+    if not has_tables and is_compute_node(name):
+        raise Refused(f"{name.upper()} runs on compute nodes only: query a table, not constants.")
+
+
+def _check_type(items: Sequence[Item], at: int) -> None:
+    item, words = items[at], [other.word for other in items[at : at + 4]]
+    if words[:3] == ["is", "distinct", "from"] or words == ["is", "not", "distinct", "from"]:
+        raise Refused("Redshift has no IS DISTINCT FROM: write a = b OR (a IS NULL AND b IS NULL).", "42601")
+    before = items[at - 1] if at else None
+    if not item.word or not (item.word == "array" or is_sign(before, "::")):
+        return
+    if is_sign(items[at + 1] if at + 1 < len(items) else None, "["):
+        raise Refused("Redshift has no array type: use SUPER and ARRAY(…).")
+    if item.word in INSTEAD_OF_TYPE and is_sign(before, "::"):
+        raise Refused(f"Redshift has no type {item.word.upper()}: use {INSTEAD_OF_TYPE[item.word]}.")

@@ -1,0 +1,231 @@
+"""Reading COPY's objects from S3: which they are, and their bytes, decompressed, in constant memory.
+
+An object that changes between listing and reading is an error (If-Match), and so is a compressed stream that ends
+early. Sources: developer guide pages loading-data-files-using-manifest, copy-parameters-data-source-s3.
+"""
+
+from __future__ import annotations
+
+import bz2
+import functools
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import boto3
+import zstandard
+from boto3.exceptions import S3UploadFailedError
+from botocore.config import Config as BotoConfig
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local_redshift.config import Config
+from local_redshift.statements.copy import CopyCommand
+from local_redshift.statements.credentials import Credentials
+
+_READ = 1 << 20
+
+
+class S3Error(Exception):
+    """S3 did not give what the command needs; the message is in Redshift's form."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One object to load."""
+
+    bucket: str
+    key: str
+    size: int
+    etag: str
+
+    @property
+    def url(self) -> str:
+        """As Redshift's tables name it."""
+        return f"s3://{self.bucket}/{self.key}"
+
+
+class _Decompressor(Protocol):
+    def decompress(self, data: bytes, /) -> bytes: ...
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+
+
+_DECOMPRESSORS: dict[str, Callable[[], Any]] = {
+    "gzip": functools.partial(zlib.decompressobj, 31),
+    "bzip2": bz2.BZ2Decompressor,
+    "zstd": lambda: zstandard.ZstdDecompressor().decompressobj(),
+}
+
+
+def client(config: Config, credentials: Credentials, region: str | None) -> Any:
+    """A boto3 client for the command. Raises S3Error when the role is not the one this Redshift may assume."""
+    if credentials.iam_role and credentials.iam_role not in (config.iam_role, "default"):
+        raise S3Error(
+            f"User arn:aws:redshift:{config.region}:dbuser:{config.user} is not authorized to assume "
+            f"IAM Role {credentials.iam_role}"
+        )
+    keys: tuple[str | None, ...] = (config.access_key, config.secret_key, None)
+    if not credentials.iam_role:
+        keys = (credentials.access_key, credentials.secret_key, credentials.token)
+    return _client(config.s3_endpoint, region or config.region, *keys)
+
+
+@functools.lru_cache(maxsize=8)
+def _client(
+    endpoint: str | None, region: str, access_key: str | None, secret_key: str | None, token: str | None
+) -> Any:
+    session = boto3.session.Session(
+        aws_access_key_id=access_key, aws_secret_access_key=secret_key, aws_session_token=token
+    )
+    limits = BotoConfig(
+        retries={"max_attempts": 3, "mode": "standard"}, connect_timeout=5, read_timeout=60, max_pool_connections=50
+    )
+    return session.client("s3", endpoint_url=endpoint, region_name=region, config=limits)
+
+
+def expand(s3: Any, command: CopyCommand) -> list[Source]:
+    """The objects that a COPY reads, in order. Raises S3Error when there are none or a mandatory one is missing."""
+    bucket, key = split_url(command.source)
+    return _manifest(s3, bucket, key) if command.has("manifest") else _prefix(s3, bucket, key)
+
+
+def split_url(url: str) -> tuple[str, str]:
+    """Bucket and key of an s3:// URL."""
+    parts = urlsplit(url, allow_fragments=False)
+    return parts.netloc, url.removeprefix(f"s3://{parts.netloc}").lstrip("/")
+
+
+def _prefix(s3: Any, bucket: str, prefix: str) -> list[Source]:
+    try:
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        found = [
+            Source(bucket, item["Key"], item["Size"], item["ETag"])
+            for page in pages
+            for item in page.get("Contents", [])
+        ]
+    except (ClientError, BotoCoreError) as error:
+        raise problem(error, f"s3://{bucket}/{prefix}") from error
+    found = [source for source in found if source.size or not source.key.endswith("/")]
+    if not found:
+        raise S3Error(f"The specified S3 prefix '{prefix}' does not exist")
+    return found
+
+
+def _manifest(s3: Any, bucket: str, key: str) -> list[Source]:
+    entries = read_json(s3, bucket, key).get("entries")
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) and "url" in entry for entry in entries):
+        raise S3Error(
+            f"Manifest file s3://{bucket}/{key} is not in correct json format: "
+            "it needs a list of entries with a url each"
+        )
+    found = [source for entry in entries if (source := _entry(s3, entry)) is not None]
+    if not found:
+        raise S3Error(f"The manifest s3://{bucket}/{key} names no file that exists")
+    return found
+
+
+def _entry(s3: Any, entry: dict[str, Any]) -> Source | None:
+    bucket, key = split_url(entry["url"])
+    try:
+        head = s3.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        missing = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404
+        if missing and not entry.get("mandatory", False):
+            return None
+        raise problem(error, entry["url"]) from error
+    except BotoCoreError as error:
+        raise problem(error, entry["url"]) from error
+    expected = entry.get("meta", {}).get("content_length")
+    if expected is not None and expected != head["ContentLength"]:
+        raise S3Error(f"File size of {entry['url']} is {head['ContentLength']} bytes, but the manifest says {expected}")
+    return Source(bucket, key, head["ContentLength"], head["ETag"])
+
+
+def read_json(s3: Any, bucket: str, key: str) -> dict[str, Any]:
+    """A small JSON object in S3: a manifest or a JSONPaths file. Raises S3Error."""
+    try:
+        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    except (ClientError, BotoCoreError) as error:
+        raise problem(error, f"s3://{bucket}/{key}") from error
+    try:
+        found = json.loads(body)
+    except ValueError as wrong:
+        raise S3Error(f"Manifest file s3://{bucket}/{key} is not in correct json format: {wrong}") from wrong
+    return found if isinstance(found, dict) else {}
+
+
+def read(s3: Any, source: Source, compression: str | None) -> Iterator[bytes]:
+    """The object's bytes, decompressed, about a megabyte at a time. Raises S3Error."""
+    try:
+        body = s3.get_object(Bucket=source.bucket, Key=source.key, IfMatch=source.etag)["Body"]
+        chunks = iter(lambda: body.read(_READ), b"")
+        yield from chunks if compression is None else _decompress(chunks, compression, source.url)
+    except (ClientError, BotoCoreError, OSError) as error:
+        raise problem(error, source.url) from error
+
+
+def _decompress(chunks: Iterator[bytes], compression: str, url: str) -> Iterator[bytes]:
+    new = _DECOMPRESSORS[compression]
+    current: _Decompressor | None = None
+    try:
+        for chunk in chunks:
+            data = chunk
+            while data:
+                current = new() if current is None or current.eof else current
+                yield current.decompress(data)
+                data = current.unused_data if current.eof else b""
+    except (zlib.error, OSError, EOFError, zstandard.ZstdError, ValueError) as error:
+        raise S3Error(f"{url} is not a valid {compression} file: {error}") from error
+    if current is not None and not current.eof:
+        raise S3Error(f"{url} ends in the middle of its {compression} stream")
+
+
+def problem(error: Exception, url: str) -> S3Error:
+    """A client library's error in the form of Redshift's."""
+    if isinstance(error, ClientError):
+        details = error.response.get("Error", {})
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        return S3Error(
+            f"S3ServiceException:{details.get('Message')},Status {status},Error {details.get('Code')} ({url})"
+        )
+    return S3Error(f"S3 could not be read: {error} ({url})")
+
+
+def keys(s3: Any, bucket: str, prefix: str) -> list[str]:
+    """All keys under a prefix. Raises S3Error."""
+    try:
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+    except (ClientError, BotoCoreError) as error:
+        raise problem(error, f"s3://{bucket}/{prefix}") from error
+
+
+def delete(s3: Any, bucket: str, found: list[str]) -> None:
+    """Delete objects. Raises S3Error."""
+    try:
+        for key in found:
+            s3.delete_object(Bucket=bucket, Key=key)
+    except (ClientError, BotoCoreError) as error:
+        raise problem(error, f"s3://{bucket}") from error
+
+
+def upload(s3: Any, bucket: str, key: str, path: Path) -> None:
+    """Put a file. Raises S3Error."""
+    try:
+        s3.upload_file(str(path), bucket, key)
+    except (ClientError, BotoCoreError, S3UploadFailedError) as error:
+        raise problem(error, f"s3://{bucket}/{key}") from error
+
+
+def put(s3: Any, bucket: str, key: str, body: bytes) -> None:
+    """Put a small object. Raises S3Error."""
+    try:
+        s3.put_object(Bucket=bucket, Key=key, Body=body)
+    except (ClientError, BotoCoreError) as error:
+        raise problem(error, f"s3://{bucket}/{key}") from error

@@ -1,0 +1,89 @@
+"""The asyncio shell: accepts connections, runs a session for each, and stops cleanly."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+
+from local_redshift.config import Config
+from local_redshift.protocol import messages
+from local_redshift.protocol.backend import Backend
+from local_redshift.protocol.startup import cancel, first_packet, login
+from local_redshift.protocol.stream import Link
+from local_redshift.session.query_log import QueryLog
+from local_redshift.session.simple import Session
+
+_log = logging.getLogger(__name__)
+
+
+class Server:
+    """The local Redshift on one port."""
+
+    def __init__(self, config: Config, tls: ssl.SSLContext | None = None) -> None:
+        self.config = config
+        self._tls = tls
+        self._log = QueryLog(config)
+        self._writer: asyncio.Task[None] | None = None
+        self._sessions: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> int:
+        """Listen; return the port (the configured one, or a free one for 0)."""
+        loop = asyncio.get_running_loop()
+        self._writer = loop.create_task(self._log.keep_writing())
+        self._server = await loop.create_server(
+            lambda: Link(self._accept), self.config.host, self.config.port, backlog=200
+        )
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def stop(self) -> None:
+        """Close the port and all sessions; open transactions are rolled back by PostgreSQL."""
+        if self._server is not None:
+            self._server.close()
+        for task in self._sessions:
+            task.cancel()
+        if self._writer is not None:
+            self._writer.cancel()
+        await asyncio.gather(*self._sessions, return_exceptions=True)
+        await self._log.flush()
+
+    def _accept(self, client: Link) -> None:
+        task = asyncio.get_running_loop().create_task(self._serve(client))
+        self._sessions.add(task)
+        task.add_done_callback(self._sessions.discard)
+
+    async def _serve(self, client: Link) -> None:
+        try:
+            code, body = await first_packet(client, self._tls)
+            if code == messages.CANCEL_REQUEST:
+                await cancel(self.config, body)
+            elif (found := await login(self.config, client, body)) is not None:
+                await self._session(client, *found)
+        except messages.ProtocolError as bad:
+            client.write(messages.error("08P01", str(bad), severity="FATAL"))
+        except ConnectionError:
+            pass  # the client or the backend left; nobody is there to be told
+        except Exception:  # noqa: BLE001 - one session must not take the others down
+            _log.exception("session=%s failed", client.transport.get_extra_info("peername"))
+            client.write(messages.error("XX000", "internal error of the local Redshift; see its log", severity="FATAL"))
+        finally:
+            client.transport.close()
+
+    async def _session(self, client: Link, backend: Backend, parameters: dict[str, str]) -> None:
+        session = asyncio.ensure_future(Session(self.config, client, backend, parameters, self._log).run())
+        watch = asyncio.ensure_future(client.gone.wait())
+        try:
+            await asyncio.wait((session, watch), return_when=asyncio.FIRST_COMPLETED)
+            if not session.done() and client.buffer.held:
+                await asyncio.wait((session,), timeout=0.2)  # it may be reading the client's last words
+            if not session.done():
+                session.cancel()
+            await asyncio.gather(session, return_exceptions=False)
+        except asyncio.CancelledError:
+            if not session.cancelled():
+                session.cancel()
+                raise
+        finally:
+            watch.cancel()
+            backend.transport.abort() if backend.status != b"I" else backend.transport.close()

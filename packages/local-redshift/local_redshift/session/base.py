@@ -1,0 +1,217 @@
+"""What both protocols of a session share: its state, relaying, write locks, the log, and carrying special plans out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from time import time
+
+from local_redshift.config import Config
+from local_redshift.protocol import messages
+from local_redshift.protocol.backend import Backend, BackendError, client_error
+from local_redshift.protocol.error_translation import translate
+from local_redshift.protocol.relay import Relay
+from local_redshift.protocol.stream import Link
+from local_redshift.session.planner import Planner
+from local_redshift.session.query_log import Entry, QueryLog
+from local_redshift.sql.lexer import first_word, quote_name
+from local_redshift.statements.plan import Load, Plan, Refusal, Script, Unload
+
+LOCK_MODE = "IN SHARE ROW EXCLUSIVE MODE"  # writers wait for one another, readers do not
+_INTERVAL = 1186  # the type's oid
+_MISREAD = Refusal("redshift_connector misreads an INTERVAL from the local Redshift", hint="Cast it: …::varchar.")
+# One VACUUM runs at a time on a cluster (r_VACUUM_command); this process is the cluster.
+_VACUUM_RUNS = Refusal("VACUUM is running", "XX000", hint="re-execute after other vacuum finished")
+# Redshift's words for the rule of the page declare, one open cursor in a session.
+SECOND_CURSOR = Refusal("opening multiple cursors from within the same client connection is not allowed.", "24000")
+_OPEN_CURSORS = """SELECT 1 FROM pg_cursors
+WHERE name <> '' AND NOT starts_with(name, 'redshift_') AND statement ILIKE '%declare%' LIMIT 1"""
+_alone = asyncio.Lock()
+
+
+class Carrier(Planner):
+    """The state of one connection after login, and what is done for either protocol."""
+
+    def __init__(
+        self, config: Config, client: Link, backend: Backend, parameters: dict[str, str], log: QueryLog
+    ) -> None:
+        self.config = config
+        self.client = client
+        self.backend = backend
+        self.parameters = parameters
+        self.out = bytearray()  # messages for the backend, not sent yet
+        self.replies = 0  # terminal replies that `out` will bring
+        self.statements: dict[bytes, Plan] = {}
+        self.portals: dict[bytes, Plan] = {}
+        self.locked: set[str] = set()
+        self.texts: dict[bytes, str] = {}  # statement name -> SQL as the client wrote it, for the log
+        self.portal_texts: dict[bytes, str] = {}
+        self.running: list[tuple[str, float]] = []
+        self.failed = ""  # the message of the error that ended the batch
+        self.tags: list[bytes] = []  # how the batch's statements ended
+        self.current = ""  # the statement parsed or bound last
+        self.log = log
+        self.skipping = False
+        self.misread = _INTERVAL if "client_protocol_version" in parameters else None
+        self.lock_count = 0
+        self.parsed = b""  # the statement parsed last
+
+    async def flush(self) -> None:
+        """Send what is queued and pass on its replies."""
+        if not self.replies:
+            return
+        await self.backend.send(bytes(self.out) + messages.FLUSH)
+        relay = Relay(translate, replies=self.replies, refuse_type=self.misread)
+        self._clear()
+        await self._relay(relay)
+        self.failed = self.failed or relay.error
+        self.skipping = relay.failed or relay.refused
+        if relay.refused:
+            await self._refuse_misread()
+
+    def _queue(self, message: bytes) -> None:
+        self.out += message
+        self.replies += 1
+
+    def _clear(self) -> None:
+        self.out.clear()
+        self.replies = 0
+
+    async def _answer(self, reply: bytes) -> None:
+        await self.flush()
+        if not self.skipping:
+            self.client.write(reply)
+
+    async def _relay(self, relay: Relay) -> Relay:
+        await self.backend.relay(self.client, relay)
+        self.tags += relay.tags
+        self.failed = self.failed or relay.error
+        return relay
+
+    async def _lock(self, table: str) -> bool:
+        """Take a write lock in the extended protocol before the statement's snapshot; False when that failed."""
+        if table in self.locked:
+            return True
+        await self.flush()
+        if self.skipping:
+            return False
+        # LOCK needs a transaction block; the first Execute makes one of the batch, and takes no snapshot.
+        self.lock_count += 1
+        names = (f"redshift_block_{self.lock_count}", f"redshift_lock_{self.lock_count}")
+        request = messages.execute_now("RESET redshift.nothing", names[0])
+        request += messages.execute_now(f"LOCK TABLE {table} {LOCK_MODE}", names[1]) + messages.FLUSH
+        try:
+            await self.backend.exchange(request, replies=8)
+        except BackendError as error:
+            self.client.write(client_error(error))
+            self.skipping = True
+            return False
+        self.locked.add(table)
+        return True
+
+    async def _lock_in_block(self, table: str | None) -> bool:
+        if table is None or table in self.locked:
+            return True
+        try:
+            await self.backend.ask(f"LOCK TABLE {table} {LOCK_MODE}")
+        except BackendError as error:
+            await self.client.send(client_error(error))
+            return False
+        self.locked.add(table)
+        return True
+
+    async def _declares_second(self, texts: list[str]) -> bool:
+        """Whether a statement declares a cursor while another one is open."""
+        if not any(first_word(sql) == "declare" for sql in texts):
+            return False
+        await self.flush()
+        if self.skipping or self.backend.status != b"T":
+            return False
+        self.lock_count += 1
+        request = messages.execute_now(_OPEN_CURSORS, f"redshift_cursors_{self.lock_count}") + messages.FLUSH
+        return bool((await self.backend.exchange(request, replies=4)).rows)
+
+    def _record(self, hidden: int = 0) -> None:
+        """Log what the batch has run; its replies say how each statement ended."""
+        tags, ended = self.tags[hidden:], time()
+        if self.failed and not self.running:
+            self.running.append((self.current, ended))  # it failed before its Execute
+        for at, (sql, started) in enumerate(self.running):
+            tag = tags[at][:-1].split() if at < len(tags) else []
+            rows = int(tag[-1]) if tag and tag[-1].isdigit() else 0
+            error = self.failed if at >= len(tags) and self.failed else None
+            who = (self.parameters["database"], self.parameters["user"], self.backend.pid)
+            self.log.add(Entry(*who, sql, started, ended, rows, error))
+        self.running.clear()
+        self.tags.clear()
+        self.failed = ""
+
+    def _settle(self) -> None:
+        if self.backend.status == b"I":
+            self.locked.clear()
+
+    async def carry_out(self, item: Plan, several: bool = False) -> bool:
+        """Do what a special plan says and tell the client, without ReadyForQuery. False when it failed."""
+        try:
+            if isinstance(item, Refusal):
+                await self.refuse(item)
+                return False
+            if self.backend.status == b"E":
+                await self.backend.ask("SELECT 1")  # PostgreSQL's own 25P02
+            reply = await self._special(item, several)
+        except BackendError as error:
+            self.failed = str(error)
+            await self.client.send(client_error(error))
+            return False
+        self.client.write(reply)
+        self.tags.append(b"\0")
+        return True
+
+    async def _special(self, item: Plan, several: bool) -> bytes:
+        if isinstance(item, Script):
+            return await self._script(item, several)
+        from local_redshift.copy import run as load
+        from local_redshift.unload import run as unload  # boto3 is slow to import and most sessions never load
+
+        if isinstance(item, Load):
+            return await load.run(self, item.command)
+        assert isinstance(item, Unload)
+        return await unload.run(self, item.command)
+
+    async def _script(self, item: Script, several: bool) -> bytes:
+        if item.outside_block and self.backend.status == b"T":
+            where = "a multiple commands statement" if several else "a transaction block"
+            raise await self.failure(Refusal(f"{item.outside_block} cannot run inside {where}", "25001"))
+        if not item.alone:
+            return await self._script_now(item)
+        if _alone.locked():
+            raise await self.failure(_VACUUM_RUNS)
+        async with _alone:
+            return await self._script_now(item)
+
+    async def _script_now(self, item: Script) -> bytes:
+        lock = [f"LOCK TABLE {item.lock} {LOCK_MODE}"] if item.lock else []
+        answer = await self.backend.ask(";".join([*lock, *item.statements]))
+        if item.commits and self.backend.status == b"T":
+            await self.backend.ask("COMMIT")
+        notices = b"".join(messages.notice(found.get("M", ""), found.get("S", "INFO")) for found in answer.notices)
+        return notices + messages.command_complete(item.tag or answer.tags[len(lock)])
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """Send an error of our own, after bringing the backend's transaction into the state an error leaves."""
+        self.failed = refusal.message
+        await self.client.send(client_error(await self.failure(refusal)))
+
+    async def _refuse_misread(self) -> None:
+        """Refuse a result that the client would misread; forget the statement, whose name will be used again."""
+        if self.parsed:
+            await self.backend.ask(f"DEALLOCATE {quote_name(self.parsed.decode('utf-8', 'replace'))}")
+        await self.refuse(_MISREAD)
+
+    async def failure(self, refusal: Refusal) -> BackendError:
+        """Fail the open transaction, if any, and return the error to raise."""
+        if self.backend.status == b"T":
+            with contextlib.suppress(BackendError):  # wanted: the transaction is failed now
+                await self.backend.ask("refused")
+        fields = {"S": "ERROR", "C": refusal.code, "M": refusal.message, "D": refusal.detail, "H": refusal.hint}
+        return BackendError({key: value for key, value in fields.items() if value is not None})

@@ -1,0 +1,118 @@
+"""Finding the plan for a statement: the cache, and the columns of queries that a rewrite must know."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+
+from local_redshift.protocol import messages
+from local_redshift.protocol.backend import Backend, BackendError
+from local_redshift.query import rewrite as functions
+from local_redshift.session.query_log import QueryLog, asks
+from local_redshift.sql.lexer import LexError, split
+from local_redshift.sql.long_literals import LARGE, Shortened, shorten, windows
+from local_redshift.sql.token_tree import Column
+from local_redshift.statements.dispatch import plan
+from local_redshift.statements.plan import Plan, Refusal
+
+_CACHED_PLANS = 512
+_CACHED_LENGTH = 20_000
+_NEEDED_ROUNDS = 1000
+MAX_STATEMENT = 16 << 20  # bytes; developer guide, amazon-redshift-limits
+_cache: OrderedDict[str, Plan] = OrderedDict()
+
+
+class Planner:
+    """What a session needs to plan: its backend, its log, and a way to send what is queued."""
+
+    backend: Backend
+    log: QueryLog
+
+    async def flush(self) -> None:
+        """Send what is queued for the backend."""
+        raise NotImplementedError
+
+    async def plan(self, sql: str) -> Plan:
+        """The plan for a statement, from the cache where its text alone decides."""
+        if len(sql) > LARGE:
+            return await self._plan_large(sql)
+        if (found := _cache.get(sql)) is not None:
+            _cache.move_to_end(sql)
+            return found
+        asked = asks(sql)
+        if asked:
+            await self.log.flush()
+        item, alone = await self._plan(Shortened(sql))
+        if alone and not asked and len(sql) <= _CACHED_LENGTH:
+            _cache[sql] = item
+            if len(_cache) > _CACHED_PLANS:
+                _cache.popitem(last=False)
+        return item
+
+    async def _plan_large(self, sql: str) -> Plan:
+        try:
+            short = await asyncio.to_thread(shorten, sql)
+        except LexError as bad:
+            return unreadable(bad)
+        if await asyncio.to_thread(_asks, short.sql):
+            await self.log.flush()
+        item, _ = await self._plan(short)
+        whole = await asyncio.to_thread(short.restored, item)
+        return whole or (await self._plan(Shortened(sql)))[0]
+
+    async def _plan(self, text: Shortened) -> tuple[Plan, bool]:
+        """The plan, and whether it was made without looking a query's columns up."""
+        known: dict[str, tuple[Column, ...] | None] = {}
+        for _ in range(_NEEDED_ROUNDS):
+            try:
+                if len(text.sql) > LARGE:
+                    return await asyncio.to_thread(plan, text.sql, known), not known
+                return plan(text.sql, known), not known
+            except functions.NeedColumns as need:
+                known[need.query] = await self._columns(need.query, text)
+        return Refusal(
+            "The statement needs more columns than the local Redshift looks up: name them, and cast what it divides"
+        ), False
+
+    async def _columns(self, query: str, text: Shortened) -> tuple[Column, ...] | None:
+        """The columns of a query that is rewritten already, by describing it; None when it cannot be described."""
+        await self.flush()
+        if self.backend.status == b"E":
+            return None
+        block = self.backend.status == b"T"
+        if block:
+            await self.backend.ask("SAVEPOINT redshift_columns")
+        try:
+            request = messages.parse(b"", text.restore(query)) + messages.message(b"D", b"S\0") + messages.SYNC
+            return tuple(Column(*column) for column in (await self.backend.exchange(request)).columns)
+        except BackendError:
+            return None  # the statement itself fails of the same, and says so
+        finally:
+            if block:
+                await self.backend.ask("ROLLBACK TO SAVEPOINT redshift_columns; RELEASE SAVEPOINT redshift_columns")
+
+
+def _asks(sql: str) -> bool:
+    return any(asks(sql, *window) for window in windows(sql))
+
+
+async def statements(sql: str) -> list[str]:
+    """The statements of a text (lexer.split), a long one's found in a thread. Raises LexError."""
+    return await asyncio.to_thread(split, sql) if len(sql) > LARGE else split(sql)
+
+
+def statement_text(raw: bytes) -> str:
+    """A statement's text. Raises UnicodeDecodeError, OverflowError beyond Redshift's limit."""
+    raw = raw.removesuffix(b"\0")
+    if len(raw) > MAX_STATEMENT:
+        raise OverflowError(
+            f"Statement is too large. Statement Size: {len(raw)} bytes. Maximum Allowed: {MAX_STATEMENT} bytes"
+        )
+    return raw.decode()
+
+
+def unreadable(bad: Exception) -> Refusal:
+    """The refusal of a text that cannot be read."""
+    if isinstance(bad, UnicodeDecodeError):
+        return Refusal(f'invalid byte sequence for encoding "UTF8": 0x{bad.object[bad.start]:02x}', "22021")
+    return Refusal(str(bad), "54000" if isinstance(bad, OverflowError) else "42601")

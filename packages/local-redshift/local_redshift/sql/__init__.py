@@ -1,0 +1,1 @@
+"""Reading SQL text: tokens, names and types."""

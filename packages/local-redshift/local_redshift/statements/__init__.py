@@ -1,0 +1,1 @@
+"""One module a kind of statement: what PostgreSQL is sent for it."""

@@ -1,0 +1,114 @@
+"""SET, RESET, SHOW of configuration parameters. Source: developer guide page cm_chap_ConfigurationRef."""
+
+from __future__ import annotations
+
+from local_redshift.sql.lexer import quote_literal
+from local_redshift.sql.token_reader import Cursor
+from local_redshift.statements.plan import Forward, Plan, RefusedError
+
+# Those that PostgreSQL has too, with the same meaning.
+_SHARED = frozenset(
+    [
+        "datestyle",
+        "extra_float_digits",
+        "search_path",
+        "statement_timeout",
+        "timezone",
+        "client_encoding",
+        "application_name",
+    ]
+)
+# Redshift's own: stored, shown, without effect on a single-node stand-in.
+_OWN = {
+    "analyze_threshold_percent": "10",
+    "auto_analyze": "on",
+    "auto_mv": "on",
+    "enable_result_cache_for_session": "on",
+    "enable_vacuum_boost": "off",
+    "json_serialization_enable": "off",
+    "json_serialization_parse_nested_strings": "off",
+    "max_concurrency_scaling_clusters": "1",
+    "max_cursor_result_set_size": "0",
+    "mv_enable_aqmv_for_session": "on",
+    "query_group": "unset",
+    "spectrum_enable_pseudo_columns": "on",
+    "stored_proc_log_min_messages": "log",
+    "use_fips_ssl": "off",
+    "wlm_query_slot_count": "1",
+}
+# Value-changing ones: only the default is modelled.
+_FIXED = {
+    "describe_field_name_in_uppercase": "off",
+    "enable_numeric_rounding": "on",
+    "error_on_nondeterministic_update": "off",
+    "navigate_super_null_on_error": "on",
+    "enable_case_sensitive_identifier": "off",
+    "enable_case_sensitive_super_attribute": "off",
+    "cast_super_null_on_error": "on",
+    "parse_super_null_on_error": "off",
+    "downcase_delimited_identifier": "on",
+    "default_geometry_encoding": "1",
+}
+_SHOWN = {"server_version": "8.0.2", "server_encoding": "UNICODE", "is_superuser": "on"}
+_SHOW_NOT_MODELLED = frozenset(["all", "column", "constraints", "datashares", "external", "functions", "grants"])
+_SHOW_NOT_MODELLED |= frozenset(["model", "parameters", "procedures", "table", "view"])
+_SYNONYMS = {"false": "off", "0": "off", "no": "off", "true": "on", "1": "on", "yes": "on"}
+
+
+def set_parameter(sql: str) -> Plan:
+    """SET [SESSION | LOCAL] name TO value, RESET name, SET SESSION AUTHORIZATION."""
+    cursor = Cursor(sql)
+    verb = cursor.next().lower
+    scope = cursor.take_any("session", "local")
+    if cursor.peek("authorization") or cursor.peek("session", "authorization") or cursor.peek("role"):
+        return Forward(sql)
+    if cursor.take("time", "zone"):
+        return Forward(sql)
+    if cursor.take("transaction") or cursor.peek("characteristics"):
+        raise RefusedError(
+            "SET TRANSACTION is not supported by Redshift",
+            hint="A database has one isolation level: ALTER DATABASE … ISOLATION LEVEL.",
+        )
+    name = cursor.name()
+    if verb == "reset" and (name in _SHARED or name == "all"):
+        return Forward(sql)
+    if name in _SHARED or cursor.peek("."):
+        return Forward(sql)
+    return _own(cursor, verb, scope, name)
+
+
+def _own(cursor: Cursor, verb: str, scope: str | None, name: str) -> Plan:
+    if name not in _OWN and name not in _FIXED:
+        raise RefusedError(f'unrecognized configuration parameter "{name}"', "42704")
+    if verb == "reset":
+        return Forward(f"RESET redshift.{name}")
+    if cursor.take_any("to", "=") is None:
+        raise cursor.syntax_error()
+    token = cursor.next()
+    value = token.text.strip("'\"").lower()
+    if name in _FIXED and value != "default" and _SYNONYMS.get(value, value) != _FIXED[name]:
+        raise RefusedError(
+            f"{name} = {value} is not modelled by the local Redshift; only {_FIXED[name]}, the default, is"
+        )
+    if value == "default":
+        return Forward(f"RESET redshift.{name}")
+    return Forward(f"SET {'LOCAL ' if scope == 'local' else ''}redshift.{name} TO {quote_literal(value)}")
+
+
+def show(sql: str) -> Plan:
+    """SHOW name; SHOW TABLES and the like are queries, rewritten by `functions`."""
+    cursor = Cursor(sql)
+    cursor.expect("show")
+    if cursor.token is not None and cursor.token.lower in _SHOW_NOT_MODELLED:
+        raise RefusedError(f"SHOW {cursor.token.text.upper()} is not modelled by the local Redshift")
+    if cursor.token is None or len(cursor.all) != 2:
+        return Forward(sql)
+    name = cursor.name()
+    if name in _SHOWN:
+        return Forward(f"SELECT {quote_literal(_SHOWN[name])}::varchar AS {name}")
+    if name in _OWN or name in _FIXED:
+        default = quote_literal({**_OWN, **_FIXED}[name])
+        return Forward(
+            f"SELECT coalesce(nullif(current_setting('redshift.{name}', true), ''), {default})::varchar AS {name}"
+        )
+    return Forward(sql)

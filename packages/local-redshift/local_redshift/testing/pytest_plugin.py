@@ -1,0 +1,213 @@
+"""pytest fixtures for code that talks to a warehouse: installing `local-redshift` is enough to have them.
+
+- `redshift_server` (session): a `RedshiftServer`: `host, port, user, password, iam_role, s3_endpoint, access_key,
+  secret_key, region, bucket`, `s3` (a boto3 client), `pg` (its PostgreSQL), `new_database() -> name` (a fresh
+  database in about 0.1 s), `connection(name) -> Connection`.
+- `redshift` (function): a `Connection` to a fresh database: `host, port, user, password, database`, `kwargs()` for
+  redshift_connector, `dsn()` for psycopg, `connect(**kw)` (redshift_connector), `psycopg(**kw)` (psycopg 3).
+
+The PostgreSQL, the S3 server (moto) and the local Redshift run on free ports, their data in a temporary folder; all
+are stopped at the end of the run, also when it is interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import secrets
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psycopg
+import pytest
+import redshift_connector
+
+from local_redshift.catalog import template_database
+from local_redshift.config import Config
+from local_redshift.storage import embedded_postgres
+from local_redshift.testing.processes import environment, free_port, process, wait_for_port
+
+_START_SECONDS = 60
+BUCKET = "lake"
+# A test's server need not survive a crash of the machine.
+_FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How to connect to one database of the local Redshift."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    database: str
+
+    def kwargs(self) -> dict[str, Any]:
+        """Arguments for redshift_connector.connect."""
+        return {**{key: getattr(self, key) for key in ("host", "port", "user", "password", "database")}, "ssl": False}
+
+    def dsn(self) -> str:
+        """A libpq connection string."""
+        return psycopg.conninfo.make_conninfo(
+            host=self.host, port=self.port, user=self.user, password=self.password, dbname=self.database
+        )
+
+    def connect(self, **more: Any) -> Any:
+        """A connection by redshift_connector."""
+        return redshift_connector.connect(**{**self.kwargs(), **more})
+
+    def psycopg(self, **more: Any) -> psycopg.Connection[Any]:
+        """A connection by psycopg 3."""
+        return psycopg.connect(self.dsn(), **more)
+
+
+@dataclass
+class RedshiftServer:
+    """A running local Redshift with its PostgreSQL and S3."""
+
+    config: Config
+    port: int
+    pg: embedded_postgres.Postgres
+    process: subprocess.Popen[str]
+    bucket: str = BUCKET
+    names: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def host(self) -> str:
+        """Always 127.0.0.1."""
+        return self.config.host
+
+    @property
+    def user(self) -> str:
+        """The admin user."""
+        return self.config.user
+
+    @property
+    def password(self) -> str:
+        """Generated for this run."""
+        return self.config.password
+
+    @property
+    def iam_role(self) -> str:
+        """The one role that COPY and UNLOAD may assume."""
+        return self.config.iam_role
+
+    @property
+    def s3_endpoint(self) -> str:
+        """Where the S3 server listens."""
+        return self.config.s3_endpoint or ""
+
+    @property
+    def access_key(self) -> str:
+        """For S3."""
+        return self.config.access_key or ""
+
+    @property
+    def secret_key(self) -> str:
+        """For S3."""
+        return self.config.secret_key or ""
+
+    @property
+    def region(self) -> str:
+        """For S3."""
+        return self.config.region
+
+    @cached_property
+    def s3(self) -> Any:
+        """A boto3 client for the S3 server."""
+        return boto3.client(
+            "s3",
+            endpoint_url=self.s3_endpoint,
+            region_name=self.region,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+        )
+
+    def new_database(self, like: str | None = None) -> str:
+        """Create a database, empty or as a copy of another to which nobody is connected, and return its name."""
+        name = f"test_{next(self.names)}"
+        template_database.create_database(
+            self.config.admin(), name, self.user, like or template_database.template_name()
+        )
+        return name
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database, ending its sessions."""
+        with psycopg.connect(self.config.admin(), autocommit=True) as admin:
+            admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def connection(self, database: str) -> Connection:
+        """How to connect to a database."""
+        return Connection(self.host, self.port, self.user, self.password, database)
+
+
+@pytest.fixture(scope="session")
+def redshift_server() -> Iterator[RedshiftServer]:
+    """A local Redshift with its own PostgreSQL and S3, for the whole run."""
+    with tempfile.TemporaryDirectory(prefix="redshift-test-") as folder, running(Path(folder)) as server:
+        yield server
+
+
+@pytest.fixture
+def redshift(redshift_server: RedshiftServer) -> Iterator[Connection]:
+    """A fresh database."""
+    name = redshift_server.new_database()
+    yield redshift_server.connection(name)
+    redshift_server.drop_database(name)
+
+
+@contextlib.contextmanager
+def running(folder: Path, **settings: Any) -> Iterator[RedshiftServer]:
+    """Start PostgreSQL, S3 and the local Redshift in a folder; stop them at the end. `settings` go to Config."""
+    pg = embedded_postgres.Postgres(folder / "pg", free_port(), secrets.token_hex(12), _FAST)
+    with contextlib.ExitStack() as stack:
+        embedded_postgres.init(pg)
+        embedded_postgres.start(pg)
+        stack.callback(embedded_postgres.stop, pg)
+        s3_port = free_port()
+        stack.enter_context(
+            process([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(s3_port)], folder / "s3.log", {})
+        )
+        wait_for_port(s3_port)
+        config = Config(
+            **{
+                "port": 0,
+                "pg_port": pg.port,
+                "pg_password": pg.password,
+                "password": secrets.token_hex(12),
+                "s3_endpoint": f"http://127.0.0.1:{s3_port}",
+                "access_key": "test-" + secrets.token_hex(6),
+                "secret_key": secrets.token_hex(12),
+                **settings,
+            }
+        )
+        server = stack.enter_context(_listening(folder, config, pg))
+        server.s3.create_bucket(Bucket=server.bucket)
+        yield server
+
+
+@contextlib.contextmanager
+def beside(server: RedshiftServer, folder: Path, **settings: Any) -> Iterator[RedshiftServer]:
+    """Another local Redshift over the same PostgreSQL and S3, with other settings; `folder` gets its log."""
+    with _listening(folder, replace(server.config, **settings), server.pg) as found:
+        found.names = server.names
+        yield found
+
+
+@contextlib.contextmanager
+def _listening(folder: Path, config: Config, pg: embedded_postgres.Postgres) -> Iterator[RedshiftServer]:
+    log = folder / "redshift.log"
+    with process([sys.executable, "-m", "local_redshift"], log, environment(config)) as started:
+        line = started.stdout.readline() if started.stdout else ""
+        if not line:
+            raise RuntimeError(f"The local Redshift did not start:\n{log.read_text()[-2000:]}")
+        yield RedshiftServer(config, json.loads(line)["port"], pg, started)

@@ -1,0 +1,53 @@
+"""COPY Parquet: columns by position, types that fit, NULL."""
+
+import tempfile
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+from loading import failing
+
+
+def parquet(sql):
+    with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
+        duckdb.sql(f"copy ({sql}) to '{file.name}' (format parquet)")
+        return Path(file.name).read_bytes()
+
+
+def test_parquet_maps_by_position_and_tells_null_from_the_text_that_looks_like_it(loader):
+    loader.run("create table t (a int, b varchar(20), c decimal(8,2), d timestamp, e bool, f float8, g date)")
+    rows = (
+        r"(1, 'x,\"y\"', 1.25, '2020-01-02 03:04:05', true, 0.1, '2020-01-02'), "
+        r"(2, '\N', null, null, null, null, null), "
+        r"(3, '', 0, null, false, 1e300, null), (4, null, 0, null, false, 1, null)"
+    )
+    query = (
+        f"select a::int, b, c::decimal(8,2), d::timestamp, e, f::double, g::date from (values {rows}) t(a,b,c,d,e,f,g)"
+    )
+    found = loader.copy(parquet(query), "format as parquet")
+    assert [row[1] for row in found] == [r"x,\"y\"", r"\N", "", None]
+    assert [str(value) for value in found[0][2:]] == ["1.25", "2020-01-02 03:04:05", "True", "0.1", "2020-01-02"]
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("select 1::int a", "Unmatched number of columns"),
+        ("select 1::bigint a, 'x' b", "incompatible Parquet schema for column 'a'"),
+    ],
+)
+def test_parquet_whose_columns_do_not_match_is_refused(loader, query, message):
+    loader.run("create table t (a int, b varchar(3))")
+    with failing(message):
+        loader.copy(parquet(query), "parquet")
+    with failing("invalid Parquet"):
+        loader.copy("not parquet", "parquet")
+    assert loader.run("select count(*) from t") == [(0,)]
+
+
+def test_a_decimal_of_another_scale_is_refused_and_not_rounded(loader):
+    loader.run("create table t (a decimal(8,2))")
+    with failing("incompatible Parquet schema"):
+        loader.copy(parquet("select 1.239::decimal(8,3) a"), "parquet")
+    assert loader.copy(parquet("select 1.23::decimal(5,2) a"), "parquet")[0][0] == Decimal("1.23")

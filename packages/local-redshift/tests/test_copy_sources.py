@@ -1,0 +1,83 @@
+"""Which objects COPY reads and who may read them: prefix, manifest, compression, authorization."""
+
+import bz2
+import gzip
+import json
+
+import pytest
+import zstandard
+from loading import failing
+
+
+@pytest.mark.parametrize(
+    ("option", "pack"),
+    [("gzip", gzip.compress), ("bzip2", bz2.compress), ("zstd", zstandard.ZstdCompressor().compress)],
+)
+def test_compressed_files_are_read_and_a_cut_one_fails_whole(loader, option, pack):
+    loader.run("create table t (id int, name varchar(100))")
+    body = pack("".join(f"{n},name {n * 7919 % 1009}\n" for n in range(2000)).encode())
+    assert len(loader.copy(body, f"csv {option}")) == 2000
+    with failing(option):
+        loader.copy(body[:-20], f"csv {option}")
+    assert loader.run("select count(*) from t") == [(2000,)]
+
+
+def test_manifest_loads_exactly_its_list_and_mandatory_decides_about_a_missing_file(loader):
+    loader.run("create table t (id int, name varchar(10))")
+    urls = [loader.put(f"part-{n}", f"{n},x\n") for n in range(3)]
+    optional = {"entries": [{"url": urls[0], "mandatory": True}, {"url": urls[2]}, {"url": urls[2] + "gone"}]}
+    assert loader.copy(json.dumps(optional), "csv manifest", name="manifest") == [(0, "x"), (2, "x")]
+    required = {"entries": [{"url": urls[0]}, {"url": urls[2] + "gone", "mandatory": True}]}
+    with failing("404"):
+        loader.copy(json.dumps(required), "csv manifest", name="manifest")
+    assert loader.run("select count(*) from t") == [(2,)]
+
+
+def test_prefix_loads_everything_under_it_and_none_is_an_error(loader):
+    loader.run("create table t (id int)")
+    loader.put("p/a", "1\n"), loader.put("p/b", "2")
+    loader.run(f"copy t from 's3://lake/{loader.folder}/p/' iam_role '{loader.server.iam_role}' csv")
+    assert loader.run("select id from t order by 1") == [(1,), (2,)]
+    with failing("does not exist"):
+        loader.run(f"copy t from 's3://lake/{loader.folder}/nothing' iam_role '{loader.server.iam_role}' csv")
+
+
+def test_wrong_role_and_missing_authorization_are_refused_and_keys_are_accepted(loader):
+    loader.run("create table t (id int)")
+    url = loader.put("data", "1\n")
+    with failing("not authorized to assume"):
+        loader.run(f"copy t from '{url}' iam_role 'arn:aws:iam::1:role/other' csv")
+    with failing("authorization"):
+        loader.run(f"copy t from '{url}' csv")
+    loader.run(
+        f"copy t from '{url}' credentials "
+        f"'aws_access_key_id={loader.server.access_key};aws_secret_access_key={loader.server.secret_key}' csv"
+    )
+    assert loader.run("select pg_last_copy_count()") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("region", "message"), [("eu-west-1", "PermanentRedirect"), ("mars", "not the name of an AWS Region")]
+)
+def test_a_region_that_is_not_the_buckets_is_an_error(loader, region, message):
+    loader.run("create table t (id int)")
+    assert loader.copy("1\n", "csv region 'us-east-1'") == [(1,)]
+    with failing(message):
+        loader.copy("1\n", f"csv region as '{region}'")
+    with failing(message):
+        loader.run(
+            f"unload ('select id from t') to 's3://lake/{loader.folder}/out/' iam_role '{loader.server.iam_role}' "
+            f"region '{region}'"
+        )
+    assert loader.run("select count(*) from t") == [(1,)]
+
+
+def test_a_bucket_in_another_region_needs_region(loader):
+    s3 = loader.server.s3
+    s3.create_bucket(Bucket="far", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket="far", Key="a", Body=b"1\n")
+    loader.run("create table t (id int)")
+    with failing("PermanentRedirect"):
+        loader.run(f"copy t from 's3://far/a' iam_role '{loader.server.iam_role}' csv")
+    loader.run(f"copy t from 's3://far/a' iam_role '{loader.server.iam_role}' csv region 'eu-west-1'")
+    assert loader.run("select id from t") == [(1,)]

@@ -1,0 +1,60 @@
+"""The corpus against the local Redshift, through both drivers, and what the corpus itself must be."""
+
+from collections import Counter
+from functools import partial
+
+import psycopg2
+import pytest
+
+from local_redshift.corpus import cases as corpus
+from local_redshift.corpus import runner
+
+HEADINGS = corpus.read()
+FEWEST_CASES = 400
+
+
+def _connectors(redshift):
+    return {"psycopg2": partial(psycopg2.connect, redshift.dsn()), "redshift_connector": redshift.connect}
+
+
+@pytest.mark.parametrize("driver", ["redshift_connector", "psycopg2"])
+@pytest.mark.parametrize("heading", HEADINGS, ids=lambda heading: heading.name)
+def test_statements_give_what_the_documentation_says(heading, driver, redshift, redshift_server):
+    lake = runner.Lake(
+        redshift_server.s3, redshift_server.bucket, redshift_server.iam_role, f"corpus/{heading.name}/{driver}"
+    )
+    differences = runner.run(heading, _connectors(redshift)[driver], lake)
+    assert not differences, "\n".join(map(str, differences))
+
+
+def test_corpus_is_large_and_covers_every_heading():
+    assert sum(len(group.cases) for heading in HEADINGS for group in heading.groups) >= FEWEST_CASES
+    assert {heading.name[0] for heading in HEADINGS} == set("12345678")
+
+
+def test_no_statement_is_listed_twice_under_a_topic():
+    seen = Counter(
+        (heading.name, group.topic, case.sql)
+        for heading in HEADINGS
+        for group in heading.groups
+        for case in group.cases
+    )
+    assert [key for key, count in seen.items() if count > 1] == []
+
+
+def test_a_wrong_value_is_reported_with_what_came_instead(redshift):
+    case = corpus.Case(("select 1 + 1",), "is", "3")
+    heading = corpus.Heading("0_probe", "probe", (corpus.Group("Sum", "r_SUM", (), {}, (case,)),))
+    (difference,) = runner.run(heading, redshift.connect)
+    assert "expected is 3" in str(difference)
+    assert "got      rows [['2']]" in str(difference)
+
+
+def test_the_command_runs_headings_and_leaves_no_schema(redshift, monkeypatch, capsys):
+    monkeypatch.setenv("REDSHIFT_PASSWORD", redshift.password)
+    place = ["--host", redshift.host, "--port", str(redshift.port), "--database", redshift.database, "--no-ssl"]
+    assert runner.main([*place, "--only", "7_strings"]) == 0
+    assert "7_strings: " in capsys.readouterr().out
+    with redshift.psycopg() as session:
+        query = "select count(*) from svv_all_schemas where schema_name like 'corpus%%'"
+        assert session.execute(query).fetchone() == (0,)

@@ -1,0 +1,124 @@
+"""The rewrite of functions and query syntax, as text: what changes, what does not, what is asked, what is refused."""
+
+import pytest
+
+from local_redshift.query import rewrite as functions
+from local_redshift.sql.token_tree import Column
+
+TEXT = 25
+
+UNTOUCHED = [
+    "select a, b from t where c = 'dateadd(month, 1, x) qualify top'",
+    "select 1 -- minus pivot\n",
+    'select "top" from t',
+    "insert into t values (1, 'top of the as', null), (2, 'x''y', -1.5e3)",
+    "update t set a = b where c in (1, 2)",
+    "select t.decode from t",
+]
+
+
+@pytest.mark.parametrize("sql", UNTOUCHED)
+def test_a_statement_without_redshifts_own_words_comes_out_as_it_went_in(sql):
+    assert functions.rewrite(sql) == sql
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("select dateadd(m, 1, x)", "select date_add('minute', 1, x)"),
+        ("select DATEDIFF(qtr,a,b)", "select date_diff('quarter', a, b)"),
+        ("select extract(ms from ts)", "select redshift_internal.date_part('millisecond', ts)"),
+        ("select sysdate, t.sysdate from t", "select sysdate(), t.sysdate from t"),
+        ("select nvl2(a, nvl(b, 1), 2)", "select CASE WHEN (a) IS NOT NULL THEN COALESCE(b, 1) ELSE 2 END"),
+        ("select pg_catalog.avg(a) from t", "select redshift_internal.avg(a) from t"),
+        ("select 1 minus select 2", "select 1 EXCEPT select 2"),
+        ("select top 3 a from t order by 1", "select a from t order by 1 LIMIT 3"),
+        ("select 'x'::super", "select 'x'::text::super"),
+        ("select approximate count(distinct a) from t", "select count(distinct a) from t"),
+    ],
+)
+def test_calls_and_clauses_become_postgresqls(sql, expected):
+    assert functions.rewrite(sql) == expected
+
+
+def _with_columns(sql, **columns):
+    """Rewrite, answering each question with the columns of the first table named in it."""
+    known = {}
+    for _ in range(8):
+        try:
+            return functions.rewrite(sql, known)
+        except functions.NeedColumns as need:
+            table = next((name for name in columns if f" {name}" in need.query), None)
+            names = columns.get(table)
+            known[need.query] = None if names is None else tuple(Column(name, TEXT, -1) for name in names)
+    raise AssertionError("asks without end")
+
+
+def test_an_alias_is_replaced_only_where_the_table_has_no_such_column():
+    assert (
+        _with_columns("select a + 1 as b, b * 2 as c from t", t=("a",)) == "select a + 1 as b, (a + 1) * 2 as c from t"
+    )
+    assert _with_columns("select a + 1 as b, b * 2 as c from t", t=("a", "b")) == "select a + 1 as b, b * 2 as c from t"
+
+
+def test_an_alias_in_a_subquery_of_its_own_is_left_alone():
+    sql = "select 1 as b, (select max(b) from u) as c from t"
+    assert _with_columns(sql, t=("a",), u=("b",)) == sql
+
+
+def test_a_question_carries_the_ctes_it_needs():
+    with pytest.raises(functions.NeedColumns) as need:
+        functions.rewrite("with x as (select 1 as p), y as (select p + 1 as q, q + 1 as r from x) select * from y")
+    assert need.value.query == "WITH x as (select 1 as p) SELECT * from x"
+
+
+def test_exclude_names_the_columns_that_stay():
+    assert _with_columns("select * exclude (b) from t", t=("a", "b", "c")) == 'select "a", "c" from t'
+
+
+def test_a_pivot_whose_columns_cannot_be_found_is_refused():
+    with pytest.raises(functions.Refused, match="found no columns"):
+        _with_columns("select * from t pivot (sum(a) for b in (1))")
+
+
+@pytest.mark.parametrize(
+    ("sql", "instead"),
+    [
+        ("select string_agg(a, ',') from t", "LISTAGG"),
+        ("select now() from t", "GETDATE"),
+        ("select a::jsonb from t", "SUPER"),
+        ("select cast(a as uuid) from t", "CHAR"),
+        ("select sum(a) over (order by b) from t", "frame clause"),
+        ("select listagg('a')", "compute nodes"),
+        ("select a is distinct from b from t", "IS NULL"),
+        ("select t.data.name from t", "navigation"),
+    ],
+)
+def test_what_redshift_does_not_have_is_refused_with_what_to_use_instead(sql, instead):
+    with pytest.raises(functions.Refused, match=instead):
+        functions.rewrite(sql)
+
+
+def test_questions_to_the_catalogue_may_use_postgresqls_words():
+    sql = "select array_agg(a::json) from pg_catalog.pg_class where relname = any (array['t']) and now() is not null"
+    assert "array_agg" in functions.rewrite(sql)
+
+
+def test_deep_nesting_is_refused_and_does_not_exhaust_the_stack():
+    with pytest.raises(functions.Refused, match="deep") as refused:
+        functions.rewrite("select " + "(" * 5000 + "1" + ")" * 5000 + " as x")
+    assert refused.value.code == "54001"
+
+
+@pytest.mark.parametrize("sql", ["select array(, , 2 2)", "select cast(, as super)", "select dateadd(, 1, x)"])
+def test_a_missing_argument_is_left_to_postgresql(sql):
+    assert functions.rewrite(sql) == sql
+
+
+def test_unbalanced_parentheses_are_left_to_postgresql():
+    assert functions.rewrite("select nvl(1 as x") == "select nvl(1 as x"
+
+
+def test_tables_read_leaves_out_ctes_and_functions():
+    sql = "with x as (select * from core.a) select * from x join b on true, generate_series(1, 2)"
+    assert functions.tables_read(sql) == ("b", "core.a")

@@ -1,0 +1,1 @@
+"""Backfilling a table through a shadow table."""

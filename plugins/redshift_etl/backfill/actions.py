@@ -1,0 +1,101 @@
+"""The last step of a backfill: say that it is done, compare its shadow, swap it in, take it back, or drop it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redshift_etl.backfill import history, shadow_table
+from redshift_etl.backfill import request as backfill
+from redshift_etl.backfill.request import Request
+from redshift_etl.errors import ConfigError
+from redshift_etl.warehouse import migrate
+from redshift_etl.warehouse.model import Run
+from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
+
+
+def finish(connect: Connect, request: Request, run: Run, who: str) -> dict[str, Any]:
+    """Do what the request's action ends with, and enter it in the ledger, in one transaction. Returns what it did.
+
+    Raises ConfigError for a backfill that is not in the state that the action needs.
+    """
+    if request.dry_run and request.action in backfill.LOADS:
+        return {"dry_run": True, "runs": len(request.triggers())}
+    migrate.ensure(connect, history.TABLE)
+    if request.action == backfill.STAGE:
+        shadow_table.create(connect, request.contract, request.backfill_id)
+    with open_session(connect, request.backfill_id) as session:
+        try:
+            with session.transaction():
+                done = _ACTIONS[request.action](session, request, run, who)
+        except StatementError as error:
+            raise ConfigError(
+                f"The warehouse refuses to {error.statement.purpose}: {error.message}.",
+                fix="read the statement; the backfill is as it was",
+                table=request.contract.table,
+                backfill_id=request.backfill_id,
+                statement=error.statement.sql,
+            ) from error
+    if request.action == backfill.DROP and not request.dry_run:
+        shadow_table.drop(connect, request.contract, request.backfill_id)
+    return done
+
+
+def close(connect: Connect, backfill_id: str) -> None:
+    """Say that a backfill failed which is still running by the ledger, though its run has come to its end."""
+    migrate.ensure(connect, history.TABLE)
+    with open_session(connect, backfill_id) as session, session.transaction():
+        session.run(history.failed(backfill_id))
+
+
+def _backfilled(session: Session, request: Request, _run: Run, _who: str) -> dict[str, Any]:
+    session.run(history.ended(request.backfill_id, history.DONE))
+    return {"runs": len(request.triggers())}
+
+
+def _staged(session: Session, request: Request, _run: Run, _who: str) -> dict[str, Any]:
+    found = shadow_table.compare(session, request.contract, request.backfill_id, request.first, request.last).as_dict()
+    session.run(history.ended(request.backfill_id, history.COMPARED, found))
+    return {"backfill_id": request.backfill_id, **_small(found)}
+
+
+def _swapped(session: Session, request: Request, run: Run, who: str) -> dict[str, Any]:
+    first, last = history.days(session, request.backfill_id, request.contract.table, history.COMPARED)
+    if request.dry_run:
+        return _small(shadow_table.compare(session, request.contract, request.backfill_id, first, last).as_dict())
+    counts = shadow_table.swap(session, request.contract, request.backfill_id, run)
+    session.run(history.ended(request.backfill_id, history.SWAPPED))
+    session.run(history.done_with(request, run.run_id, who, first, last, vars(counts)))
+    return vars(counts)
+
+
+def _undone(session: Session, request: Request, run: Run, who: str) -> dict[str, Any]:
+    first, last = history.days(session, request.backfill_id, request.contract.table, history.SWAPPED)
+    if request.dry_run:
+        return {"dry_run": True}
+    counts = shadow_table.undo(session, request.contract, request.backfill_id, run)
+    session.run(history.ended(request.backfill_id, history.UNDONE))
+    session.run(history.done_with(request, run.run_id, who, first, last, vars(counts)))
+    return vars(counts)
+
+
+def _dropped(session: Session, request: Request, run: Run, who: str) -> dict[str, Any]:
+    states = (history.COMPARED, history.SWAPPED, history.UNDONE, history.FAILED, history.DIED)
+    first, last = history.days(session, request.backfill_id, request.contract.table, *states)
+    if not request.dry_run:
+        session.run(history.ended(request.backfill_id, history.DROPPED))
+        session.run(history.done_with(request, run.run_id, who, first, last, None))
+    return {"dry_run": request.dry_run}
+
+
+def _small(found: dict[str, Any]) -> dict[str, Any]:
+    """For XCom: the counts, and not what each column adds."""
+    return {name: value for name, value in found.items() if isinstance(value, int)}
+
+
+_ACTIONS = {
+    backfill.BACKFILL: _backfilled,
+    backfill.STAGE: _staged,
+    backfill.SWAP: _swapped,
+    backfill.UNDO: _undone,
+    backfill.DROP: _dropped,
+}

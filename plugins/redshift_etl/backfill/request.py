@@ -1,0 +1,111 @@
+"""What the form of ``backfill_table`` asks for, checked before anything happens. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from redshift_etl.errors import ConfigError
+from redshift_etl.window import from_form
+
+if TYPE_CHECKING:
+    from redshift_etl.contracts.contract import Contract
+
+BACKFILL, STAGE, SWAP, UNDO, DROP = "backfill", "stage", "swap", "undo", "drop"
+ACTIONS = (BACKFILL, STAGE, SWAP, UNDO, DROP)
+LOADS = (BACKFILL, STAGE)
+MAX_RUNS = 20  # what starts them goes through XCom: under 4 KiB together
+_REASON_CHARS = 10
+
+
+@dataclass(frozen=True)
+class Request:
+    """A form that holds together. ``backfill_id`` is the run's own, or for swap, undo and drop the one named."""
+
+    action: str
+    contract: Contract
+    dag_id: str
+    first: date
+    last: date
+    reason: str
+    backfill_id: str
+    dry_run: bool
+    days_a_run: int
+
+    def triggers(self) -> list[dict[str, Any]]:
+        """Arguments of TriggerDagRunOperator, a run for each piece of the days. A retry starts the same runs again."""
+        found, start = [], self.first
+        while start <= self.last and self.action in LOADS:
+            end = min(start + timedelta(days=self.days_a_run - 1), self.last)
+            conf = {"start": str(start), "end": str(end)}
+            if self.action == STAGE:
+                conf["shadow"] = self.backfill_id
+            run_id = f"backfill_{self.backfill_id}_{start:%Y%m%d}"
+            found.append({"trigger_dag_id": self.dag_id, "trigger_run_id": run_id, "conf": conf})
+            start = end + timedelta(days=1)
+        return found
+
+
+def own_id(run_id: str) -> str:
+    """The id of the backfill that a run of the DAG is: the same in each of its tasks and tries."""
+    return hashlib.sha256(run_id.encode()).hexdigest()[:12]
+
+
+def read(params: Mapping[str, Any], run_id: str, now: datetime) -> Request:
+    """Check the form. Raises ConfigError that names the field."""
+    from redshift_etl.contracts import contract as contracts
+    from redshift_etl.reconcile import compare
+
+    action, table = str(params["action"]), str(params["table"])
+    contract = contracts.load(table)
+    plan = compare.read(contract)
+    if plan is None:
+        raise ConfigError("No DAG is known to load the table.", fix="name it in include/sql/reconcile", table=table)
+    if action not in ACTIONS:
+        raise ConfigError("There is no such action.", fix=f"use one of {', '.join(ACTIONS)}", action=action)
+    if len(str(params["reason"] or "").strip()) < _REASON_CHARS:
+        raise ConfigError("A backfill has a reason.", fix=f"write at least {_REASON_CHARS} characters", field="reason")
+    if action in LOADS:
+        first, last = _days(params, now)
+        backfill_id = own_id(run_id)
+    else:
+        first = last = now.date()
+        backfill_id = str(params["backfill_id"] or "")
+        if len(backfill_id) != len(own_id("")) or not backfill_id.isalnum():
+            raise ConfigError(
+                f"To {action} say which backfill.", fix="take its id of etl.backfill_history", backfill_id=backfill_id
+            )
+    if action != BACKFILL and contract.load != "incremental":
+        raise ConfigError(
+            "Only an incremental table has a staged rewrite.", fix="use the action backfill", table=table, action=action
+        )
+    request = Request(
+        action=action,
+        contract=contract,
+        dag_id=plan.dag_id,
+        first=first,
+        last=last,
+        reason=str(params["reason"]).strip(),
+        backfill_id=backfill_id,
+        dry_run=bool(params["dry_run"]),
+        days_a_run=int(params["days_a_run"]),
+    )
+    if len(request.triggers()) > MAX_RUNS:
+        raise ConfigError(
+            f"That is {len(request.triggers())} runs, and at most {MAX_RUNS} are started.",
+            fix="raise days_a_run, or use `airflow dags backfill`",
+        )
+    return request
+
+
+def _days(params: Mapping[str, Any], now: datetime) -> tuple[date, date]:
+    window = from_form(params)
+    if window is None:
+        raise ConfigError("A backfill has a first and a last day.", fix="give both", field="start, end")
+    first, last = window.days[0], window.days[-1]
+    if last >= now.date():
+        raise ConfigError("The last day is not over (UTC).", fix="end yesterday at the latest", end=str(last))
+    return first, last

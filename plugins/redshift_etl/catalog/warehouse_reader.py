@@ -1,0 +1,132 @@
+"""Reads the page's state from the warehouse. A table or view that is not there, or not granted, is said, not fatal."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, TypeVar
+
+from redshift_etl.catalog import queries
+from redshift_etl.catalog.model import CheckResult, FailedRow, History, Incident, Load, Snapshot
+from redshift_etl.marts import build
+from redshift_etl.marts.build import Mart
+from redshift_etl.warehouse.load_sql import Statement
+from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
+
+CHECKS_WITHIN = timedelta(days=35)  # a check of a monthly table is still its last
+INCIDENTS_WITHIN = timedelta(days=30)
+UNDEFINED_TABLE = ("42P01", "3F000")  # no such table, no such schema
+
+T = TypeVar("T")
+Row = Sequence[Any]
+
+
+def read_snapshot(connect: Connect, now: datetime) -> Snapshot:
+    """One look at the warehouse. Raises ConfigError or TransientError when there is no connection."""
+    with open_session(connect, "warehouse page") as session:
+        reader = _Reader(session)
+        loads = reader.rows("loads", queries.last_loads(), _load)
+        builds = reader.rows("builds of marts", queries.last_builds(), _build)
+        rows = dict(reader.rows("rows of marts", queries.mart_rows(), lambda row: (str(row[0]), int(row[1]))))
+        sizes = reader.rows("sizes", queries.sizes(), lambda row: (f"{row[0]}.{row[1]}", row[2], row[3]))
+        checks = reader.rows("checks", queries.last_checks(_naive(now - CHECKS_WITHIN)), _check)
+        incidents = reader.rows("incidents", queries.incidents(_naive(now - INCIDENTS_WITHIN)), _incident)
+    seen = {name: int(count) for name, count, _ in sizes if count is not None}
+    return Snapshot(
+        read_at=now,
+        loads=_by_table([*loads, *builds]),
+        rows=rows | seen,
+        size_mb={name: int(size) for name, _, size in sizes if size is not None},
+        checks=_by_table(checks),
+        incidents=tuple(incidents),
+        missing=reader.missing,
+    )
+
+
+def read_history(connect: Connect, table: str, mart: Mart | None, now: datetime) -> History:
+    """One table's past. Raises ConfigError or TransientError when there is no connection."""
+    with open_session(connect, f"warehouse page, {table}") as session:
+        reader = _Reader(session)
+        if mart:
+            loads = reader.rows("builds", queries.builds_of(table), _build)
+            stale = reader.rows("stale days", build.stale_days(mart), lambda row: row[0])
+        else:
+            loads, stale = reader.rows("loads", queries.loads_of(table), _load), []
+        checks = reader.rows("checks", queries.checks_of(table), _check)
+        failures = reader.rows("failed rows", queries.failures_of(table), _failed_row)
+    return History(table, now, tuple(loads), tuple(checks), tuple(failures), tuple(stale), reader.missing)
+
+
+class _Reader:
+    """Runs each statement in a transaction of its own, so that one that fails does not spoil the next."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        session.log_level = logging.DEBUG  # it looks every few seconds
+        self.missing: dict[str, str] = {}
+
+    def rows(self, what: str, statement: Statement, make: Callable[[Row], T]) -> list[T]:
+        """The rows as values; none of a table that nothing has written yet; else none, and why it was refused."""
+        try:
+            rows = self.session.run(statement)
+            self.session.commit()
+        except StatementError as error:
+            self.session.connection.rollback()
+            if error.code not in UNDEFINED_TABLE:
+                self.missing[what] = error.message
+            return []
+        return [make(row) for row in rows]
+
+
+def _by_table(items: Iterable[T]) -> dict[str, tuple[T, ...]]:
+    grouped: dict[str, list[T]] = {}
+    for item in items:
+        grouped.setdefault(item.table, []).append(item)  # type: ignore[attr-defined]
+    return {table: tuple(values) for table, values in grouped.items()}
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment else None
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def _load(row: Row) -> Load:
+    table, kind, at, seconds, start, end, dag_id, run_id, *counts = row
+    return Load(
+        table, kind, at.replace(tzinfo=UTC), float(seconds), _utc(start), _utc(end), dag_id, run_id,
+        *(int(count) for count in counts),
+    )  # fmt: skip
+
+
+def _build(row: Row) -> Load:
+    mart, at, seconds, first, last, dag_id, run_id, written, days = row
+    return Load(
+        mart, "partition", at.replace(tzinfo=UTC), float(seconds), _midnight(first),
+        _midnight(last + timedelta(days=1)), dag_id, run_id, int(written), 0, 0, 0, 0, 0, None, int(days),
+    )  # fmt: skip
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _check(row: Row) -> CheckResult:
+    table, check, severity, outcome, failing, at, description = row
+    return CheckResult(table, check, severity, outcome, int(failing), at.replace(tzinfo=UTC), description or "")
+
+
+def _incident(row: Row) -> Incident:
+    name, opened, resolved, dag_id, task_id, run_id, table, error_class, who_acts, summary, occurrences = row
+    return Incident(
+        name, opened.replace(tzinfo=UTC), _utc(resolved), dag_id, task_id, run_id, table, error_class, who_acts,
+        summary, int(occurrences),
+    )  # fmt: skip
+
+
+def _failed_row(row: Row) -> FailedRow:
+    check, severity, key, reason, at = row
+    return FailedRow(check, severity, key, reason, at.replace(tzinfo=UTC))

@@ -1,0 +1,1 @@
+"""The checks of a table: the rules, and running them."""

@@ -1,0 +1,225 @@
+"""A table's checks: those that follow from its contract, and those of ``include/sql/checks/<schema>/<table>/``. Pure.
+
+A check is a SELECT of the rows that should not be there: the columns that identify a row first, the reason last. It
+reads ``:rows``, which is the stage before anything is visible, or the table inside the transaction. A check without
+rows has passed. One of severity ``fail`` refuses the load, one of ``warn`` is recorded and the load goes on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import sqlglot
+from sqlglot import exp
+
+from redshift_etl import settings
+from redshift_etl.contracts.contract import Contract, front_matter
+from redshift_etl.contracts.ddl import Column
+from redshift_etl.errors import ConfigError
+from redshift_etl.warehouse.load_sql import columns, ident, literal
+from redshift_etl.window import Window
+
+FAIL, WARN = "fail", "warn"
+STAGE, RESULT = "stage", "result"
+ROWS = ":rows"
+KEY_UNIQUE = "key_unique"
+
+HISTORY_LOADS = 8  # the loads whose mean a batch is held against, each of another window
+HISTORY_NEEDED = 4  # fewer than this say nothing
+TOO_FEW, TOO_MANY = 0.5, 2.0  # times the mean
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check. A check without ``sql`` is not asked: the load itself cannot succeed unless it holds.
+
+    ``count``: an aggregate that counts its failing rows; such checks share one scan. ``join``: what the scan needs for
+    it, which gives one column, named as the check.
+    """
+
+    name: str
+    severity: str
+    on: str
+    description: str
+    sql: str
+    values: tuple[object, ...] = ()
+    count: str | None = None
+    join: str = ""
+    path: Path | None = None
+
+
+def for_table(contract: Contract, window: Window | None = None) -> tuple[Check, ...]:
+    """Every check of a table. A file of the same name replaces a check that follows from the contract.
+
+    Raises ConfigError for a file that cannot be a check; the message names it.
+    """
+    written = {check.name: check for check in read_all(contract)}
+    derived = tuple(check for check in from_contract(contract, window) if check.name not in written)
+    return (*derived, *written.values())
+
+
+def from_contract(contract: Contract, window: Window | None = None) -> tuple[Check, ...]:
+    """What the contract promises, as checks on the stage."""
+    checks = _enforced(contract)
+    checks += [_accepted(contract, name, values) for name, values in contract.accepted.items()]
+    checks += [_references(contract, column) for column in contract.columns if column.references]
+    if contract.key and contract.load != "incremental":
+        checks.append(_key_unique(contract))
+    if contract.version:
+        checks.append(_version_not_ahead(contract, contract.version))
+    if contract.load != "partition":
+        checks.append(_row_count(contract, window))
+    if window and contract.version and contract.fresh_within:
+        checks.append(_freshness(contract.version, window, contract.fresh_within))
+    return tuple(checks)
+
+
+def _row_check(contract: Contract, name: str, severity: str, description: str, bad: str, reason: str) -> Check:
+    key = columns(contract.key or contract.column_names[:1])
+    sql = f"SELECT {key}, {reason} AS reason\nFROM {ROWS}\nWHERE {bad}"
+    return Check(name, severity, STAGE, description, sql, count=_number_of(bad))
+
+
+def _number_of(bad: str) -> str:
+    return f"COUNT(CASE WHEN {bad} THEN 1 END)"
+
+
+def _text(name: str) -> str:
+    return f"CAST({ident(name)} AS VARCHAR(256))"
+
+
+def _enforced(contract: Contract) -> list[Check]:
+    """What the stage's own columns refuse, so that asking again would find nothing (AWS, CREATE TABLE: LIKE)."""
+    required = [column.name for column in contract.columns if not column.nullable]
+    texts = [f"{column.name} {column.type.length}" for column in contract.columns if column.type.is_text]
+    checks = []
+    if required:
+        checks.append(Check("not_null", FAIL, STAGE, f"There is a value in {', '.join(required)}.", ""))
+    if texts:
+        checks.append(Check("byte_length", FAIL, STAGE, f"Texts fit, in bytes: {', '.join(texts)}.", ""))
+    return checks
+
+
+def _accepted(contract: Contract, name: str, values: tuple[str, ...]) -> Check:
+    among = ", ".join(literal(value) for value in values)
+    value = ident(name) if contract.column(name).type.is_text else _text(name)
+    bad = f"{ident(name)} IS NOT NULL AND {value} NOT IN ({among})"
+    description = f"{name} is one of {', '.join(values)}."
+    return _row_check(contract, f"accepted_{name}", FAIL, description, bad, f"'{name} is ' || {_text(name)}")
+
+
+def _references(contract: Contract, column: Column) -> Check:
+    """Each value is looked up once: nothing holds the other table to one row for it (AWS, t_Defining_constraints)."""
+    assert column.references is not None
+    check, name, target = f"references_{column.name}", ident(column.name), column.references.table
+    known = f"SELECT DISTINCT {ident(column.references.column)} AS {check} FROM {ident(target)}"
+    join = f"LEFT JOIN ({known}) AS {check} ON {check}.{check} = {name}"
+    key, bad = columns(contract.key or (column.name,)), f"{name} IS NOT NULL AND {check} IS NULL"
+    return Check(
+        check,
+        WARN,
+        STAGE,
+        f"{column.name} is in {target}.",
+        f"SELECT {key}, '{column.name} ' || {_text(column.name)} || ' is not in {target}' AS reason\n"
+        f"FROM {ROWS}\n{join}\nWHERE {bad}",
+        count=_number_of(bad),
+        join=join,
+    )
+
+
+def _key_unique(contract: Contract) -> Check:
+    key = columns(contract.key)
+    return Check(
+        KEY_UNIQUE,
+        FAIL,
+        STAGE,
+        "Each key occurs once; Redshift does not enforce it.",
+        f"SELECT {key}, 'the key occurs ' || CAST(COUNT(*) AS VARCHAR(20)) || ' times' AS reason\n"
+        f"FROM {ROWS}\nGROUP BY {key} HAVING COUNT(*) > 1",
+    )
+
+
+def _version_not_ahead(contract: Contract, version: str) -> Check:
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).replace(tzinfo=None, microsecond=0)
+    bad = f"{ident(version)} > {literal(str(tomorrow))}"
+    description = f"{version} is not in the future: the newest wins, so such a row could never be replaced."
+    return _row_check(contract, "version_not_ahead", WARN, description, bad, f"'{version} is ' || {_text(version)}")
+
+
+def _row_count(contract: Contract, window: Window | None) -> Check:
+    """Compared with loads whose window is as long, so that a day is not held against a year, the newest of each."""
+    same_length = "DATEDIFF(second, window_start, window_end) = %s" if window else "window_start IS NULL"
+    length = (int((window.end - window.start).total_seconds()),) if window else ()
+    one = "window_start" if window else "load_id"
+    return Check(
+        "row_count",
+        WARN,
+        STAGE,
+        f"The batch has {TOO_FEW:g} to {TOO_MANY:g} times the mean rows of the last {HISTORY_LOADS} windows loaded.",
+        f"""SELECT batch.staged, 'the mean of the last loads is ' || CAST(recent.mean AS VARCHAR(40)) AS reason
+FROM (SELECT COUNT(*) AS staged FROM {ROWS}) AS batch
+CROSS JOIN (
+    SELECT CAST(AVG(CAST(staged AS DOUBLE PRECISION)) AS DECIMAL(18, 1)) AS mean, COUNT(*) AS loads
+    FROM (
+        SELECT staged FROM (
+            SELECT staged, committed_at, ROW_NUMBER() OVER (PARTITION BY {one} ORDER BY committed_at DESC) AS place
+            FROM etl.load_history
+            WHERE table_name = %s AND {same_length}
+        ) AS placed
+        WHERE place = 1 ORDER BY committed_at DESC LIMIT {HISTORY_LOADS}
+    ) AS loads
+) AS recent
+WHERE recent.loads >= {HISTORY_NEEDED}
+    AND (batch.staged < recent.mean * {TOO_FEW} OR batch.staged > recent.mean * {TOO_MANY})""",
+        (contract.table, *length),
+    )
+
+
+def _freshness(version: str, window: Window, within: timedelta) -> Check:
+    oldest, newest = (window.end - within).astimezone(UTC).replace(tzinfo=None), f"MAX({ident(version)})"
+    return Check(
+        "freshness",
+        WARN,
+        STAGE,
+        f"The newest row of the batch is not older than {within} at the end of its window.",
+        f"SELECT newest, 'the newest {version} of the batch' AS reason\n"
+        f"FROM (SELECT {newest} AS newest FROM {ROWS}) AS batch\nWHERE newest < %s",
+        (oldest,),
+        count=f"CASE WHEN {newest} < %s THEN 1 ELSE 0 END",
+    )
+
+
+def read_all(contract: Contract) -> tuple[Check, ...]:
+    """The checks written for a table, by name."""
+    folder = settings.sql_dir() / "checks" / contract.schema / contract.name
+    return tuple(parse(path.read_text(encoding="utf-8"), path) for path in sorted(folder.glob("*.sql")))
+
+
+def parse(text: str, path: Path) -> Check:
+    """Read a check from its text. Raises ConfigError that names the file."""
+    try:
+        matter, sql = front_matter(text)
+        sql = sql.rstrip().rstrip(";")
+        severity, on = str(matter.get("severity")), str(matter.get("on", STAGE))
+        _verify(matter, severity, on, sql)
+    except ValueError as error:
+        raise ConfigError(f"The check cannot be used: {error}.", fix=f"edit {path}", check=path.stem) from error
+    return Check(path.stem, severity, on, str(matter["description"]), sql, path=path)
+
+
+def _verify(matter: dict[str, object], severity: str, on: str, sql: str) -> None:
+    unknown = sorted(set(matter) - {"description", "severity", "on"})
+    if unknown or not matter.get("description"):
+        raise ValueError(f"its front matter has description, severity and on; {', '.join(unknown) or 'no description'}")
+    if severity not in (FAIL, WARN) or on not in (STAGE, RESULT):
+        raise ValueError(f"severity is fail or warn, and on is stage or result; it has {severity} and {on}")
+    if ROWS not in sql:
+        raise ValueError(f"it does not read {ROWS}")
+    try:
+        statements = sqlglot.parse(sql.replace(ROWS, "stage"), dialect="redshift")
+    except sqlglot.errors.SqlglotError as error:
+        raise ValueError(f"it is not valid SQL: {' '.join(str(error).split())}") from error
+    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+        raise ValueError("it must be one SELECT of the offending rows")

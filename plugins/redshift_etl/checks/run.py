@@ -1,0 +1,226 @@
+"""Runs a table's checks on a batch: on the stage before anything is visible, and on the table before the commit.
+
+What a load finds is recorded with it, in its own transaction. What stops one is written on a second connection, for
+the first one's rollback would take it along. Either way ``etl.check_results`` says how each check went, and
+``etl.check_failures`` keeps the rows.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from redshift_etl.checks import rules
+from redshift_etl.checks.rules import FAIL, RESULT, ROWS, STAGE, Check
+from redshift_etl.contracts.contract import Contract
+from redshift_etl.errors import ConfigError, EtlError, SourceError
+from redshift_etl.warehouse import load_sql
+from redshift_etl.warehouse.load_sql import Statement
+from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
+
+if TYPE_CHECKING:
+    from redshift_etl.warehouse.model import Run
+    from redshift_etl.window import Window
+
+log = logging.getLogger(__name__)
+
+KEPT_ROWS = 100
+NAMED_ROWS = 5
+_TEXT_BYTES = 1024  # of etl.check_failures.row_key and reason
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a check went: rows that failed it, and the first of them as (key, reason)."""
+
+    check: Check
+    failing: int = 0
+    rows: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """passed, warned or failed: what etl.check_results says."""
+        if not self.failing:
+            return "passed"
+        return "failed" if self.check.severity == FAIL else "warned"
+
+
+@dataclass
+class Audit:
+    """The checks of one load. ``stage`` and ``result`` are the audits that ``load.run`` calls.
+
+    ``rows`` is the temporary table that holds the batch.
+    """
+
+    connect: Connect
+    contract: Contract
+    checks: Sequence[Check]
+    run: Run
+    rows: str = load_sql.STAGE
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def stage(self, session: Session) -> None:
+        """Check the batch before anything is visible. Raises SourceError when it must not be."""
+        self.outcomes = self._check(session, STAGE, self.rows)
+        self._refuse(STAGE)
+
+    def result(self, session: Session) -> None:
+        """Check the table inside the transaction, then record every outcome in it. Raises SourceError."""
+        on_table = self._check(session, RESULT, self.contract.table)
+        self.outcomes += on_table
+        self._refuse(RESULT)
+        if self.contract.load == "incremental":
+            self.outcomes.append(Outcome(_PROVED))
+        for statement in self._records():
+            session.run(statement)
+
+    def _check(self, session: Session, on: str, rows: str) -> list[Outcome]:
+        due = [check for check in self.checks if check.on == on]
+        counted = _count(session, [check for check in due if check.sql], rows)
+        return [_look(session, self.contract, check, counted.get(check.name, 0), rows) for check in due]
+
+    def _refuse(self, on: str) -> None:
+        for outcome in self.outcomes:
+            if outcome.verdict == "warned" and outcome.check.on == on:
+                log.warning("%s: %s", self.contract.table, _sentence(outcome))
+        failed = [outcome for outcome in self.outcomes if outcome.verdict == "failed"]
+        if not failed:
+            return
+        self._record_apart()
+        names = ", ".join(outcome.check.name for outcome in failed)
+        raise SourceError(
+            f"The batch fails {names}: {'; '.join(map(_sentence, failed))}.",
+            fix="mend the source and run again; all the rows: SELECT * FROM etl.check_failures WHERE table_name = "
+            f"'{self.contract.table}' ORDER BY failed_at DESC",
+            table=self.contract.table,
+            check=names,
+        )
+
+    def _record_apart(self) -> None:
+        """On a second connection. That the batch is bad is the error to report, not that noting it failed."""
+        try:
+            with open_session(self.connect, self.contract.table) as session, session.transaction():
+                for statement in self._records():
+                    session.run(statement)
+        except (EtlError, StatementError) as error:
+            log.warning("%s: could not record the failing rows: %s", self.contract.table, error)
+
+    def _records(self) -> list[Statement]:
+        audit_id, now = uuid4().hex, datetime.now(UTC).replace(tzinfo=None)
+        table, run = self.contract.table, self.run
+        results = [
+            (
+                audit_id, table, o.check.name, _cut(o.check.description), o.check.severity, o.check.on, o.verdict,
+                o.failing, run.dag_id, run.run_id, run.task_id, run.try_number, now,
+            )
+            for o in self.outcomes
+        ]  # fmt: skip
+        rows = [
+            (audit_id, table, o.check.name, o.check.severity, number, _cut(key), _cut(reason), now)
+            for o in self.outcomes
+            for number, (key, reason) in enumerate(o.rows, 1)
+        ]
+        statements = (
+            [load_sql.insert_rows("etl.check_results", _RESULTS, results, "record the checks")] if results else []
+        )
+        if rows:
+            statements.append(load_sql.insert_rows("etl.check_failures", _FAILURES, rows, "keep the failing rows"))
+        return statements
+
+
+def of(
+    connect: Connect,
+    contract: Contract,
+    run: Run,
+    window: Window | None = None,
+    rows: str = load_sql.STAGE,
+    into: Contract | None = None,
+) -> Audit:
+    """The audit of one load of a table, or ``into`` a shadow of it. Raises ConfigError for a file that is no check."""
+    return Audit(connect, into or contract, rules.for_table(contract, window), run, rows)
+
+
+_RESULTS = (
+    "audit_id", "table_name", "check_name", "description", "severity", "checked_on", "outcome", "failing_rows",
+    "dag_id", "run_id", "task_id", "try_number", "checked_at",
+)  # fmt: skip
+_FAILURES = ("audit_id", "table_name", "check_name", "severity", "row_number", "row_key", "reason", "failed_at")
+_PROVED = Check(rules.KEY_UNIQUE, FAIL, RESULT, "Each key of the batch occurs once in the table.", "")
+
+
+def count_statements(asked: Sequence[Check], rows: str) -> list[tuple[tuple[Check, ...], Statement]]:
+    """The counts of failing rows: by one scan where that can be, the contract's others in one statement, files each."""
+    scanned = tuple(check for check in asked if check.count)
+    derived = tuple(check for check in asked if not check.count and not check.path)
+    statements = [(scanned, _scan(scanned, rows))] if scanned else []
+    if derived:
+        statements.append((derived, _counts(derived, rows, "check the batch as a whole")))
+    statements += [((check,), _counts((check,), rows, f"check {check.name}")) for check in asked if check.path]
+    return statements
+
+
+def _scan(some: Sequence[Check], rows: str) -> Statement:
+    counts = ",\n    ".join(check.count for check in some if check.count)
+    read = "\n".join([load_sql.ident(rows), *(check.join for check in some if check.join)])
+    values = tuple(value for check in some for value in check.values)
+    return Statement("check the rows", f"SELECT\n    {counts}\nFROM {read}", values)
+
+
+def _counts(some: Sequence[Check], rows: str, purpose: str) -> Statement:
+    counts = ",\n".join(f"(SELECT COUNT(*) FROM (\n{_read(check, rows)}\n) AS offending)" for check in some)
+    return Statement(purpose, f"SELECT\n{counts}", tuple(value for check in some for value in check.values))
+
+
+def _read(check: Check, rows: str) -> str:
+    return check.sql.replace(ROWS, load_sql.ident(rows))
+
+
+def _count(session: Session, asked: Sequence[Check], rows: str) -> dict[str, int]:
+    counted: dict[str, int] = {}
+    for some, statement in count_statements(asked, rows):
+        values = _run(session, statement, some)[0]
+        counted |= {check.name: int(value) for check, value in zip(some, values, strict=True)}
+    return counted
+
+
+def _look(session: Session, contract: Contract, check: Check, failing: int, rows: str) -> Outcome:
+    if not failing:
+        return Outcome(check)
+    # The first rows that come: in order, the warehouse would have to find all of them again.
+    kept = f"SELECT * FROM (\n{_read(check, rows)}\n) AS offending LIMIT {KEPT_ROWS}"
+    text = f"SELECT * FROM (\n{kept}\n) AS kept ORDER BY 1"
+    found = _run(session, Statement(f"read what fails {check.name}", text, check.values), [check])
+    return Outcome(check, failing, tuple((_key(contract, row[:-1]), str(row[-1])) for row in found))
+
+
+def _run(session: Session, statement: Statement, some: Sequence[Check]) -> list[tuple[Any, ...]]:
+    try:
+        return session.run(statement)
+    except StatementError as error:
+        path = some[0].path if len(some) == 1 else None
+        raise ConfigError(
+            f"The warehouse refuses a check: {error.message}.",
+            fix=f"correct {path or 'the contract that it follows from'}; until then nothing is loaded unchecked",
+            check=", ".join(check.name for check in some),
+            code=error.code,
+            statement=statement.sql,
+        ) from error
+
+
+def _key(contract: Contract, values: Sequence[object]) -> str:
+    if len(values) != len(contract.key):
+        return ", ".join(map(str, values))
+    return ", ".join(f"{name}={value}" for name, value in zip(contract.key, values, strict=True))
+
+
+def _sentence(outcome: Outcome) -> str:
+    rows: Iterable[str] = (f"{key} ({reason})" if key else reason for key, reason in outcome.rows[:NAMED_ROWS])
+    return f"{outcome.check.name}, {outcome.failing} rows, e.g. {', '.join(rows)}"
+
+
+def _cut(text: str) -> str:
+    return text.encode()[:_TEXT_BYTES].decode(errors="ignore")

@@ -1,0 +1,1 @@
+"""What is read from include/sql: contracts, transform specs, marts, checks."""

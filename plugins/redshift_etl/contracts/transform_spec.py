@@ -1,0 +1,86 @@
+"""A transform file, ``include/sql/transform/<table>.sql``: the raw columns expected, and one plain SELECT over them.
+
+The front matter names the source's columns in their order, each with the type that its text must have; ``about`` names
+those that the extract knows and the file does not (an API's answer does not say which airport it is about), and a file
+with ``json: hourly`` reads parallel arrays instead of CSV, in the ``units`` named; ``inputs`` names the source, for the
+lineage. The SELECT gives each column of the contract by name, in DuckDB's dialect, one row out for one row in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from redshift_etl import settings
+from redshift_etl.contracts import ddl
+from redshift_etl.contracts.contract import Contract, front_matter
+from redshift_etl.contracts.ddl import Type
+from redshift_etl.errors import ConfigError
+
+_FIELDS = {"columns", "about", "json", "units", "inputs"}
+HOURLY = "hourly"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How raw rows become a table's rows. ``columns`` are typed and ordered; ``about`` is a subset of them."""
+
+    columns: Mapping[str, Type]
+    about: tuple[str, ...]
+    hourly: bool
+    select: str
+    path: Path = Path()
+    inputs: tuple[str, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        """The columns that come from the files themselves."""
+        return tuple(name for name in self.columns if name not in self.about)
+
+
+def load(contract: Contract) -> Recipe:
+    """The transform of a contract's table. Raises ConfigError when there is none or it is not sound."""
+    path = settings.sql_dir() / "transform" / f"{contract.name}.sql"
+    if not path.is_file():
+        raise ConfigError("The table has no transform.", fix=f"write {path}", table=contract.table)
+    try:
+        return parse(path.read_text(encoding="utf-8"), path)
+    except ValueError as error:
+        what = f"The transform does not hold together: {error}."
+        raise ConfigError(what, fix=f"edit {path}", table=contract.table) from error
+
+
+def parse(text: str, path: Path = Path()) -> Recipe:
+    """Read a transform from its text. Pure. Raises ValueError with one sentence that says what is wrong."""
+    matter, sql = front_matter(text)
+    unknown = sorted(set(matter) - _FIELDS)
+    if unknown:
+        raise ValueError(f"unknown front matter {', '.join(unknown)}")
+    columns = _columns(matter.get("columns"))
+    about = tuple(matter.get("about", ()))
+    if about and not matter.get("json"):
+        raise ValueError("`about` is for JSON answers; a CSV file has all its columns")
+    strange = [name for name in about if name not in columns]
+    if strange:
+        raise ValueError(f"`about` names {', '.join(strange)}, which `columns` does not")
+    if matter.get("json") not in (None, HOURLY):
+        raise ValueError(f"json is {matter['json']!r}; the one shape known is `{HOURLY}`")
+    select = sql.strip().rstrip(";")
+    if not re.match(r"SELECT\s", select):
+        raise ValueError("its SQL must be one plain SELECT … FROM raw, beginning with that word")
+    inputs, units = tuple(matter.get("inputs", ())), dict(matter.get("units", {}))
+    return Recipe(columns, about, matter.get("json") == HOURLY, select, path, inputs, units)
+
+
+def _columns(given: Any) -> dict[str, Type]:
+    """From ``name: TYPE`` lines, or a list of names that are all text."""
+    if isinstance(given, list) and given:
+        given = dict.fromkeys(given, "VARCHAR")
+    if not isinstance(given, dict) or not given:
+        raise ValueError("`columns` must name the raw columns in their order, e.g. `flight_id: BIGINT`")
+    declared = ", ".join(f'"{name}" {kind}' for name, kind in given.items())
+    return {column.name: column.type for column in ddl.parse(f"CREATE TABLE raw.rows ({declared})").columns}

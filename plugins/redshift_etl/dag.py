@@ -1,0 +1,92 @@
+"""What every DAG of this repository has in common: schedule, retries, time-outs, the trigger form, Assets."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import Asset, CronDataIntervalTimetable, Param
+
+from redshift_etl import settings
+from redshift_etl.contracts.front_matter import about
+from redshift_etl.window import END, START
+
+RUN_TIMEOUT = timedelta(hours=6)
+FIRST_DAY = datetime(2013, 1, 1, tzinfo=UTC)
+
+
+def sql_folder() -> str:
+    """Where the DAGs' SQL files are: their ``template_searchpath``."""
+    return str(settings.sql_dir())
+
+
+def daily() -> CronDataIntervalTimetable:
+    """Each UTC day, after it has ended. Said in full: a bare cron string has a zero-length interval in Airflow 3."""
+    return CronDataIntervalTimetable("0 0 * * *", timezone="UTC")
+
+
+def weekly() -> CronDataIntervalTimetable:
+    """Each week, after its Sunday has ended (UTC)."""
+    return CronDataIntervalTimetable("0 0 * * 1", timezone="UTC")
+
+
+def every_quarter_hour() -> CronDataIntervalTimetable:
+    """For what watches the others."""
+    return CronDataIntervalTimetable("*/15 * * * *", timezone="UTC")
+
+
+def default_args(owner: str) -> dict[str, Any]:
+    """Three retries with growing pauses, an hour at most for a try, and a report of what still fails."""
+    return {
+        "owner": owner,
+        "retries": 3,
+        "retry_delay": timedelta(seconds=10),
+        "retry_exponential_backoff": True,
+        "max_retry_delay": timedelta(minutes=10),
+        "execution_timeout": timedelta(hours=1),
+        "on_failure_callback": report_failure,
+    }
+
+
+def report_failure(context: Any) -> None:
+    """After a task's last try: the incident's report, and an alert. Never raises."""
+    from redshift_etl.incidents.on_failure import on_failure
+
+    on_failure(context)
+
+
+def date_form(what: str) -> dict[str, Param]:
+    """The dates of the trigger form. Both, or neither: then the run's own interval, else the last complete day."""
+    return {
+        START: Param(
+            None, type=["null", "string"], format="date", title="First day", description=f"{what}, from this day"
+        ),
+        END: Param(
+            None, type=["null", "string"], format="date", title="Last day", description="to this day, included (UTC)"
+        ),
+    }
+
+
+def documented(text: str | None, *tables: str) -> str:
+    """A DAG's ``doc_md``: its own text, then what the contracts of the tables that it writes promise."""
+    head = "| Table | A row is | Owner | Loaded | Fresh within | Kept |\n|---|---|---|---|---|---|"
+    return "\n".join(((text or "").rstrip(), "", head, *(_promise(table, about(table)) for table in tables), ""))
+
+
+def _promise(table: str, contract: dict[str, str]) -> str:
+    loaded = contract.get("load", "no contract").replace("_", " ")
+    newest = f", newest {contract['version']} wins" if "version" in contract else ""
+    kept = contract.get("retention", "").replace("never", "for ever")
+    cells = (f"`{table}`", contract.get("description", ""), contract.get("owner", ""), loaded + newest)
+    return f"| {' | '.join((*cells, contract.get('fresh_within', ''), kept))} |"
+
+
+def table_asset(table: str) -> Asset:
+    """The Asset of a warehouse table, named after it, with what its contract says about it."""
+    uri = f"redshift-table://{table.replace('.', '/')}"
+    return Asset(table, uri=uri, group="warehouse", extra=dict(about(table)))
+
+
+def source_asset(name: str) -> Asset:
+    """The Asset of something that others own and we read."""
+    return Asset(name, uri=f"source://{name.replace('.', '/')}", group="source")

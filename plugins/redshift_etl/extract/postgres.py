@@ -1,0 +1,157 @@
+"""A production PostgreSQL table, by ``COPY (query) TO STDOUT`` straight into compressed part files.
+
+One statement is one snapshot, and no row becomes a Python object: the bytes that the server sends are the raw file.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+import psycopg
+import sqlglot
+from sqlglot import exp
+
+from redshift_etl.errors import ConfigError, SourceError, TransientError, no_connection
+from redshift_etl.lake import storage as lakes
+from redshift_etl.lake.part_writer import PartWriter
+from redshift_etl.lake.storage import Batch, Lake
+from redshift_etl.window import Window
+
+log = logging.getLogger(__name__)
+
+_CHUNK = 1 << 20
+_MESSAGES = 256  # few enough that very wide rows fit in memory, enough that the loop costs nothing
+# The source's timestamps without a zone are UTC; its text arrives as UTF-8 and its dates as ISO 8601.
+_SESSION = "SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'iso_8601'; SET client_encoding = 'UTF8'"
+_REFUSED = re.compile(
+    r"authentication failed|no pg_hba|role .* does not exist|database .* does not exist|no password", re.I
+)
+_NAMED = re.compile(r'"([^"]+)"|column ([\w.]+) does not exist')
+
+
+def extract(conn_id: str, sql: str, *, table: str, window: Window | None, run: str, lake: Lake) -> Batch:
+    """Copy what ``sql`` selects to the raw zone: CSV, a header in each part, an empty field for NULL, ``""`` for ''.
+
+    ``sql`` is one SELECT with ``%(start)s`` and ``%(end)s`` for the window, which is half-open. Raises ConfigError for
+    a connection that is not there or refused, SourceError for a table or column that the source lacks, TransientError
+    when the connection is lost.
+    """
+    started, extracted_at = time.monotonic(), datetime.now(UTC)
+    below = lakes.prefix(lakes.RAW, table, window, run)
+    with translated(conn_id, sql), connect(conn_id) as conn:
+        conn.read_only = True
+        conn.execute(_SESSION)
+        query = psycopg.ClientCursor(conn).mogrify(sql.strip().rstrip(";"), vars(window) if window else None)
+        with PartWriter(lake, below) as writer:
+            rows = _copy_out(conn, f"COPY (\n{query}\n) TO STDOUT (FORMAT csv, HEADER)", writer)
+            entries = writer.finish()
+    manifest = lake.write_manifest(below, entries)
+    size = sum(entry.bytes for entry in entries)
+    log.info(
+        "Extracted %s %s: %d rows, %d files, %d bytes, %.1f s",
+        table,
+        window,
+        rows,
+        len(entries),
+        size,
+        time.monotonic() - started,
+    )
+    return Batch(table, window, run, manifest, rows, size, len(entries), rows, 0, extracted_at)
+
+
+def connect(conn_id: str) -> Any:
+    """A psycopg connection by an Airflow connection."""
+    from airflow.providers.postgres.hooks.postgres import PostgresHook
+
+    return PostgresHook(postgres_conn_id=conn_id).get_conn()
+
+
+def _copy_out(conn: Any, statement: str, writer: PartWriter) -> int:
+    """Feed the writer from the server. PostgreSQL sends the header, then each row, as a message of its own."""
+    buffer, rows, written = bytearray(), 0, 0
+    cursor = conn.cursor()
+    with cursor.copy(statement) as copy:
+        messages = iter(copy)
+        writer.header = bytes(next(messages))
+        while some := list(islice(messages, _MESSAGES)):
+            buffer += b"".join(some)
+            rows += len(some)
+            if len(buffer) >= _CHUNK:
+                writer.write(bytes(buffer), rows - written)
+                buffer.clear()
+                written = rows
+    if buffer:
+        writer.write(bytes(buffer), rows - written)
+    if cursor.rowcount != rows:
+        raise TransientError(
+            "The source sent another number of rows than it announced.",
+            fix="it is retried",
+            announced=cursor.rowcount,
+            received=rows,
+        )
+    return rows
+
+
+@contextmanager
+def translated(conn_id: str, sql: str) -> Iterator[None]:
+    """PostgreSQL's errors as ours."""
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        yield
+    except AirflowNotFoundException as error:
+        raise no_connection(conn_id) from error
+    except psycopg.Error as error:
+        raise _from_postgres(error, conn_id, sql) from error
+
+
+def _from_postgres(error: psycopg.Error, conn_id: str, sql: str) -> Exception:
+    message = " ".join(str(error).split())
+    if isinstance(error, (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedTable)):
+        named = _NAMED.search(message)
+        name = next(filter(None, named.groups()), None) if named else None
+        kind = "column" if isinstance(error, psycopg.errors.UndefinedColumn) else "relation"
+        return SourceError(
+            f"The source lacks a {kind} that the extract needs: {message}",
+            fix="ask the source's owner to provide it, or change include/sql/extract",
+            connection=conn_id,
+            table=_tables(sql),
+            **{kind: name},
+        )
+    if isinstance(error, psycopg.errors.SyntaxError):
+        return ConfigError(
+            f"The extract's SQL is refused: {message}", fix="correct include/sql/extract", connection=conn_id
+        )
+    if isinstance(error, psycopg.errors.InsufficientPrivilege) or (not error.sqlstate and _REFUSED.search(message)):
+        return ConfigError(
+            f"The source refuses the connection's user: {message}",
+            fix="correct the connection, or grant SELECT",
+            connection=conn_id,
+            table=_tables(sql),
+        )
+    if isinstance(error, psycopg.OperationalError):
+        return TransientError(
+            f"The connection to the source failed: {message}", fix="it is retried", connection=conn_id
+        )
+    return SourceError(
+        f"The source could not run the extract's query: {message}",
+        fix="look at the source's data and include/sql/extract",
+        connection=conn_id,
+        table=_tables(sql),
+    )
+
+
+def _tables(sql: str) -> str:
+    """The tables that a query reads, for a message."""
+    try:
+        parsed = sqlglot.parse_one(re.sub(r"%\(\w+\)s", "NULL", sql), dialect="postgres")
+    except sqlglot.errors.SqlglotError:  # the server's own words must not be lost over a nicer message
+        return "see include/sql/extract"
+    return ", ".join(table.sql() for table in parsed.find_all(exp.Table))

@@ -1,0 +1,1 @@
+"""Incidents: their cause, report, storage, alerts and end."""

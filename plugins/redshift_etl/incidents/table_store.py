@@ -1,0 +1,81 @@
+"""``etl.incidents``: the same incidents where analysts and the Warehouse page can read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any
+
+from redshift_etl.incidents.model import Incident
+from redshift_etl.warehouse import load_sql, migrate
+from redshift_etl.warehouse.load_sql import Statement
+from redshift_etl.warehouse.session import Connect, Session, open_session
+
+TABLE = "etl.incidents"
+_SUMMARY_BYTES = 2048
+_NAMES = tuple(each.name for each in fields(Incident) if each.name != "parts")
+
+
+def record(connect: Connect, incident: Incident, url: str) -> None:
+    """Insert the incident, or bring its count up to date. Safe to repeat and to race."""
+    migrate.ensure(connect, TABLE)
+    with open_session(connect, incident.incident_id) as session, session.transaction():
+        session.run(load_sql.lock(TABLE))
+        if session.run(_find(incident.incident_id)):
+            session.run(_count(incident))
+        else:
+            session.run(_insert(incident, url))
+
+
+def resolve(connect: Connect, incident_id: str, at: datetime, resolution: str) -> None:
+    """Say that it is over, and how."""
+    migrate.ensure(connect, TABLE)
+    with open_session(connect, incident_id) as session, session.transaction():
+        session.run(
+            Statement(
+                "resolve the incident",
+                f"UPDATE {TABLE} SET resolved_at = %s, resolution = %s WHERE incident_id = %s AND resolved_at IS NULL",
+                (_naive(at), resolution, incident_id),
+            )
+        )
+
+
+def recorded(session: Session) -> dict[str, Incident]:
+    """The incidents that the table says are open, by id; what each part of them was is not in it."""
+    text = f"SELECT {', '.join(_NAMES)} FROM {TABLE} WHERE resolved_at IS NULL"
+    found = [_incident(row) for row in session.run(Statement("read open incidents", text))]
+    return {incident.incident_id: incident for incident in found}
+
+
+def _incident(row: Sequence[Any]) -> Incident:
+    values = dict(zip(_NAMES, row, strict=True))
+    times = {name: values[name].replace(tzinfo=UTC) for name in ("opened_at", "last_seen_at")}
+    return Incident(**{**values, **times, "table_name": values["table_name"] or ""})
+
+
+def _find(incident_id: str) -> Statement:
+    return Statement("look for the incident", f"SELECT 1 FROM {TABLE} WHERE incident_id = %s", (incident_id,))
+
+
+def _count(incident: Incident) -> Statement:
+    return Statement(
+        "count one more failure",
+        f"UPDATE {TABLE} SET occurrences = %s, last_seen_at = %s WHERE incident_id = %s AND occurrences < %s",
+        (incident.occurrences, _naive(incident.last_seen_at), incident.incident_id, incident.occurrences),
+    )
+
+
+def _insert(incident: Incident, url: str) -> Statement:
+    row = incident.row() | {
+        "report": url,
+        "table_name": incident.table_name or None,
+        "summary": incident.summary.encode()[:_SUMMARY_BYTES].decode(errors="ignore"),
+        "opened_at": _naive(incident.opened_at),
+        "last_seen_at": _naive(incident.last_seen_at),
+    }
+    return load_sql.insert_rows(TABLE, tuple(row), [tuple(row.values())], "record the incident")
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)

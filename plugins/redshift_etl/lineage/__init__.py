@@ -1,0 +1,1 @@
+"""What feeds what, down to the column, and its OpenLineage events."""

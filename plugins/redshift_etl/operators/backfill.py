@@ -1,0 +1,89 @@
+"""Operators of the backfill form: plan it and enter it in the ledger; compare, swap or undo; then say how it ended."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from redshift_etl.operators.load import run_of, warehouse
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class PlanBackfillOperator(BaseOperator):
+    """Checks the form, refuses a DAG that is paused, and enters the backfill in the ledger unless it is a dry run.
+
+    Returns the arguments of the runs to start: none for a dry run, a swap or an undo.
+    """
+
+    ui_color = "#f5dcd3"
+
+    def __init__(self, *, redshift_conn_id: str = "redshift_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.redshift_conn_id = redshift_conn_id
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Plan. Raises ConfigError that names the field of the form."""
+        from redshift_etl.backfill import history
+        from redshift_etl.backfill import request as backfill
+        from redshift_etl.errors import ConfigError
+
+        instance = context["ti"]
+        request = backfill.read(context["params"], instance.run_id, datetime.now(UTC))
+        triggers = request.triggers()
+        for trigger in triggers:
+            self.log.info("%s %s", request.dag_id, trigger["conf"])
+        if request.dry_run or request.action not in backfill.LOADS:
+            self.log.info("%s", "Dry run: nothing is started" if request.dry_run else f"{request.action} follows")
+            return []
+        if instance.get_dag(request.dag_id).is_paused:
+            raise ConfigError("The table's DAG is paused.", fix=f"airflow dags unpause {request.dag_id}")
+        history.begin(warehouse(self.redshift_conn_id), request, instance.run_id, _who(context))
+        return triggers
+
+
+class FinishBackfillOperator(BaseOperator):
+    """After the runs: the ledger says that they are done. A staged one is compared; a swap or undo is done here.
+
+    Returns what it did: the comparison, or the rows written.
+    """
+
+    ui_color = "#f5dcd3"
+
+    def __init__(self, *, redshift_conn_id: str = "redshift_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.redshift_conn_id = redshift_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Finish the action of the form."""
+        from redshift_etl.backfill import actions
+        from redshift_etl.backfill import request as backfill
+
+        request = backfill.read(context["params"], context["ti"].run_id, datetime.now(UTC))
+        found = actions.finish(warehouse(self.redshift_conn_id), request, run_of(context), _who(context))
+        self.log.info("%s of %s (%s): %s", request.action, request.contract.table, request.backfill_id, found)
+        return found
+
+
+class CloseBackfillOperator(BaseOperator):
+    """At the end, whatever way it came: what the ledger still holds for running has failed. Made to be a teardown."""
+
+    ui_color = "#f5dcd3"
+
+    def __init__(self, *, redshift_conn_id: str = "redshift_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.redshift_conn_id = redshift_conn_id
+
+    def execute(self, context: Context) -> None:
+        """Close the row of this run, if there is one."""
+        from redshift_etl.backfill import actions
+        from redshift_etl.backfill import request as backfill
+
+        actions.close(warehouse(self.redshift_conn_id), backfill.own_id(context["ti"].run_id))
+
+
+def _who(context: Context) -> str:
+    return getattr(context["dag_run"], "triggering_user_name", None) or "unknown"

@@ -1,0 +1,1 @@
+"""Comparing the warehouse with its sources."""

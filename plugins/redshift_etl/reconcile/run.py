@@ -1,0 +1,77 @@
+"""Asks the sources and the warehouse, and compares what they say."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+
+from redshift_etl.contracts import contract as contracts
+from redshift_etl.reconcile import compare as reconcile
+from redshift_etl.reconcile.compare import Gap, Loaded, Plan
+from redshift_etl.warehouse import load_sql, migrate
+from redshift_etl.warehouse.session import Connect, Session, open_session
+
+log = logging.getLogger(__name__)
+
+CountSource = Callable[[str, str, datetime, datetime], dict[date, int]]
+"""Counts by day: connection, SQL with ``%(start)s`` and ``%(end)s``, and the window (UTC)."""
+FileChanged = Callable[[str], datetime]
+"""When a landing file was last written (UTC)."""
+Days = tuple[date, date]
+
+
+def run(
+    connect: Connect,
+    count_source: CountSource,
+    file_changed: FileChanged,
+    asked: Days | None,
+    now: datetime,
+    tables: Sequence[str] | None = None,
+) -> tuple[list[str], list[Gap]]:
+    """Compare every table that says how. Returns a line a table, and the gaps.
+
+    ``asked``: first and last day; without it each table's own span. A table that was never created is said to be so.
+    """
+    lines, gaps = [], []
+    for table in tables or contracts.all_tables():
+        plan = reconcile.read(contracts.load(table))
+        if plan is None:
+            continue
+        migrate.ensure(connect, table)
+        with open_session(connect, table) as session:
+            found = (
+                _file(session, plan, file_changed) if plan.landing else _days(session, plan, count_source, asked, now)
+            )
+        lines.append(f"`{table}`: {found[0]}")
+        gaps += found[1]
+        log.info("%s", lines[-1])
+    return lines, gaps
+
+
+def _file(session: Session, plan: Plan, file_changed: FileChanged) -> tuple[str, list[Gap]]:
+    newest = session.value(load_sql.newest_extract(plan.contract.table))
+    extracted_at = newest.replace(tzinfo=UTC) if newest else None
+    changed = file_changed(plan.landing or "")
+    gaps = reconcile.compare_file(plan, changed, extracted_at)
+    return f"the file changed {changed:%Y-%m-%d %H:%M}, read {extracted_at or 'never'}; {len(gaps)} differ", gaps
+
+
+def _days(
+    session: Session, plan: Plan, count_source: CountSource, asked: Days | None, now: datetime
+) -> tuple[str, list[Gap]]:
+    contract = plan.contract
+    rows = session.run(reconcile.loaded_windows(contract.table))
+    loaded = [Loaded(start.replace(tzinfo=UTC), end.replace(tzinfo=UTC)) for start, end in rows]
+    days = asked or reconcile.span(loaded, now, counted=plan.connection is not None)
+    if days is None:
+        return "was never loaded", []
+    first, last = days
+    source = None
+    if plan.connection:
+        start, end = datetime.combine(first, time()), datetime.combine(last, time()) + timedelta(days=1)
+        source = count_source(plan.connection, plan.sql, start, end)
+    here = {day: int(rows) for day, rows in session.run(reconcile.count_by_day(contract, first, last))}
+    gaps = reconcile.compare(plan, first, last, loaded, source, here)
+    counted = "" if source is None else f", {sum(source.values())} rows in the source, {sum(here.values())} here"
+    return f"{first} to {last}{counted}; {len(gaps)} days differ", gaps

@@ -1,0 +1,33 @@
+"""What a source has, without its rows: counts by day, and when a file was last written. For reconciliation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+
+from redshift_etl import settings
+from redshift_etl.extract import postgres
+from redshift_etl.lake.storage import Lake
+
+
+def count_by_day(conn_id: str, sql: str, start: datetime, end: datetime) -> dict[date, int]:
+    """Run a SELECT of (day, rows) on a production PostgreSQL, read-only, with the window bound.
+
+    Raises the errors of ``sources.postgres``.
+    """
+    with postgres.translated(conn_id, sql), postgres.connect(conn_id) as connection:
+        connection.read_only = True
+        rows = connection.execute(sql, {"start": start, "end": end}).fetchall()
+    return {day: int(number) for day, number in rows}
+
+
+def file_changed(lake: Lake) -> Callable[[str], datetime]:
+    """When a file of the landing zone was last written (UTC)."""
+    landing = settings.landing()
+
+    def ask(name: str) -> datetime:
+        """Its Last-Modified."""
+        entry = lake.head(landing, landing.key(name))
+        return datetime.fromisoformat(entry.about["last_modified"]).astimezone(UTC)
+
+    return ask

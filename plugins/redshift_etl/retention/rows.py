@@ -1,0 +1,187 @@
+"""Deletes the rows that a contract no longer keeps: a calendar month at a time, each archived to the lake first.
+
+A slice is one transaction: LOCK, count, UNLOAD, compare the archive with the count, DELETE, record, COMMIT. So what is
+deleted is what the archive holds, and a run that is killed has deleted whole slices or nothing. Deleting makes no mart
+stale: their old days stay as they were built.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+
+from redshift_etl.contracts.contract import Contract, Retention
+from redshift_etl.errors import ConfigError, SourceError
+from redshift_etl.warehouse import load_sql, migrate
+from redshift_etl.warehouse.load_sql import Statement, ident, literal
+from redshift_etl.warehouse.model import Run
+from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
+
+log = logging.getLogger(__name__)
+
+HISTORY = "etl.retention_history"
+
+ArchivedRows = Callable[[str], int]
+"""The rows that an UNLOAD's manifest (its s3:// URL) says were written."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Where UNLOAD writes: an s3:// prefix of this run, the role that Redshift assumes, and how to read a manifest."""
+
+    prefix: str
+    iam_role: str
+    rows: ArchivedRows
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Part of a table's past: ``[start, end)`` of its retention column (UTC without a zone)."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What retention would delete of one table."""
+
+    contract: Contract
+    cutoff: datetime
+    total: int
+    past: int
+    slices: tuple[Slice, ...]
+
+    @property
+    def share(self) -> float:
+        """The part of the table that is past its retention."""
+        return self.past / self.total if self.total else 0.0
+
+
+def cutoff(rule: Retention, now: datetime) -> datetime:
+    """The midnight (UTC, without a zone) before which rows may go."""
+    return datetime.combine((now.astimezone(UTC) - rule.age).date(), time())
+
+
+def months(oldest: datetime, end: datetime) -> Iterator[Slice]:
+    """The calendar months from the oldest row to the cutoff."""
+    start = oldest
+    while start < end:
+        following = datetime.combine(date(start.year + start.month // 12, start.month % 12 + 1, 1), time())
+        yield Slice(start, min(following, end))
+        start = following
+
+
+def look(contract: Contract, rule: Retention, before: datetime) -> Statement:
+    """Rows in all, rows that may go, and the oldest of them."""
+    column = ident(rule.column)
+    return Statement(
+        "count what is past its retention",
+        f"SELECT COUNT(*), COUNT(CASE WHEN {column} < %s THEN 1 END), MIN({column}) FROM {ident(contract.table)}",
+        (before,),
+    )
+
+
+def _where(rule: Retention, part: Slice) -> str:
+    column = ident(rule.column)
+    return f"{column} >= {literal(str(part.start))} AND {column} < {literal(str(part.end))}"
+
+
+def count(contract: Contract, rule: Retention, part: Slice) -> Statement:
+    """Rows of a slice."""
+    return Statement("count the slice", f"SELECT COUNT(*) FROM {ident(contract.table)} WHERE {_where(rule, part)}")
+
+
+def unload(contract: Contract, rule: Retention, part: Slice, archive: Archive, prefix: str) -> Statement:
+    """Write the slice to the lake as Parquet, with a manifest that counts its rows (AWS, UNLOAD)."""
+    query = f"SELECT {load_sql.columns(contract.column_names)} FROM {ident(contract.table)} WHERE {_where(rule, part)}"
+    return Statement(
+        "archive the slice",
+        f"UNLOAD ({literal(query)})\nTO {literal(prefix)}\nIAM_ROLE {literal(archive.iam_role)}\n"
+        "FORMAT AS PARQUET\nMANIFEST VERBOSE",
+    )
+
+
+def delete(contract: Contract, rule: Retention, part: Slice) -> Statement:
+    """Delete the slice."""
+    return Statement("delete the slice", f"DELETE FROM {ident(contract.table)} WHERE {_where(rule, part)}")
+
+
+def plan(connect: Connect, contract: Contract, now: datetime) -> Plan | None:
+    """What would be deleted; None for a table that is kept for ever. Raises ConfigError when the table refuses."""
+    rule = contract.retention
+    if rule is None:
+        return None
+    migrate.ensure(connect, contract.table)
+    before = cutoff(rule, now)
+    with open_session(connect, contract.table) as session:
+        try:
+            total, past, oldest = session.run(look(contract, rule, before))[0]
+        except StatementError as error:
+            raise _refused(contract, error) from error
+    if isinstance(oldest, date) and not isinstance(oldest, datetime):
+        oldest = datetime.combine(oldest, time())
+    slices = tuple(months(oldest.replace(tzinfo=None), before)) if past else ()
+    return Plan(contract, before, int(total), int(past), slices)
+
+
+def run(connect: Connect, found: Plan, archive: Archive, run: Run) -> int:
+    """Archive and delete every slice of a plan, each in a transaction of its own. Returns the rows deleted."""
+    contract, deleted = found.contract, 0
+    assert contract.retention is not None
+    migrate.ensure(connect, HISTORY)
+    with open_session(connect, f"retention of {contract.table}") as session:
+        for part in found.slices:
+            try:
+                with session.transaction():
+                    deleted += _slice(session, contract, contract.retention, part, archive, run)
+            except StatementError as error:
+                raise _refused(contract, error) from error
+    log.info("%s: %d rows before %s archived and deleted", contract.table, deleted, found.cutoff)
+    return deleted
+
+
+def _slice(session: Session, contract: Contract, rule: Retention, part: Slice, archive: Archive, run: Run) -> int:
+    session.run(load_sql.lock(contract.table))
+    rows = int(session.value(count(contract, rule, part)))
+    if not rows:
+        return 0
+    prefix = f"{archive.prefix}/{contract.table}/{part.start:%Y%m%dT%H%M%S}-{part.end:%Y%m%dT%H%M%S}/"
+    session.run(unload(contract, rule, part, archive, prefix))
+    archived = archive.rows(f"{prefix}manifest")
+    if archived != rows:
+        raise SourceError(
+            f"The archive has {archived} rows and the slice {rows}; nothing was deleted.",
+            fix="look at the archive's files; run retention again",
+            table=contract.table,
+            archive=prefix,
+        )
+    session.run(delete(contract, rule, part))
+    left = int(session.value(load_sql.count_rows(contract.table)))
+    row = {
+        "table_name": contract.table,
+        "slice_start": part.start,
+        "slice_end": part.end,
+        "rows_deleted": rows,
+        "rows_after": left,
+        "archive": f"{prefix}manifest",
+        "dag_id": run.dag_id,
+        "run_id": run.run_id,
+        "deleted_at": datetime.now(UTC).replace(tzinfo=None),
+    }
+    session.run(load_sql.insert_rows(HISTORY, tuple(row), [tuple(row.values())], "record the deletion"))
+    return rows
+
+
+def _refused(contract: Contract, error: StatementError) -> ConfigError:
+    rule = contract.retention
+    return ConfigError(
+        f"The warehouse refuses to {error.statement.purpose}: {error.message}.",
+        fix=f"correct `retention` in {contract.path}, or the table; nothing of this slice was deleted",
+        table=contract.table,
+        column=rule.column if rule else None,
+        code=error.code,
+        statement=error.statement.sql,
+    )

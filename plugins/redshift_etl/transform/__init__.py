@@ -1,0 +1,1 @@
+"""Validates and casts raw files to a contract, with DuckDB."""

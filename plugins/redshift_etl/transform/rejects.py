@@ -1,0 +1,130 @@
+"""What is wrong with the rows that a transform held back: file, physical line, column, value, reason, key.
+
+This reads the files a second time, in order, and only when there was something to explain.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import sys
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import zstandard
+
+from redshift_etl.contracts.contract import Contract
+from redshift_etl.contracts.transform_spec import Recipe
+from redshift_etl.transform import sql
+from redshift_etl.transform.duckdb_process import Duck
+
+KEPT = 1000
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A raw file on disk as CSV, and the URL by which people know it."""
+
+    url: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Reject:
+    """One reason why one row was held back. ``line`` counts from 1 as an editor does, header included."""
+
+    file: str
+    line: int
+    column: str | None
+    value: str | None
+    reason: str
+    key: Mapping[str, str | None]
+
+    def as_line(self) -> str:
+        """For the rejects file: JSON lines."""
+        return json.dumps(vars(self), ensure_ascii=False) + "\n"
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """A file's bytes, decompressed by its suffix."""
+    if path.suffix == ".zst":
+        decompressor = zstandard.ZstdDecompressor()
+        with path.open("rb") as file, decompressor.stream_reader(file, read_across_frames=True) as stream:
+            yield io.BufferedReader(stream)
+    elif path.suffix == ".gz":
+        with gzip.open(path, "rb") as stream:
+            yield io.BufferedReader(stream)
+    else:
+        with path.open("rb") as stream:
+            yield stream
+
+
+def find(
+    duck: Duck, recipe: Recipe, contract: Contract, given: Mapping[str, str], files: Iterable[RawFile]
+) -> list[Reject]:
+    """The rejects of the files in order: all of them up to the contract's ``max_rejects``, else the first of many."""
+    limit = max(contract.max_rejects, KEPT)
+    duck.run("SET threads = 1")
+    duck.run("SET preserve_insertion_order = true")
+    found: list[Reject] = []
+    for file in files:
+        if len(found) >= limit:
+            break
+        found += _of_file(duck, recipe, contract, given, file, limit)
+    return found
+
+
+def _of_file(
+    duck: Duck, recipe: Recipe, contract: Contract, given: Mapping[str, str], file: RawFile, limit: int
+) -> list[Reject]:
+    [[earlier]] = duck.run("SELECT coalesce(max(scan_id), -1) FROM reject_errors")
+    relation = sql.csv_relation([str(file.path)], list(recipe.columns), limit)
+    duck.run(sql.raw_view(relation, recipe.columns, explain=True))
+    rows = duck.run(sql.explain(recipe.select, contract.columns, given, contract.key, limit))
+    broken = duck.run(
+        "SELECT line, any_value(column_name), any_value(csv_line), any_value(error_message) FROM reject_errors "
+        f"WHERE scan_id > {earlier} GROUP BY line ORDER BY line"
+    )
+    records = _Records(file.path, {line for line, *_ in broken})
+    rejects = [
+        Reject(file.url, records.line_of_record(line), column, text, f"is not CSV as expected: {_first(message)}", {})
+        for line, column, text, message in broken
+    ]
+    for row, problems, key in rows:
+        line = records.line_of_row(row)
+        rejects += [Reject(file.url, line, key=json.loads(key), **problem) for problem in json.loads(problems)]
+    return sorted(rejects, key=lambda reject: reject.line)
+
+
+def _first(message: str) -> str:
+    return message.split("\n", 1)[0].strip()
+
+
+class _Records:
+    """Where records begin. DuckDB numbers records (the header is the first), and a quoted value may span lines."""
+
+    def __init__(self, path: Path, broken: set[int]) -> None:
+        csv.field_size_limit(sys.maxsize)
+        self._begins = array("Q", [0])
+        with opened(path) as stream:
+            reader = csv.reader(io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline=""))
+            begins = 1
+            for _ in reader:
+                self._begins.append(begins)
+                begins = reader.line_num + 1
+        self._rows = array("Q", (record for record in range(2, len(self._begins)) if record not in broken))
+
+    def line_of_record(self, record: int) -> int:
+        """The line that a record begins on; the last record's for one beyond the end."""
+        return self._begins[min(record, len(self._begins) - 1)]
+
+    def line_of_row(self, row: int) -> int:
+        """The same for a row, counted over the records that are not broken."""
+        return self.line_of_record(self._rows[min(row, len(self._rows)) - 1])

@@ -1,0 +1,207 @@
+"""Raw files to files that satisfy a table's contract: DuckDB, one streaming pass, in constant memory.
+
+Rows that break the contract are held back, counted and explained in the lake's ``rejects`` zone. Then
+extracted = staged + rejected must hold, or nothing is handed on.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from redshift_etl.contracts import contract as contracts
+from redshift_etl.contracts import transform_spec as recipes
+from redshift_etl.contracts.contract import Contract
+from redshift_etl.contracts.transform_spec import Recipe
+from redshift_etl.errors import ConfigError, SourceError
+from redshift_etl.extract import columnar_json
+from redshift_etl.lake import storage as lakes
+from redshift_etl.lake.part_writer import PART_BYTES, UPLOADS
+from redshift_etl.lake.storage import Batch, Lake
+from redshift_etl.transform import rejects, sql, tempdir
+from redshift_etl.transform.duckdb_process import Duck, DuckError
+from redshift_etl.transform.rejects import RawFile, Reject
+
+log = logging.getLogger(__name__)
+
+_HEADER_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class _Staged:
+    """What the pass gave: rows written, rows held back, files, and the output's DuckDB types by column."""
+
+    rows: int
+    held_back: int
+    files: Sequence[Path]
+    given: Mapping[str, str]
+
+
+def conform(batch: Batch, *, run: str, lake: Lake) -> Batch:
+    r"""Conform a raw batch to its table's contract and store it in the staged zone.
+
+    ``run`` is this try's slug. The batch returned names the staged manifest, whose files COPY takes with
+    ``FORMAT AS CSV ZSTD NULL AS '\N'`` and the contract's columns in order; with 0 rows there is no file.
+    Raises SourceError for a file, a value or a count that is not right, ConfigError for a transform that is not.
+    """
+    started = time.monotonic()
+    contract = contracts.load(batch.table)
+    recipe = recipes.load(contract)
+    with tempdir.folder() as folder:
+        files = _raw_files(batch, recipe, lake, folder)
+        with Duck(folder) as duck, _explained(recipe, contract):
+            staged = _stage(duck, recipe, contract, files, folder / "staged")
+            if staged.held_back:
+                found = rejects.find(duck, recipe, contract, staged.given, files)
+                _report(batch, contract, staged, found, run, lake)
+        _reconcile(batch, contract, staged)
+        result = _upload(batch, staged, run, lake)
+    log.info(
+        "Transformed %s %s: %d rows in %d files, %d rejected, %.1f s",
+        batch.table, batch.window, result.rows, result.files, result.rejected, time.monotonic() - started,
+    )  # fmt: skip
+    return result
+
+
+def _raw_files(batch: Batch, recipe: Recipe, lake: Lake, folder: Path) -> list[RawFile]:
+    """The batch's files as CSV on disk, each with the header that the transform expects."""
+    fetched = lake.fetch(batch.manifest, folder)
+    if recipe.hourly:
+        return [RawFile(entry.url, columnar_json.flatten(path, entry, recipe)) for entry, path in fetched]
+    files = [RawFile(entry.url, path) for entry, path in fetched]
+    for file in files:
+        _check_header(file, batch, recipe)
+    return files
+
+
+def _check_header(file: RawFile, batch: Batch, recipe: Recipe) -> None:
+    """DuckDB reads columns by position and never looks at the header: swapped columns would load silently."""
+    with rejects.opened(file.path) as stream:
+        text = stream.readline(_HEADER_BYTES).decode("utf-8-sig", errors="replace")
+    found, expected = next(csv.reader(io.StringIO(text)), []), list(recipe.columns)
+    if not found:
+        raise SourceError(
+            "The file is empty, without a header.", fix="ask who writes it", table=batch.table, file=file.url
+        )
+    if found == expected:
+        return
+    missing = [name for name in expected if name not in found]
+    extra = [name for name in found if name not in expected]
+    raise SourceError(
+        "The file's columns are not those that the transform expects.",
+        fix=f"ask who writes it, or change {recipe.path}",
+        table=batch.table,
+        file=file.url,
+        missing=", ".join(missing) or None,
+        extra=", ".join(extra) or None,
+        order=None if missing or extra else ", ".join(found),
+        expected=", ".join(expected),
+    )
+
+
+def _stage(duck: Duck, recipe: Recipe, contract: Contract, files: Sequence[RawFile], folder: Path) -> _Staged:
+    if not files:
+        return _Staged(0, 0, (), {})
+    duck.run(f"CREATE SEQUENCE {sql.BAD}")
+    relation = sql.csv_relation(
+        [str(file.path) for file in files], list(recipe.columns), contract.max_rejects + rejects.KEPT
+    )
+    duck.run(sql.raw_view(relation, recipe.columns))
+    given = {name: kind for name, kind, *_ in duck.run(f"DESCRIBE {recipe.select}")}
+    _check_output(given, recipe, contract)
+    [[rows, paths]] = duck.run(sql.stage(recipe.select, contract.columns, given, str(folder), PART_BYTES))
+    [[values]] = duck.run(f"SELECT nextval('{sql.BAD}') - 1")
+    [[lines]] = duck.run("SELECT count(*) FROM (SELECT DISTINCT file_id, line FROM reject_errors)")
+    return _Staged(rows, values + lines, tuple(map(Path, paths)) if rows else (), given)
+
+
+def _check_output(given: Mapping[str, str], recipe: Recipe, contract: Contract) -> None:
+    missing = [name for name in contract.column_names if name not in given]
+    extra = [name for name in given if name not in contract.column_names]
+    if missing or extra:
+        raise ConfigError(
+            "The transform's columns are not the contract's.",
+            fix=f"edit {recipe.path}",
+            table=contract.table,
+            missing=", ".join(missing) or None,
+            extra=", ".join(extra) or None,
+        )
+
+
+@contextmanager
+def _explained(recipe: Recipe, contract: Contract) -> Iterator[None]:
+    """DuckDB's refusals as ours. Bad values never get here, so the SQL is at fault, or the machine."""
+    try:
+        yield
+    except DuckError as error:
+        fix = f"edit {recipe.path}; wrap what can fail on a value in try(…)"
+        if error.kind == "OutOfMemoryException":
+            fix = "narrow the window, or raise memory_limit in duck.py"
+        message = " ".join(str(error).split())
+        raise ConfigError(f"DuckDB refuses the transform: {message}", fix=fix, table=contract.table) from error
+
+
+def _report(batch: Batch, contract: Contract, staged: _Staged, found: list[Reject], run: str, lake: Lake) -> None:
+    """Keep the rejects with their reasons, and stop when there are more than the contract allows."""
+    key = f"{lakes.prefix(lakes.REJECTS, batch.table, batch.window, run)}/rejects.jsonl"
+    kept = lake.put(key, "".join(reject.as_line() for reject in found).encode())
+    log.warning("Rejected %d rows of %s %s: %s", staged.held_back, batch.table, batch.window, kept.url)
+    if staged.held_back <= contract.max_rejects:
+        return
+    first = found[0]
+    raise SourceError(
+        f"{staged.held_back} of {staged.rows + staged.held_back} rows break the contract; "
+        f"the first: {first.column or 'the line'} {first.reason}.",
+        fix=f"mend the source, or change {contract.path.name} or max_rejects ({contract.max_rejects}); all: {kept.url}",
+        table=batch.table,
+        column=first.column,
+        value=first.value,
+        key=dict(first.key) or None,
+        file=first.file,
+        line=first.line,
+    )
+
+
+def _reconcile(batch: Batch, contract: Contract, staged: _Staged) -> None:
+    read = staged.rows + staged.held_back
+    if read == 0 and contract.load == "full_refresh":
+        raise SourceError(
+            "The source gave no rows, and this table is replaced whole.",
+            fix="ask the source's owner; the table keeps what it has",
+            table=batch.table,
+            manifest=batch.manifest,
+        )
+    if batch.extracted not in (read, lakes.NOT_COUNTED):
+        raise SourceError(
+            "The raw files do not hold the rows that were extracted, or the transform drops some.",
+            fix="clear the extract task; if it happens again, the transform must give one row for each raw row",
+            table=batch.table,
+            extracted=batch.extracted,
+            staged=staged.rows,
+            rejected=staged.held_back,
+            manifest=batch.manifest,
+        )
+
+
+def _upload(batch: Batch, staged: _Staged, run: str, lake: Lake) -> Batch:
+    below = lakes.prefix(lakes.STAGED, batch.table, batch.window, run)
+    keys = [f"{below}/part-{number:05d}.csv.zst" for number in range(len(staged.files))]
+    with ThreadPoolExecutor(UPLOADS) as pool:
+        entries = list(pool.map(lake.put_file, keys, staged.files))
+    return replace(
+        batch,
+        run=run,
+        manifest=lake.write_manifest(below, entries),
+        rows=staged.rows,
+        bytes=sum(entry.bytes for entry in entries),
+        files=len(entries),
+        extracted=staged.rows + staged.held_back,
+        rejected=staged.held_back,
+    )

@@ -1,0 +1,283 @@
+"""Every statement that a load sends, in order, as text. Pure: nothing here talks to a warehouse.
+
+An incremental upsert is a maximum. For each key the rows of the batch and the row of the target are put in one total
+order (newest version, then tombstone, then every column), and the first is what the target holds afterwards. A
+maximum does not care about order or repetition, so neither do loads: repeated, late or concurrent, they end the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from redshift_etl.contracts.contract import Contract
+
+STAGE = "stage"
+DECIDED = "decided"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One SQL command, its bound values, and what it is for (said in the log and in errors)."""
+
+    purpose: str
+    sql: str
+    values: tuple[object, ...] = ()
+
+
+@dataclass(frozen=True)
+class CopySource:
+    """What COPY reads, and as whom: the manifest's s3:// URL, the role that Redshift assumes, the bucket's region."""
+
+    manifest_url: str
+    iam_role: str
+    region: str
+
+
+def ident(name: str) -> str:
+    """Quote an identifier, part by part; Redshift folds it to lower case all the same (AWS, "Names")."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
+
+
+def literal(value: str) -> str:
+    """Quote a string for the commands that take no bound values: COPY and UNLOAD."""
+    escaped = value.replace("\\", "\\\\").replace("'", "''")
+    return f"'{escaped}'"
+
+
+def columns(names: Sequence[str], prefix: str = "") -> str:
+    """Quoted columns in one line, each behind ``prefix.`` if one is given."""
+    return ", ".join(f"{prefix}.{ident(name)}" if prefix else ident(name) for name in names)
+
+
+def same_key(contract: Contract, left: str, right: str) -> str:
+    """The join on the whole key: plain equality, which Redshift can hash."""
+    return " AND ".join(f"{left}.{ident(name)} = {right}.{ident(name)}" for name in contract.key)
+
+
+def create_stage(contract: Contract) -> Statement:
+    """A temporary table of the target's shape; NOT NULL comes with LIKE, keys do not (AWS, CREATE TABLE)."""
+    return Statement(
+        "create the staging table",
+        f"CREATE TEMP TABLE {STAGE} (LIKE {ident(contract.table)} INCLUDING DEFAULTS)",
+    )
+
+
+def copy_stage(contract: Contract, source: CopySource) -> Statement:
+    """COPY by manifest into the stage, by named columns; an empty text stays one, for NULL has a mark of its own."""
+    return Statement(
+        "copy the batch into the staging table",
+        f"COPY {STAGE} ({columns(contract.column_names)})\n"
+        f"FROM {literal(source.manifest_url)}\n"
+        f"IAM_ROLE {literal(source.iam_role)}\n"
+        f"REGION {literal(source.region)}\n"
+        "FORMAT AS CSV ZSTD MANIFEST\n"
+        "NULL AS '\\\\N'\n"
+        "DATEFORMAT 'auto' TIMEFORMAT 'auto'\n"
+        "COMPUPDATE OFF STATUPDATE OFF",
+    )
+
+
+def null_keys(contract: Contract) -> Statement:
+    """How many staged rows lack a part of the key."""
+    missing = " OR ".join(f"{ident(name)} IS NULL" for name in contract.key)
+    return Statement("look for NULL keys", f"SELECT COUNT(*) FROM {STAGE} WHERE {missing}")
+
+
+def repeated_keys(contract: Contract, table: str, limit: int = 5) -> Statement:
+    """Some keys that ``table`` holds more than once: declared keys are not enforced (AWS, "Defining constraints")."""
+    keys = columns(contract.key)
+    return Statement(
+        "look for repeated keys",
+        f"SELECT {keys}, COUNT(*) FROM {ident(table)}\n"
+        f"GROUP BY {keys} HAVING COUNT(*) > 1 ORDER BY {keys} LIMIT {limit}",
+    )
+
+
+def lock(*tables: str) -> Statement:
+    """Taken before anything is read: a LOCK after the snapshot does not help (AWS, "Serializable isolation")."""
+    return Statement("lock the target", f"LOCK TABLE {', '.join(ident(table) for table in tables)}")
+
+
+def _total_order(contract: Contract) -> str:
+    order = [f"{ident(contract.version)} DESC"] if contract.version else []
+    if contract.deleted:
+        order.append(f"CASE WHEN {ident(contract.deleted)} IS NULL THEN 1 ELSE 0 END")
+    rest = [column for column in contract.columns if column.name not in (*contract.key, contract.version)]
+    for column in rest:
+        value = f"JSON_SERIALIZE({ident(column.name)})" if column.type.name == "SUPER" else ident(column.name)
+        order.append(f"{value} DESC NULLS LAST" if column.nullable else f"{value} DESC")
+    return ", ".join(order)
+
+
+def decide(contract: Contract) -> Statement:
+    """What becomes of each staged row: inserted, updated, deleted (a tombstone), unchanged or superseded.
+
+    The target's own rows of the same keys stand beside them as ``standing``.
+    """
+    names, keys, order = columns(contract.column_names), columns(contract.key), _total_order(contract)
+    tombstone = (
+        f"WHEN place = 1 AND {ident(contract.deleted)} IS NOT NULL THEN 'deleted'\n        " if contract.deleted else ""
+    )
+    return Statement(
+        "decide what becomes of each row",
+        f"""CREATE TEMP TABLE {DECIDED} AS
+SELECT {names}, place, known,
+    CASE
+        WHEN from_target = 1 THEN 'standing'
+        {tombstone}WHEN place = 1 AND known = 1 THEN 'updated'
+        WHEN place = 1 THEN 'inserted'
+        WHEN tie = 1 AND place = 2 AND before = 1 THEN 'unchanged'
+        ELSE 'superseded'
+    END AS outcome
+FROM (
+    SELECT {names}, from_target,
+        ROW_NUMBER() OVER (PARTITION BY {keys} ORDER BY {order}, from_target DESC) AS place,
+        LAG(from_target) OVER (PARTITION BY {keys} ORDER BY {order}, from_target DESC) AS before,
+        RANK() OVER (PARTITION BY {keys} ORDER BY {order}) AS tie,
+        MAX(from_target) OVER (PARTITION BY {keys}) AS known
+    FROM (
+        SELECT {names}, 0 AS from_target FROM {STAGE}
+        UNION ALL
+        SELECT {columns(contract.column_names, "t")}, 1 AS from_target FROM {ident(contract.table)} AS t
+        WHERE EXISTS (SELECT 1 FROM {STAGE} AS s WHERE {same_key(contract, "s", "t")})
+    ) AS candidates
+) AS ordered""",
+    )
+
+
+def known_keys(contract: Contract) -> Statement:
+    """One row if the target has any key of the batch."""
+    return Statement(
+        "look for keys that are there already",
+        f"SELECT 1 FROM {ident(contract.table)} AS t\n"
+        f"WHERE EXISTS (SELECT 1 FROM {STAGE} AS s WHERE {same_key(contract, 's', 't')}) LIMIT 1",
+    )
+
+
+def all_new(contract: Contract) -> str:
+    """In the place of DECIDED, for a batch whose keys are all new and single."""
+    outcome = "'inserted'"
+    if contract.deleted:
+        outcome = f"CASE WHEN {ident(contract.deleted)} IS NULL THEN 'inserted' ELSE 'deleted' END"
+    return f"(SELECT {columns(contract.column_names)}, 1 AS place, {outcome} AS outcome FROM {STAGE}) AS decided"
+
+
+def count_outcomes(decided: str = DECIDED) -> Statement:
+    """Rows by outcome."""
+    return Statement("count the outcomes", f"SELECT outcome, COUNT(*) FROM {decided} GROUP BY outcome")
+
+
+def delete_replaced(contract: Contract) -> Statement:
+    """Remove the target's rows whose key has a newer one."""
+    target = ident(contract.table)
+    return Statement(
+        "delete the rows that are replaced",
+        f"DELETE FROM {target} USING {DECIDED} AS d\n"
+        f"WHERE {same_key(contract, target, 'd')}\n  AND d.known = 1 AND d.outcome IN ('updated', 'deleted')",
+    )
+
+
+def insert_decided(contract: Contract, decided: str = DECIDED) -> Statement:
+    """Write the winning rows, by named columns."""
+    names = columns(contract.column_names)
+    return Statement(
+        "insert the winning rows",
+        f"INSERT INTO {ident(contract.table)} ({names})\n"
+        f"SELECT {names} FROM {decided} WHERE outcome IN ('inserted', 'updated', 'deleted')",
+    )
+
+
+def repeated_target_keys(contract: Contract, limit: int = 5) -> Statement:
+    """Keys of this batch that the target holds more than once."""
+    keys = columns(contract.key, "t")
+    return Statement(
+        "prove the key unique",
+        f"SELECT {keys}, COUNT(*) FROM {ident(contract.table)} AS t\n"
+        f"WHERE EXISTS (SELECT 1 FROM {STAGE} AS s WHERE {same_key(contract, 's', 't')})\n"
+        f"GROUP BY {keys} HAVING COUNT(*) > 1 ORDER BY {keys} LIMIT {limit}",
+    )
+
+
+def compare_refresh(contract: Contract) -> Statement:
+    """For a full refresh: rows in the target, keys new to it, keys gone from it, rows the same in every column."""
+    target, names, same = ident(contract.table), columns(contract.column_names), same_key(contract, "s", "t")
+    return Statement(
+        "compare the batch with the table",
+        f"""SELECT
+    (SELECT COUNT(*) FROM {target}),
+    (SELECT COUNT(*) FROM {STAGE} AS s WHERE NOT EXISTS (SELECT 1 FROM {target} AS t WHERE {same})),
+    (SELECT COUNT(*) FROM {target} AS t WHERE NOT EXISTS (SELECT 1 FROM {STAGE} AS s WHERE {same})),
+    (SELECT COUNT(*) FROM (SELECT {names} FROM {STAGE} INTERSECT SELECT {names} FROM {target}) AS same)""",
+    )
+
+
+def replace_all(contract: Contract) -> tuple[Statement, ...]:
+    """DELETE and INSERT: TRUNCATE would commit at once and show readers an empty table (AWS, TRUNCATE)."""
+    target, names = ident(contract.table), columns(contract.column_names)
+    return (
+        Statement("delete every row", f"DELETE FROM {target}"),
+        Statement("insert the batch", f"INSERT INTO {target} ({names})\nSELECT {names} FROM {STAGE}"),
+    )
+
+
+def newest_extract(table: str) -> Statement:
+    """When the source of the newest committed load of a table was read."""
+    return Statement(
+        "look for a newer refresh", "SELECT MAX(extracted_at) FROM etl.load_history WHERE table_name = %s", (table,)
+    )
+
+
+def touch_days(contract: Contract, load_id: str, window_days: Sequence[object], decided: str = DECIDED) -> Statement:
+    """Record which days a load touched: where changed rows are now, where the rows they replace were, and the window's.
+
+    The window's own days count even if nothing changed: a re-run of a day asks for its marts, and a day without rows
+    was loaded all the same. Nothing is read from the table written to, so concurrent loads stay serializable.
+    """
+    day = ident(contract.day or "")
+    window = "".join("\n    UNION\n    SELECT CAST(%s AS DATE)" for _ in window_days)
+    return Statement(
+        "record the days touched",
+        f"""INSERT INTO etl.touched_days (table_name, day, load_id)
+SELECT %s, day, %s FROM (
+    SELECT CAST({day} AS DATE) AS day FROM {decided}
+    WHERE {day} IS NOT NULL
+        AND (outcome IN ('inserted', 'updated', 'deleted') OR (outcome = 'standing' AND place > 1)){window}
+) AS days""",
+        (contract.table, load_id, *window_days),
+    )
+
+
+def committed_load(load_id: str) -> Statement:
+    """The counts of a load, if it was committed."""
+    return Statement(
+        "look whether the load was committed",
+        "SELECT table_name, staged, inserted, updated, unchanged, deleted, superseded, rows_after\n"
+        "FROM etl.load_history WHERE load_id = %s",
+        (load_id,),
+    )
+
+
+def backend_pid() -> Statement:
+    """The session's process id, by which load errors are found."""
+    return Statement("ask for the session's id", "SELECT pg_backend_pid()")
+
+
+def count_rows(table: str) -> Statement:
+    """Rows in a table."""
+    return Statement("count the rows", f"SELECT COUNT(*) FROM {ident(table)}")
+
+
+def insert_rows(table: str, names: Sequence[str], rows: Sequence[tuple[object, ...]], purpose: str) -> Statement:
+    """A few rows of bookkeeping in one INSERT, their values bound."""
+    marks = "(" + ", ".join("%s" for _ in names) + ")"
+    return Statement(
+        purpose,
+        f"INSERT INTO {ident(table)} ({columns(names)})\nVALUES {', '.join(marks for _ in rows)}",
+        tuple(value for row in rows for value in row),
+    )
+
+
+def analyze(table: str) -> Statement:
+    """Fresh statistics; outside the load's transaction."""
+    return Statement("refresh the statistics", f"ANALYZE {ident(table)}")
