@@ -40,7 +40,7 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     contract.load.cache_clear()
 
 
-def test_the_page_gives_four_files_that_load_the_table(clone: Path, world: World, redshift_server: Any):
+def test_the_page_gives_four_files_that_load_the_table(clone: Path, world: World, redshift_server: Any) -> None:
     from airflow.dag_processing.dagbag import DagBag
 
     database = os.environ["AIRFLOW_CONN_AIRLINE_DB"].rsplit("/", 1)[1]

@@ -8,7 +8,7 @@ from redshift_etl.contracts import contract as contracts
 from redshift_etl.lineage import graph
 
 
-def test_the_assets_of_the_dags_are_the_lineage_of_the_sql(dag_bag: Any):
+def test_the_assets_of_the_dags_are_the_lineage_of_the_sql(dag_bag: Any) -> None:
     fills = [fill for table in contracts.all_tables() if (fill := graph.fill_of(contracts.load(table)))]
     declared: dict[str, set[str]] = {}
     for dag in dag_bag.dags.values():
@@ -24,7 +24,7 @@ def test_the_assets_of_the_dags_are_the_lineage_of_the_sql(dag_bag: Any):
     assert declared == {fill.table: set(fill.reads()) for fill in fills}
 
 
-def test_an_asset_of_a_table_says_what_its_contract_says(dag_bag: Any):
+def test_an_asset_of_a_table_says_what_its_contract_says(dag_bag: Any) -> None:
     assets = {it.name: it for dag in dag_bag.dags.values() for task in dag.tasks for it in task.outlets}
     assert assets
     for name, asset in assets.items():

@@ -14,17 +14,17 @@ DAYS = {"start": "2013-01-01", "end": "2013-01-01"}
 
 
 @pytest.mark.usefixtures("world")
-def test_freshness_finds_nothing_late(dag_bag: Any):
+def test_freshness_finds_nothing_late(dag_bag: Any) -> None:
     assert states(dag_bag, "freshness") == {"watch": "success"}
 
 
 @pytest.mark.usefixtures("world")
-def test_reconcile_agrees_on_the_day_that_was_loaded_and_starts_nothing(dag_bag: Any):
+def test_reconcile_agrees_on_the_day_that_was_loaded_and_starts_nothing(dag_bag: Any) -> None:
     assert states(dag_bag, "reconcile", **DAYS) == {"compare": "success", "mend": "skipped"}
 
 
 @pytest.mark.usefixtures("world")
-def test_a_dry_run_of_retention_and_of_a_backfill_goes_to_its_end(dag_bag: Any):
+def test_a_dry_run_of_retention_and_of_a_backfill_goes_to_its_end(dag_bag: Any) -> None:
     found = states(dag_bag, "retention", dry_run=True)
     assert found.pop("airflow") == "skipped"
     assert set(found.values()) == {"success"}
@@ -37,7 +37,7 @@ def test_a_dry_run_of_retention_and_of_a_backfill_goes_to_its_end(dag_bag: Any):
     }
 
 
-def test_the_shadow_of_a_staged_backfill_takes_the_rows_and_the_table_none(dag_bag: Any, world: World):
+def test_the_shadow_of_a_staged_backfill_takes_the_rows_and_the_table_none(dag_bag: Any, world: World) -> None:
     day = world.rows("SELECT COUNT(*) FROM core.flights WHERE modified_at < '2013-01-02'")
     before = world.rows("SELECT COUNT(*) FROM core.flights")
     assert set(states(dag_bag, "flights", **DAYS, shadow="abc123").values()) == {"success"}
@@ -46,7 +46,7 @@ def test_the_shadow_of_a_staged_backfill_takes_the_rows_and_the_table_none(dag_b
     assert world.rows("SELECT COUNT(*) FROM core.flights") == before
 
 
-def test_every_check_of_a_real_day_passes_but_the_references_that_the_data_lacks(world: World):
+def test_every_check_of_a_real_day_passes_but_the_references_that_the_data_lacks(world: World) -> None:
     found = world.rows("SELECT check_name, outcome FROM etl.check_results WHERE table_name = 'core.flights'")
     assert {name for name, outcome in found if outcome != "passed"} <= {
         "references_tail_number",
@@ -55,7 +55,7 @@ def test_every_check_of_a_real_day_passes_but_the_references_that_the_data_lacks
     assert ("delay_agrees_with_departure", "passed") in found
 
 
-def test_a_task_that_fails_in_airflow_leaves_one_incident_with_its_run(dag_bag: Any, world: World):
+def test_a_task_that_fails_in_airflow_leaves_one_incident_with_its_run(dag_bag: Any, world: World) -> None:
     found = states(dag_bag, "flights", start="2013-01-02", end="2013-01-01")
     assert found["extract"] == "failed"
     (incident,) = lake_store.all_open(Lake.connect())
@@ -71,7 +71,7 @@ def test_a_task_that_fails_in_airflow_leaves_one_incident_with_its_run(dag_bag: 
 
 
 @pytest.mark.usefixtures("world")
-def test_a_backfill_whose_last_step_fails_is_closed_in_the_ledger_and_its_run_has_failed(dag_bag: Any):
+def test_a_backfill_whose_last_step_fails_is_closed_in_the_ledger_and_its_run_has_failed(dag_bag: Any) -> None:
     form = {"table": "core.flights", "reason": "to see how it fails", "action": "swap", "backfill_id": "0" * 12}
     done = dag_bag.dags["backfill_table"].test(run_conf={**form, "dry_run": False})
     found = {instance.task_id: str(instance.state) for instance in done.get_task_instances()}

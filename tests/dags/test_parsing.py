@@ -65,17 +65,17 @@ def parsed(request: pytest.FixtureRequest, parsing: dict[str, dict[str, list[str
     return parsing[str(request.param)]
 
 
-def test_a_dag_file_touches_nothing_outside_of_itself(parsed: dict[str, list[str]]):
+def test_a_dag_file_touches_nothing_outside_of_itself(parsed: dict[str, list[str]]) -> None:
     assert parsed["touched"] == []
 
 
-def test_a_dag_file_reads_the_repositorys_sql_and_no_other_data(parsed: dict[str, list[str]]):
+def test_a_dag_file_reads_the_repositorys_sql_and_no_other_data(parsed: dict[str, list[str]]) -> None:
     data = [Path(path) for path in parsed["read"] if not path.endswith((".py", ".pyc")) and "site-packages" not in path]
 
     assert [path for path in data if not path.is_relative_to(REPOSITORY / "include/sql")] == []
 
 
-def test_a_dag_file_loads_no_driver_and_no_parser(parsed: dict[str, list[str]]):
+def test_a_dag_file_loads_no_driver_and_no_parser(parsed: dict[str, list[str]]) -> None:
     assert HEAVY & {name.split(".")[0] for name in parsed["imported"]} == set()
 
 
@@ -84,5 +84,5 @@ def test_a_dag_file_loads_no_driver_and_no_parser(parsed: dict[str, list[str]]):
     [*FILES, *sorted((REPOSITORY / "include").rglob("*.sql")), *sorted((REPOSITORY / "plugins").rglob("*.py"))],
     ids=lambda path: str(path.relative_to(REPOSITORY)),
 )
-def test_no_file_of_a_pipeline_holds_a_secret(path: Path):
+def test_no_file_of_a_pipeline_holds_a_secret(path: Path) -> None:
     assert SECRET.search(path.read_text(encoding="utf-8")) is None

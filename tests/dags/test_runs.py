@@ -10,26 +10,26 @@ from tests.dags.world import DAYS, World, run
 XCOM_BYTES = 4096
 
 
-def test_the_reference_tables_hold_every_row_of_their_files(world: World):
+def test_the_reference_tables_hold_every_row_of_their_files(world: World) -> None:
     counts = {
         name: world.rows(f"SELECT COUNT(*) FROM core.{name}")[0][0] for name in ("airlines", "airports", "planes")
     }
     assert counts == {"airlines": 16, "airports": 1458, "planes": 3322}
 
 
-def test_every_flight_of_the_source_is_in_the_warehouse_once(world: World):
+def test_every_flight_of_the_source_is_in_the_warehouse_once(world: World) -> None:
     loads = "FROM etl.load_history WHERE table_name = 'core.flights'"
     assert world.rows(f"SELECT SUM(extracted - rejected) = MAX(rows_after) {loads}") == [(True,)]
     assert world.rows("SELECT COUNT(*) = COUNT(DISTINCT flight_id) FROM core.flights") == [(True,)]
 
 
-def test_the_marts_count_every_flight_whatever_is_missing_beside_it(world: World):
+def test_the_marts_count_every_flight_whatever_is_missing_beside_it(world: World) -> None:
     flights = world.rows("SELECT COUNT(*) FROM core.flights WHERE flight_date <= '2013-01-02'")[0][0]
     for mart in ("carrier_day", "route_day", "weather_delay_day"):
         assert world.rows(f"SELECT SUM(flights) FROM mart.{mart} WHERE flight_date <= '2013-01-02'") == [(flights,)]
 
 
-def test_a_second_run_of_everything_changes_no_row(dag_bag: Any, world: World):
+def test_a_second_run_of_everything_changes_no_row(dag_bag: Any, world: World) -> None:
     tables = [f"core.{name}" for name in ("airlines", "airports", "planes", "flights", "weather")]
     tables += [f"mart.{name}" for name in ("carrier_day", "route_day", "weather_delay_day")]
     before = {table: sorted(world.rows(f"SELECT * FROM {table}"), key=repr) for table in tables}
@@ -40,7 +40,7 @@ def test_a_second_run_of_everything_changes_no_row(dag_bag: Any, world: World):
     assert {table: sorted(world.rows(f"SELECT * FROM {table}"), key=repr) for table in tables} == before
 
 
-def test_running_one_input_again_for_one_day_builds_that_day_and_no_other(dag_bag: Any, world: World):
+def test_running_one_input_again_for_one_day_builds_that_day_and_no_other(dag_bag: Any, world: World) -> None:
     run(dag_bag, "daily_performance")
     before = world.rows("SELECT COUNT(*) FROM etl.mart_builds")[0][0]
     run(dag_bag, "weather", start="2013-01-02", end="2013-01-02")
@@ -49,7 +49,7 @@ def test_running_one_input_again_for_one_day_builds_that_day_and_no_other(dag_ba
     assert built[: len(built) - before] == [("mart.weather_delay_day", "2013-01-02")]
 
 
-def test_tasks_hand_each_other_less_than_four_kilobytes(world: World):
+def test_tasks_hand_each_other_less_than_four_kilobytes(world: World) -> None:
     assert world
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session

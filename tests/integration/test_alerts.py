@@ -55,7 +55,7 @@ def name(monkeypatch: pytest.MonkeyPatch, **connection: Any) -> None:
     monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__ALERTS", "people")
 
 
-def test_e_mail_goes_to_whom_the_connection_says_and_its_text_stays_text(monkeypatch: pytest.MonkeyPatch):
+def test_e_mail_goes_to_whom_the_connection_says_and_its_text_stays_text(monkeypatch: pytest.MonkeyPatch) -> None:
     with mail_server() as server:
         extra = {"from_email": "etl@x", "to": "oncall@x", "disable_ssl": True, "disable_tls": True}
         name(monkeypatch, conn_type="smtp", host="127.0.0.1", port=server.server_address[1], extra=extra)
@@ -67,7 +67,7 @@ def test_e_mail_goes_to_whom_the_connection_says_and_its_text_stays_text(monkeyp
     assert b"<pre>A &lt;b&gt;row&lt;/b&gt; {{ 1/0 }} is bad</pre>" in body.get_payload(decode=True)
 
 
-def test_a_name_with_a_line_break_in_it_adds_no_header_to_an_e_mail(monkeypatch: pytest.MonkeyPatch):
+def test_a_name_with_a_line_break_in_it_adds_no_header_to_an_e_mail(monkeypatch: pytest.MonkeyPatch) -> None:
     with mail_server() as server:
         extra = {"from_email": "etl@x", "to": "oncall@x", "disable_ssl": True, "disable_tls": True}
         name(monkeypatch, conn_type="smtp", host="127.0.0.1", port=server.server_address[1], extra=extra)
@@ -78,7 +78,7 @@ def test_a_name_with_a_line_break_in_it_adds_no_header_to_an_e_mail(monkeypatch:
 
 def test_mail_without_a_recipient_is_logged_and_not_raised(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-):
+) -> None:
     name(monkeypatch, conn_type="smtp", host="127.0.0.1", port=1)
     assert alerts.send(NOTICE) == []
     assert "does not say to whom" in caplog.text
@@ -86,7 +86,7 @@ def test_mail_without_a_recipient_is_logged_and_not_raised(
 
 def test_slack_gets_the_subject_and_the_text_and_nothing_that_it_would_act_on(
     monkeypatch: pytest.MonkeyPatch, webhook: list[Any]
-):
+) -> None:
     url = json.loads(os.environ["AIRFLOW_CONN_PAGER"])["host"]
     name(monkeypatch, conn_type="slackwebhook", host=url, password="T0/B0/secret")
     alerts.send(replace(NOTICE, text="A <b>row</b> {{ 1/0 }} & <!channel> is bad"))
@@ -94,6 +94,6 @@ def test_slack_gets_the_subject_and_the_text_and_nothing_that_it_would_act_on(
     assert webhook[0]["text"] == f"SourceError on core.t\n{said}"
 
 
-def test_with_nothing_configured_nobody_is_told(monkeypatch: pytest.MonkeyPatch):
+def test_with_nothing_configured_nobody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIRFLOW__REDSHIFT_ETL__ALERTS", raising=False)
     assert alerts.send(NOTICE) == []

@@ -103,7 +103,7 @@ def row(number: int, amount: int, version: str = DAY1, name: str = "a") -> tuple
     return (number, version, version[:10], name, amount)
 
 
-def test_a_staged_rewrite_is_compared_swapped_in_and_undone(bench: Bench, things: Contract):
+def test_a_staged_rewrite_is_compared_swapped_in_and_undone(bench: Bench, things: Contract) -> None:
     bench.load(things, [row(1, 10), row(2, 20), row(3, 30), row(4, 40), row(5, 50)])
     before = bench.table(things)
     backfill_id = stage(bench, things, [row(1, 11), row(2, 20), row(4, 44), row(6, 60)])
@@ -137,7 +137,7 @@ def test_a_staged_rewrite_is_compared_swapped_in_and_undone(bench: Bench, things
     assert bench.rows(f"SELECT COUNT(*) FROM svv_tables WHERE table_schema = '{shadow_table.SCHEMA}'") == [(0,)]
 
 
-def test_a_swap_makes_the_marts_of_its_days_stale(bench: Bench, things: Contract):
+def test_a_swap_makes_the_marts_of_its_days_stale(bench: Bench, things: Contract) -> None:
     bench.load(things, [row(1, 10)])
     backfill_id = stage(bench, things, [row(1, 11)])
     finish()
@@ -148,7 +148,7 @@ def test_a_swap_makes_the_marts_of_its_days_stale(bench: Bench, things: Contract
 
 
 @pytest.mark.usefixtures("things")
-def test_the_ledger_says_who_why_and_how_it_ended(bench: Bench):
+def test_the_ledger_says_who_why_and_how_it_ended(bench: Bench) -> None:
     assert len(plan(action="backfill")) == 1
     assert ledger_rows(bench) == [("running", "ada", "amounts were computed wrongly", 1)]
     finish(action="backfill")
@@ -156,7 +156,7 @@ def test_the_ledger_says_who_why_and_how_it_ended(bench: Bench):
     assert ledger_rows(bench)[0][0] == "done"
 
 
-def test_the_ledger_says_who_swapped_took_back_and_dropped_and_why(bench: Bench, things: Contract):
+def test_the_ledger_says_who_swapped_took_back_and_dropped_and_why(bench: Bench, things: Contract) -> None:
     bench.load(things, [row(1, 10)])
     backfill_id = stage(bench, things, [row(1, 11)])
     finish()
@@ -179,13 +179,13 @@ def test_the_ledger_says_who_swapped_took_back_and_dropped_and_why(bench: Bench,
 
 
 @pytest.mark.usefixtures("things")
-def test_a_failed_run_is_in_the_ledger(bench: Bench):
+def test_a_failed_run_is_in_the_ledger(bench: Bench) -> None:
     plan(action="backfill")
     close(action="backfill")
     assert ledger_rows(bench)[0][0] == "failed"
 
 
-def test_a_comparison_that_fails_is_in_the_ledger_at_once(bench: Bench, things: Contract):
+def test_a_comparison_that_fails_is_in_the_ledger_at_once(bench: Bench, things: Contract) -> None:
     backfill_id = stage(bench, things, [row(1, 11)])
     bench.run(f"ALTER TABLE {shadow_table.of(things, backfill_id).table} DROP COLUMN amount")
     with pytest.raises(ConfigError, match="refuses to compare"):
@@ -196,7 +196,7 @@ def test_a_comparison_that_fails_is_in_the_ledger_at_once(bench: Bench, things: 
     ]
 
 
-def test_what_ended_well_stays_so_when_its_run_is_closed(bench: Bench, things: Contract):
+def test_what_ended_well_stays_so_when_its_run_is_closed(bench: Bench, things: Contract) -> None:
     stage(bench, things, [row(1, 11)])
     finish()
     close()
@@ -204,7 +204,7 @@ def test_what_ended_well_stays_so_when_its_run_is_closed(bench: Bench, things: C
 
 
 @pytest.mark.usefixtures("things")
-def test_a_backfill_that_died_is_said_to_have_by_the_next_one_and_by_time(bench: Bench):
+def test_a_backfill_that_died_is_said_to_have_by_the_next_one_and_by_time(bench: Bench) -> None:
     plan(action="backfill", run="manual 1")
     plan(action="backfill", run="manual 2")
     assert [status for status, *_ in ledger_rows(bench)] == ["died", "running"]
@@ -215,12 +215,12 @@ def test_a_backfill_that_died_is_said_to_have_by_the_next_one_and_by_time(bench:
 
 
 @pytest.mark.usefixtures("things")
-def test_a_retry_enters_nothing_twice(bench: Bench):
+def test_a_retry_enters_nothing_twice(bench: Bench) -> None:
     assert plan() == plan()
     assert len(ledger_rows(bench)) == 1
 
 
-def test_a_dry_run_enters_and_starts_nothing(bench: Bench, things: Contract):
+def test_a_dry_run_enters_and_starts_nothing(bench: Bench, things: Contract) -> None:
     assert plan(dry_run=True) == []
     assert finish(dry_run=True) == {"dry_run": True, "runs": 1}
     bench.load(things, [row(1, 10)])
@@ -232,18 +232,18 @@ def test_a_dry_run_enters_and_starts_nothing(bench: Bench, things: Contract):
 
 
 @pytest.mark.usefixtures("things")
-def test_a_paused_dag_is_refused_before_anything_is_entered(bench: Bench):
+def test_a_paused_dag_is_refused_before_anything_is_entered(bench: Bench) -> None:
     with pytest.raises(ConfigError, match="paused"):
         plan(paused=True)
     assert bench.rows("SELECT COUNT(*) FROM svv_tables WHERE table_name = 'backfill_history'") == [(0,)]
 
 
 @pytest.mark.parametrize("odd", ["", "x.y", 'x"; DROP', "x" * 33])
-def test_an_odd_id_names_no_shadow(things: Contract, odd: str):
+def test_an_odd_id_names_no_shadow(things: Contract, odd: str) -> None:
     with pytest.raises(ConfigError, match="no id of a backfill"):
         shadow_table.of(things, odd)
 
 
-def test_a_full_refresh_has_no_shadow(things: Contract):
+def test_a_full_refresh_has_no_shadow(things: Contract) -> None:
     with pytest.raises(ConfigError, match="incremental"):
         shadow_table.of(replace(things, load="full_refresh"), "x")

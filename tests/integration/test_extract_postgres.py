@@ -28,7 +28,7 @@ def texts(lake: Lake, batch: Batch) -> list[str]:
     return [zstandard.ZstdDecompressor().decompressobj().decompress(read(lake, e.url)).decode() for e in entries]
 
 
-def test_the_window_takes_its_start_and_not_its_end(source: Source, lake: Lake):
+def test_the_window_takes_its_start_and_not_its_end(source: Source, lake: Lake) -> None:
     source.run(
         TABLE,
         "INSERT INTO things VALUES (1, 'before', '2012-12-31 23:59:59.999999'), (2, 'start', '2013-01-01'),"
@@ -41,14 +41,14 @@ def test_the_window_takes_its_start_and_not_its_end(source: Source, lake: Lake):
     assert (batch.extracted, batch.rows, batch.files, batch.rejected) == (2, 2, 1, 0)
 
 
-def test_the_window_is_utc_whatever_the_servers_time_zone_is(source: Source, lake: Lake):
+def test_the_window_is_utc_whatever_the_servers_time_zone_is(source: Source, lake: Lake) -> None:
     source.run(TABLE, "INSERT INTO things VALUES (1, 'late in the day', '2013-01-01 23:00')")
     change = "format('ALTER DATABASE %I SET timezone = ''America/New_York''', current_database())"
     source.run(f"DO $$ BEGIN EXECUTE {change}; END $$")
     assert extract(lake).rows == 1
 
 
-def test_null_the_empty_string_quotes_and_line_breaks_stay_apart(source: Source, lake: Lake):
+def test_null_the_empty_string_quotes_and_line_breaks_stay_apart(source: Source, lake: Lake) -> None:
     source.run(
         TABLE,
         "INSERT INTO things VALUES (1, NULL, '2013-01-01'), (2, '', '2013-01-01')",
@@ -60,7 +60,9 @@ def test_null_the_empty_string_quotes_and_line_breaks_stay_apart(source: Source,
     )
 
 
-def test_parts_end_at_rows_repeat_the_header_and_add_up(source: Source, lake: Lake, monkeypatch: pytest.MonkeyPatch):
+def test_parts_end_at_rows_repeat_the_header_and_add_up(
+    source: Source, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(part_writer, "PART_BYTES", 1 << 19)
     source.run(
         TABLE, "INSERT INTO things SELECT n, md5(n::text) || E'\\n', '2013-01-01' FROM generate_series(1, 150000) n"
@@ -76,13 +78,13 @@ def test_parts_end_at_rows_repeat_the_header_and_add_up(source: Source, lake: La
     ]
 
 
-def test_an_empty_window_is_a_batch_without_files(source: Source, lake: Lake):
+def test_an_empty_window_is_a_batch_without_files(source: Source, lake: Lake) -> None:
     source.run(TABLE)
     batch = extract(lake)
     assert (batch.rows, batch.files, lake.read_manifest(batch.manifest)) == (0, 0, ())
 
 
-def test_a_batch_survives_xcom_and_is_small(source: Source, lake: Lake):
+def test_a_batch_survives_xcom_and_is_small(source: Source, lake: Lake) -> None:
     source.run(TABLE)
     batch = extract(lake)
     text = json.dumps(batch.as_dict())
@@ -90,13 +92,13 @@ def test_a_batch_survives_xcom_and_is_small(source: Source, lake: Lake):
     assert len(text) < 4096
 
 
-def test_extracted_at_is_when_the_source_was_read(source: Source, lake: Lake):
+def test_extracted_at_is_when_the_source_was_read(source: Source, lake: Lake) -> None:
     source.run(TABLE)
     before = datetime.now(UTC)
     assert before <= extract(lake).extracted_at <= datetime.now(UTC)
 
 
-def test_a_source_without_modified_at_is_refused_by_table_and_column(source: Source, lake: Lake):
+def test_a_source_without_modified_at_is_refused_by_table_and_column(source: Source, lake: Lake) -> None:
     source.run("CREATE TABLE things (id int, note text)")
     with pytest.raises(SourceError) as error:
         extract(lake)
@@ -105,20 +107,22 @@ def test_a_source_without_modified_at_is_refused_by_table_and_column(source: Sou
 
 
 @pytest.mark.usefixtures("source")
-def test_a_table_that_the_source_lacks_is_named(lake: Lake):
+def test_a_table_that_the_source_lacks_is_named(lake: Lake) -> None:
     with pytest.raises(SourceError) as error:
         extract(lake)
     assert error.value.where["relation"] == "things"
 
 
 @pytest.mark.usefixtures("source")
-def test_a_connection_that_is_not_configured_is_named(lake: Lake, monkeypatch: pytest.MonkeyPatch):
+def test_a_connection_that_is_not_configured_is_named(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIRFLOW_CONN_AIRLINE_DB")
     with pytest.raises(ConfigError, match="AIRFLOW_CONN_AIRLINE_DB"):
         extract(lake)
 
 
-def test_a_wrong_password_is_not_retried_and_not_shown(source: Source, lake: Lake, monkeypatch: pytest.MonkeyPatch):
+def test_a_wrong_password_is_not_retried_and_not_shown(
+    source: Source, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
     user, _, rest = source.dsn.partition("//")[2].partition(":")
     monkeypatch.setenv("AIRFLOW_CONN_AIRLINE_DB", f"postgresql://{user}:not-the-password@{rest.partition('@')[2]}")
     with pytest.raises(ConfigError, match="authentication failed") as error:
@@ -126,7 +130,7 @@ def test_a_wrong_password_is_not_retried_and_not_shown(source: Source, lake: Lak
     assert "not-the-password" not in str(error.value)
 
 
-def test_a_missing_right_names_the_table(source: Source, lake: Lake, monkeypatch: pytest.MonkeyPatch):
+def test_a_missing_right_names_the_table(source: Source, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     source.run(TABLE, "DROP ROLE IF EXISTS reader", "CREATE ROLE reader LOGIN PASSWORD 'reader-password'")
     monkeypatch.setenv("AIRFLOW_CONN_AIRLINE_DB", f"postgresql://reader:reader-password@{source.dsn.partition('@')[2]}")
     with pytest.raises(ConfigError, match="permission denied") as error:
@@ -135,14 +139,14 @@ def test_a_missing_right_names_the_table(source: Source, lake: Lake, monkeypatch
 
 
 @pytest.mark.usefixtures("source")
-def test_a_source_that_is_down_is_retried(lake: Lake, monkeypatch: pytest.MonkeyPatch):
+def test_a_source_that_is_down_is_retried(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_AIRLINE_DB", "postgresql://postgres:x@127.0.0.1:1/airline")
     with pytest.raises(TransientError, match="airline_db"):
         extract(lake)
 
 
 @pytest.mark.usefixtures("source")
-def test_a_connection_lost_in_mid_copy_is_retried_and_leaves_no_manifest(lake: Lake):
+def test_a_connection_lost_in_mid_copy_is_retried_and_leaves_no_manifest(lake: Lake) -> None:
     suicide = "CASE n WHEN 9999 THEN pg_terminate_backend(pg_backend_pid()) END"
     with pytest.raises(TransientError):
         extract(lake, f"SELECT n, {suicide} FROM generate_series(1, 100000) n")
@@ -150,13 +154,13 @@ def test_a_connection_lost_in_mid_copy_is_retried_and_leaves_no_manifest(lake: L
         lake.read_manifest("raw/core.things/20130101T000000-20130102T000000/run-try1/manifest.json")
 
 
-def test_sql_that_does_not_parse_is_the_repositorys_fault(source: Source, lake: Lake):
+def test_sql_that_does_not_parse_is_the_repositorys_fault(source: Source, lake: Lake) -> None:
     source.run(TABLE)
     with pytest.raises(ConfigError, match="refused"):
         extract(lake, "SELECT FROM WHERE things")
 
 
-def test_a_query_cannot_write_to_the_source(source: Source, lake: Lake):
+def test_a_query_cannot_write_to_the_source(source: Source, lake: Lake) -> None:
     source.run(TABLE, "CREATE FUNCTION sneak() RETURNS int LANGUAGE sql AS 'DELETE FROM things RETURNING 1'")
     with pytest.raises(SourceError, match="read-only"):
         extract(lake, "SELECT sneak()")

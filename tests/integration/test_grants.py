@@ -100,19 +100,19 @@ def refusal(bench: Bench, sql: str) -> str:
     return str(error.value.args[0]["C"])
 
 
-def test_every_schema_that_the_code_creates_is_the_users():
+def test_every_schema_that_the_code_creates_is_the_users() -> None:
     made = re.findall(r"^CREATE SCHEMA (\w+) AUTHORIZATION etl$", "\n".join(statements()), re.MULTILINE)
     assert set(made) == {table.split(".")[0] for table in contracts.all_tables()} | {shadow_table.SCHEMA}
 
 
-def test_the_first_loads_create_their_tables_without_create_on_the_database(loaded: Warehouse):
+def test_the_first_loads_create_their_tables_without_create_on_the_database(loaded: Warehouse) -> None:
     assert refusal(loaded.etl, "CREATE SCHEMA elsewhere") == "42501"
     assert loaded.etl.rows("SELECT COUNT(*) FROM core.flights") == [(2,)]
     owners = loaded.admin.rows("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname IN ('core', 'mart', 'etl')")
     assert owners == [("etl",)]
 
 
-def test_a_refresh_and_an_upsert_replace_what_is_there(loaded: Warehouse):
+def test_a_refresh_and_an_upsert_replace_what_is_there(loaded: Warehouse) -> None:
     refreshed = loaded.etl.load(
         AIRLINES, [("UA", "United"), ("B6", "JetBlue")], extracted_at=datetime(2013, 1, 3, tzinfo=UTC)
     )
@@ -121,13 +121,13 @@ def test_a_refresh_and_an_upsert_replace_what_is_there(loaded: Warehouse):
     assert upserted.counts == Counts(inserted=1, updated=1)
 
 
-def test_a_column_that_is_new_in_the_contract_is_added(loaded: Warehouse):
+def test_a_column_that_is_new_in_the_contract_is_added(loaded: Warehouse) -> None:
     loaded.etl.run("ALTER TABLE core.flights DROP COLUMN air_time_min")
     migrate.ensure(loaded.etl.connect, FLIGHTS.table)
     assert loaded.etl.rows("SELECT MAX(air_time_min) FROM core.flights") == [(None,)]
 
 
-def test_old_rows_are_archived_and_deleted(loaded: Warehouse):
+def test_old_rows_are_archived_and_deleted(loaded: Warehouse) -> None:
     etl = loaded.etl
     etl.load(FLIGHTS, [flight(9, day=date(2000, 1, 1))])
     found = retention.plan(etl.connect, FLIGHTS, datetime(2030, 1, 1, tzinfo=UTC))
@@ -146,7 +146,7 @@ def archived(bench: Bench) -> retention.ArchivedRows:
     return rows
 
 
-def test_a_staged_rewrite_has_its_shadow_and_drops_it(loaded: Warehouse):
+def test_a_staged_rewrite_has_its_shadow_and_drops_it(loaded: Warehouse) -> None:
     target = shadow_table.create(loaded.etl.connect, FLIGHTS, "b1")
     loaded.etl.load(target, [flight(1, "2013-01-05")])
     assert loaded.etl.rows(f"SELECT COUNT(*) FROM {target.table}") == [(1,)]
@@ -154,7 +154,7 @@ def test_a_staged_rewrite_has_its_shadow_and_drops_it(loaded: Warehouse):
     assert loaded.etl.rows("SELECT COUNT(*) FROM svv_tables WHERE table_schema = 'etl_shadow'") == [(0,)]
 
 
-def test_the_tables_are_kept_up_and_their_readers_noted(loaded: Warehouse, caplog: pytest.LogCaptureFixture):
+def test_the_tables_are_kept_up_and_their_readers_noted(loaded: Warehouse, caplog: pytest.LogCaptureFixture) -> None:
     assert loaded.analyst.rows("SELECT COUNT(*) FROM mart.carrier_day") == [(1,)]
     table = next(each for each in table_stats.read_tables(loaded.etl.connect) if each.name == "core.flights")
     done = table_stats.keep_up(loaded.etl.connect, [replace(table, unsorted=100.0, stats_off=100.0)], dry_run=False)
@@ -163,7 +163,7 @@ def test_the_tables_are_kept_up_and_their_readers_noted(loaded: Warehouse, caplo
     assert table_stats.note_reads(loaded.etl.connect, datetime.now(UTC))["mart.carrier_day"].last_read_at
 
 
-def test_a_reader_reads_core_and_mart_also_what_was_created_after_the_grant(loaded: Warehouse):
+def test_a_reader_reads_core_and_mart_also_what_was_created_after_the_grant(loaded: Warehouse) -> None:
     assert loaded.analyst.rows("SELECT name FROM core.airlines WHERE carrier = 'UA'") == [("United",)]
     assert loaded.analyst.rows("SELECT carrier FROM mart.carrier_day") == [("UA",)]
 
@@ -182,7 +182,7 @@ def test_a_reader_reads_core_and_mart_also_what_was_created_after_the_grant(load
         "SELECT * FROM etl.load_history",
     ],
 )
-def test_a_reader_writes_nothing_and_sees_no_bookkeeping(loaded: Warehouse, sql: str):
+def test_a_reader_writes_nothing_and_sees_no_bookkeeping(loaded: Warehouse, sql: str) -> None:
     assert refusal(loaded.analyst, sql) == "42501"
 
 
@@ -198,5 +198,5 @@ def test_a_reader_writes_nothing_and_sees_no_bookkeeping(loaded: Warehouse, sql:
         "GRANT USAGE ON SCHEMA finance TO etl",
     ],
 )
-def test_the_user_that_loads_has_no_business_elsewhere(warehouse: Warehouse, sql: str):
+def test_the_user_that_loads_has_no_business_elsewhere(warehouse: Warehouse, sql: str) -> None:
     assert refusal(warehouse.etl, sql) == "42501"

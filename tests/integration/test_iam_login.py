@@ -14,7 +14,7 @@ from tests.unit.policies import read_extras
 
 def test_login_by_iam_gets_as_far_as_the_network_and_needs_the_user_in_the_extra(
     s3_endpoint: str, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     region, host = "eu-west-1", "analytics.abc123.eu-west-1.redshift.amazonaws.com"
     environment = {
         "AWS_ENDPOINT_URL": s3_endpoint,

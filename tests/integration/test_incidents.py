@@ -84,7 +84,7 @@ def rows(bench: Bench) -> list[tuple[Any, ...]]:
     return bench.rows("SELECT dag_id, table_name, occurrences, resolved_at FROM etl.incidents ORDER BY opened_at")
 
 
-def test_a_failure_leaves_a_report_that_answers_the_first_questions(bench: Bench, lake: Lake):
+def test_a_failure_leaves_a_report_that_answers_the_first_questions(bench: Bench, lake: Lake) -> None:
     bench.load(INCREMENTAL, [(1, "2013-01-01", "2013-01-01", "a", None)])
     failure.on_failure(context(refused()))
     (text,) = reports(lake)
@@ -111,7 +111,7 @@ def test_a_failure_leaves_a_report_that_answers_the_first_questions(bench: Bench
     assert rows(bench) == [("things", "core.things", 1, None)]
 
 
-def test_one_cause_is_one_incident_however_many_tasks_it_stops(bench: Bench, lake: Lake, webhook: list[Any]):
+def test_one_cause_is_one_incident_however_many_tasks_it_stops(bench: Bench, lake: Lake, webhook: list[Any]) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda n: failure.on_failure(context(refused(n), run=f"run {n}")), range(6)))
     assert len(reports(lake)) == 1
@@ -121,7 +121,7 @@ def test_one_cause_is_one_incident_however_many_tasks_it_stops(bench: Bench, lak
     assert webhook[0]["incident"]["table_name"] == "core.things"
 
 
-def test_of_two_that_find_no_incident_at_once_one_opens_it(lake: Lake):
+def test_of_two_that_find_no_incident_at_once_one_opens_it(lake: Lake) -> None:
     one = model.first(failure_now(refused()))
     slow = Lake.connect()
     meanwhile: list[Any] = []
@@ -137,14 +137,14 @@ def test_of_two_that_find_no_incident_at_once_one_opens_it(lake: Lake):
     assert (incident.occurrences, new) == (2, False)
 
 
-def test_a_dag_that_fails_every_day_is_one_incident(lake: Lake):
+def test_a_dag_that_fails_every_day_is_one_incident(lake: Lake) -> None:
     one = model.first(failure_now(refused()))
     for day in range(4):
         at = one.opened_at + timedelta(days=day, minutes=7 * day)
         assert lake_store.take(lake, replace(one, opened_at=at, last_seen_at=at))[1] == (day == 0)
 
 
-def test_another_cause_or_some_days_of_quiet_open_another_incident(lake: Lake):
+def test_another_cause_or_some_days_of_quiet_open_another_incident(lake: Lake) -> None:
     one = model.first(failure_now(refused()))
     assert lake_store.take(lake, one)[1]
     assert not lake_store.take(lake, one)[1]
@@ -153,7 +153,7 @@ def test_another_cause_or_some_days_of_quiet_open_another_incident(lake: Lake):
     assert lake_store.take(lake, model.first(failure_now(KeyError("x"))))[1]
 
 
-def test_a_closed_incident_is_not_counted_on(lake: Lake):
+def test_a_closed_incident_is_not_counted_on(lake: Lake) -> None:
     one, _ = lake_store.take(lake, model.first(failure_now(refused())))
     again, _ = lake_store.take(lake, replace(one, last_seen_at=one.last_seen_at + timedelta(minutes=1)))
     assert not lake_store.close(lake, again, seen=one.last_seen_at), "it failed again meanwhile"
@@ -166,7 +166,7 @@ def failure_now(error: BaseException) -> model.Failure:
     return model.Failure("things", "r", "load", failed_at=datetime.now(UTC), **model.failure_of(error))
 
 
-def test_a_warehouse_that_is_down_leaves_the_report_alone(lake: Lake, monkeypatch: pytest.MonkeyPatch):
+def test_a_warehouse_that_is_down_leaves_the_report_alone(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", nowhere("redshift"))
     failure.on_failure(context(TransientError("The warehouse cannot be reached: refused.", fix="nothing yet")))
     (text,) = reports(lake)
@@ -177,7 +177,7 @@ def test_a_warehouse_that_is_down_leaves_the_report_alone(lake: Lake, monkeypatc
 @pytest.mark.usefixtures("lake")
 def test_without_a_lake_the_report_is_in_the_log_and_people_are_told(
     bench: Bench, webhook: list[Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-):
+) -> None:
     monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__LAKE", "s3://there-is-no-such-bucket/lake")
     failure.on_failure(context(refused()))
     assert "## What failed" in caplog.text
@@ -197,19 +197,19 @@ def test_without_a_lake_the_report_is_in_the_log_and_people_are_told(
 )
 def test_an_incident_inside_the_incident_writer_is_only_logged(
     broken: Any, logged: str, caplog: pytest.LogCaptureFixture
-):
+) -> None:
     failure.on_failure(broken)
     assert logged in caplog.text
 
 
-def test_a_task_that_airflow_killed_has_a_report_too(lake: Lake):
+def test_a_task_that_airflow_killed_has_a_report_too(lake: Lake) -> None:
     failure.on_failure({"ti": instance(get_task_breadcrumbs=None), "exception": None})
     (text,) = reports(lake)
     assert "killed, or lost" in text
     assert "the run's tasks: TypeError" in text
 
 
-def test_no_secret_is_in_a_report_a_row_or_an_alert(bench: Bench, lake: Lake, webhook: list[Any]):
+def test_no_secret_is_in_a_report_a_row_or_an_alert(bench: Bench, lake: Lake, webhook: list[Any]) -> None:
     password = bench.database.password
     url = f"postgresql://awsuser:{password}@{bench.database.host}:5439/db"
     failure.on_failure(context(ValueError(f"cannot reach {url}; aws_secret_access_key={bench.server.secret_key}")))
@@ -222,7 +222,7 @@ def test_no_secret_is_in_a_report_a_row_or_an_alert(bench: Bench, lake: Lake, we
     assert bench.server.secret_key not in kept
 
 
-def test_html_and_braces_of_an_error_stay_text(lake: Lake, webhook: list[Any]):
+def test_html_and_braces_of_an_error_stay_text(lake: Lake, webhook: list[Any]) -> None:
     failure.on_failure(context(SourceError("<script>x</script> {{ 1/0 }} | a", fix="", table="core.<b>t</b>")))
     (text,) = reports(lake)
     assert "core.&lt;b>t&lt;/b>" in text
@@ -232,7 +232,7 @@ def test_html_and_braces_of_an_error_stay_text(lake: Lake, webhook: list[Any]):
 @pytest.mark.usefixtures("lake")
 def test_an_alert_that_cannot_be_sent_does_not_keep_the_next_from_being_sent(
     webhook: list[Any], monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_DEAF", nowhere("http"))
     monkeypatch.setenv("AIRFLOW_CONN_ODD", nowhere("ftp"))
     monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__ALERTS", "missing, odd, deaf, pager")
@@ -246,7 +246,7 @@ def nowhere(kind: str) -> str:
     return json.dumps({"conn_type": kind, "host": "127.0.0.1", "port": port, "login": "u", "password": "p"})
 
 
-def test_an_incident_is_resolved_once_and_says_how(bench: Bench, lake: Lake):
+def test_an_incident_is_resolved_once_and_says_how(bench: Bench, lake: Lake) -> None:
     failure.on_failure(context(refused()))
     (incident,) = lake_store.all_open(lake)
     now = datetime(2030, 1, 1, tzinfo=UTC)

@@ -35,7 +35,7 @@ def small(bench: Bench) -> Bench:
     return bench
 
 
-def test_any_order_split_and_repetition_of_batches_ends_in_the_same_table(things: Bench):
+def test_any_order_split_and_repetition_of_batches_ends_in_the_same_table(things: Bench) -> None:
     chance = random.Random(20130101)
     rows = [
         (
@@ -60,7 +60,7 @@ def test_any_order_split_and_repetition_of_batches_ends_in_the_same_table(things
     assert all(end == ends[0] for end in ends)
 
 
-def test_every_staged_row_is_accounted_for(things: Bench):
+def test_every_staged_row_is_accounted_for(things: Bench) -> None:
     things.load(INCREMENTAL, [(1, DAY2, DAY1, "a", None), (2, DAY1, DAY1, "b", None), (3, DAY1, DAY1, "c", None)])
     rows = [
         (1, DAY1, DAY1, "old", None),
@@ -74,12 +74,12 @@ def test_every_staged_row_is_accounted_for(things: Bench):
     assert counts == model.Counts(inserted=1, updated=1, unchanged=1, deleted=1, superseded=2)
 
 
-def test_a_long_statement_is_not_held_back_for_a_delayed_acknowledgement(bench: Bench):
+def test_a_long_statement_is_not_held_back_for_a_delayed_acknowledgement(bench: Bench) -> None:
     with open_session(bench.connect, "a session") as session:
         assert session.connection._usock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
-def test_a_late_batch_neither_brings_back_a_deleted_row_nor_overwrites_a_newer_one(things: Bench):
+def test_a_late_batch_neither_brings_back_a_deleted_row_nor_overwrites_a_newer_one(things: Bench) -> None:
     things.load(INCREMENTAL, [(1, DAY3, DAY1, "gone", DAY3), (2, DAY3, DAY1, "new", None)])
     before = things.table(INCREMENTAL)
     counts = things.load(INCREMENTAL, [(1, DAY1, DAY1, "live", None), (2, DAY2, DAY1, "old", None)]).counts
@@ -87,19 +87,19 @@ def test_a_late_batch_neither_brings_back_a_deleted_row_nor_overwrites_a_newer_o
     assert things.table(INCREMENTAL) == before
 
 
-def test_an_empty_text_and_null_stay_apart(things: Bench):
+def test_an_empty_text_and_null_stay_apart(things: Bench) -> None:
     things.load(INCREMENTAL, [(1, DAY1, DAY1, "", None), (2, DAY1, DAY1, None, None)])
     assert things.rows("SELECT id, name FROM core.things ORDER BY id") == [(1, ""), (2, None)]
 
 
-def test_a_load_touches_the_days_of_old_and_new_rows_and_its_own(things: Bench):
+def test_a_load_touches_the_days_of_old_and_new_rows_and_its_own(things: Bench) -> None:
     things.load(INCREMENTAL, [(1, DAY1, DAY2, "a", None)])
     things.run("DELETE FROM etl.touched_days")
     things.load(INCREMENTAL, [(1, DAY2, DAY3, "a", None)])
     assert days(things) == [date(2013, 1, 1), date(2013, 1, 2), date(2013, 1, 3)]
 
 
-def test_a_repeated_load_touches_only_its_own_day(things: Bench):
+def test_a_repeated_load_touches_only_its_own_day(things: Bench) -> None:
     things.load(INCREMENTAL, [(1, DAY1, DAY3, "a", None)])
     things.run("DELETE FROM etl.touched_days")
     things.load(INCREMENTAL, [(1, DAY1, DAY3, "a", None)])
@@ -110,7 +110,7 @@ def days(bench: Bench) -> list[date]:
     return [row[0] for row in bench.rows("SELECT DISTINCT day FROM etl.touched_days ORDER BY day")]
 
 
-def test_an_empty_window_is_recorded_and_changes_nothing(things: Bench):
+def test_an_empty_window_is_recorded_and_changes_nothing(things: Bench) -> None:
     result = things.load(INCREMENTAL, [])
     assert (result.staged, result.rows_after, things.history()) == (0, 0, 1)
 
@@ -123,7 +123,7 @@ def test_an_empty_window_is_recorded_and_changes_nothing(things: Bench):
         pytest.param((1, "2013-02-30", DAY1, "a", None), "version", id="a date that is none"),
     ],
 )
-def test_a_row_that_copy_refuses_is_named_and_nothing_changes(things: Bench, row: tuple[Any, ...], column: str):
+def test_a_row_that_copy_refuses_is_named_and_nothing_changes(things: Bench, row: tuple[Any, ...], column: str) -> None:
     things.load(INCREMENTAL, [(9, DAY1, DAY1, "kept", None)])
     with pytest.raises(SourceError) as error:
         things.load(INCREMENTAL, [(1, DAY1, DAY1, "a", None), row])
@@ -134,13 +134,13 @@ def test_a_row_that_copy_refuses_is_named_and_nothing_changes(things: Bench, row
     assert things.history() == 1
 
 
-def test_a_manifest_that_promises_other_rows_than_were_staged_is_refused(things: Bench):
+def test_a_manifest_that_promises_other_rows_than_were_staged_is_refused(things: Bench) -> None:
     with pytest.raises(SourceError, match="promises 2 rows and COPY staged 1"):
         things.load(INCREMENTAL, [(1, DAY1, DAY1, "a", None)], rows=2, extracted=2)
     assert things.history() == 0
 
 
-def test_a_manifest_that_names_a_missing_object_is_refused(things: Bench):
+def test_a_manifest_that_names_a_missing_object_is_refused(things: Bench) -> None:
     batch = things.batch(INCREMENTAL, [(1, DAY1, DAY1, "a", None)])
     assert batch.source
     bucket, key = batch.source.manifest_url.removeprefix("s3://").split("/", 1)
@@ -150,7 +150,7 @@ def test_a_manifest_that_names_a_missing_object_is_refused(things: Bench):
     assert things.history() == 0
 
 
-def test_copies_of_a_key_that_something_else_wrote_are_reported(things: Bench):
+def test_copies_of_a_key_that_something_else_wrote_are_reported(things: Bench) -> None:
     for _ in range(2):
         things.run(f"INSERT INTO core.things (id, version) VALUES (7, '{DAY2}')")
     with pytest.raises(ConfigError, match="same key more than once") as error:
@@ -183,7 +183,9 @@ class Broken:
         self.connection.close()
 
 
-def test_a_connection_lost_anywhere_is_made_good_and_counted_once(things: Bench, monkeypatch: pytest.MonkeyPatch):
+def test_a_connection_lost_anywhere_is_made_good_and_counted_once(
+    things: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(load, "FIRST_PAUSE_SECONDS", 0.01)
     things.load(INCREMENTAL, [(1, DAY1, DAY1, "a", None)])
     rows = [(1, DAY2, DAY1, "b", None), (2, DAY1, DAY1, "c", None)]
@@ -201,7 +203,7 @@ def test_a_connection_lost_anywhere_is_made_good_and_counted_once(things: Bench,
     assert when > 10
 
 
-def test_a_load_that_dies_for_good_changes_nothing(things: Bench, monkeypatch: pytest.MonkeyPatch):
+def test_a_load_that_dies_for_good_changes_nothing(things: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load, "FIRST_PAUSE_SECONDS", 0.01)
     batch = things.batch(INCREMENTAL, [(1, DAY1, DAY1, "a", None)])
     for when in (0, 6, 9, 12):
@@ -210,7 +212,7 @@ def test_a_load_that_dies_for_good_changes_nothing(things: Bench, monkeypatch: p
     assert (things.table(INCREMENTAL), things.history()) == ([], 0)
 
 
-def test_concurrent_loads_of_the_same_keys_end_as_one_after_the_other(things: Bench):
+def test_concurrent_loads_of_the_same_keys_end_as_one_after_the_other(things: Bench) -> None:
     batches = [
         things.batch(
             INCREMENTAL, [(key, f"2013-01-0{version} 00:00:00", DAY1, str(version), None) for key in range(50)]
@@ -228,7 +230,7 @@ def test_concurrent_loads_of_the_same_keys_end_as_one_after_the_other(things: Be
 
 def test_under_snapshot_isolation_the_lock_alone_keeps_a_key_from_being_loaded_twice(
     things: Bench, redshift_server: Any, tmp_path: Path
-):
+) -> None:
     written, staged = Event(), Event()
 
     def follow(_: Session) -> None:
@@ -250,7 +252,7 @@ def test_under_snapshot_isolation_the_lock_alone_keeps_a_key_from_being_loaded_t
     assert things.rows("SELECT COUNT(*), COUNT(DISTINCT id) FROM core.things") == [(50, 50)]
 
 
-def test_readers_of_a_full_refresh_never_see_it_empty_or_half_full(small: Bench):
+def test_readers_of_a_full_refresh_never_see_it_empty_or_half_full(small: Bench) -> None:
     small.load(REFRESHED, [(number, "old") for number in range(500)])
     seen: set[tuple[int, str]] = set()
     with ThreadPoolExecutor(1) as pool:
@@ -266,7 +268,7 @@ def test_readers_of_a_full_refresh_never_see_it_empty_or_half_full(small: Bench)
     assert seen <= {(500, "old"), (500, "new")}
 
 
-def test_a_full_refresh_counts_what_changed_and_repeating_it_changes_nothing(small: Bench):
+def test_a_full_refresh_counts_what_changed_and_repeating_it_changes_nothing(small: Bench) -> None:
     small.load(REFRESHED, [(1, "a"), (2, "b"), (3, "c")])
     rows = [(1, "a"), (2, "B"), (4, "d")]
     assert small.load(REFRESHED, rows).counts == model.Counts(inserted=1, updated=1, unchanged=1, deleted=1)
@@ -281,14 +283,14 @@ def test_a_full_refresh_counts_what_changed_and_repeating_it_changes_nothing(sma
         pytest.param([(1, "a"), (1, "b"), (2, "c"), (3, "d")], "same key more than once", id="a key twice"),
     ],
 )
-def test_a_full_refresh_refuses_what_cannot_be_right(small: Bench, rows: list[tuple[int, str]], message: str):
+def test_a_full_refresh_refuses_what_cannot_be_right(small: Bench, rows: list[tuple[int, str]], message: str) -> None:
     small.load(REFRESHED, [(number, "kept") for number in range(4)])
     with pytest.raises(SourceError, match=message):
         small.load(REFRESHED, rows)
     assert (len(small.table(REFRESHED)), small.history()) == (4, 1)
 
 
-def test_a_full_refresh_that_read_its_source_earlier_than_the_last_changes_nothing(small: Bench):
+def test_a_full_refresh_that_read_its_source_earlier_than_the_last_changes_nothing(small: Bench) -> None:
     small.load(REFRESHED, [(1, "new")], extracted_at=datetime(2013, 1, 5, tzinfo=UTC))
     result = small.load(REFRESHED, [(1, "old")], extracted_at=datetime(2013, 1, 4, tzinfo=UTC))
     assert result.counts == model.Counts(superseded=1)

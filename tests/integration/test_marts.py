@@ -49,13 +49,13 @@ def stale(bench: Bench) -> list[date]:
     return marts.find_stale(bench.connect, mart())
 
 
-def test_a_day_is_stale_once_every_input_has_it(warehouse: Bench):
+def test_a_day_is_stale_once_every_input_has_it(warehouse: Bench) -> None:
     touch(warehouse, "core.things", D1, D2)
     touch(warehouse, "core.other", D2, D3)
     assert stale(warehouse) == [D2]
 
 
-def test_a_built_day_is_stale_again_when_one_input_touches_it_and_no_other_day_is(warehouse: Bench):
+def test_a_built_day_is_stale_again_when_one_input_touches_it_and_no_other_day_is(warehouse: Bench) -> None:
     for table in ("core.things", "core.other"):
         touch(warehouse, table, D1, D2)
     marts.build(warehouse.connect, mart(), [D1, D2], RUN)
@@ -64,7 +64,7 @@ def test_a_built_day_is_stale_again_when_one_input_touches_it_and_no_other_day_i
     assert stale(warehouse) == [D2]
 
 
-def test_a_load_after_midnight_makes_the_day_before_stale(warehouse: Bench):
+def test_a_load_after_midnight_makes_the_day_before_stale(warehouse: Bench) -> None:
     warehouse.load(INCREMENTAL, [(1, "2013-01-01", D1, "a", None)])
     touch(warehouse, "core.other", D1, D2)
     marts.build(warehouse.connect, mart(), [D1], RUN)
@@ -74,7 +74,7 @@ def test_a_load_after_midnight_makes_the_day_before_stale(warehouse: Bench):
     assert warehouse.rows("SELECT day, things FROM mart.things_a_day") == [(D1, 2)]
 
 
-def test_building_replaces_only_its_days_and_repeating_it_changes_nothing(warehouse: Bench):
+def test_building_replaces_only_its_days_and_repeating_it_changes_nothing(warehouse: Bench) -> None:
     warehouse.run(f"INSERT INTO mart.things_a_day VALUES ('{D3}', 7)")
     warehouse.load(INCREMENTAL, [(1, "2013-01-01", D1, "a", None), (2, "2013-01-01", D1, "b", None)])
     for _ in range(2):
@@ -82,7 +82,7 @@ def test_building_replaces_only_its_days_and_repeating_it_changes_nothing(wareho
         assert sorted(map(tuple, warehouse.rows("SELECT * FROM mart.things_a_day"))) == [(D1, 2), (D3, 7)]
 
 
-def test_a_mart_whose_select_repeats_a_key_publishes_nothing(warehouse: Bench):
+def test_a_mart_whose_select_repeats_a_key_publishes_nothing(warehouse: Bench) -> None:
     warehouse.load(INCREMENTAL, [(1, "2013-01-01", D1, "a", None), (2, "2013-01-01", D1, "b", None)])
     broken = mart(SELECT.replace("COUNT(*)", "1").replace("GROUP BY day", ""))
     with pytest.raises(SourceError, match="same key more than once"):
@@ -91,7 +91,7 @@ def test_a_mart_whose_select_repeats_a_key_publishes_nothing(warehouse: Bench):
     assert warehouse.rows("SELECT COUNT(*) FROM etl.mart_builds")[0][0] == 0
 
 
-def test_sql_that_the_warehouse_refuses_names_the_file(warehouse: Bench):
+def test_sql_that_the_warehouse_refuses_names_the_file(warehouse: Bench) -> None:
     with pytest.raises(ConfigError, match=r"include/sql/marts/things_a_day\.sql"):
         marts.build(warehouse.connect, mart(SELECT.replace("core.things WHERE", "core.nothing WHERE")), [D1], RUN)
 
@@ -99,6 +99,6 @@ def test_sql_that_the_warehouse_refuses_names_the_file(warehouse: Bench):
 @pytest.mark.parametrize(
     "text", ["SELECT 1", "/*\ninputs: []\n*/\nSELECT 1 IN (:days)", "/*\ninputs: [core.t]\n*/\nSELECT 1"]
 )
-def test_a_mart_without_inputs_or_days_is_refused(text: str):
+def test_a_mart_without_inputs_or_days_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"things_a_day\.sql"):
         mart(text)

@@ -93,14 +93,14 @@ def refused(call: Callable[[], object]) -> str:
     return str(error.value.response["Error"]["Code"])
 
 
-def test_the_worker_reads_the_landing_zone_and_writes_and_reads_batches(guarded: Guarded, tmp_path: Path):
+def test_the_worker_reads_the_landing_zone_and_writes_and_reads_batches(guarded: Guarded, tmp_path: Path) -> None:
     lake = guarded.lake
     landed = lake.head(LANDING, LANDING.key("airlines.csv"))
     manifest = lake.write_manifest("raw/core.small/full/run", [landed, lake.put("raw/core.small/full/run/part", b"x")])
     assert [path.stat().st_size for _, path in lake.fetch(manifest, tmp_path)] == [landed.bytes, 1]
 
 
-def test_the_worker_opens_counts_lists_and_closes_an_incident(guarded: Guarded):
+def test_the_worker_opens_counts_lists_and_closes_an_incident(guarded: Guarded) -> None:
     lake = guarded.lake
     assert lake_store.take(lake, INCIDENT)[1]
     assert not lake_store.take(lake, INCIDENT)[1]
@@ -110,7 +110,7 @@ def test_the_worker_opens_counts_lists_and_closes_an_incident(guarded: Guarded):
     assert not lake_store.is_open(lake, INCIDENT.cause)
 
 
-def test_the_worker_changes_no_archive_deletes_no_report_and_leaves_other_buckets_alone(guarded: Guarded):
+def test_the_worker_changes_no_archive_deletes_no_report_and_leaves_other_buckets_alone(guarded: Guarded) -> None:
     client, report = guarded.lake.client, LAKE.key(INCIDENT.report)
     assert refused(lambda: client.put_object(Bucket=LAKE.bucket, Key=LAKE.key("archive/x"), Body=b"")) == "AccessDenied"
     assert refused(lambda: client.delete_object(Bucket=LAKE.bucket, Key=report)) == "AccessDenied"
@@ -118,7 +118,7 @@ def test_the_worker_changes_no_archive_deletes_no_report_and_leaves_other_bucket
     assert refused(lambda: client.list_objects_v2(Bucket=guarded.bucket)) == "AccessDenied"
 
 
-def test_the_cluster_loads_a_staged_batch_and_archives_it(guarded: Guarded):
+def test_the_cluster_loads_a_staged_batch_and_archives_it(guarded: Guarded) -> None:
     warehouse = guarded.warehouse
     warehouse.create(REFRESHED)
     warehouse.keep_books()
@@ -136,7 +136,7 @@ def unload(warehouse: Bench, below: str) -> str:
     )
 
 
-def test_the_cluster_writes_nowhere_but_into_the_archive_and_reads_no_raw_data(guarded: Guarded):
+def test_the_cluster_writes_nowhere_but_into_the_archive_and_reads_no_raw_data(guarded: Guarded) -> None:
     warehouse = guarded.warehouse
     role = warehouse.server.iam_role
     copy = f"COPY loose FROM '{LANDING.url(LANDING.key('airlines.csv'))}' IAM_ROLE '{role}' FORMAT AS CSV"

@@ -82,7 +82,7 @@ def report(lake: Lake) -> str:
     return lake.client.get_object(Bucket=lake.location.bucket, Key=entry["Key"])["Body"].read().decode()
 
 
-def test_missing_and_short_days_are_found_by_counting_and_only_said(bench: Bench, lake: Lake):
+def test_missing_and_short_days_are_found_by_counting_and_only_said(bench: Bench, lake: Lake) -> None:
     bench.create(contracts.load("core.things"))
     load(bench, 1, 5)
     load(bench, 2, 3)
@@ -96,7 +96,7 @@ def test_missing_and_short_days_are_found_by_counting_and_only_said(bench: Bench
 
 
 @pytest.mark.usefixtures("lake")
-def test_mend_returns_the_runs_to_start(bench: Bench):
+def test_mend_returns_the_runs_to_start(bench: Bench) -> None:
     bench.create(contracts.load("core.things"))
     load(bench, 1, 5)
     assert compare({"mend": True, "start": "2013-01-01", "end": "2013-01-03"}) == [
@@ -105,7 +105,7 @@ def test_mend_returns_the_runs_to_start(bench: Bench):
     ]
 
 
-def test_a_source_without_the_column_or_the_connection_is_a_clear_error(lake: Lake):
+def test_a_source_without_the_column_or_the_connection_is_a_clear_error(lake: Lake) -> None:
     start, end = datetime(2013, 1, 1), datetime(2013, 1, 2)
     with pytest.raises(ConfigError, match="nowhere_db"):
         count_by_day("nowhere_db", "SELECT 1", start, end)
@@ -116,7 +116,7 @@ def test_a_source_without_the_column_or_the_connection_is_a_clear_error(lake: La
 
 
 @pytest.mark.usefixtures("lake")
-def test_the_counts_of_a_source_are_by_day_of_the_window():
+def test_the_counts_of_a_source_are_by_day_of_the_window() -> None:
     sql = reconcile.read(contracts.load("core.things"))
     assert sql
     counted = count_by_day("airline_db", sql.sql, datetime(2013, 1, 2), datetime(2013, 1, 4))

@@ -30,7 +30,7 @@ def extract(lake: Lake, name: str) -> Batch:
     return s3_files.extract([f"{name}.csv"], table=f"core.{name}", run="run-try1", lake=lake)
 
 
-def test_airports_are_typed_and_their_missing_time_zone_is_null(lake: Lake):
+def test_airports_are_typed_and_their_missing_time_zone_is_null(lake: Lake) -> None:
     drop(lake, "airports.csv", AIRPORTS)
     batch = conform(lake, extract(lake, "airports"))
     assert staged(lake, batch) == [
@@ -41,25 +41,25 @@ def test_airports_are_typed_and_their_missing_time_zone_is_null(lake: Lake):
     assert (batch.window, batch.extracted, batch.rows) == (None, 3, 3)
 
 
-def test_planes_have_null_where_the_file_says_na(lake: Lake):
+def test_planes_have_null_where_the_file_says_na(lake: Lake) -> None:
     drop(lake, "planes.csv", PLANES)
     rows = staged(lake, conform(lake, extract(lake, "planes")))
     assert [(row[0], row[1], row[7]) for row in rows] == [("N10156", "2004", None), ("N201AA", None, "90")]
 
 
-def test_airlines_pass_through(lake: Lake):
+def test_airlines_pass_through(lake: Lake) -> None:
     drop(lake, "airlines.csv", "carrier,name\n9E,Endeavor Air Inc.\n")
     assert staged(lake, conform(lake, extract(lake, "airlines"))) == [["9E", "Endeavor Air Inc."]]
 
 
-def test_nothing_is_copied(lake: Lake):
+def test_nothing_is_copied(lake: Lake) -> None:
     drop(lake, "airlines.csv", "carrier,name\n9E,Endeavor Air Inc.\n")
     [entry] = lake.read_manifest(extract(lake, "airlines").manifest)
     assert entry.url == f"s3://{lake.location.bucket}/landing/airlines.csv"
     assert entry.etag
 
 
-def test_a_file_dropped_again_between_extract_and_transform_is_noticed(lake: Lake):
+def test_a_file_dropped_again_between_extract_and_transform_is_noticed(lake: Lake) -> None:
     drop(lake, "airlines.csv", "carrier,name\n9E,Endeavor Air Inc.\n")
     batch = extract(lake, "airlines")
     drop(lake, "airlines.csv", "carrier,name\nAA,American Airlines\n")
@@ -67,26 +67,26 @@ def test_a_file_dropped_again_between_extract_and_transform_is_noticed(lake: Lak
         conform(lake, batch)
 
 
-def test_a_file_that_was_not_dropped_is_named(lake: Lake):
+def test_a_file_that_was_not_dropped_is_named(lake: Lake) -> None:
     with pytest.raises(SourceError) as error:
         extract(lake, "airlines")
     assert error.value.where["key"] == f"s3://{lake.location.bucket}/landing/airlines.csv"
 
 
-def test_an_empty_file_is_refused_before_the_transform(lake: Lake):
+def test_an_empty_file_is_refused_before_the_transform(lake: Lake) -> None:
     drop(lake, "airlines.csv", "")
     with pytest.raises(SourceError, match="empty"):
         extract(lake, "airlines")
 
 
-def test_a_lake_that_is_not_there_is_a_setting_to_correct(lake: Lake, monkeypatch: pytest.MonkeyPatch):
+def test_a_lake_that_is_not_there_is_a_setting_to_correct(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     drop(lake, "airlines.csv", "carrier,name\n")
     monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__LAKE", "s3://there-is-no-such-bucket/lake")
     with pytest.raises(ConfigError, match="bucket"):
         extract(Lake.connect(), "airlines")
 
 
-def test_a_landing_zone_that_is_not_configured_is_named(lake: Lake, monkeypatch: pytest.MonkeyPatch):
+def test_a_landing_zone_that_is_not_configured_is_named(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIRFLOW__REDSHIFT_ETL__LANDING")
     with pytest.raises(ConfigError, match="AIRFLOW__REDSHIFT_ETL__LANDING"):
         extract(lake, "airlines")

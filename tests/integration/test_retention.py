@@ -59,7 +59,7 @@ def left(bench: Bench) -> list[int]:
     return [row[0] for row in bench.rows("SELECT id FROM core.things ORDER BY id")]
 
 
-def test_rows_past_their_retention_are_archived_a_month_at_a_time_and_deleted(bench: Bench, lake: Lake):
+def test_rows_past_their_retention_are_archived_a_month_at_a_time_and_deleted(bench: Bench, lake: Lake) -> None:
     put(bench, 100, 65, 40, 20, 10, 1, 0, 29)
     assert expire() == {"core.things": 3}
     assert left(bench) == [3, 4, 5, 6, 7]
@@ -71,7 +71,7 @@ def test_rows_past_their_retention_are_archived_a_month_at_a_time_and_deleted(be
     assert expire() == {}, "what is gone is not deleted twice"
 
 
-def test_a_dry_run_only_counts(bench: Bench, lake: Lake):
+def test_a_dry_run_only_counts(bench: Bench, lake: Lake) -> None:
     put(bench, 100, 1, 2)
     assert expire(dry_run=True) == {"core.things": 1}
     assert left(bench) == [0, 1, 2]
@@ -81,7 +81,7 @@ def test_a_dry_run_only_counts(bench: Bench, lake: Lake):
 
 
 @pytest.mark.usefixtures("lake")
-def test_more_of_a_table_than_allowed_goes_only_when_a_person_names_it(bench: Bench):
+def test_more_of_a_table_than_allowed_goes_only_when_a_person_names_it(bench: Bench) -> None:
     put(bench, 100, 90, 1)
     with pytest.raises(ConfigError, match=r"more than 50 % of core\.things \(2 of 3 rows\)"):
         expire()
@@ -93,14 +93,14 @@ def test_more_of_a_table_than_allowed_goes_only_when_a_person_names_it(bench: Be
 
 
 @pytest.mark.usefixtures("lake")
-def test_rows_without_a_date_are_kept(bench: Bench):
+def test_rows_without_a_date_are_kept(bench: Bench) -> None:
     put(bench, 100, 1, 2)
     bench.run("INSERT INTO core.things VALUES (9, NULL, 'x')")
     expire()
     assert left(bench) == [1, 2, 9]
 
 
-def test_an_archive_that_lacks_rows_deletes_nothing(bench: Bench, lake: Lake):
+def test_an_archive_that_lacks_rows_deletes_nothing(bench: Bench, lake: Lake) -> None:
     put(bench, 100, 99, 1)
     found = retention.plan(bench.connect, contracts.load("core.things"), datetime.now(UTC))
     assert found
@@ -111,7 +111,7 @@ def test_an_archive_that_lacks_rows_deletes_nothing(bench: Bench, lake: Lake):
     assert bench.rows("SELECT COUNT(*) FROM etl.retention_history") == [(0,)]
 
 
-def test_a_try_after_one_that_died_between_archive_and_commit_deletes_the_rows(bench: Bench, lake: Lake):
+def test_a_try_after_one_that_died_between_archive_and_commit_deletes_the_rows(bench: Bench, lake: Lake) -> None:
     put(bench, 100, 1, 2)
     left_behind = retention.plan(bench.connect, contracts.load("core.things"), datetime.now(UTC))
     assert left_behind
@@ -129,7 +129,7 @@ def archive_of(lake: Lake, number: int) -> str:
     return archive_prefix(lake, instance(dag="retention", try_number=number))
 
 
-def test_a_role_that_may_not_write_the_archive_deletes_nothing(bench: Bench, lake: Lake):
+def test_a_role_that_may_not_write_the_archive_deletes_nothing(bench: Bench, lake: Lake) -> None:
     put(bench, 100, 1)
     found = retention.plan(bench.connect, contracts.load("core.things"), datetime.now(UTC))
     assert found
@@ -139,7 +139,7 @@ def test_a_role_that_may_not_write_the_archive_deletes_nothing(bench: Bench, lak
     assert left(bench) == [0, 1]
 
 
-def test_files_past_their_age_are_deleted_from_the_working_zones_alone(lake: Lake):
+def test_files_past_their_age_are_deleted_from_the_working_zones_alone(lake: Lake) -> None:
     for key in ("raw/core.t/x", "staged/core.t/y", "archive/z", "incidents/i.md"):
         lake.put(key, b"12345")
     later, earlier = datetime.now(UTC) + timedelta(days=1), datetime.now(UTC) - timedelta(days=1)
@@ -156,7 +156,7 @@ def test_files_past_their_age_are_deleted_from_the_working_zones_alone(lake: Lak
 
 
 @pytest.mark.usefixtures("lake")
-def test_statistics_that_are_off_are_refreshed_outside_a_transaction(bench: Bench):
+def test_statistics_that_are_off_are_refreshed_outside_a_transaction(bench: Bench) -> None:
     put(bench, *range(40))
     needs = table_stats.Table("core.things", 1, 40, 10, 100.0, 50.0)
     assert table_stats.keep_up(bench.connect, [needs], dry_run=False) == [
@@ -167,7 +167,7 @@ def test_statistics_that_are_off_are_refreshed_outside_a_transaction(bench: Benc
 
 
 @pytest.mark.usefixtures("lake")
-def test_a_table_that_another_user_reads_is_read_and_one_that_only_the_loads_read_is_not(bench: Bench):
+def test_a_table_that_another_user_reads_is_read_and_one_that_only_the_loads_read_is_not(bench: Bench) -> None:
     put(bench, 1)
     bench.run("CREATE TABLE core.other (id INTEGER)")
     bench.run("INSERT INTO core.other VALUES (1)")
@@ -182,7 +182,7 @@ def test_a_table_that_another_user_reads_is_read_and_one_that_only_the_loads_rea
     assert reads["core.other"].last_read_at is None
 
 
-def test_the_report_names_unread_tables_with_size_and_owner(bench: Bench, lake: Lake):
+def test_the_report_names_unread_tables_with_size_and_owner(bench: Bench, lake: Lake) -> None:
     put(bench, 1)
     old = f"{datetime.now(UTC) - timedelta(days=200):%Y-%m-%d}"
     table_stats.note_reads(bench.connect, datetime.now(UTC))

@@ -56,7 +56,7 @@ BAD = {
 @pytest.mark.parametrize("layer", ["source", "contract"])
 def test_good_text_becomes_the_value_and_bad_text_is_set_aside(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layer: str
-):
+) -> None:
     columns = {f"c{n}": kind for n, kind in enumerate(GOOD)}
     declared = "\n".join(f"  {name}: {kind if layer == 'source' else 'VARCHAR'}" for name, kind in columns.items())
     sql = f"/*\ncolumns:\n  id: INTEGER\n{declared}\n*/\nSELECT * FROM raw"
@@ -100,7 +100,7 @@ def not_null(row: list[str | None]) -> int:
 )
 def test_a_computed_value_that_does_not_fit_without_loss_is_refused(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expression: str, kind: str
-):
+) -> None:
     sql = f"/*\ncolumns:\n  id: INTEGER\n*/\nSELECT id, {expression} AS v FROM raw"
     table = use_sql_dir(tmp_path, monkeypatch).table("computed", f"id INTEGER, v {kind}", sql)
     with pytest.raises(SourceError) as error:
@@ -108,7 +108,7 @@ def test_a_computed_value_that_does_not_fit_without_loss_is_refused(
     assert error.value.where["column"] == "v"
 
 
-def test_null_passes_every_type(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_null_passes_every_type(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = [f"c{n}" for n in range(len(GOOD))]
     declared = ", ".join(f"{name} {kind}" for name, kind in zip(names, GOOD, strict=True))
     sql = f"/*\ncolumns: [id, {', '.join(names)}]\n*/\nSELECT id, {', '.join(names)} FROM raw"

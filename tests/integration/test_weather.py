@@ -115,7 +115,7 @@ def extract(lake: Lake) -> Extract:
     return run
 
 
-def test_each_place_is_asked_for_the_windows_days(service: Service, extract: Extract):
+def test_each_place_is_asked_for_the_windows_days(service: Service, extract: Extract) -> None:
     service.answers = [Answer(hours())]
     extract(EWR={"latitude": "1"}, LGA={"latitude": "2"})
     path, query, login = service.asked[0]
@@ -125,7 +125,7 @@ def test_each_place_is_asked_for_the_windows_days(service: Service, extract: Ext
     assert login
 
 
-def test_answers_are_kept_byte_for_byte(service: Service, extract: Extract, lake: Lake):
+def test_answers_are_kept_byte_for_byte(service: Service, extract: Extract, lake: Lake) -> None:
     body = hours("2013-01-01T00:00")
     service.answers = [Answer(body)]
     [entry] = lake.read_manifest(extract().manifest)
@@ -133,7 +133,7 @@ def test_answers_are_kept_byte_for_byte(service: Service, extract: Extract, lake
     assert (entry.rows, entry.about["place"]) == (1, "JFK")
 
 
-def test_pages_are_followed_to_the_last(service: Service, extract: Extract):
+def test_pages_are_followed_to_the_last(service: Service, extract: Extract) -> None:
     service.answers = [
         Answer(hours("2013-01-01T00:00"), headers={"Link": f'<{service.url}/v1/archive?page=2>; rel="next"'}),
         Answer(hours("2013-01-01T01:00", "2013-01-01T02:00"), headers={"Link": '</v1/archive?page=3>; rel="next"'}),
@@ -143,13 +143,13 @@ def test_pages_are_followed_to_the_last(service: Service, extract: Extract):
     assert (batch.extracted, batch.files, len(service.asked)) == (3, 3, 3)
 
 
-def test_a_next_page_on_another_host_is_not_given_the_login(service: Service, extract: Extract):
+def test_a_next_page_on_another_host_is_not_given_the_login(service: Service, extract: Extract) -> None:
     service.answers = [Answer(hours(), headers={"Link": '<http://localhost:1/v1/archive?page=2>; rel="next"'})]
     with pytest.raises(SourceError, match="another host"):
         extract()
 
 
-def test_pages_in_a_circle_end(service: Service, extract: Extract):
+def test_pages_in_a_circle_end(service: Service, extract: Extract) -> None:
     service.answers = [Answer(hours(), headers={"Link": '</v1/archive?page=2>; rel="next"'})]
     with pytest.raises(SourceError, match="already read"):
         extract()
@@ -160,20 +160,20 @@ def test_pages_in_a_circle_end(service: Service, extract: Extract):
     [Answer(b"slow down", 429, {"Retry-After": "0"}), Answer(b"busy", 503), Answer(b"oops", 500)],
     ids=["throttled", "busy", "broken"],
 )
-def test_a_failure_that_may_pass_is_asked_again(service: Service, extract: Extract, failure: Answer):
+def test_a_failure_that_may_pass_is_asked_again(service: Service, extract: Extract, failure: Answer) -> None:
     service.answers = [failure, failure, Answer(hours("2013-01-01T00:00"))]
     assert extract().rows == 1
     assert len(service.asked) == 3
 
 
-def test_a_service_that_keeps_failing_is_left_to_airflows_retry(service: Service, extract: Extract):
+def test_a_service_that_keeps_failing_is_left_to_airflows_retry(service: Service, extract: Extract) -> None:
     service.answers = [Answer(b"busy", 503)]
     with pytest.raises(TransientError, match="503"):
         extract()
     assert len(service.asked) == QUICK.attempts
 
 
-def test_a_long_retry_after_does_not_hold_a_worker(service: Service, extract: Extract):
+def test_a_long_retry_after_does_not_hold_a_worker(service: Service, extract: Extract) -> None:
     service.answers = [Answer(b"tomorrow", 429, {"Retry-After": "86400"})]
     with pytest.raises(TransientError) as error:
         extract()
@@ -181,20 +181,20 @@ def test_a_long_retry_after_does_not_hold_a_worker(service: Service, extract: Ex
     assert len(service.asked) == 1
 
 
-def test_a_service_that_is_down_is_retried(extract: Extract, monkeypatch: pytest.MonkeyPatch):
+def test_a_service_that_is_down_is_retried(extract: Extract, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_WEATHER_API", "http://127.0.0.1:1")
     with pytest.raises(TransientError):
         extract()
 
 
-def test_a_connection_that_is_not_configured_is_named(extract: Extract, monkeypatch: pytest.MonkeyPatch):
+def test_a_connection_that_is_not_configured_is_named(extract: Extract, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIRFLOW_CONN_WEATHER_API", raising=False)
     with pytest.raises(ConfigError, match="AIRFLOW_CONN_WEATHER_API"):
         extract()
 
 
 @pytest.mark.parametrize("status", [400, 401, 404])
-def test_a_refused_request_is_not_asked_again(service: Service, extract: Extract, status: int):
+def test_a_refused_request_is_not_asked_again(service: Service, extract: Extract, status: int) -> None:
     service.answers = [Answer(b'{"error": true, "reason": "Parameter out of range"}', status)]
     with pytest.raises(ConfigError, match="out of range"):
         extract()
@@ -214,14 +214,14 @@ def test_a_refused_request_is_not_asked_again(service: Service, extract: Extract
     ],
     ids=["html", "error", "missing variable", "no hours", "hours are null", "list", "local time"],
 )
-def test_a_wrong_answer_with_status_200_is_refused(service: Service, extract: Extract, body: bytes, named: str):
+def test_a_wrong_answer_with_status_200_is_refused(service: Service, extract: Extract, body: bytes, named: str) -> None:
     service.answers = [Answer(body)]
     with pytest.raises(SourceError, match=named) as error:
         extract()
     assert str(error.value.where["url"]).startswith(service.url)
 
 
-def test_an_answer_in_other_units_than_were_asked_for_is_refused(service: Service, extract: Extract):
+def test_an_answer_in_other_units_than_were_asked_for_is_refused(service: Service, extract: Extract) -> None:
     service.answers = [Answer(hours("2013-01-01T00:00").replace(b"mp/h", b"km/h"))]
     with pytest.raises(SourceError, match="another unit") as error:
         extract()
@@ -229,14 +229,14 @@ def test_an_answer_in_other_units_than_were_asked_for_is_refused(service: Servic
     assert error.value.where["found"] == "km/h"
 
 
-def test_arrays_of_unequal_length_are_named(service: Service, extract: Extract):
+def test_arrays_of_unequal_length_are_named(service: Service, extract: Extract) -> None:
     service.answers = [Answer(hours("2013-01-01T00:00", "2013-01-01T01:00", precipitation=[0.1]))]
     with pytest.raises(SourceError) as error:
         extract()
     assert error.value.where["field"] == "hourly.precipitation"
 
 
-def test_a_key_in_the_query_is_shown_nowhere(service: Service, extract: Extract, lake: Lake):
+def test_a_key_in_the_query_is_shown_nowhere(service: Service, extract: Extract, lake: Lake) -> None:
     service.answers = [Answer(hours())]
     batch = extract(JFK={"apikey": "very-secret"})
     assert service.asked[0][1]["apikey"] == "very-secret"
@@ -247,7 +247,7 @@ def test_a_key_in_the_query_is_shown_nowhere(service: Service, extract: Extract,
     assert "very-secret" not in str(error.value)
 
 
-def test_hours_become_rows_with_new_yorks_day_and_exact_numbers(service: Service, extract: Extract, lake: Lake):
+def test_hours_become_rows_with_new_yorks_day_and_exact_numbers(service: Service, extract: Extract, lake: Lake) -> None:
     body = hours(
         "2013-01-01T04:00",
         "2013-01-01T05:00",
@@ -266,20 +266,22 @@ def test_hours_become_rows_with_new_yorks_day_and_exact_numbers(service: Service
     assert (batch.extracted, batch.rows, batch.rejected) == (2, 2, 0)
 
 
-def test_daylight_saving_moves_new_yorks_midnight(service: Service, extract: Extract, lake: Lake):
+def test_daylight_saving_moves_new_yorks_midnight(service: Service, extract: Extract, lake: Lake) -> None:
     service.answers = [Answer(hours("2013-07-01T03:00", "2013-07-01T04:00"))]
     rows = staged(lake, conform(lake, extract()))
     assert [row[2] for row in rows] == ["2013-06-30", "2013-07-01"]
 
 
-def test_as_of_is_when_the_service_was_asked_if_it_does_not_say_more(service: Service, extract: Extract, lake: Lake):
+def test_as_of_is_when_the_service_was_asked_if_it_does_not_say_more(
+    service: Service, extract: Extract, lake: Lake
+) -> None:
     service.answers = [Answer(hours("2013-01-01T04:00"))]
     before = datetime.now(UTC)
     [row] = staged(lake, conform(lake, extract()))
     assert before <= datetime.fromisoformat(f"{row[-1]}+00:00") <= datetime.now(UTC)
 
 
-def test_a_number_of_too_many_digits_names_the_place_and_hour(service: Service, extract: Extract, lake: Lake):
+def test_a_number_of_too_many_digits_names_the_place_and_hour(service: Service, extract: Extract, lake: Lake) -> None:
     body = hours("2013-01-01T04:00", temperature_2m=["exact"])
     service.answers = [Answer(body.replace(b'"exact"', b"1234567890123456.789"))]
     with pytest.raises(SourceError) as error:
@@ -288,7 +290,7 @@ def test_a_number_of_too_many_digits_names_the_place_and_hour(service: Service, 
     assert error.value.where["key"] == {"airport": "JFK", "observed_at": "2013-01-01 04:00:00"}
 
 
-def test_a_window_without_any_hour_is_an_empty_batch(service: Service, extract: Extract, lake: Lake):
+def test_a_window_without_any_hour_is_an_empty_batch(service: Service, extract: Extract, lake: Lake) -> None:
     service.answers = [Answer(hours())]
     batch = conform(lake, extract())
     assert (batch.rows, batch.files) == (0, 0)

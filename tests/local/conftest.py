@@ -12,7 +12,7 @@ from local.stack import state_dir
 
 
 @pytest.fixture
-def program(tmp_path):
+def program(tmp_path: Path):
     """Start a Python program of this environment in the background; ended with everything it started."""
     started: list[subprocess.Popen[bytes]] = []
 

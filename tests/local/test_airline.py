@@ -11,7 +11,7 @@ from local_redshift.storage import embedded_postgres
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server(tmp_path_factory: pytest.TempPathFactory):
     pg = state_dir.create(tmp_path_factory.mktemp("airline"), new_ports=True).postgres
     embedded_postgres.init(pg)
     embedded_postgres.start(pg)
@@ -34,7 +34,7 @@ def fetch(connection, sql: str):
     return connection.execute(sql).fetchall()
 
 
-def test_flights_are_the_published_ones(seeded):
+def test_flights_are_the_published_ones(seeded) -> None:
     carriers = dict(fetch(seeded, "SELECT carrier, count(*) FROM flights GROUP BY carrier"))
 
     assert {code: carriers[code] for code in ("UA", "B6", "EV", "OO")} == {
@@ -48,19 +48,19 @@ def test_flights_are_the_published_ones(seeded):
     ]
 
 
-def test_a_landing_changes_a_flight(seeded):
+def test_a_landing_changes_a_flight(seeded) -> None:
     # Row 1 of flights.csv: UA1545, scheduled 05:15 in New York, 2 minutes late, 227 minutes in the air.
     row = fetch(seeded, "SELECT created_at, modified_at, deleted_at FROM flights WHERE flight_id = 1")
 
     assert row == [(datetime(2012, 12, 2, 10, 15), datetime(2013, 1, 1, 14, 4), None)]
 
 
-def test_a_diverted_flight_lands_after_its_scheduled_block_time(seeded):
+def test_a_diverted_flight_lands_after_its_scheduled_block_time(seeded) -> None:
     # Row 472: MQ4525, scheduled 15:30 to 18:05, 5 minutes early, no air time.
     assert fetch(seeded, "SELECT modified_at FROM flights WHERE flight_id = 472") == [(datetime(2013, 1, 1, 23, 0),)]
 
 
-def test_a_cancelled_flight_is_deleted_at_its_scheduled_departure(seeded):
+def test_a_cancelled_flight_is_deleted_at_its_scheduled_departure(seeded) -> None:
     as_expected = "modified_at = deleted_at AND deleted_at = created_at + interval '30 days'"
     cancelled = fetch(
         seeded, f"SELECT count(*), count(*) FILTER (WHERE {as_expected}) FROM flights WHERE dep_time IS NULL"
@@ -70,11 +70,11 @@ def test_a_cancelled_flight_is_deleted_at_its_scheduled_departure(seeded):
     assert fetch(seeded, "SELECT count(*) FROM flights WHERE dep_time IS NOT NULL AND deleted_at IS NOT NULL") == [(0,)]
 
 
-def test_the_last_flights_of_the_year_land_after_it(seeded):
+def test_the_last_flights_of_the_year_land_after_it(seeded) -> None:
     assert fetch(seeded, "SELECT count(*) FROM flights WHERE modified_at >= '2014-01-01'") == [(232,)]
 
 
-def test_a_second_seed_changes_nothing(server, seeded):
+def test_a_second_seed_changes_nothing(server, seeded) -> None:
     before = fetch(seeded, "SELECT md5(string_agg(f::text, '' ORDER BY flight_id)) FROM flights f")
     seeded.commit()
 
@@ -82,7 +82,7 @@ def test_a_second_seed_changes_nothing(server, seeded):
     assert fetch(seeded, "SELECT md5(string_agg(f::text, '' ORDER BY flight_id)) FROM flights f") == before
 
 
-def test_the_pipelines_login_may_read_and_nothing_else(server):
+def test_the_pipelines_login_may_read_and_nothing_else(server) -> None:
     dsn = embedded_postgres.dsn(server, "twin")
     airline.seed(dsn, days=2)
     airline.allow_reading(dsn, "first")

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import pytest
+
 from local.cli import console
 
 
-def test_a_table_lines_up_and_says_what_is_missing():
+def test_a_table_lines_up_and_says_what_is_missing() -> None:
     text = console.table(
         ("table", "rows", "window", "seconds"), [("core.a", 1452, None, 5.72), ("mart.bc", 27, "x", None)]
     )
@@ -16,7 +18,7 @@ def test_a_table_lines_up_and_says_what_is_missing():
     ]
 
 
-def test_a_log_has_one_line_for_what_lasts_and_each_step_that_ended(capsys):
+def test_a_log_has_one_line_for_what_lasts_and_each_step_that_ended(capsys: pytest.CaptureFixture[str]) -> None:
     with console.Progress() as progress:
         progress.now("loading 1 of 9")
         progress.now("loading 2 of 9")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
@@ -33,7 +34,7 @@ sys.exit(guarded(work))
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a subreaper is Linux's")
 @pytest.mark.parametrize(("ending", "code"), [("return", 7), ("kill", 128 + signal.SIGKILL)])
-def test_no_process_is_left_however_the_work_ends(program, tmp_path, ending, code):
+def test_no_process_is_left_however_the_work_ends(program, tmp_path: Path, ending, code) -> None:
     guard = program("-c", WORK, str(tmp_path), ending, env=dict(os.environ))
 
     assert guard.wait(20) == code
@@ -41,7 +42,7 @@ def test_no_process_is_left_however_the_work_ends(program, tmp_path, ending, cod
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a subreaper is Linux's")
-def test_sigterm_to_the_guard_ends_work_and_children(program, tmp_path):
+def test_sigterm_to_the_guard_ends_work_and_children(program, tmp_path: Path) -> None:
     guard = program("-c", WORK, str(tmp_path), "wait", env=dict(os.environ))
     wait_for(lambda: alive(tmp_path / "child"))
 
@@ -52,7 +53,7 @@ def test_sigterm_to_the_guard_ends_work_and_children(program, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the parent-death signal is Linux's")
-def test_the_work_is_told_when_its_guard_is_killed(program, tmp_path):
+def test_the_work_is_told_when_its_guard_is_killed(program, tmp_path: Path) -> None:
     guard = program("-c", WORK, str(tmp_path), "wait", env=dict(os.environ))
     wait_for(lambda: alive(tmp_path / "child"))
     child = psutil.Process(int((tmp_path / "child").read_text()))

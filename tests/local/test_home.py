@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import socket
 import stat
+from pathlib import Path
 
 import pytest
 
 from local.stack import state_dir
 
 
-def test_secrets_are_made_once_and_only_their_owner_may_read_them(tmp_path):
+def test_secrets_are_made_once_and_only_their_owner_may_read_them(tmp_path: Path) -> None:
     first, second = state_dir.create(tmp_path), state_dir.create(tmp_path)
 
     assert first.secrets == second.secrets
@@ -16,20 +17,20 @@ def test_secrets_are_made_once_and_only_their_owner_may_read_them(tmp_path):
     assert len(set(first.secrets.values())) == len(first.secrets)
 
 
-def test_two_homes_share_no_secret(tmp_path):
+def test_two_homes_share_no_secret(tmp_path: Path) -> None:
     one, other = state_dir.create(tmp_path / "one"), state_dir.create(tmp_path / "other")
 
     assert not set(one.secrets.values()) & set(other.secrets.values())
 
 
-def test_ports_stay_the_same_when_they_are_free(tmp_path):
+def test_ports_stay_the_same_when_they_are_free(tmp_path: Path) -> None:
     first = state_dir.create(tmp_path, new_ports=True)
 
     assert state_dir.create(tmp_path, new_ports=True).ports == first.ports
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
-def test_a_port_that_another_program_took_is_avoided(tmp_path, address):
+def test_a_port_that_another_program_took_is_avoided(tmp_path: Path, address) -> None:
     before = state_dir.create(tmp_path, new_ports=True).ports
     with socket.socket() as other:
         other.bind((address, before["ui"]))
@@ -42,7 +43,7 @@ def test_a_port_that_another_program_took_is_avoided(tmp_path, address):
     }
 
 
-def test_a_running_stack_keeps_its_ports_in_the_eyes_of_others(tmp_path):
+def test_a_running_stack_keeps_its_ports_in_the_eyes_of_others(tmp_path: Path) -> None:
     ports = state_dir.create(tmp_path, new_ports=True).ports
     with socket.socket() as own:
         own.bind(("127.0.0.1", ports["ui"]))
@@ -51,7 +52,7 @@ def test_a_running_stack_keeps_its_ports_in_the_eyes_of_others(tmp_path):
         assert state_dir.create(tmp_path).ports == ports
 
 
-def test_a_home_belongs_to_one_stack_at_a_time(tmp_path):
+def test_a_home_belongs_to_one_stack_at_a_time(tmp_path: Path) -> None:
     with state_dir.lock(tmp_path):
         assert state_dir.is_locked(tmp_path)
         with pytest.raises(state_dir.HomeInUseError, match=str(tmp_path)), state_dir.lock(tmp_path, patience=0):

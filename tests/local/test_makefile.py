@@ -14,7 +14,7 @@ def make(*arguments: str) -> str:
     return done.stdout
 
 
-def test_help_lists_every_target_and_is_what_plain_make_says():
+def test_help_lists_every_target_and_is_what_plain_make_says() -> None:
     targets = re.search(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[1].split()
 
     listed = re.findall(r"^  make ([a-z-]+) +\S", make("help"), re.MULTILINE)
@@ -23,14 +23,14 @@ def test_help_lists_every_target_and_is_what_plain_make_says():
     assert make() == make("help")
 
 
-def test_every_verb_that_make_calls_exists():
+def test_every_verb_that_make_calls_exists() -> None:
     from local.cli.__main__ import _parser
 
     for verb in re.findall(r"\$\(LOCAL\) ([a-z]+)", MAKEFILE):
         assert _parser().parse_args([verb]).verb == verb
 
 
-def test_docs_are_the_catalogue_of_every_contract():
+def test_docs_are_the_catalogue_of_every_contract() -> None:
     tables = {
         f"{path.parent.name}.{path.stem}" for path in (state_dir.REPOSITORY / "include/sql/tables").glob("*/*.sql")
     }

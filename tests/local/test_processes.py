@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
@@ -25,7 +26,7 @@ def part(name: str, code: str, *arguments: str, **settings) -> Part:
 
 
 @pytest.fixture
-def supervise(tmp_path):
+def supervise(tmp_path: Path):
     supervisors = []
 
     def make(*parts: Part) -> Supervisor:
@@ -45,7 +46,7 @@ def turn_until(supervisor: Supervisor, condition) -> None:
     wait_for(turned)
 
 
-def test_a_part_waits_for_what_it_needs(supervise, tmp_path):
+def test_a_part_waits_for_what_it_needs(supervise, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     supervisor = supervise(part("first", SLEEP, ready=gate.exists), part("second", SLEEP, after=("first",)))
     turn_until(supervisor, lambda: supervisor.states()["first"][0] == "starting")
@@ -56,7 +57,7 @@ def test_a_part_waits_for_what_it_needs(supervise, tmp_path):
     turn_until(supervisor, supervisor.is_ready)
 
 
-def test_a_part_that_dies_comes_back(supervise):
+def test_a_part_that_dies_comes_back(supervise) -> None:
     supervisor = supervise(part("one", SLEEP))
     turn_until(supervisor, supervisor.is_ready)
     first = supervisor.parts["one"].process.pid
@@ -67,7 +68,7 @@ def test_a_part_that_dies_comes_back(supervise):
     assert supervisor.parts["one"].process.pid != first
 
 
-def test_children_of_a_part_that_dies_go_with_it(supervise, tmp_path):
+def test_children_of_a_part_that_dies_go_with_it(supervise, tmp_path: Path) -> None:
     pid_file = tmp_path / "child"
     supervisor = supervise(part("one", PARENT, str(pid_file)))
     turn_until(supervisor, lambda: alive(pid_file))
@@ -81,7 +82,7 @@ def test_children_of_a_part_that_dies_go_with_it(supervise, tmp_path):
     assert has_ended(child)
 
 
-def test_a_part_that_dies_again_and_again_is_hopeless(supervise):
+def test_a_part_that_dies_again_and_again_is_hopeless(supervise) -> None:
     supervisor = supervise(part("one", "raise SystemExit(3)", ready=lambda: False))
     supervisor.parts["one"].failures = HOPELESS_RESTARTS
     assert supervisor.hopeless() is None
@@ -91,7 +92,7 @@ def test_a_part_that_dies_again_and_again_is_hopeless(supervise):
     assert supervisor.hopeless() == "one"
 
 
-def test_a_part_that_runs_once_is_done_or_hopeless_by_its_exit_code(supervise):
+def test_a_part_that_runs_once_is_done_or_hopeless_by_its_exit_code(supervise) -> None:
     supervisor = supervise(part("good", "", once=True), part("bad", "raise SystemExit(1)", once=True))
 
     turn_until(supervisor, lambda: {state for state, _ in supervisor.states().values()} == {"done", "failed"})
@@ -99,7 +100,7 @@ def test_a_part_that_runs_once_is_done_or_hopeless_by_its_exit_code(supervise):
     assert supervisor.hopeless() == "bad"
 
 
-def test_stop_ends_what_needs_another_part_first(supervise, tmp_path):
+def test_stop_ends_what_needs_another_part_first(supervise, tmp_path: Path) -> None:
     code = """
 import signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: (open(sys.argv[2], "a").write(sys.argv[1] + " "), sys.exit()))
@@ -119,7 +120,7 @@ time.sleep(60)
     assert order.read_text().split() == ["c", "b", "a"]
 
 
-def test_stop_kills_a_part_that_ignores_sigterm(supervise, tmp_path):
+def test_stop_kills_a_part_that_ignores_sigterm(supervise, tmp_path: Path) -> None:
     code = "import signal, sys, time; signal.signal(15, signal.SIG_IGN); open(sys.argv[1], 'w'); time.sleep(60)"
     supervisor = supervise(part("deaf", code, str(tmp_path / "up"), ready=(tmp_path / "up").exists, grace=0.2))
     turn_until(supervisor, supervisor.is_ready)
@@ -130,7 +131,7 @@ def test_stop_kills_a_part_that_ignores_sigterm(supervise, tmp_path):
     assert process.returncode == -signal.SIGKILL
 
 
-def test_what_a_killed_stack_recorded_is_swept_and_a_reused_process_id_is_not(supervise, tmp_path):
+def test_what_a_killed_stack_recorded_is_swept_and_a_reused_process_id_is_not(supervise, tmp_path: Path) -> None:
     supervisor = supervise(part("one", SLEEP), part("two", SLEEP))
     turn_until(supervisor, supervisor.is_ready)
     one, two = (supervisor.parts[name].process for name in ("one", "two"))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import boto3
 import pytest
@@ -13,7 +14,7 @@ from tests.local.conftest import wait_for
 
 
 @pytest.fixture
-def server(program, tmp_path):
+def server(program, tmp_path: Path):
     port = state_dir.create(tmp_path / "home", new_ports=True).ports["s3"]
     env = os.environ | {
         "S3_PORT": str(port),
@@ -49,7 +50,7 @@ def contents(s3) -> dict[str, tuple[str, bytes]]:
     }
 
 
-def test_objects_survive_a_kill_as_they_were_and_deleted_ones_stay_deleted(server, tmp_path):
+def test_objects_survive_a_kill_as_they_were_and_deleted_ones_stay_deleted(server, tmp_path: Path) -> None:
     process, s3 = server()
     s3.create_bucket(Bucket="another", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     s3.put_object(Bucket="lake", Key="a/한 b=1+2.csv", Body=b"x", ContentType="text/csv", Metadata={"rows": "3"})
@@ -76,7 +77,7 @@ def test_objects_survive_a_kill_as_they_were_and_deleted_ones_stay_deleted(serve
     assert {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]} == {"lake", "another"}
 
 
-def test_another_access_key_is_refused(server):
+def test_another_access_key_is_refused(server) -> None:
     _, s3 = server()
     other = client(int(s3.meta.endpoint_url.rsplit(":", 1)[1]), "AKIAOTHER")
 
@@ -84,7 +85,7 @@ def test_another_access_key_is_refused(server):
         other.list_buckets()
 
 
-def test_a_presigned_address_works(server):
+def test_a_presigned_address_works(server) -> None:
     import requests
 
     _, s3 = server()

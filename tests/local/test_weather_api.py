@@ -32,7 +32,7 @@ def ask(api, **changes):
     )
 
 
-def test_an_answer_has_the_shape_and_the_values_of_the_data(api):
+def test_an_answer_has_the_shape_and_the_values_of_the_data(api) -> None:
     answer = ask(api)
 
     body = answer.json()
@@ -46,12 +46,12 @@ def test_an_answer_has_the_shape_and_the_values_of_the_data(api):
     assert {len(values) for values in body["hourly"].values()} == {17}
 
 
-def test_the_nearest_airport_is_meant(api):
+def test_the_nearest_airport_is_meant(api) -> None:
     assert ask(api, latitude=40.69, longitude=-74.17).json()["latitude"] == 40.6925
     assert ask(api, latitude=40.78, longitude=-73.87).json()["latitude"] == 40.777245
 
 
-def test_pages_of_168_hours_follow_one_another_without_gap_or_overlap(api):
+def test_pages_of_168_hours_follow_one_another_without_gap_or_overlap(api) -> None:
     page, times = ask(api, start_date="2013-02-01", end_date="2013-02-16"), []
     while True:
         times.append(page.json()["hourly"]["time"])
@@ -64,7 +64,7 @@ def test_pages_of_168_hours_follow_one_another_without_gap_or_overlap(api):
     assert seen == sorted(set(seen))
 
 
-def test_an_hour_without_observation_is_absent(api):
+def test_an_hour_without_observation_is_absent(api) -> None:
     assert "2013-01-01T17:00" not in ask(api).json()["hourly"]["time"]
     assert ask(api, start_date="2014-03-01", end_date="2014-03-02").json()["hourly"]["time"] == []
 
@@ -82,7 +82,7 @@ def test_an_hour_without_observation_is_absent(api):
         ({"timezone": "Asia/Seoul"}, "Asia/Seoul"),
     ],
 )
-def test_a_question_it_cannot_answer_is_a_400_in_the_services_shape(api, changes, reason):
+def test_a_question_it_cannot_answer_is_a_400_in_the_services_shape(api, changes, reason) -> None:
     answer = ask(api, **changes)
 
     assert answer.status_code == 400
@@ -90,7 +90,7 @@ def test_a_question_it_cannot_answer_is_a_400_in_the_services_shape(api, changes
     assert reason in answer.json()["reason"]
 
 
-def test_too_many_requests_a_second_get_429_with_retry_after():
+def test_too_many_requests_a_second_get_429_with_retry_after() -> None:
     api = TestClient(create_app(rate=3, fault_every=0))
 
     answers = [ask(api) for _ in range(4)]
@@ -100,7 +100,7 @@ def test_too_many_requests_a_second_get_429_with_retry_after():
     assert answers[3].json()["error"] is True
 
 
-def test_each_nth_request_fails():
+def test_each_nth_request_fails() -> None:
     api = TestClient(create_app(rate=1000, fault_every=3))
 
     assert [ask(api).status_code for _ in range(6)] == [200, 200, 503, 200, 200, 503]

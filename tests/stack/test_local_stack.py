@@ -78,7 +78,7 @@ class Stack:
 
 
 @pytest.fixture(scope="module")
-def local(tmp_path_factory):
+def local(tmp_path_factory: pytest.TempPathFactory):
     made = Stack(tmp_path_factory.mktemp("stack") / "home")
     yield made
     made.run("clean")
@@ -99,7 +99,7 @@ def contents(local: Stack) -> dict[str, int]:
         warehouse.close()
 
 
-def test_run_loads_the_data_and_says_what_the_warehouse_holds(local):
+def test_run_loads_the_data_and_says_what_the_warehouse_holds(local) -> None:
     done = local.run("run", "--days", "2")
 
     assert done.returncode == 0, done.stdout + done.stderr
@@ -118,7 +118,7 @@ def test_run_loads_the_data_and_says_what_the_warehouse_holds(local):
     assert str(airflow_services.password_file(local.opened)) in done.stdout
 
 
-def test_a_second_run_changes_nothing(local):
+def test_a_second_run_changes_nothing(local) -> None:
     before = contents(local)
 
     done = local.run("run", "--days", "2")
@@ -127,7 +127,7 @@ def test_a_second_run_changes_nothing(local):
     assert contents(local) == before
 
 
-def test_a_scheduler_that_is_killed_in_mid_backfill_costs_no_row_and_doubles_none(local):
+def test_a_scheduler_that_is_killed_in_mid_backfill_costs_no_row_and_doubles_none(local) -> None:
     query = "SELECT flight_id FROM {} WHERE modified_at >= '2013-01-01' AND modified_at < '2013-01-07' ORDER BY 1"
     loaded = contents(local)["core.flights"]
 
@@ -146,7 +146,7 @@ def test_a_scheduler_that_is_killed_in_mid_backfill_costs_no_row_and_doubles_non
         assert source.execute(query.format("flights")).fetchall() == rows
 
 
-def test_the_ui_asks_for_a_login(local):
+def test_the_ui_asks_for_a_login(local) -> None:
     url = local.opened.url("ui")
 
     assert requests.get(f"{url}/api/v2/dags", timeout=30).status_code == 401
@@ -154,7 +154,7 @@ def test_the_ui_asks_for_a_login(local):
     assert wrong.status_code == 401
 
 
-def test_nothing_listens_beyond_this_machine_and_no_command_line_has_a_secret(local):
+def test_nothing_listens_beyond_this_machine_and_no_command_line_has_a_secret(local) -> None:
     secrets = set(local.opened.secrets.values())
     looked_at = 0
     for process in local.stack.supervisor():
@@ -166,7 +166,7 @@ def test_nothing_listens_beyond_this_machine_and_no_command_line_has_a_secret(lo
     assert looked_at > 10
 
 
-def test_no_secret_is_in_a_log(local):
+def test_no_secret_is_in_a_log(local) -> None:
     secrets = [secret for secret in local.opened.secrets.values() if not secret.startswith("AKIA")]
     for log in (local.path / "logs").glob("*.log"):
         text = log.read_text(errors="replace")
@@ -174,7 +174,7 @@ def test_no_secret_is_in_a_log(local):
 
 
 @pytest.mark.parametrize("part", ["scheduler", "redshift", "postgres"])
-def test_a_part_that_is_killed_comes_back(local, part):
+def test_a_part_that_is_killed_comes_back(local, part) -> None:
     before = local.state["parts"][part]
 
     os.kill(before["pid"], signal.SIGKILL)
@@ -188,7 +188,7 @@ def test_a_part_that_is_killed_comes_back(local, part):
     wait_for(lambda: contents(local)["core.airlines"] == 16)
 
 
-def test_the_shells_settings_reach_the_warehouse(local):
+def test_the_shells_settings_reach_the_warehouse(local) -> None:
     script = f'eval "$({sys.executable} -m local.cli env)" && psql -Atc "SELECT COUNT(*) FROM core.airlines"'
     env = os.environ | {"LOCAL_HOME": str(local.path)}
     done = subprocess.run(
@@ -198,7 +198,7 @@ def test_the_shells_settings_reach_the_warehouse(local):
     assert done.stdout.split() == ["16"], done.stderr
 
 
-def test_stop_leaves_no_process(local):
+def test_stop_leaves_no_process(local) -> None:
     processes = local.stack.supervisor()
     assert len(processes) > 10
 
@@ -209,7 +209,7 @@ def test_stop_leaves_no_process(local):
     assert local.run("status").returncode == 3
 
 
-def test_a_failing_step_ends_with_the_task_its_log_and_what_to_do(local, tmp_path):
+def test_a_failing_step_ends_with_the_task_its_log_and_what_to_do(local, tmp_path: Path) -> None:
     # The stack starts again here, with what it held before.
     local.dags = tmp_path
     for dag_id in ("reference_tables", "flights", "weather", "daily_performance"):
@@ -224,14 +224,14 @@ def test_a_failing_step_ends_with_the_task_its_log_and_what_to_do(local, tmp_pat
     assert "Traceback" not in done.stderr
 
 
-def test_what_was_there_is_still_there_after_a_restart(local):
+def test_what_was_there_is_still_there_after_a_restart(local) -> None:
     rows = contents(local)
 
     assert rows["core.planes"] == 3_322
     assert rows["mart.carrier_day"] > 0
 
 
-def test_a_killed_supervisor_leaves_no_process(local):
+def test_a_killed_supervisor_leaves_no_process(local) -> None:
     processes = local.stack.supervisor()
 
     local.supervisor().kill()
@@ -240,7 +240,7 @@ def test_a_killed_supervisor_leaves_no_process(local):
     assert not left
 
 
-def test_clean_deletes_the_home_and_nothing_that_is_not_one(local, tmp_path):
+def test_clean_deletes_the_home_and_nothing_that_is_not_one(local, tmp_path: Path) -> None:
     foreign = tmp_path / "documents"
     foreign.mkdir()
     (foreign / "letter.txt").write_text("dear")
@@ -251,7 +251,7 @@ def test_clean_deletes_the_home_and_nothing_that_is_not_one(local, tmp_path):
     assert not local.path.exists()
 
 
-def test_redshift_alone_prints_one_line_of_json_and_stops_on_sigterm(tmp_path):
+def test_redshift_alone_prints_one_line_of_json_and_stops_on_sigterm(tmp_path: Path) -> None:
     env = os.environ | {"LOCAL_HOME": str(tmp_path)}
     command = [sys.executable, "-m", "local", "redshift"]
     with subprocess.Popen(command, cwd=state_dir.REPOSITORY, env=env, stdout=subprocess.PIPE, text=True) as process:
@@ -272,7 +272,7 @@ def test_redshift_alone_prints_one_line_of_json_and_stops_on_sigterm(tmp_path):
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_an_interrupted_test_run_leaves_no_process(tmp_path, signum):
+def test_an_interrupted_test_run_leaves_no_process(tmp_path: Path, signum) -> None:
     env = os.environ | {
         "TMPDIR": str(tmp_path),
         "PYTEST_ADDOPTS": "-k test_flights_are_the_published_ones -p no:cacheprovider",

@@ -40,7 +40,7 @@ def filled(path: str) -> str:
     return re.sub(r"{(\w+)}", lambda match: values[match[1]], path)
 
 
-def test_these_are_all_routes():
+def test_these_are_all_routes() -> None:
     assert sorted(ROUTES) == [
         "/",
         "/api/incidents/{incident_id}",
@@ -54,19 +54,19 @@ def test_these_are_all_routes():
 
 
 @pytest.mark.parametrize("path", ROUTES)
-def test_nobody_sees_a_route_without_a_login_or_with_one_that_may_nothing(page: Page, path: str):
+def test_nobody_sees_a_route_without_a_login_or_with_one_that_may_nothing(page: Page, path: str) -> None:
     assert page.get(filled(path), token="").status_code == 401
     assert page.get(filled(path), token="not.a.token").status_code == 403
     assert page.get(filled(path), token=page.nobody).status_code == 403
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json"])
-def test_the_pages_that_fastapi_adds_by_itself_are_off(page: Page, path: str):
+def test_the_pages_that_fastapi_adds_by_itself_are_off(page: Page, path: str) -> None:
     assert page.get(path, token="").status_code == 404
 
 
 @pytest.mark.parametrize("path", [*ROUTES, "/nowhere"])
-def test_every_answer_carries_the_policy(page: Page, path: str):
+def test_every_answer_carries_the_policy(page: Page, path: str) -> None:
     for token in (page.viewer, ""):
         headers = page.get(filled(path), token=token).headers
         assert headers["content-security-policy"] == web.POLICY
@@ -74,7 +74,7 @@ def test_every_answer_carries_the_policy(page: Page, path: str):
         assert "private" in headers["cache-control"]
 
 
-def test_the_policy_allows_no_inline_script_or_style_and_nothing_from_elsewhere():
+def test_the_policy_allows_no_inline_script_or_style_and_nothing_from_elsewhere() -> None:
     assert "default-src 'none'" in web.POLICY
     assert "unsafe" not in web.POLICY
     assert "http" not in web.POLICY
@@ -82,7 +82,7 @@ def test_the_policy_allows_no_inline_script_or_style_and_nothing_from_elsewhere(
     assert re.search(r"<script(?![^>]*src=)|<style|\son\w+=|style=|https?:", text) is None
 
 
-def test_files_are_kept_by_the_browser_until_they_change(page: Page):
+def test_files_are_kept_by_the_browser_until_they_change(page: Page) -> None:
     address = re.search(r'src="(static/[^"]+/main.js)"', page.get("/").text)
     assert address
     assert "immutable" in page.get(f"/{address[1]}").headers["cache-control"]
@@ -90,12 +90,12 @@ def test_files_are_kept_by_the_browser_until_they_change(page: Page):
 
 
 @pytest.mark.parametrize("name", ["../app.py", "..%2Fapp.py", "%2e%2e%2fapp.py", "nothing.js", "/etc/passwd"])
-def test_only_the_page_s_own_files_can_be_asked_for(page: Page, name: str):
+def test_only_the_page_s_own_files_can_be_asked_for(page: Page, name: str) -> None:
     assert page.get(f"/static/1/{name}").status_code in (404, 307)
     assert "FastAPI" not in page.get(f"/static/1/{name}").text
 
 
-def test_the_first_page_shows_freshness_rows_and_last_loads(page: Page):
+def test_the_first_page_shows_freshness_rows_and_last_loads(page: Page) -> None:
     rows = {row["name"]: row for row in settled(page, "/api/overview")["tables"]}
     never, late, fresh = (rows[f"core.{name}"] for name in page.world.core[:3])
     mart = rows[f"mart.{page.world.marts[0]}"]
@@ -112,7 +112,7 @@ def test_the_first_page_shows_freshness_rows_and_last_loads(page: Page):
     assert rows["etl.load_history"]["kind"] == "bookkeeping"
 
 
-def test_a_table_s_page_has_its_contract_lineage_and_sql(page: Page):
+def test_a_table_s_page_has_its_contract_lineage_and_sql(page: Page) -> None:
     mart = f"mart.{page.world.marts[-1]}"
     found = settled(page, f"/api/tables/{mart}")
     assert found["inputs"]
@@ -122,7 +122,7 @@ def test_a_table_s_page_has_its_contract_lineage_and_sql(page: Page):
     assert [part["title"] for part in found["sql"]] == ["Built by", "The table"]
 
 
-def test_a_table_s_history_has_all_loads_and_checks(page: Page):
+def test_a_table_s_history_has_all_loads_and_checks(page: Page) -> None:
     found = settled(page, f"/api/tables/core.{page.world.core[2]}/history")
     assert len(found["loads"]) == 40
     assert [check["check"] for check in found["checks"]] == ["key_unique", "not_null", "references", "row_count"]
@@ -130,7 +130,7 @@ def test_a_table_s_history_has_all_loads_and_checks(page: Page):
     assert settled(page, f"/api/tables/mart.{page.world.marts[0]}/history")["loads"][0]["days"] == 1
 
 
-def test_a_column_is_linked_with_those_it_comes_from_and_goes_into(page: Page):
+def test_a_column_is_linked_with_those_it_comes_from_and_goes_into(page: Page) -> None:
     graph = settled(page, "/api/lineage")
     names = [node["name"] for node in graph["nodes"]]
     used = next(
@@ -145,7 +145,7 @@ def test_a_column_is_linked_with_those_it_comes_from_and_goes_into(page: Page):
 @pytest.mark.parametrize(
     "path", ["/api/tables/core.nowhere", "/api/tables/core.nowhere/history", "/api/lineage/nowhere"]
 )
-def test_what_is_not_there_is_said(page: Page, path: str):
+def test_what_is_not_there_is_said(page: Page, path: str) -> None:
     settled(page, "/api/overview")
     answer = page.get(path)
     assert answer.status_code == 404
@@ -153,7 +153,7 @@ def test_what_is_not_there_is_said(page: Page, path: str):
 
 
 @pytest.mark.parametrize("name", ["..%2F..%2Fsecret", "20130102T031500-core-x-1", "'; DROP TABLE x; --"])
-def test_a_report_is_asked_for_by_an_incident_s_id_only(page: Page, name: str):
+def test_a_report_is_asked_for_by_an_incident_s_id_only(page: Page, name: str) -> None:
     answer = page.get(f"/api/incidents/{name}")
     assert answer.status_code in (200, 404)
     assert not answer.json().get("report")
@@ -169,7 +169,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         yield Page(f"http://127.0.0.1:{found['port']}/warehouse", found["viewer"], found["nobody"], world, "")
 
 
-def test_without_a_warehouse_the_page_shows_what_the_files_say_and_since_when_it_is_down(alone: Page):
+def test_without_a_warehouse_the_page_shows_what_the_files_say_and_since_when_it_is_down(alone: Page) -> None:
     found = settled(alone, "/api/overview", "failing_since")
     while "cannot be reached" not in found["warehouse"]["error"]:  # the first try may still be loading its driver
         found = settled(alone, "/api/overview", "failing_since")
@@ -182,7 +182,7 @@ def test_without_a_warehouse_the_page_shows_what_the_files_say_and_since_when_it
 
 def test_a_warehouse_that_goes_away_while_the_page_is_open_leaves_its_last_values_and_is_said_to_be_gone(
     redshift_server: Any, tmp_path: Path
-):
+) -> None:
     with page_over(redshift_server, tmp_path, tables=6, days=3, every=1) as open_page:
         before = settled(open_page, "/api/overview")
         redshift_server.drop_database(open_page.dsn.rsplit("/", 1)[1].split("?")[0])
@@ -193,7 +193,7 @@ def test_a_warehouse_that_goes_away_while_the_page_is_open_leaves_its_last_value
     assert any(row["rows"] for row in found["tables"])
 
 
-def test_a_broken_file_is_shown_with_its_table_and_spoils_no_other(alone: Page, tmp_path: Path):
+def test_a_broken_file_is_shown_with_its_table_and_spoils_no_other(alone: Page, tmp_path: Path) -> None:
     path = alone.world.sql / "tables/core/broken.sql"
     path.write_text("/* owner: <b>nobody */ CREATE TABLE")
     try:
@@ -206,14 +206,14 @@ def test_a_broken_file_is_shown_with_its_table_and_spoils_no_other(alone: Page, 
         shutil.move(path, tmp_path)
 
 
-def test_markup_travels_as_text(page: Page):
+def test_markup_travels_as_text(page: Page) -> None:
     answer = page.get(f"/api/tables/{CORE}")
     assert answer.headers["content-type"] == "application/json"
     assert answer.json()["description"] == worlds.MARKUP
     assert answer.json()["columns"][3]["comment"] == worlds.MARKUP
 
 
-def test_a_cookie_is_enough_and_nothing_can_be_written(page: Page):
+def test_a_cookie_is_enough_and_nothing_can_be_written(page: Page) -> None:
     cookies = {"_token": page.viewer}
     for method in ("POST", "PUT", "PATCH", "DELETE"):
         assert httpx.request(method, f"{page.url}/api/overview", cookies=cookies).status_code == 405

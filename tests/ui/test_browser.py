@@ -52,7 +52,7 @@ def go(tab: Any, page: Page, place: str, wanted: str) -> None:
     tab.wait_for_selector(wanted)
 
 
-def test_tables_can_be_searched_sorted_and_narrowed(tab: Any, page: Page):
+def test_tables_can_be_searched_sorted_and_narrowed(tab: Any, page: Page) -> None:
     go(tab, page, "", ".state.fresh")
     assert tab.locator("tbody tr").count() == 12
     tab.get_by_label("Search tables").fill(f"core {page.world.core[2]}")
@@ -69,7 +69,7 @@ def test_tables_can_be_searched_sorted_and_narrowed(tab: Any, page: Page):
     assert tab.locator("tbody tr").count() > 12
 
 
-def test_markup_in_comments_and_errors_is_shown_and_never_run(tab: Any, page: Page):
+def test_markup_in_comments_and_errors_is_shown_and_never_run(tab: Any, page: Page) -> None:
     worlds.incident(page.dsn, "core.orders_000", worlds.MARKUP)
     while not page.get("/api/overview").json()["incidents"]:  # the page in the browser looks again after 15 s
         time.sleep(0.1)
@@ -80,7 +80,7 @@ def test_markup_in_comments_and_errors_is_shown_and_never_run(tab: Any, page: Pa
     assert tab.evaluate("window.hacked") is None
 
 
-def test_a_table_is_found_by_keyboard_alone_and_its_history_read_out(tab: Any, page: Page):
+def test_a_table_is_found_by_keyboard_alone_and_its_history_read_out(tab: Any, page: Page) -> None:
     go(tab, page, "", ".state.fresh")
     tab.locator("tbody a", has_text=page.world.core[2]).focus()
     tab.keyboard.press("Enter")
@@ -93,7 +93,7 @@ def test_a_table_is_found_by_keyboard_alone_and_its_history_read_out(tab: Any, p
     assert tab.locator(".readout").inner_text() != last
 
 
-def test_the_graph_can_be_searched_walked_and_opened(tab: Any, page: Page):
+def test_the_graph_can_be_searched_walked_and_opened(tab: Any, page: Page) -> None:
     go(tab, page, "lineage", "svg.graph")
     nodes = tab.locator(".node").count()
     assert nodes == tab.evaluate("document.querySelectorAll('.node[role=button][aria-label]').length")
@@ -112,7 +112,7 @@ def test_the_graph_can_be_searched_walked_and_opened(tab: Any, page: Page):
     assert "#/tables/core." in tab.url
 
 
-def test_zoom_keeps_the_graph_in_sight(tab: Any, page: Page):
+def test_zoom_keeps_the_graph_in_sight(tab: Any, page: Page) -> None:
     go(tab, page, "lineage", "svg.graph")
     before = tab.locator("svg.graph > g").get_attribute("transform")
     tab.get_by_role("button", name="Zoom in").click()
@@ -121,20 +121,20 @@ def test_zoom_keeps_the_graph_in_sight(tab: Any, page: Page):
     assert tab.locator("svg.graph > g").get_attribute("transform") == before
 
 
-def test_no_node_lies_on_another(tab: Any, page: Page):
+def test_no_node_lies_on_another(tab: Any, page: Page) -> None:
     go(tab, page, "lineage", "svg.graph")
     places = tab.evaluate("[...document.querySelectorAll('.node')].map((node) => node.getAttribute('transform'))")
     assert len(set(places)) == len(places)
 
 
-def test_columns_show_where_they_come_from(tab: Any, page: Page):
+def test_columns_show_where_they_come_from(tab: Any, page: Page) -> None:
     go(tab, page, f"columns/core.{page.world.core[2]}/amount", "svg.columns")
     assert tab.locator(".edges path.bright").count() >= 1
     assert tab.locator(".port.bright", has_text="cents").count() == 1
 
 
 @pytest.mark.parametrize("place", ["", "tables/core.orders_000", "lineage", "incidents"])
-def test_both_themes_have_enough_contrast(tab: Any, page: Page, place: str):
+def test_both_themes_have_enough_contrast(tab: Any, page: Page, place: str) -> None:
     for theme in ("light", "dark"):
         tab.emulate_media(color_scheme=theme)
         go(tab, page, place, "#main > *")

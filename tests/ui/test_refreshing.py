@@ -31,7 +31,7 @@ def until(look: Callable[[], View[Any]], wanted: Callable[[View[Any]], bool]) ->
     return view
 
 
-def test_the_first_look_waits_for_a_value_but_no_longer_than_asked(gate: threading.Event):
+def test_the_first_look_waits_for_a_value_but_no_longer_than_asked(gate: threading.Event) -> None:
     def read() -> int:
         gate.wait(LONG)
         return 7
@@ -42,7 +42,7 @@ def test_the_first_look_waits_for_a_value_but_no_longer_than_asked(gate: threadi
     assert held.look(LONG).value == 7
 
 
-def test_while_it_is_read_again_the_last_value_is_shown_and_one_reader_is_at_work(gate: threading.Event):
+def test_while_it_is_read_again_the_last_value_is_shown_and_one_reader_is_at_work(gate: threading.Event) -> None:
     started: list[int] = []
 
     def read() -> int:
@@ -60,7 +60,7 @@ def test_while_it_is_read_again_the_last_value_is_shown_and_one_reader_is_at_wor
     until(held.look, lambda view: view.value != 1)
 
 
-def test_a_value_is_not_read_again_before_its_time():
+def test_a_value_is_not_read_again_before_its_time() -> None:
     started: list[int] = []
     held = Refreshing("it", lambda: started.append(1), LATER)
     held.look(LONG)
@@ -69,7 +69,7 @@ def test_a_value_is_not_read_again_before_its_time():
     assert len(started) == 1
 
 
-def test_a_failure_keeps_the_last_value_and_says_what_and_since_when():
+def test_a_failure_keeps_the_last_value_and_says_what_and_since_when() -> None:
     answers = iter([1])
 
     def read() -> int:
@@ -86,7 +86,7 @@ def test_a_failure_keeps_the_last_value_and_says_what_and_since_when():
     assert again.failing_since == failed.failing_since
 
 
-def test_an_error_that_nobody_foresaw_is_named_without_its_text():
+def test_an_error_that_nobody_foresaw_is_named_without_its_text() -> None:
     def read() -> int:
         raise RuntimeError("password=hunter2")
 
@@ -95,7 +95,7 @@ def test_an_error_that_nobody_foresaw_is_named_without_its_text():
     assert view.error == "RuntimeError; the log of the API server says more."
 
 
-def test_after_a_failure_a_value_clears_it():
+def test_after_a_failure_a_value_clears_it() -> None:
     answers: Iterator[Exception | int] = iter([TransientError("down", fix="wait"), 5])
 
     def read() -> int:
@@ -109,7 +109,7 @@ def test_after_a_failure_a_value_clears_it():
     assert (view.error, view.failing_since) == (None, None)
 
 
-def test_a_warehouse_that_does_not_answer_is_said_to_be_silent(gate: threading.Event):
+def test_a_warehouse_that_does_not_answer_is_said_to_be_silent(gate: threading.Event) -> None:
     held = Refreshing("it", lambda: gate.wait(LONG), LATER, silent_after=NOW)
     held.look()
     view = until(held.look, lambda found: found.error is not None)

@@ -26,7 +26,7 @@ def read(**form: Any) -> backfill.Request:
     return backfill.read({**FORM, **form}, "manual__1", NOW)
 
 
-def test_the_days_are_cut_into_runs_of_the_tables_dag_and_a_retry_starts_the_same_ones():
+def test_the_days_are_cut_into_runs_of_the_tables_dag_and_a_retry_starts_the_same_ones() -> None:
     first, second = read().triggers()
     assert first["trigger_dag_id"] == "flights"
     assert first["conf"] == {"start": "2013-01-01", "end": "2013-01-31"}
@@ -35,22 +35,22 @@ def test_the_days_are_cut_into_runs_of_the_tables_dag_and_a_retry_starts_the_sam
     assert backfill.read(FORM, "manual__2", NOW).triggers()[0]["trigger_run_id"] != first["trigger_run_id"]
 
 
-def test_a_staged_backfill_names_its_shadow_to_each_run():
+def test_a_staged_backfill_names_its_shadow_to_each_run() -> None:
     assert all(trigger["conf"]["shadow"] == read().backfill_id for trigger in read(action="stage").triggers())
 
 
-def test_the_most_runs_that_a_form_may_start_are_handed_on_in_under_four_kilobytes():
+def test_the_most_runs_that_a_form_may_start_are_handed_on_in_under_four_kilobytes() -> None:
     request = read(action="stage", end="2013-01-20", days_a_run=1)
     triggers = [{**trigger, "trigger_dag_id": "a_dag_with_a_long_name" * 2} for trigger in request.triggers()]
     assert len(triggers) == backfill.MAX_RUNS
     assert len(json.dumps(triggers)) < 4096
 
 
-def test_the_last_day_is_included():
+def test_the_last_day_is_included() -> None:
     assert (read().first, read().last) == (date(2013, 1, 1), date(2013, 2, 10))
 
 
-def test_a_swap_starts_no_runs_and_needs_the_id_of_a_backfill():
+def test_a_swap_starts_no_runs_and_needs_the_id_of_a_backfill() -> None:
     request = read(action="swap", backfill_id=backfill.own_id("x"), start=None, end=None)
     assert request.triggers() == []
     assert request.backfill_id == backfill.own_id("x")
@@ -75,6 +75,6 @@ def test_a_swap_starts_no_runs_and_needs_the_id_of_a_backfill():
         ({"start": "2012-01-01", "days_a_run": 1}, "at most 20"),
     ],
 )
-def test_a_form_that_does_not_hold_together_is_refused_with_the_field(form: dict[str, Any], message: str):
+def test_a_form_that_does_not_hold_together_is_refused_with_the_field(form: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         read(**form)

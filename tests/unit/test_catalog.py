@@ -49,30 +49,32 @@ def repository() -> Repository:
     ],
     ids=["fresh", "just fresh", "late", "never", "no promise", "no promise, never"],
 )
-def test_freshness_is_the_age_of_the_last_load(within: timedelta | None, last: Load | None, expected: Freshness):
+def test_freshness_is_the_age_of_the_last_load(
+    within: timedelta | None, last: Load | None, expected: Freshness
+) -> None:
     assert freshness(within, last, NOW) is expected
 
 
-def test_without_a_look_at_the_warehouse_nothing_is_claimed(repository: Repository):
+def test_without_a_look_at_the_warehouse_nothing_is_claimed(repository: Repository) -> None:
     row = pages.table_row(repository, None, FLIGHTS, NOW)
     assert (row["state"], row["rows"], row["last"], row["spark"]) == ("unknown", None, None, [])
 
 
-def test_a_row_shows_the_newest_load_and_the_last_ones_oldest_first(repository: Repository):
+def test_a_row_shows_the_newest_load_and_the_last_ones_oldest_first(repository: Repository) -> None:
     loads = (load(1), load(25, inserted=100))
     row = pages.table_row(repository, Snapshot(NOW, loads={FLIGHTS: loads}), FLIGHTS, NOW)
     assert (row["state"], row["rows"], row["spark"]) == ("fresh", 842, [105, 15])
     assert row["last"]["inserted"] == 10
 
 
-def test_the_count_of_the_last_load_is_truer_than_the_system_views():
+def test_the_count_of_the_last_load_is_truer_than_the_system_views() -> None:
     known = Snapshot(NOW, loads={FLIGHTS: (load(1),)}, rows={FLIGHTS: 7, "core.planes": 8})
     assert known.row_count(FLIGHTS) == 842
     assert known.row_count("core.planes") == 8
     assert known.row_count("core.airports") is None
 
 
-def test_only_open_incidents_and_last_outcomes_count_against_a_table(repository: Repository):
+def test_only_open_incidents_and_last_outcomes_count_against_a_table(repository: Repository) -> None:
     check = CheckResult(FLIGHTS, "key_unique", "fail", "failed", 3, NOW)
     known = Snapshot(NOW, checks={FLIGHTS: (check,)}, incidents=(incident(), incident(resolved=True)))
     row = pages.table_row(repository, known, FLIGHTS, NOW)
@@ -80,14 +82,14 @@ def test_only_open_incidents_and_last_outcomes_count_against_a_table(repository:
     assert row["checks"] == {"failed": 1, "warned": 0, "passed": 0}
 
 
-def test_an_incident_that_only_the_lake_knows_is_shown_once(repository: Repository):
+def test_an_incident_that_only_the_lake_knows_is_shown_once(repository: Repository) -> None:
     shown = pages.overview(
         repository, Snapshot(NOW, incidents=(incident(),)), NOW, [incident(), replace(incident(), id="j")]
     )
     assert sorted(it["id"] for it in shown["incidents"]) == ["i", "j"]
 
 
-def test_a_column_says_its_key_references_values_and_origin(repository: Repository):
+def test_a_column_says_its_key_references_values_and_origin(repository: Repository) -> None:
     columns = {it["name"]: it for it in pages.table_page(repository, None, FLIGHTS, NOW)["columns"]}
     assert columns["flight_id"]["key"]
     assert columns["carrier"]["references"] == {"table": "core.airlines", "column": "carrier"}
@@ -97,7 +99,7 @@ def test_a_column_says_its_key_references_values_and_origin(repository: Reposito
     ]
 
 
-def test_the_graph_has_sources_and_no_bookkeeping(repository: Repository):
+def test_the_graph_has_sources_and_no_bookkeeping(repository: Repository) -> None:
     graph = pages.lineage_graph(repository, None, NOW)
     kinds = {node["name"]: node["kind"] for node in graph["nodes"]}
     assert kinds["airline.public.flights"] == "source"
@@ -125,7 +127,7 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
     ids=["contract", "front matter", "transform", "mart"],
 )
-def test_a_file_that_cannot_be_read_is_a_problem_of_its_table_alone(copy: Path, file: str, text: str):
+def test_a_file_that_cannot_be_read_is_a_problem_of_its_table_alone(copy: Path, file: str, text: str) -> None:
     (copy / file).write_text(text)
     repository = Reader().read()
     table = "mart.carrier_day" if file.startswith("marts") else FLIGHTS
@@ -135,7 +137,7 @@ def test_a_file_that_cannot_be_read_is_a_problem_of_its_table_alone(copy: Path, 
     assert pages.table_page(repository, None, "core.planes", NOW)["columns"]
 
 
-def test_files_are_read_again_when_they_change_and_only_then(copy: Path):
+def test_files_are_read_again_when_they_change_and_only_then(copy: Path) -> None:
     reader = Reader()
     before = reader.read()
     assert reader.read().contracts[FLIGHTS] is before.contracts[FLIGHTS]
@@ -147,7 +149,7 @@ def test_files_are_read_again_when_they_change_and_only_then(copy: Path):
     assert after.contracts["core.planes"] is before.contracts["core.planes"]
 
 
-def test_the_site_has_a_page_a_table_and_no_dead_link(repository: Repository, tmp_path: Path):
+def test_the_site_has_a_page_a_table_and_no_dead_link(repository: Repository, tmp_path: Path) -> None:
     written = {path.name for path in static_site.build(repository, tmp_path)}
     assert written == {"index.html", *(f"{table}.html" for table in repository.tables)}
     for name in written:
@@ -155,7 +157,9 @@ def test_the_site_has_a_page_a_table_and_no_dead_link(repository: Repository, tm
             assert (tmp_path / target).is_file(), f"{name} → {target}"
 
 
-def test_the_site_says_what_the_contract_says_and_needs_nothing_from_elsewhere(repository: Repository, tmp_path: Path):
+def test_the_site_says_what_the_contract_says_and_needs_nothing_from_elsewhere(
+    repository: Repository, tmp_path: Path
+) -> None:
     static_site.build(repository, tmp_path)
     text = (tmp_path / f"{FLIGHTS}.html").read_text()
     for part in ("flight-operations", "within 26 hours", "20 years on scheduled_departure", "tailnum", "flight_id"):
@@ -164,7 +168,7 @@ def test_the_site_says_what_the_contract_says_and_needs_nothing_from_elsewhere(r
     assert "http" not in text
 
 
-def test_a_page_of_a_table_that_is_gone_goes_and_nothing_else_does(repository: Repository, tmp_path: Path):
+def test_a_page_of_a_table_that_is_gone_goes_and_nothing_else_does(repository: Repository, tmp_path: Path) -> None:
     (tmp_path / "core.gone.html").write_text("old")
     (tmp_path / "notes.txt").write_text("mine")
     static_site.build(repository, tmp_path)
@@ -172,14 +176,14 @@ def test_a_page_of_a_table_that_is_gone_goes_and_nothing_else_does(repository: R
     assert (tmp_path / "notes.txt").exists()
 
 
-def test_markup_in_a_contract_becomes_text_on_the_site():
+def test_markup_in_a_contract_becomes_text_on_the_site() -> None:
     hostile = "<script>alert('x')</script>"
     assert static_site.tag("p", hostile, title='"><b>') == (
         '<p title="&quot;&gt;&lt;b&gt;">&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;</p>'
     )
 
 
-def test_the_documentation_command_writes_the_site(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_the_documentation_command_writes_the_site(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from redshift_etl.catalog.__main__ import main
 
     assert main([str(tmp_path / "catalog")]) == 0

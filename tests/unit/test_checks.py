@@ -33,7 +33,7 @@ def by_name() -> dict[str, rules.Check]:
     return {check.name: check for check in rules.from_contract(TRIPS, DAY)}
 
 
-def test_a_contract_gives_its_checks_without_a_line_of_sql_written():
+def test_a_contract_gives_its_checks_without_a_line_of_sql_written() -> None:
     assert {name: check.severity for name, check in by_name().items()} == {
         "not_null": "fail",
         "byte_length": "fail",
@@ -45,28 +45,28 @@ def test_a_contract_gives_its_checks_without_a_line_of_sql_written():
     }
 
 
-def test_a_key_is_checked_on_the_stage_only_where_a_batch_may_not_repeat_it():
+def test_a_key_is_checked_on_the_stage_only_where_a_batch_may_not_repeat_it() -> None:
     assert "key_unique" not in by_name()
     airlines = contract.load("core.airlines")
     assert "key_unique" in {check.name for check in rules.from_contract(airlines)}
 
 
-def test_every_derived_check_is_one_select_that_reads_the_rows():
+def test_every_derived_check_is_one_select_that_reads_the_rows() -> None:
     for check in [check for check in by_name().values() if check.sql]:
         assert rules.ROWS in check.sql, check.name
         assert len(sqlglot.parse(check.sql.replace(rules.ROWS, "stage"), dialect="redshift")) == 1
 
 
-def test_an_accepted_value_is_quoted():
+def test_an_accepted_value_is_quoted() -> None:
     assert "'O''Hare'" in by_name()["accepted_origin"].sql
 
 
-def test_a_batch_is_compared_with_loads_of_the_same_length_and_with_the_end_of_its_window():
+def test_a_batch_is_compared_with_loads_of_the_same_length_and_with_the_end_of_its_window() -> None:
     assert by_name()["row_count"].values == ("core.trips", 86400)
     assert by_name()["freshness"].values == (datetime(2012, 12, 31, 22),)
 
 
-def test_a_file_is_a_check_by_its_name_severity_and_select():
+def test_a_file_is_a_check_by_its_name_severity_and_select() -> None:
     check = rules.parse(GOOD, Path("no_x.sql"))
     assert (check.name, check.severity, check.on) == ("no_x", "warn", "stage")
 
@@ -84,14 +84,14 @@ def test_a_file_is_a_check_by_its_name_severity_and_select():
         ("SELECT 1", "front matter"),
     ],
 )
-def test_a_file_that_cannot_be_a_check_is_refused_by_name(text: str, message: str):
+def test_a_file_that_cannot_be_a_check_is_refused_by_name(text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message) as error:
         rules.parse(text, Path("include/sql/checks/core/trips/no_x.sql"))
     assert "checks/core/trips/no_x.sql" in str(error.value)
 
 
 @pytest.mark.parametrize("table", contract.all_tables())
-def test_the_checks_of_every_table_can_be_read_and_name_its_columns(table: str):
+def test_the_checks_of_every_table_can_be_read_and_name_its_columns(table: str) -> None:
     each = contract.load(table)
     for check in rules.read_all(each):
         query = sqlglot.parse_one(check.sql.replace(rules.ROWS, "stage"), dialect="redshift")

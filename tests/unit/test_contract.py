@@ -29,7 +29,7 @@ def text(table: str = TABLE, **changes: str | None) -> str:
     return "/*\n" + "\n".join(f"{name}: {value}" for name, value in matter.items()) + f"\n*/\n{table}"
 
 
-def test_everything_known_about_a_table_is_read_from_its_file():
+def test_everything_known_about_a_table_is_read_from_its_file() -> None:
     contract = contracts.parse(text(accepted="{kind: [a, b]}", max_rejects="5"))
     assert (contract.table, contract.schema, contract.name) == ("core.things", "core", "things")
     assert (contract.key, contract.version, contract.deleted, contract.day) == (("id",), "changed", "gone", "changed")
@@ -38,13 +38,13 @@ def test_everything_known_about_a_table_is_read_from_its_file():
     assert (contract.accepted, contract.max_rejects) == ({"kind": ("a", "b")}, 5)
 
 
-def test_never_is_an_answer():
+def test_never_is_an_answer() -> None:
     contract = contracts.parse(text(retention="never", fresh_within="never"))
     assert (contract.retention, contract.fresh_within) == (None, None)
 
 
 @pytest.mark.parametrize("missing", ["description", "owner", "load", "retention"])
-def test_what_every_table_must_say_is_missed(missing: str):
+def test_what_every_table_must_say_is_missed(missing: str) -> None:
     with pytest.raises(ValueError, match=f"lacks {missing}"):
         contracts.parse(text(**{missing: None}))
 
@@ -69,24 +69,24 @@ def test_what_every_table_must_say_is_missed(missing: str):
         ("/* a: [ */ " + TABLE, "not YAML"),
     ],
 )
-def test_a_contract_that_does_not_hold_together_is_refused(given: str, named: str):
+def test_a_contract_that_does_not_hold_together_is_refused(given: str, named: str) -> None:
     with pytest.raises(ValueError, match=named):
         contracts.parse(given)
 
 
-def test_a_table_without_a_contract_names_the_file_to_write():
+def test_a_table_without_a_contract_names_the_file_to_write() -> None:
     with pytest.raises(ConfigError, match=r"core/nowhere\.sql") as error:
         contracts.load("core.nowhere")
     assert error.value.where["table"] == "core.nowhere"
 
 
 @pytest.mark.parametrize("name", ["flights", "Core.Flights", "core.flights; DROP TABLE x", "../etc.passwd"])
-def test_a_name_that_is_not_a_tables_is_refused(name: str):
+def test_a_name_that_is_not_a_tables_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match=r"schema\.table"):
         contracts.load(name)
 
 
-def test_a_file_named_after_another_table_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_file_named_after_another_table_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__SQL_DIR", str(tmp_path))
     (tmp_path / "tables" / "core").mkdir(parents=True)
     (tmp_path / "tables" / "core" / "others.sql").write_text(text())
@@ -101,7 +101,7 @@ def loaded() -> list[Contract]:
     return [contracts.load(table) for table in contracts.all_tables()]
 
 
-def test_every_contract_of_the_repository_is_complete(loaded: list[Contract]):
+def test_every_contract_of_the_repository_is_complete(loaded: list[Contract]) -> None:
     assert loaded
     for contract in loaded:
         assert contract.description, contract.table
@@ -110,7 +110,7 @@ def test_every_contract_of_the_repository_is_complete(loaded: list[Contract]):
         assert not uncommented, contract.table
 
 
-def test_references_point_at_columns_that_exist(loaded: list[Contract]):
+def test_references_point_at_columns_that_exist(loaded: list[Contract]) -> None:
     tables = {contract.table: contract for contract in loaded}
     for contract in loaded:
         for column in contract.columns:

@@ -61,7 +61,7 @@ def commands(*programs: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_links_lead_to_files_and_headings_that_are_there(path: Path):
+def test_links_lead_to_files_and_headings_that_are_there(path: Path) -> None:
     missing = []
     for link in LINK.findall(read(path)):
         if re.match(r"https?:", link):
@@ -77,19 +77,19 @@ def test_links_lead_to_files_and_headings_that_are_there(path: Path):
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_every_make_target_is_in_the_makefile(path: Path):
+def test_every_make_target_is_in_the_makefile(path: Path) -> None:
     typed = [*lines(path), *spans(path)]
     targets = {match[1] for text in typed if (match := re.match(r"make (?:-s )?([a-z][a-z-]*)\b", text))}
     assert {target for target in targets if f"\n{target}:" not in MAKEFILE} == set()
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_every_script_and_test_that_is_named_exists(path: Path):
+def test_every_script_and_test_that_is_named_exists(path: Path) -> None:
     named = {text for text in [*spans(path), *lines(path)] if re.match(r"(bin|tests|deploy)/[\w./-]+", text)}
     assert {text for text in named if not any(ROOT.glob(re.split(r"[ :]", text)[0]))} == set()
 
 
-def test_every_airflow_command_in_a_block_is_one_that_airflow_takes():
+def test_every_airflow_command_in_a_block_is_one_that_airflow_takes() -> None:
     found = commands("airflow")
     assert len(found) > 8
     for words in found:
@@ -97,7 +97,7 @@ def test_every_airflow_command_in_a_block_is_one_that_airflow_takes():
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_every_airflow_command_in_the_text_is_one_that_airflow_has(path: Path):
+def test_every_airflow_command_in_the_text_is_one_that_airflow_has(path: Path) -> None:
     top = {command.name: command for command in cli_parser.airflow_commands}
     for text in spans(path):
         words = re.match(r"airflow ((?:[a-z-]+ ?)+)", text)
@@ -112,7 +112,7 @@ def test_every_airflow_command_in_the_text_is_one_that_airflow_has(path: Path):
             level = {each.name: each for each in command.subcommands}
 
 
-def test_every_service_of_a_compose_command_is_in_the_compose_file():
+def test_every_service_of_a_compose_command_is_in_the_compose_file() -> None:
     named = set()
     for path in DOCUMENTS:
         for line in [*lines(path), *spans(path)]:
@@ -123,7 +123,7 @@ def test_every_service_of_a_compose_command_is_in_the_compose_file():
     assert named <= SERVICES
 
 
-def test_every_aws_command_is_one_of_the_api_with_its_options():
+def test_every_aws_command_is_one_of_the_api_with_its_options() -> None:
     in_text = [shlex.split(text) for path in DOCUMENTS for text in spans(path) if text.startswith("aws ")]
     for words in [*commands("aws"), *in_text]:
         service, operation, *rest = words[1:]
@@ -138,14 +138,14 @@ def test_every_aws_command_is_one_of_the_api_with_its_options():
         assert {word for word in rest if word.startswith("--")} <= known, words
 
 
-def test_the_secrets_to_rotate_are_those_of_env_that_one_installation_shares_with_others():
+def test_the_secrets_to_rotate_are_those_of_env_that_one_installation_shares_with_others() -> None:
     section = read(ROOT / "docs" / "operations.md").split("## Rotate a secret")[1].split("\n## ")[0]
     rotated = {name for row in re.findall(r"^\| (`[A-Z].*?) \|", section, re.MULTILINE) for name in SPAN.findall(row)}
     secret = {name for name in read_env(ENV_EXAMPLE) if re.search(r"PASSWORD|SECRET|FERNET|ACCESS_KEY", name)}
     assert rotated == secret - {"LOCAL_POSTGRES_PASSWORD"}
 
 
-def test_the_commands_for_new_values_give_what_env_asks_for():
+def test_the_commands_for_new_values_give_what_env_asks_for() -> None:
     made = [
         subprocess.run([sys.executable, *words[1:]], capture_output=True, text=True, check=True).stdout.strip()
         for words in commands("python3")
@@ -153,7 +153,7 @@ def test_the_commands_for_new_values_give_what_env_asks_for():
     assert [len(value) for value in made] == [64, 44]
 
 
-def test_two_fernet_keys_read_what_the_old_one_wrote_and_write_by_the_new_one(monkeypatch: pytest.MonkeyPatch):
+def test_two_fernet_keys_read_what_the_old_one_wrote_and_write_by_the_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.models.crypto import get_fernet
 
     new, old = Fernet.generate_key().decode(), Fernet.generate_key().decode()
@@ -163,7 +163,7 @@ def test_two_fernet_keys_read_what_the_old_one_wrote_and_write_by_the_new_one(mo
     assert Fernet(new).decrypt(both.rotate(Fernet(old).encrypt(b"kept"))) == b"kept"
 
 
-def test_what_leans_on_airflows_internals_is_all_in_the_table_of_the_upgrade():
+def test_what_leans_on_airflows_internals_is_all_in_the_table_of_the_upgrade() -> None:
     section = read(ROOT / "docs" / "operations.md").split("## Upgrade Airflow")[1]
     listed = {
         name for row in re.findall(r"^ +\| (`\S+\.py`.*?) \|", section, re.MULTILINE) for name in SPAN.findall(row)

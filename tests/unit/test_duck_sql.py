@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -59,21 +60,21 @@ def integer(text: str, bits: int) -> int | None:
 @pytest.mark.parametrize("name", INTEGERS)
 @settings(max_examples=25, deadline=None)
 @given(values=TEXTS)
-def test_integers_are_those_that_a_person_would_call_so(duck: Any, name: str, values: list[str]):
+def test_integers_are_those_that_a_person_would_call_so(duck: Any, name: str, values: list[str]) -> None:
     expected = [(text, n) for text in values if (n := integer(text, INTEGERS[name])) is not None]
     assert accepted(duck, Type(name), values) == expected
 
 
 @settings(max_examples=25, deadline=None)
 @given(values=TEXTS)
-def test_decimals_are_never_rounded(duck: Any, values: list[str]):
+def test_decimals_are_never_rounded(duck: Any, values: list[str]) -> None:
     for text, value in accepted(duck, Type("DECIMAL", precision=6, scale=2), values):
         assert Decimal(text) == value
 
 
 @settings(max_examples=25, deadline=None)
 @given(values=TEXTS)
-def test_moments_and_days_are_exactly_what_is_written(duck: Any, values: list[str]):
+def test_moments_and_days_are_exactly_what_is_written(duck: Any, values: list[str]) -> None:
     for text, moment in accepted(duck, Type("TIMESTAMP"), values):
         assert datetime.fromisoformat(text) == moment
     for text, day in accepted(duck, Type("DATE"), values):
@@ -82,23 +83,23 @@ def test_moments_and_days_are_exactly_what_is_written(duck: Any, values: list[st
 
 @settings(max_examples=25, deadline=None)
 @given(values=st.lists(st.text(max_size=8), min_size=20, max_size=40), length=st.integers(1, 12))
-def test_text_is_measured_in_bytes(duck: Any, values: list[str], length: int):
+def test_text_is_measured_in_bytes(duck: Any, values: list[str], length: int) -> None:
     expected = [text for text in values if len(text.encode()) <= length and "\0" not in text and text != "\\N"]
     assert [text for text, _ in accepted(duck, Type("VARCHAR", length=length), values)] == expected
 
 
-def test_names_and_literals_cannot_break_out():
+def test_names_and_literals_cannot_break_out() -> None:
     assert sql.quoted('a"b') == '"a""b"'
     assert sql.literal("a'b") == "'a''b'"
 
 
-def test_a_file_name_with_a_quote_is_still_a_file_name(duck: Any, tmp_path):
+def test_a_file_name_with_a_quote_is_still_a_file_name(duck: Any, tmp_path: Path) -> None:
     path = tmp_path / "it's.csv"
     path.write_text("a\n1\n")
     assert duck.execute(f"SELECT * FROM {sql.csv_relation([str(path)], ['a'], 10)}").fetchall() == [("1",)]
 
 
-def test_every_type_of_a_contract_has_a_duckdb_type_and_a_check(duck: Any):
+def test_every_type_of_a_contract_has_a_duckdb_type_and_a_check(duck: Any) -> None:
     sized = {
         "VARCHAR": Type("VARCHAR", length=5),
         "CHAR": Type("CHAR", length=5),

@@ -24,11 +24,11 @@ DAY = timedelta(days=1)
         (None, None, "never"),
     ],
 )
-def test_a_table_is_late_only_past_its_limit_and_only_once_it_has_been_loaded(within, loaded_at, status):
+def test_a_table_is_late_only_past_its_limit_and_only_once_it_has_been_loaded(within, loaded_at, status) -> None:
     assert freshness.status(within, loaded_at, NOW) == status
 
 
-def test_the_sentence_says_how_late():
+def test_the_sentence_says_how_late() -> None:
     state = freshness.Freshness("core.t", "us", DAY, NOW - 2 * DAY, "late")
     assert state.sentence(NOW) == (
         "`core.t` is late: last loaded 2013-01-01 00:00 UTC, 2 days, 0:00:00 ago; its contract allows 1 day, 0:00:00."
@@ -66,11 +66,11 @@ def load(run: str, first: int | None = None, last: int | None = None, **other: A
         ([], False),
     ],
 )
-def test_a_failure_is_over_when_every_part_that_failed_was_loaded_since(loads, over):
+def test_a_failure_is_over_when_every_part_that_failed_was_loaded_since(loads, over) -> None:
     assert bool(monitor.over(FAILED, {}, loads, "freshness")) is over
 
 
-def test_a_failure_without_a_table_is_over_when_its_dag_loads_again_and_the_monitors_own_when_it_runs():
+def test_a_failure_without_a_table_is_over_when_its_dag_loads_again_and_the_monitors_own_when_it_runs() -> None:
     unknown = replace(FAILED, table_name="")
     assert monitor.over(unknown, {}, [load("again", 1, 3, table="core.x")], "freshness")
     assert not monitor.over(unknown, {}, [load("again", 1, 3, dag_id="weather")], "freshness")
@@ -78,11 +78,11 @@ def test_a_failure_without_a_table_is_over_when_its_dag_loads_again_and_the_moni
 
 
 @pytest.mark.parametrize("dag_id", ["retention", "reconcile"])
-def test_a_load_does_not_make_good_what_no_load_has_done(dag_id):
+def test_a_load_does_not_make_good_what_no_load_has_done(dag_id) -> None:
     assert monitor.over(replace(FAILED, dag_id=dag_id), {}, [load("whole table")], "freshness") is None
 
 
 @pytest.mark.parametrize(("status", "over"), [("late", False), ("fresh", True)])
-def test_a_late_table_is_over_when_it_is_fresh(status, over):
+def test_a_late_table_is_over_when_it_is_fresh(status, over) -> None:
     states = {"core.t": freshness.Freshness("core.t", "us", DAY, NOW, status)}
     assert bool(monitor.over(replace(FAILED, kind="late"), states, [], "freshness")) is over

@@ -27,11 +27,11 @@ def promised(rows: int, table: str = "core.flights") -> SourceError:
     return SourceError(f"The manifest promises {rows} rows and COPY staged 4.", fix="again", table=table)
 
 
-def test_the_same_error_of_another_window_or_task_is_the_same_cause():
+def test_the_same_error_of_another_window_or_task_is_the_same_cause() -> None:
     assert cause(promised(5)) == cause(promised(77), task="other", run="r2")
 
 
-def test_another_table_another_message_or_another_class_is_another_cause():
+def test_another_table_another_message_or_another_class_is_another_cause() -> None:
     causes = [
         cause(promised(5)),
         cause(promised(5, table="core.weather")),
@@ -41,18 +41,18 @@ def test_another_table_another_message_or_another_class_is_another_cause():
     assert len(set(causes)) == 4
 
 
-def test_a_warehouse_that_is_down_is_one_cause_for_all_dags():
+def test_a_warehouse_that_is_down_is_one_cause_for_all_dags() -> None:
     down = "The warehouse cannot be reached: connection to 10.0.0.{} refused."
     assert cause(TransientError(down.format(7), fix=""), dag="flights") == cause(
         TransientError(down.format(9), fix=""), dag="weather"
     )
 
 
-def test_an_error_that_the_library_does_not_know_is_a_cause_of_its_dag():
+def test_an_error_that_the_library_does_not_know_is_a_cause_of_its_dag() -> None:
     assert cause(KeyError("x"), dag="flights") != cause(KeyError("x"), dag="weather")
 
 
-def test_a_task_that_was_killed_still_has_a_message_and_someone_who_acts():
+def test_a_task_that_was_killed_still_has_a_message_and_someone_who_acts() -> None:
     told = model.failure_of(None)
     assert "killed" in told["message"]
     assert told["who_acts"]
@@ -80,7 +80,7 @@ def test_a_task_that_was_killed_still_has_a_message_and_someone_who_acts():
         ("-----BEGIN PRIVATE KEY-----\nMIIEvQ\nabc\n-----END PRIVATE KEY-----", "MIIEvQ"),
     ],
 )
-def test_a_secret_is_taken_out_of_what_is_written(text: str, secret: str):
+def test_a_secret_is_taken_out_of_what_is_written(text: str, secret: str) -> None:
     assert secret not in model.redact(text)
 
 
@@ -96,11 +96,11 @@ def test_a_secret_is_taken_out_of_what_is_written(text: str, secret: str):
         "'a' is 'b'",
     ],
 )
-def test_what_is_no_secret_stays_readable(text: str):
+def test_what_is_no_secret_stays_readable(text: str) -> None:
     assert model.redact(text) == text
 
 
-def test_a_traceback_is_cut_after_its_secrets_are_taken_out():
+def test_a_traceback_is_cut_after_its_secrets_are_taken_out() -> None:
     filler = "x" * (TRACEBACK_CHARS - len("passes@host/db\n") - 3)
     error = ValueError(f"postgresql://awsuser:first-half-passes@host/db {filler}")
     told = read_failure({"ti": SimpleNamespace(dag_id="d", run_id="r", task_id="t"), "exception": error}, Evidence())
@@ -108,18 +108,18 @@ def test_a_traceback_is_cut_after_its_secrets_are_taken_out():
     assert "passes" not in told.traceback
 
 
-def test_a_secret_that_airflow_knows_is_taken_out_wherever_it_stands():
+def test_a_secret_that_airflow_knows_is_taken_out_wherever_it_stands() -> None:
     mask_secret("correct-horse-battery")
     assert "correct-horse" not in model.redact("the server said correct-horse-battery is wrong")
 
 
-def test_an_incident_comes_back_from_json_as_it_was():
+def test_an_incident_comes_back_from_json_as_it_was() -> None:
     incident = model.first(failure(promised(5)))
     assert model.Incident.from_dict(incident.as_dict()) == incident
     assert incident.report.startswith("incidents/2013-01-02/20130102T031500-core-flights-")
 
 
-def test_the_commands_run_just_the_failed_part_again():
+def test_the_commands_run_just_the_failed_part_again() -> None:
     clear, backfill = model.commands(failure(promised(5)), ["2013-01-01"])
     assert clear == "airflow dags clear flights --run-id 'r1' --only-failed --yes"
     assert backfill == "airflow dags backfill flights -s 2013-01-01 -e 2013-01-01 --rerun-failed-tasks"
@@ -127,6 +127,6 @@ def test_the_commands_run_just_the_failed_part_again():
     assert asked[1] == """airflow dags trigger flights --conf '{"start": "2013-01-01", "end": "2013-01-31"}'"""
 
 
-def test_a_hostile_name_cannot_leave_the_folder_of_the_reports():
+def test_a_hostile_name_cannot_leave_the_folder_of_the_reports() -> None:
     hostile = replace(failure(KeyError("x")), dag_id="../../etc/passwd; rm -rf")
     assert ".." not in model.first(hostile).report

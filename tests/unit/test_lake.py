@@ -18,38 +18,38 @@ TRIES = st.tuples(st.text(max_size=90), st.text(max_size=90), st.integers(1, 99)
 
 
 @given(TRIES, TRIES)
-def test_two_tries_never_share_a_slug(one: tuple[str, str, int, int], other: tuple[str, str, int, int]):
+def test_two_tries_never_share_a_slug(one: tuple[str, str, int, int], other: tuple[str, str, int, int]) -> None:
     assert (storage.run_slug(*one) == storage.run_slug(*other)) == (one == other)
 
 
 @given(TRIES)
-def test_a_slug_is_one_safe_part_of_a_key(one: tuple[str, str, int, int]):
+def test_a_slug_is_one_safe_part_of_a_key(one: tuple[str, str, int, int]) -> None:
     assert re.fullmatch("[A-Za-z0-9-]{1,100}", storage.run_slug(*one))
 
 
-def test_a_slug_can_be_read():
+def test_a_slug_can_be_read() -> None:
     slug = storage.run_slug("flights", "scheduled__2013-01-02T00:00:00+00:00", 2)
     assert slug.startswith("scheduled-2013-01-02T00-00-00-00-00-")
     assert slug.endswith("-try2")
 
 
-def test_a_prefix_says_what_and_when():
+def test_a_prefix_says_what_and_when() -> None:
     assert storage.prefix(storage.RAW, "core.flights", DAY, "r") == "raw/core.flights/20130101T000000-20130102T000000/r"
     assert storage.prefix(storage.STAGED, "core.planes", None, "r") == "staged/core.planes/full/r"
 
 
-def test_a_batch_survives_xcom():
+def test_a_batch_survives_xcom() -> None:
     for window in (DAY, None):
         batch = Batch("core.t", window, "r", "m", 5, 100, 2, 7, 2, datetime(2013, 1, 2, 3, 4, 5, 6, tzinfo=UTC))
         assert Batch.from_dict(json.loads(json.dumps(batch.as_dict()))) == batch
 
 
-def test_an_entry_survives_a_manifest():
+def test_an_entry_survives_a_manifest() -> None:
     for entry in (Entry("s3://b/k", 5), Entry("s3://b/k", 5, 0, '"tag"', {"place": "JFK"})):
         assert Entry.from_dict(json.loads(json.dumps(entry.as_dict()))) == entry
 
 
-def test_an_entry_is_mandatory_so_that_a_missing_file_fails_the_copy():
+def test_an_entry_is_mandatory_so_that_a_missing_file_fails_the_copy() -> None:
     assert Entry("s3://b/k", 5, 3).as_dict() == {
         "url": "s3://b/k",
         "mandatory": True,

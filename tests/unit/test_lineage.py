@@ -51,11 +51,11 @@ def came(select: str, column: str) -> set[tuple[str, str]]:
         "scalar subquery",
     ],
 )
-def test_a_column_is_followed_to_the_columns_of_tables(select: str, expected: set[tuple[str, str]]):
+def test_a_column_is_followed_to_the_columns_of_tables(select: str, expected: set[tuple[str, str]]) -> None:
     assert came(select, "c") == expected
 
 
-def test_columns_that_choose_the_rows_are_told_apart_from_those_that_give_values():
+def test_columns_that_choose_the_rows_are_told_apart_from_those_that_give_values() -> None:
     found = trace("SELECT SUM(y) AS s FROM a.t JOIN a.u ON t.k = u.k WHERE z > 1 GROUP BY x", T, "redshift").rows
     assert set(found) == {
         Origin("a.t", "k", Kind.JOIN),
@@ -76,17 +76,17 @@ def test_columns_that_choose_the_rows_are_told_apart_from_those_that_give_values
     ],
     ids=["nonsense", "not a query", "star of an unknown table", "unknown column", "ambiguous"],
 )
-def test_sql_that_cannot_be_followed_is_refused_with_a_sentence(select: str, reason: str):
+def test_sql_that_cannot_be_followed_is_refused_with_a_sentence(select: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         trace(select, T, "redshift")
 
 
-def test_the_tables_read_leave_out_what_the_query_names_itself():
+def test_the_tables_read_leave_out_what_the_query_names_itself() -> None:
     select = "WITH s AS (SELECT * FROM a.t) SELECT * FROM s JOIN a.u ON s.k = u.k WHERE k IN (SELECT k FROM a.v)"
     assert tables_read(select, "redshift") == {"a.t", "a.u", "a.v"}
 
 
-def test_a_table_is_followed_through_its_transform_and_its_extract_to_the_source():
+def test_a_table_is_followed_through_its_transform_and_its_extract_to_the_source() -> None:
     fill = Fill(
         table="core.t",
         path=Path("t.sql"),
@@ -105,7 +105,7 @@ def test_a_table_is_followed_through_its_transform_and_its_extract_to_the_source
     )
 
 
-def test_upstream_and_downstream_reach_everything_once_nearest_first_also_in_a_circle():
+def test_upstream_and_downstream_reach_everything_once_nearest_first_also_in_a_circle() -> None:
     edges = [Edge("a", "b"), Edge("b", "c"), Edge("b", "d"), Edge("c", "e"), Edge("d", "e"), Edge("e", "b")]
     graph = Graph(frozenset("abcde"), frozenset(edges))
     assert graph.downstream("a") == ("b", "c", "d", "e")
@@ -120,17 +120,17 @@ FILLS = {table: fill for table in TABLES if (fill := lineage.fill_of(contracts.l
 COLUMNS = {table: {it.name: str(it.type) for it in contracts.load(table).columns} for table in TABLES}
 
 
-def test_every_table_outside_of_bookkeeping_is_filled_by_sql_of_the_repository():
+def test_every_table_outside_of_bookkeeping_is_filled_by_sql_of_the_repository() -> None:
     assert {table for table in TABLES if not table.startswith("etl.")} == set(FILLS)
 
 
 @pytest.mark.parametrize("table", sorted(FILLS))
-def test_the_inputs_in_the_front_matter_are_what_the_sql_reads(table: str):
+def test_the_inputs_in_the_front_matter_are_what_the_sql_reads(table: str) -> None:
     assert set(FILLS[table].declared) == FILLS[table].reads()
 
 
 @pytest.mark.parametrize("table", sorted(FILLS))
-def test_the_sql_gives_the_contract_s_columns_and_knows_where_each_comes_from(table: str):
+def test_the_sql_gives_the_contract_s_columns_and_knows_where_each_comes_from(table: str) -> None:
     found = lineage.columns_of(FILLS[table], COLUMNS)
     assert list(found.columns) == list(COLUMNS[table])
     assert found.tables <= FILLS[table].reads()
@@ -139,7 +139,7 @@ def test_the_sql_gives_the_contract_s_columns_and_knows_where_each_comes_from(ta
 
 
 @pytest.mark.parametrize("table", sorted(table for table, fill in FILLS.items() if fill.extract))
-def test_the_extract_gives_the_raw_columns_that_the_transform_reads(table: str):
+def test_the_extract_gives_the_raw_columns_that_the_transform_reads(table: str) -> None:
     fill = FILLS[table]
     assert list(lineage.extracted(fill).columns) == list(fill.raw)
     assert fill.raw.keys() == parse_recipe(fill.path.read_text(encoding="utf-8")).columns.keys()

@@ -14,20 +14,20 @@ YEARS = [FIRST + timedelta(days=number) for number in range(DAYS_A_TASK * MAX_TA
 XCOM_BYTES = 4096
 
 
-def test_days_in_a_row_are_named_by_the_first_and_the_last():
+def test_days_in_a_row_are_named_by_the_first_and_the_last() -> None:
     days = [date(2013, 1, day) for day in (1, 2, 3, 5, 8, 9)]
     assert batches(days) == [["2013-01-01/2013-01-03", "2013-01-05", "2013-01-08/2013-01-09"]]
 
 
 @pytest.mark.parametrize("days", [[], YEARS, YEARS[::2][:80], YEARS[:3] + YEARS[40:41] + YEARS[50:90]])
-def test_each_task_gets_a_bounded_part_of_the_days_and_all_get_all_of_them(days: list[date]):
+def test_each_task_gets_a_bounded_part_of_the_days_and_all_get_all_of_them(days: list[date]) -> None:
     parts = [days_of(batch) for batch in batches(days)]
     assert [day for part in parts for day in part] == days
     assert all(len(part) <= DAYS_A_TASK for part in parts)
 
 
 @pytest.mark.parametrize("days", [YEARS, YEARS[::2], YEARS[:700:3]], ids=["in a row", "every other", "every third"])
-def test_however_many_days_are_stale_what_is_handed_on_is_under_four_kilobytes(days: list[date]):
+def test_however_many_days_are_stale_what_is_handed_on_is_under_four_kilobytes(days: list[date]) -> None:
     found = batches(days)
     assert len(json.dumps(found)) < XCOM_BYTES
     built = [day for batch in found for day in days_of(batch)]

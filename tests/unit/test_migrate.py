@@ -21,44 +21,44 @@ A, B, C = (
 )
 
 
-def test_a_table_that_matches_needs_nothing():
+def test_a_table_that_matches_needs_nothing() -> None:
     assert changes(CONTRACT, (A, B, C)) == ()
 
 
-def test_a_new_nullable_column_is_added():
+def test_a_new_nullable_column_is_added() -> None:
     assert [statement.sql for statement in changes(CONTRACT, (A, B))] == [
         'ALTER TABLE "core"."t" ADD COLUMN "c" DECIMAL(9,2)'
     ]
 
 
-def test_a_new_column_that_must_not_be_null_is_refused_with_the_statement_to_run():
+def test_a_new_column_that_must_not_be_null_is_refused_with_the_statement_to_run() -> None:
     with pytest.raises(ConfigError, match=r"ALTER TABLE core\.t ADD COLUMN a BIGINT NOT NULL DEFAULT"):
         changes(CONTRACT, (B, C))
 
 
-def test_a_longer_varchar_is_refused_with_the_statement_to_run():
+def test_a_longer_varchar_is_refused_with_the_statement_to_run() -> None:
     with pytest.raises(ConfigError, match=r"ALTER TABLE core\.t ALTER COLUMN b TYPE VARCHAR\(10\)"):
         changes(CONTRACT, (A, ActualColumn("b", "VARCHAR(5)", True), C))
 
 
-def test_another_type_is_refused():
+def test_another_type_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"The contract says BIGINT NOT NULL, the table has INTEGER NOT NULL"):
         changes(CONTRACT, (ActualColumn("a", "INTEGER", False), B, C))
 
 
-def test_a_column_that_the_contract_lacks_is_refused():
+def test_a_column_that_the_contract_lacks_is_refused() -> None:
     with pytest.raises(ConfigError, match="DROP COLUMN d"):
         changes(CONTRACT, (A, B, C, ActualColumn("d", "DATE", True)))
 
 
-def test_a_table_is_created_as_its_contract_is_written():
+def test_a_table_is_created_as_its_contract_is_written() -> None:
     texts = [statement.sql for statement in create_table(CONTRACT)]
     assert texts[0].endswith("DISTSTYLE EVEN")
     assert texts[1] == "COMMENT ON COLUMN core.t.a IS 'x; y'"
     assert texts[2] == "COMMENT ON TABLE \"core\".\"t\" IS 'It''s a table.'"
 
 
-def test_a_table_is_made_after_those_that_its_foreign_keys_name():
+def test_a_table_is_made_after_those_that_its_foreign_keys_name() -> None:
     order = [made.table for made in in_order(["core.flights"])]
     assert set(order) == {"core.flights", "core.airlines", "core.airports", "core.planes"}
     assert order[-1] == "core.flights"

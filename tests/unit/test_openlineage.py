@@ -20,7 +20,7 @@ from redshift_etl.operators.marts import BuildMartOperator
 
 
 @pytest.fixture(autouse=True)
-def settings(monkeypatch: pytest.MonkeyPatch):
+def settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "AIRFLOW_CONN_REDSHIFT_DEFAULT": {
             "conn_type": "redshift",
@@ -58,7 +58,7 @@ def batch(table: str) -> dict[str, str]:
     return {"table": table}
 
 
-def test_the_steps_of_a_batch_join_up_from_the_source_to_the_table():
+def test_the_steps_of_a_batch_join_up_from_the_source_to_the_table() -> None:
     read = PostgresToLakeOperator(
         task_id="a", table="core.flights", sql="extract/flights.sql", postgres_conn_id="airline_db"
     )
@@ -73,7 +73,7 @@ def test_the_steps_of_a_batch_join_up_from_the_source_to_the_table():
     assert name(steps[2].outputs[0]) == "redshift://wh.eu-west-1:5439/warehouse.core.flights"
 
 
-def test_a_transform_says_which_raw_columns_a_column_is_made_of():
+def test_a_transform_says_which_raw_columns_a_column_is_made_of() -> None:
     (staged,) = told(ConformOperator(task_id="b", batch=batch("core.flights"))).outputs
     raw = "s3://lake/etl/raw/core.flights"
     assert origins(staged, "carrier") == {(raw, "carrier", "IDENTITY")}
@@ -83,7 +83,7 @@ def test_a_transform_says_which_raw_columns_a_column_is_made_of():
     }
 
 
-def test_a_mart_says_where_its_columns_come_from_and_what_chooses_its_rows():
+def test_a_mart_says_where_its_columns_come_from_and_what_chooses_its_rows() -> None:
     found = told(BuildMartOperator(task_id="d", mart="mart.weather_delay_day", days=[]))
     flights, weather = (f"redshift://wh.eu-west-1:5439/warehouse.core.{it}" for it in ("flights", "weather"))
     assert {name(it) for it in found.inputs} == {flights, weather}
@@ -95,7 +95,7 @@ def test_a_mart_says_where_its_columns_come_from_and_what_chooses_its_rows():
     assert (weather, "observed_at", "JOIN") in deciding
 
 
-def test_a_table_is_described_as_its_contract_describes_it():
+def test_a_table_is_described_as_its_contract_describes_it() -> None:
     (table,) = told(LoadToRedshiftOperator(task_id="c", table="core.flights", batch=batch("core.flights"))).outputs
     fields = {field.name: (field.type, field.description) for field in table.facets["schema"].fields}
     assert fields["carrier"] == ("VARCHAR(2)", "Two-letter code of the airline.")
@@ -124,7 +124,7 @@ def test_a_table_is_described_as_its_contract_describes_it():
     ],
     ids=["an API", "files"],
 )
-def test_other_sources_are_datasets_too(make: Callable[[], Any], source: str):
+def test_other_sources_are_datasets_too(make: Callable[[], Any], source: str) -> None:
     found = told(make())
     assert [name(it) for it in found.inputs] == [source]
     assert found.outputs[0].facets["columnLineage"].fields

@@ -10,14 +10,14 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PLUGIN = REPOSITORY / "plugins" / "redshift_etl" / "plugin.py"
 
 
-def test_airflow_finds_the_plugin_and_no_other_file():
+def test_airflow_finds_the_plugin_and_no_other_file() -> None:
     from airflow._shared.module_loading import find_path_from_directory
 
     found = find_path_from_directory(str(REPOSITORY / "plugins"), ".airflowignore", "glob")
     assert [Path(path) for path in found] == [PLUGIN]
 
 
-def test_finding_it_imports_nothing_else_of_ours_and_no_parser():
+def test_finding_it_imports_nothing_else_of_ours_and_no_parser() -> None:
     code = f"""
 import runpy, sys
 import airflow.plugins_manager
@@ -31,7 +31,7 @@ sys.exit(str(sorted(ours)) if ours else 0)
     assert done.returncode == 0, done.stderr
 
 
-def test_the_page_stands_in_the_navigation_where_its_application_is_mounted():
+def test_the_page_stands_in_the_navigation_where_its_application_is_mounted() -> None:
     from redshift_etl.plugin import RedshiftEtlPlugin
 
     (view,), (app,) = RedshiftEtlPlugin.external_views, RedshiftEtlPlugin.fastapi_apps

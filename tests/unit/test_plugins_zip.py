@@ -38,7 +38,7 @@ def build(target: Path) -> Path:
     return target
 
 
-def test_it_holds_the_package_and_what_keeps_airflow_from_importing_all_of_it(tmp_path: Path):
+def test_it_holds_the_package_and_what_keeps_airflow_from_importing_all_of_it(tmp_path: Path) -> None:
     with zipfile.ZipFile(build(tmp_path / "plugins.zip")) as archive:
         names = archive.namelist()
     package = [
@@ -48,11 +48,11 @@ def test_it_holds_the_package_and_what_keeps_airflow_from_importing_all_of_it(tm
     assert len(names) == len(set(names))
 
 
-def test_the_same_sources_give_the_same_bytes(tmp_path: Path):
+def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
     assert build(tmp_path / "a.zip").read_bytes() == build(tmp_path / "folder" / "b.zip").read_bytes()
 
 
-def test_a_wrong_argument_writes_nothing(tmp_path: Path):
+def test_a_wrong_argument_writes_nothing(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, COMMAND, "a.zip", "b.zip"], cwd=tmp_path, capture_output=True, text=True)
     assert (done.returncode, list(tmp_path.iterdir())) == (2, [])
 
@@ -67,7 +67,7 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
-def test_unpacked_its_plugin_is_found_and_every_dag_parses(home: Path):
+def test_unpacked_its_plugin_is_found_and_every_dag_parses(home: Path) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTHON"))}
     environment = {
         **kept,

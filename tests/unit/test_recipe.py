@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from redshift_etl.contracts import contract as contracts
@@ -11,7 +13,7 @@ from redshift_etl.errors import ConfigError
 SELECT = "SELECT a FROM raw"
 
 
-def test_columns_are_typed_and_in_order():
+def test_columns_are_typed_and_in_order() -> None:
     parsed = transform_spec.parse(f"/*\ncolumns:\n  b: INTEGER\n  a b: VARCHAR\n  c: DECIMAL(4, 2)\n*/\n{SELECT};")
     assert {name: str(kind) for name, kind in parsed.columns.items()} == {
         "b": "INTEGER",
@@ -22,12 +24,12 @@ def test_columns_are_typed_and_in_order():
     assert parsed.select == SELECT
 
 
-def test_a_list_of_columns_is_all_text():
+def test_a_list_of_columns_is_all_text() -> None:
     parsed = transform_spec.parse(f"/*\ncolumns: [x, y]\n*/\n{SELECT}")
     assert {kind.name for kind in parsed.columns.values()} == {"VARCHAR"}
 
 
-def test_what_the_extract_knows_is_no_field_of_the_answer():
+def test_what_the_extract_knows_is_no_field_of_the_answer() -> None:
     parsed = transform_spec.parse(f"/*\njson: hourly\nabout: [place]\ncolumns: [place, time]\n*/\n{SELECT}")
     assert (parsed.hourly, parsed.about, parsed.arrays) == (True, ("place",), ("time",))
 
@@ -46,12 +48,12 @@ def test_what_the_extract_knows_is_no_field_of_the_answer():
         (SELECT, "front matter"),
     ],
 )
-def test_a_transform_that_does_not_hold_together_is_refused(text: str, named: str):
+def test_a_transform_that_does_not_hold_together_is_refused(text: str, named: str) -> None:
     with pytest.raises(ValueError, match=named):
         transform_spec.parse(text)
 
 
-def test_each_core_table_of_the_repository_has_a_sound_transform():
+def test_each_core_table_of_the_repository_has_a_sound_transform() -> None:
     contracts.load.cache_clear()
     tables = [table for table in contracts.all_tables() if table.startswith("core.")]
     assert tables
@@ -59,7 +61,7 @@ def test_each_core_table_of_the_repository_has_a_sound_transform():
         assert transform_spec.load(contracts.load(table)).columns
 
 
-def test_a_missing_transform_names_the_file_to_write(tmp_path, monkeypatch: pytest.MonkeyPatch):
+def test_a_missing_transform_names_the_file_to_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     contracts.load.cache_clear()
     airlines = contracts.load("core.airlines")
     monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__SQL_DIR", str(tmp_path))

@@ -24,7 +24,7 @@ def loaded(*days: int) -> list[Loaded]:
     return [Loaded(day(n), day(n) + timedelta(days=1)) for n in days]
 
 
-def test_days_are_missing_short_or_stale():
+def test_days_are_missing_short_or_stale() -> None:
     source = {date(2013, 1, n): 10 for n in range(1, 5)}
     here = {date(2013, 1, 1): 10, date(2013, 1, 2): 7, date(2013, 1, 3): 12}
     gaps = reconcile.compare(PLAN, FIRST, LAST, loaded(1, 2, 3), source, here)
@@ -35,19 +35,19 @@ def test_days_are_missing_short_or_stale():
     ]
 
 
-def test_a_day_on_which_the_source_has_nothing_is_not_missing_but_one_that_cannot_be_counted_is():
+def test_a_day_on_which_the_source_has_nothing_is_not_missing_but_one_that_cannot_be_counted_is() -> None:
     assert reconcile.compare(PLAN, FIRST, FIRST, [], {}, {}) == []
     assert [gap.problem for gap in reconcile.compare(PLAN, FIRST, FIRST, [], None, {})] == ["missing"]
 
 
-def test_a_day_is_covered_by_windows_that_meet_or_overlap_and_not_by_ones_with_a_hole():
+def test_a_day_is_covered_by_windows_that_meet_or_overlap_and_not_by_ones_with_a_hole() -> None:
     half = timedelta(hours=12)
     windows = [Loaded(day(1), day(1) + half), Loaded(day(1) + half, day(2)), Loaded(day(2), day(2) + half)]
     assert reconcile.covered(windows, FIRST, LAST) == {FIRST}
     assert reconcile.covered([Loaded(day(1), day(6))], FIRST, LAST) == {date(2013, 1, n) for n in range(1, 6)}
 
 
-def test_days_in_a_row_are_one_command_and_stale_days_are_none():
+def test_days_in_a_row_are_one_command_and_stale_days_are_none() -> None:
     gaps = [Gap("t", "flights", problem, date(2013, 1, n)) for n, problem in
             [(1, "short"), (2, "missing"), (3, "stale"), (4, "missing")]]  # fmt: skip
     assert [found.command for found in reconcile.ranges(gaps)] == [
@@ -60,7 +60,7 @@ def test_days_in_a_row_are_one_command_and_stale_days_are_none():
     }
 
 
-def test_a_file_written_after_it_was_read_is_stale_and_one_run_mends_all_files_of_a_dag():
+def test_a_file_written_after_it_was_read_is_stale_and_one_run_mends_all_files_of_a_dag() -> None:
     plans = [Plan(replace(FLIGHTS), "reference_tables", landing=name) for name in ("a.csv", "b.csv")]
     gaps = [gap for plan in plans for gap in reconcile.compare_file(plan, day(2), day(1))]
     assert [gap.problem for gap in gaps] == ["stale", "stale"]
@@ -68,7 +68,7 @@ def test_a_file_written_after_it_was_read_is_stale_and_one_run_mends_all_files_o
     assert reconcile.compare_file(plans[0], day(1), day(2)) == []
 
 
-def test_without_dates_it_looks_from_some_weeks_before_the_newest_load_to_yesterday():
+def test_without_dates_it_looks_from_some_weeks_before_the_newest_load_to_yesterday() -> None:
     now = datetime(2013, 3, 10, 4, tzinfo=UTC)
     assert reconcile.span([], now, counted=True) is None
     assert reconcile.span(loaded(1, 31), now, counted=True) == (date(2013, 1, 1), date(2013, 3, 9))
@@ -81,18 +81,18 @@ def test_without_dates_it_looks_from_some_weeks_before_the_newest_load_to_yester
     "SELECT 1", "/*\nconnection: x\n*/\nSELECT 1", "/*\ndag: x\nconnection: y\n*/", "/*\ndag: x\n*/\nSELECT 1",
     "/*\ndag: x\ntable: y\n*/",
 ])  # fmt: skip
-def test_a_comparison_that_does_not_hold_together_is_refused_by_name(text: str):
+def test_a_comparison_that_does_not_hold_together_is_refused_by_name(text: str) -> None:
     with pytest.raises(ConfigError, match=r"reconcile/core/flights\.sql"):
         reconcile.parse(FLIGHTS, text, Path("include/sql/reconcile/core/flights.sql"))
 
 
-def test_every_table_that_is_loaded_says_how_it_is_compared():
+def test_every_table_that_is_loaded_says_how_it_is_compared() -> None:
     for table in contract.all_tables():
         if table.startswith("core."):
             assert reconcile.read(contract.load(table)), table
 
 
-def test_the_report_names_the_days_and_the_commands():
+def test_the_report_names_the_days_and_the_commands() -> None:
     text = reconcile.report(["`core.flights`: …"], [Gap("core.flights", "flights", "short", FIRST, 10, 7)])
     assert "| core.flights | 2013-01-01 | short | 10 | 7 |" in text
     assert "airflow dags backfill flights -s 2013-01-01 -e 2013-01-01 --reset-dagruns" in text

@@ -23,11 +23,11 @@ retention: 30 days on seen_at
 CREATE TABLE core.things (id INTEGER NOT NULL, seen_at TIMESTAMP)"""
 
 
-def test_the_cutoff_is_a_midnight():
+def test_the_cutoff_is_a_midnight() -> None:
     assert rows.cutoff(contract.Retention(timedelta(days=30), "seen_at"), NOW) == datetime(2013, 5, 16)
 
 
-def test_the_past_is_cut_into_calendar_months():
+def test_the_past_is_cut_into_calendar_months() -> None:
     assert list(rows.months(datetime(2012, 11, 20, 4), datetime(2013, 1, 16))) == [
         Slice(datetime(2012, 11, 20, 4), datetime(2012, 12, 1)),
         Slice(datetime(2012, 12, 1), datetime(2013, 1, 1)),
@@ -35,7 +35,7 @@ def test_the_past_is_cut_into_calendar_months():
     ]
 
 
-def test_what_is_archived_is_what_is_deleted_and_the_archive_is_counted():
+def test_what_is_archived_is_what_is_deleted_and_the_archive_is_counted() -> None:
     things = contract.parse(THINGS)
     part = Slice(datetime(2013, 1, 1), datetime(2013, 2, 1))
     unload = rows.unload(things, things.retention, part, Archive("s3://lake/a", "arn:r", lambda _: 0), "s3://lake/a/")
@@ -46,12 +46,12 @@ def test_what_is_archived_is_what_is_deleted_and_the_archive_is_counted():
     assert unload.sql.endswith("TO 's3://lake/a/'\nIAM_ROLE 'arn:r'\nFORMAT AS PARQUET\nMANIFEST VERBOSE")
 
 
-def test_a_retention_rule_on_a_column_that_is_not_there_is_refused_with_its_name():
+def test_a_retention_rule_on_a_column_that_is_not_there_is_refused_with_its_name() -> None:
     with pytest.raises(ValueError, match="`retention` names the column seen_on"):
         contract.parse(THINGS.replace("on seen_at", "on seen_on"))
 
 
-def test_a_table_needs_vacuum_when_unsorted_or_full_of_deleted_rows_and_analyze_when_its_statistics_are_off():
+def test_a_table_needs_vacuum_when_unsorted_or_full_of_deleted_rows_and_analyze_when_its_statistics_are_off() -> None:
     def wanted(**state: float) -> list[str]:
         plain = {"megabytes": 1, "rows": 100, "visible_rows": 100, "stats_off": 0, "unsorted": 0}
         return [statement.sql for statement in Table("core.t", **{**plain, **state}).upkeep()]
@@ -62,7 +62,7 @@ def test_a_table_needs_vacuum_when_unsorted_or_full_of_deleted_rows_and_analyze_
     assert wanted(visible_rows=80, stats_off=50) == ['VACUUM "core"."t"', 'ANALYZE "core"."t"']
 
 
-def test_a_table_is_unread_only_after_it_was_watched_for_as_long():
+def test_a_table_is_unread_only_after_it_was_watched_for_as_long() -> None:
     now = NOW.replace(tzinfo=None)
     old, young = now - timedelta(days=91), now - timedelta(days=10)
     reads = {
@@ -74,7 +74,7 @@ def test_a_table_is_unread_only_after_it_was_watched_for_as_long():
     assert table_stats.unread(reads, NOW) == ["a.never_read", "a.read_long_ago"]
 
 
-def test_notes_of_reads_outlive_the_views_that_they_come_from():
+def test_notes_of_reads_outlive_the_views_that_they_come_from() -> None:
     now, before = datetime(2013, 1, 9), datetime(2013, 1, 1)
     known = {"a.b": Read(before, before), "a.dropped": Read(before, None)}
     assert table_stats.merge(known, {}, ["a.b"], now) == {"a.b": Read(before, before)}
@@ -84,7 +84,7 @@ def test_notes_of_reads_outlive_the_views_that_they_come_from():
     }
 
 
-def test_old_logs_and_the_folders_that_this_empties_are_deleted_and_new_ones_stay(tmp_path: Path):
+def test_old_logs_and_the_folders_that_this_empties_are_deleted_and_new_ones_stay(tmp_path: Path) -> None:
     old, new = tmp_path / "dag=a" / "old.log", tmp_path / "dag=b" / "new.log"
     for path in (old, new):
         path.parent.mkdir()
@@ -99,7 +99,7 @@ def test_old_logs_and_the_folders_that_this_empties_are_deleted_and_new_ones_sta
     assert new.exists()
 
 
-def test_the_database_is_in_the_environment_of_db_clean_and_not_in_its_arguments():
+def test_the_database_is_in_the_environment_of_db_clean_and_not_in_its_arguments() -> None:
     address = operators.database_url("postgres://airflow:pw@db/airflow")
     assert address == "postgresql+psycopg2://airflow:pw@db/airflow"
     assert "pw" not in " ".join(operators.clean_command(NOW, dry_run=True))
@@ -107,7 +107,7 @@ def test_the_database_is_in_the_environment_of_db_clean_and_not_in_its_arguments
 
 
 @pytest.mark.slow
-def test_db_clean_runs_against_the_database_that_it_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_db_clean_runs_against_the_database_that_it_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "airflow-db-not-allowed:///")
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
     environment = operators.clean_environment(f"sqlite:///{tmp_path}/airflow.db")

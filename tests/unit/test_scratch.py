@@ -31,13 +31,13 @@ def holder() -> subprocess.Popen[str]:
     return process
 
 
-def test_the_folder_is_gone_at_the_end(temporary: Path):
+def test_the_folder_is_gone_at_the_end(temporary: Path) -> None:
     with tempdir.folder() as mine:
         (mine / "data").write_text("x")
     assert list(temporary.iterdir()) == []
 
 
-def test_the_folder_of_a_killed_task_goes_with_the_next_and_that_of_a_running_one_stays(temporary: Path):
+def test_the_folder_of_a_killed_task_goes_with_the_next_and_that_of_a_running_one_stays(temporary: Path) -> None:
     killed, running = holder(), holder()
     killed.kill()
     killed.communicate()

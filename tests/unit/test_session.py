@@ -27,11 +27,11 @@ def server(code: str, message: str) -> Exception:
     ],
     ids=["40001", "1023", "shutdown", "broken pipe"],
 )
-def test_a_conflict_or_a_lost_connection_is_tried_again(error: Exception):
+def test_a_conflict_or_a_lost_connection_is_tried_again(error: Exception) -> None:
     assert isinstance(classify(error, STATEMENT), TransientError)
 
 
-def test_a_refused_statement_ends_the_task_and_says_which_it_was():
+def test_a_refused_statement_ends_the_task_and_says_which_it_was() -> None:
     refused = classify(server("42P01", 'relation "core.t" does not exist'), STATEMENT)
     assert isinstance(refused, ConfigError)
     assert isinstance(refused, AirflowFailException)

@@ -20,7 +20,7 @@ CREATE TABLE core.flights (
 )""")
 
 
-def test_copy_names_its_columns_and_its_role_and_no_key():
+def test_copy_names_its_columns_and_its_role_and_no_key() -> None:
     text = load_sql.copy_stage(
         FLIGHTS, load_sql.CopySource("s3://lake/m.json", "arn:aws:iam::1:role/r", "us-east-1")
     ).sql
@@ -34,7 +34,7 @@ def test_copy_names_its_columns_and_its_role_and_no_key():
     assert "ACCESS_KEY" not in text
 
 
-def test_newest_version_wins_then_the_tombstone_then_every_other_column():
+def test_newest_version_wins_then_the_tombstone_then_every_other_column() -> None:
     text = load_sql.decide(FLIGHTS).sql
     order = (
         'ORDER BY "modified_at" DESC, CASE WHEN "deleted_at" IS NULL THEN 1 ELSE 0 END, "flight_date" DESC, '
@@ -43,27 +43,27 @@ def test_newest_version_wins_then_the_tombstone_then_every_other_column():
     assert f'ROW_NUMBER() OVER (PARTITION BY "flight_id" {order}) AS place' in text
 
 
-def test_a_full_refresh_never_truncates_drops_or_renames():
+def test_a_full_refresh_never_truncates_drops_or_renames() -> None:
     text = "\n".join(statement.sql for statement in load_sql.replace_all(FLIGHTS)).upper()
     assert not any(word in text for word in ("TRUNCATE", "DROP", "RENAME", "ALTER"))
     assert text.startswith("DELETE FROM")
 
 
-def test_identifiers_are_quoted_part_by_part():
+def test_identifiers_are_quoted_part_by_part() -> None:
     assert load_sql.ident('core.we"ird') == '"core"."we""ird"'
 
 
-def test_literals_escape_quotes_and_backslashes():
+def test_literals_escape_quotes_and_backslashes() -> None:
     assert load_sql.literal("it's \\N") == "'it''s \\\\N'"
 
 
-def test_values_are_bound_and_never_in_the_text():
+def test_values_are_bound_and_never_in_the_text() -> None:
     statement = load_sql.insert_rows("etl.t", ("a", "b"), [(1, "x'; --"), (2, None)], "record")
     assert statement.sql == 'INSERT INTO "etl"."t" ("a", "b")\nVALUES (%s, %s), (%s, %s)'
     assert statement.values == (1, "x'; --", 2, None)
 
 
 @pytest.mark.parametrize("days", [(), ("2013-01-01",), ("2013-01-01", "2013-01-02")])
-def test_touched_days_bind_one_value_a_mark(days: tuple[str, ...]):
+def test_touched_days_bind_one_value_a_mark(days: tuple[str, ...]) -> None:
     statement = load_sql.touch_days(FLIGHTS, "load", days)
     assert statement.sql.count("%s") == len(statement.values) == 2 + len(days)

@@ -36,30 +36,30 @@ def context(
     return {"dag_run": run, "params": params or {}}
 
 
-def test_a_scheduled_or_backfill_run_covers_its_data_interval():
+def test_a_scheduled_or_backfill_run_covers_its_data_interval() -> None:
     assert window.resolve(context(JAN1, JAN2, JAN1)) == Window(JAN1, JAN2)
 
 
-def test_a_manual_run_with_a_logical_date_covers_that_day():
+def test_a_manual_run_with_a_logical_date_covers_that_day() -> None:
     assert window.resolve(context(logical=datetime(2013, 1, 2, 17, tzinfo=UTC))) == Window(JAN2, JAN3)
 
 
-def test_a_zero_length_interval_is_not_an_interval():
+def test_a_zero_length_interval_is_not_an_interval() -> None:
     assert window.resolve(context(JAN2, JAN2, JAN2)) == Window(JAN2, JAN3)
 
 
-def test_a_run_without_dates_covers_the_last_complete_day_and_says_so(caplog: pytest.LogCaptureFixture):
+def test_a_run_without_dates_covers_the_last_complete_day_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         assert window.resolve(context()) == Window(JAN2, JAN3)
     assert "last complete day" in caplog.text
 
 
-def test_the_forms_dates_are_inclusive_and_go_before_the_interval():
+def test_the_forms_dates_are_inclusive_and_go_before_the_interval() -> None:
     params = {"start": "2013-01-01", "end": "2013-01-02"}
     assert window.resolve(context(JAN2, JAN3, params=params)) == Window(JAN1, JAN3)
 
 
-def test_the_forms_moments_are_taken_as_they_are():
+def test_the_forms_moments_are_taken_as_they_are() -> None:
     params = {"start": "2013-01-01T01:00:00+01:00", "end": "2013-01-02T00:00:00"}
     assert window.resolve(context(params=params)) == Window(JAN1, JAN2)
 
@@ -75,17 +75,17 @@ def test_the_forms_moments_are_taken_as_they_are():
         ({"start": "yesterday", "end": "2013-03-01"}, "yesterday"),
     ],
 )
-def test_a_form_that_makes_no_window_is_refused(params: dict[str, str], named: str):
+def test_a_form_that_makes_no_window_is_refused(params: dict[str, str], named: str) -> None:
     with pytest.raises(ConfigError, match=named):
         window.resolve(context(JAN1, JAN2, params=params))
 
 
-def test_a_window_without_a_time_zone_is_refused():
+def test_a_window_without_a_time_zone_is_refused() -> None:
     with pytest.raises(ConfigError, match="time zone"):
         Window(datetime(2013, 1, 1), datetime(2013, 1, 2))
 
 
-def test_days_are_those_that_the_window_touches():
+def test_days_are_those_that_the_window_touches() -> None:
     eastern = timezone(timedelta(hours=-5))
     assert Window(JAN1, JAN2).days == (date(2013, 1, 1),)
     assert Window(datetime(2013, 1, 1, tzinfo=eastern), datetime(2013, 1, 2, tzinfo=eastern)).days == (
@@ -95,14 +95,14 @@ def test_days_are_those_that_the_window_touches():
 
 
 @given(MOMENTS, st.timedeltas(timedelta(seconds=1), timedelta(days=400)))
-def test_a_window_survives_xcom_whatever_its_zone(start: datetime, length: timedelta):
+def test_a_window_survives_xcom_whatever_its_zone(start: datetime, length: timedelta) -> None:
     given_window = Window(start, start.astimezone(UTC) + length)
     assert Window.from_dict(given_window.as_dict()) == given_window
     assert given_window.start.utcoffset() == timedelta(0)
 
 
 @given(st.lists(SECONDS, min_size=3, max_size=3, unique=True))
-def test_two_windows_never_share_a_slug(moments: list[datetime]):
+def test_two_windows_never_share_a_slug(moments: list[datetime]) -> None:
     early, middle, late = sorted(moments)
     windows = [Window(early, middle), Window(middle, late), Window(early, late)]
     assert len({one.slug for one in windows}) == 3

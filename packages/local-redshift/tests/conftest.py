@@ -1,14 +1,17 @@
 """One database for all tests, emptied before each: quicker than a fresh one each time."""
 
 import uuid
+from typing import Any
 
 import psycopg
 import pytest
 from loading import Loader
 
+from local_redshift.testing.pytest_plugin import RedshiftServer
+
 
 @pytest.fixture(scope="session")
-def database(redshift_server):
+def database(redshift_server: RedshiftServer):
     """A Connection to the database that the tests share."""
     name = redshift_server.new_database()
     yield redshift_server.connection(name)
@@ -16,7 +19,7 @@ def database(redshift_server):
 
 
 @pytest.fixture
-def empty(database, redshift_server):
+def empty(database, redshift_server: RedshiftServer):
     """The shared database without tables, views and log."""
     with psycopg.connect(redshift_server.config.admin(database.database), autocommit=True) as admin:
         admin.execute(
@@ -42,6 +45,6 @@ def rs(empty):
 
 
 @pytest.fixture
-def loader(rs, redshift_server):
+def loader(rs: Any, redshift_server: RedshiftServer):
     """A Loader over the shared database, with a folder of its own."""
     return Loader(rs.cursor(), redshift_server, f"copy/{uuid.uuid4()}")

@@ -7,7 +7,7 @@ import redshift_connector
 class Loader:
     """Puts objects and loads them, with a cursor of redshift_connector."""
 
-    def __init__(self, cursor, server, folder):
+    def __init__(self, cursor, server, folder) -> None:
         self.cursor, self.server, self.folder = cursor, server, folder
 
     def put(self, name, body):

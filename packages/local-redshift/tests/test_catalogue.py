@@ -4,15 +4,16 @@ import psycopg
 import pytest
 
 from local_redshift.catalog.unsupported_views import NOT_MODELLED
+from local_redshift.testing.pytest_plugin import Connection
 
 
 @pytest.fixture
-def session(redshift):
+def session(redshift: Connection):
     with redshift.psycopg(autocommit=True) as connection:
         yield connection
 
 
-def test_the_stand_ins_own_schema_is_not_to_be_seen(session):
+def test_the_stand_ins_own_schema_is_not_to_be_seen(session) -> None:
     session.execute("create table seen (a int primary key)")
     for view, column in [
         ("svv_tables", "table_schema"),
@@ -25,7 +26,7 @@ def test_the_stand_ins_own_schema_is_not_to_be_seen(session):
         assert found == (0,), view
 
 
-def test_an_attribute_follows_a_renamed_column(session):
+def test_an_attribute_follows_a_renamed_column(session) -> None:
     session.execute("create table renamed (a int distkey sortkey, b int)")
     session.execute("alter table renamed rename column a to z")
     rows = session.execute(
@@ -34,7 +35,7 @@ def test_an_attribute_follows_a_renamed_column(session):
     assert rows.fetchall() == [("b", False, 0), ("z", True, 1)]
 
 
-def test_a_rolled_back_table_leaves_nothing_in_the_catalogue(redshift, session):
+def test_a_rolled_back_table_leaves_nothing_in_the_catalogue(redshift: Connection, session) -> None:
     with redshift.psycopg() as other:
         other.execute("create table gone (a int primary key) distkey (a)")
         other.rollback()
@@ -42,7 +43,7 @@ def test_a_rolled_back_table_leaves_nothing_in_the_catalogue(redshift, session):
     assert session.execute("select count(*) from information_schema.table_constraints").fetchone() == (0,)
 
 
-def test_a_writer_shows_in_stv_locks_until_it_commits(redshift, session):
+def test_a_writer_shows_in_stv_locks_until_it_commits(redshift: Connection, session) -> None:
     session.execute("create table locked (a int)")
     with redshift.psycopg() as writer:
         writer.execute("insert into locked values (1)")
@@ -53,7 +54,7 @@ def test_a_writer_shows_in_stv_locks_until_it_commits(redshift, session):
         assert session.execute(query, [pid]).fetchall() == []
 
 
-def test_a_table_without_rows_is_left_out_of_svv_table_info(session):
+def test_a_table_without_rows_is_left_out_of_svv_table_info(session) -> None:
     session.execute("create table filling (a int)")
     query = "select tbl_rows from svv_table_info where \"table\" = 'filling'"
     assert session.execute(query).fetchall() == []
@@ -61,7 +62,7 @@ def test_a_table_without_rows_is_left_out_of_svv_table_info(session):
     assert session.execute(query).fetchall() == [(2,)]
 
 
-def test_a_user_without_rights_does_not_see_the_table(redshift, session):
+def test_a_user_without_rights_does_not_see_the_table(redshift: Connection, session) -> None:
     session.execute("create table private (a int)")
     session.execute("create user reader password 'Reader123'")
     try:
@@ -71,7 +72,7 @@ def test_a_user_without_rights_does_not_see_the_table(redshift, session):
         session.execute("drop user reader")
 
 
-def test_reading_a_table_leaves_a_scan_of_it_and_of_no_other(session):
+def test_reading_a_table_leaves_a_scan_of_it_and_of_no_other(session) -> None:
     session.execute("create table was_read (a int)")
     session.execute("create table never_read (a int)")
     session.execute("insert into never_read values (1)")
@@ -80,28 +81,28 @@ def test_reading_a_table_leaves_a_scan_of_it_and_of_no_other(session):
     assert session.execute(query, ["%_read%"]).fetchall() == [("was_read", True)]
 
 
-def test_a_failed_statement_keeps_its_text_and_error_in_the_history(session):
+def test_a_failed_statement_keeps_its_text_and_error_in_the_history(session) -> None:
     with pytest.raises(psycopg.Error):
         session.execute("select 77 / 0")
     query = "select trim(status), trim(error_message) from sys_query_history where query_text like 'select 77 %%'"
     assert session.execute(query).fetchall() == [("failed", "division by zero")]
 
 
-def test_statement_texts_come_in_pieces_of_200_characters(session):
+def test_statement_texts_come_in_pieces_of_200_characters(session) -> None:
     session.execute(f"select '{'x' * 300}' as long_text")
     long = "text like '%%xxx%%' and text not like '%%svl%%'"
     query = f"select sequence, len(text) from svl_statementtext where {long} order by 1"
     assert session.execute(query).fetchall() == [(0, 200), (1, 122)]
 
 
-def test_a_view_is_either_modelled_or_refused_by_name(session):
+def test_a_view_is_either_modelled_or_refused_by_name(session) -> None:
     views = {row[0] for row in session.execute("select relname::varchar from pg_class where relkind = 'v'")}
     assert not views & NOT_MODELLED
     with pytest.raises(psycopg.errors.FeatureNotSupported, match="does not model STL_ALERT_EVENT_LOG"):
         session.execute("select * from stl_alert_event_log")
 
 
-def test_tools_never_see_the_stand_ins_own_constraints_and_triggers(session):
+def test_tools_never_see_the_stand_ins_own_constraints_and_triggers(session) -> None:
     session.execute("create table own (a int primary key, b varchar(9)) diststyle all")
     session.execute("create view own_view as select a from own")
     for catalogue, column in [("pg_constraint", "conname"), ("pg_trigger", "tgname")]:

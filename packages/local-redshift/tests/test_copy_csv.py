@@ -1,18 +1,18 @@
 """COPY CSV: empty fields, NULL markers, quotes, and the fast path's guard against what PostgreSQL reads otherwise."""
 
 import pytest
-from loading import failing
+from loading import Loader, failing
 
 from local_redshift.copy import quote_check
 
 
-def test_csv_empty_field_is_an_empty_string_for_text_and_null_for_numbers(loader):
+def test_csv_empty_field_is_an_empty_string_for_text_and_null_for_numbers(loader: Loader) -> None:
     loader.run("create table t (id int, name varchar(10), amount decimal(5,2))")
     assert [tuple(map(str, row)) for row in loader.copy('1,,\n2,"a,""b",1.5\n,"",\n')] == [
         ("1", "", "None"), ("2", 'a,"b', "1.50"), ("None", "", "None")]  # fmt: skip
 
 
-def test_csv_null_marker_and_empty_fields_can_be_mixed(loader):
+def test_csv_null_marker_and_empty_fields_can_be_mixed(loader: Loader) -> None:
     loader.run("create table t (id int, name varchar(10))")
     assert loader.copy("1,\\N\n2,x\n\\N,\n") == [(1, None), (2, "x"), (None, "")]
     loader.run("delete from t")
@@ -34,7 +34,7 @@ def test_csv_null_marker_and_empty_fields_can_be_mixed(loader):
     ],
 )
 @pytest.mark.parametrize("options", ["csv", "csv truncatecolumns"])
-def test_a_quote_inside_a_csv_field_is_an_error_and_not_dropped(loader, options, body):
+def test_a_quote_inside_a_csv_field_is_an_error_and_not_dropped(loader: Loader, options, body) -> None:
     loader.run("create table t (id int, name varchar(10), day date)")
     with failing("stl_load_errors"):
         loader.copy(body, options)
@@ -42,7 +42,7 @@ def test_a_quote_inside_a_csv_field_is_an_error_and_not_dropped(loader, options,
 
 
 @pytest.mark.parametrize("options", ["csv", "csv truncatecolumns", "csv maxerror 1"])
-def test_a_blank_line_is_an_error_on_every_path(loader, options):
+def test_a_blank_line_is_an_error_on_every_path(loader: Loader, options) -> None:
     loader.run("create table t (id int, name varchar(10), day date)")
     with failing("stl_load_errors"):
         loader.copy("1,a,\n\n", options)
@@ -70,7 +70,7 @@ def test_a_blank_line_is_an_error_on_every_path(loader, options):
         ('1,"a"""b\n', True),
     ],
 )
-def test_stray_quotes_are_found_wherever_the_text_is_cut_into_pieces(text, stray):
+def test_stray_quotes_are_found_wherever_the_text_is_cut_into_pieces(text, stray) -> None:
     data = text.encode()
     for at in range(len(data) + 1):
         quotes = quote_check.Quotes('"', ",")
@@ -79,7 +79,7 @@ def test_stray_quotes_are_found_wherever_the_text_is_cut_into_pieces(text, stray
     assert any(quotes.odd(bytes([byte])) for byte in data) == stray
 
 
-def test_a_quote_left_open_ends_with_its_file_and_not_in_the_next(loader):
+def test_a_quote_left_open_ends_with_its_file_and_not_in_the_next(loader: Loader) -> None:
     loader.run("create table t (id int, name varchar(30))")
     for name, body in (("f/a", '1,"abc\n'), ("f/b", '2,x"\n')):
         loader.put(name, body)

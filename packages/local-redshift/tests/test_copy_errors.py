@@ -1,10 +1,12 @@
 """Rows that COPY cannot load: their codes, MAXERROR, and what the error tables keep."""
 
 import pytest
-from loading import failing
+from loading import Loader, failing
+
+from local_redshift.testing.pytest_plugin import RedshiftServer
 
 
-def test_load_error_names_file_line_column_and_survives_the_rollback(empty, redshift_server):
+def test_load_error_names_file_line_column_and_survives_the_rollback(empty, redshift_server: RedshiftServer) -> None:
     redshift = empty
     with redshift.connect() as connection:
         cursor = connection.cursor()
@@ -38,7 +40,7 @@ def test_load_error_names_file_line_column_and_survives_the_rollback(empty, reds
     [("1,abc,x\n", 1202), ("1\n", 1203), ("1,한글\n", 1204), ("x,a\n", 1207), (",a\n", 1213), (b"1,\xff\n", 1220)],
 )
 @pytest.mark.parametrize("options", ["csv", "csv maxerror 2", "csv blanksasnull"])
-def test_each_kind_of_bad_row_has_redshifts_error_code(loader, body, code, options):
+def test_each_kind_of_bad_row_has_redshifts_error_code(loader: Loader, body, code, options) -> None:
     loader.run("create table t (id int not null, name varchar(5))")
     body = body.encode() if isinstance(body, str) else body
     if "maxerror" in options:
@@ -51,7 +53,7 @@ def test_each_kind_of_bad_row_has_redshifts_error_code(loader, body, code, optio
     assert [row[0] for row in loader.errors()] == [2]
 
 
-def test_maxerror_forgives_fewer_than_its_number_and_zero_and_one_are_alike(loader):
+def test_maxerror_forgives_fewer_than_its_number_and_zero_and_one_are_alike(loader: Loader) -> None:
     loader.run("create table t (id int)")
     assert loader.copy("1\nx\n2\ny\n3\n", "csv maxerror 3") == [(1,), (2,), (3,)]
     for options in ("csv maxerror 2", "csv maxerror 1", "csv maxerror 0"):
@@ -60,7 +62,7 @@ def test_maxerror_forgives_fewer_than_its_number_and_zero_and_one_are_alike(load
     assert loader.run("select count(*) from t") == [(3,)]
 
 
-def test_noload_checks_and_loads_nothing(loader):
+def test_noload_checks_and_loads_nothing(loader: Loader) -> None:
     loader.run("create table t (id int)")
     assert loader.copy("1\n", "csv noload") == []
     with failing("stl_load_errors"):
@@ -68,7 +70,7 @@ def test_noload_checks_and_loads_nothing(loader):
 
 
 @pytest.mark.parametrize("options", ["csv", "csv trimblanks", "csv maxerror 2"])
-def test_a_bad_row_after_quoted_newlines_is_reported_at_its_line_with_its_text(loader, options):
+def test_a_bad_row_after_quoted_newlines_is_reported_at_its_line_with_its_text(loader: Loader, options) -> None:
     loader.run("create table t (id int, name varchar(10))")
     body = '1,"a\nb"\n2,"c\n\nd"\nx,"e\nf"\n3,g\n'
     if "maxerror" in options:
@@ -81,7 +83,7 @@ def test_a_bad_row_after_quoted_newlines_is_reported_at_its_line_with_its_text(l
 
 
 @pytest.mark.parametrize("options", ["csv", "csv trimblanks", "csv maxerror 2"])
-def test_a_character_of_several_bytes_does_not_fit_char(loader, options):
+def test_a_character_of_several_bytes_does_not_fit_char(loader: Loader, options) -> None:
     loader.run("create table t (id int, c char(5))")
     if "maxerror" in options:
         assert loader.copy("1,é\n2,e\n", options) == [(2, "e    ")]
@@ -95,7 +97,7 @@ def test_a_character_of_several_bytes_does_not_fit_char(loader, options):
 
 
 @pytest.mark.parametrize("options", ["csv", "csv maxerror 5", "delimiter ','", "delimiter ',' escape"])
-def test_a_nul_character_is_refused_and_not_skipped(loader, options):
+def test_a_nul_character_is_refused_and_not_skipped(loader: Loader, options) -> None:
     loader.run("create table t (id int, name varchar(10))")
     with failing("NUL character in line 2"):
         loader.copy(b"1,a\n2,b\0c\n", options)
@@ -104,7 +106,7 @@ def test_a_nul_character_is_refused_and_not_skipped(loader, options):
 
 @pytest.mark.parametrize("body", ["1,a\n2,b\r\n", "1,a\r\n2,b\n", '1,"a"\r\n2,b\n'])
 @pytest.mark.parametrize("options", ["csv", "csv trimblanks", "delimiter ',' removequotes", "delimiter ','"])
-def test_lines_may_end_in_either_way(loader, options, body):
+def test_lines_may_end_in_either_way(loader: Loader, options, body) -> None:
     loader.run("create table t (id int, name varchar(10))")
     quoted = '"' in body and options == "delimiter ','"
     assert loader.copy(body, options) == [(1, '"a"' if quoted else "a"), (2, "b")]

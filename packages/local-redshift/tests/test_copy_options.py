@@ -1,7 +1,7 @@
 """COPY's options for values and columns, and those that are refused."""
 
 import pytest
-from loading import failing
+from loading import Loader, failing
 
 
 @pytest.mark.parametrize(
@@ -33,13 +33,13 @@ from loading import failing
         ("csv ignoreheader 2", "x\ny\n1,a,\n", [(1, "a", None)]),
     ],
 )
-def test_conversion_options(loader, options, body, expected):
+def test_conversion_options(loader: Loader, options, body, expected) -> None:
     loader.run("create table t (id int, name varchar(10), day date)")
     found = loader.copy(body, options)
     assert [(a, b, None if c is None else str(c)) for a, b, c in found] == expected
 
 
-def test_decimals_are_cut_to_the_scale_unless_roundec(loader):
+def test_decimals_are_cut_to_the_scale_unless_roundec(loader: Loader) -> None:
     loader.run("create table t (id int, amount decimal(8,2), wide decimal(38,2))")
     row, long = "1,20.259,12345678901234567890123456789.999\n", "1234567890123456789012345678"
     for options, cut in (("csv", ("20.25", f"{long}9.99")), ("csv roundec", ("20.26", f"{long[:-1]}90.00"))):
@@ -48,14 +48,14 @@ def test_decimals_are_cut_to_the_scale_unless_roundec(loader):
         assert loader.run("select amount::varchar, wide::varchar from t") == [cut]
 
 
-def test_timeformat_epoch_and_pattern(loader):
+def test_timeformat_epoch_and_pattern(loader: Loader) -> None:
     loader.run("create table t (id int, at timestamp)")
     loader.copy("1,1577836800\n", "csv timeformat 'epochsecs'")
     loader.copy("2,01.02.2020 03:04:05 PM\n", "csv timeformat 'DD.MM.YYYY HH:MI:SS AM'", name="other")
     assert loader.run("select at::varchar from t order by id") == [("2020-01-01 00:00:00",), ("2020-02-01 15:04:05",)]
 
 
-def test_column_list_defaults_and_identity(loader):
+def test_column_list_defaults_and_identity(loader: Loader) -> None:
     loader.run("create table t (id int identity(10, 5), name varchar(10) default 'none', n int default 7)")
     assert loader.copy("1\n2\n", "csv", "t (n)") == [(10, "none", 1), (15, "none", 2)]
     loader.run("delete from t")
@@ -64,7 +64,7 @@ def test_column_list_defaults_and_identity(loader):
     assert loader.copy("99,2\n", "csv explicit_ids", "t (id, n)") == [(99, "none", 2)]
 
 
-def test_explicit_ids_needs_the_identity_column(loader):
+def test_explicit_ids_needs_the_identity_column(loader: Loader) -> None:
     loader.run("create table t (id int identity(1, 1), name varchar(10))")
     with failing("EXPLICIT_IDS"):
         loader.copy("a\n", "csv explicit_ids", "t (name)")
@@ -83,14 +83,14 @@ def test_explicit_ids_needs_the_identity_column(loader):
         "copy t from 's3://lake/x' iam_role default format parquet ignoreheader 1",
     ],
 )
-def test_copy_forms_that_are_refused(loader, sql):
+def test_copy_forms_that_are_refused(loader: Loader, sql) -> None:
     loader.run("create table t (id int)")
     with failing("0A000"):
         loader.run(sql)
     assert loader.run("select count(*) from t") == [(0,)]
 
 
-def test_removequotes_does_not_lose_what_follows_a_quote(loader):
+def test_removequotes_does_not_lose_what_follows_a_quote(loader: Loader) -> None:
     loader.run("create table t (id int, name varchar(10))")
     with failing("stl_load_errors"):
         loader.copy('1|"a"b\n', "removequotes")
@@ -98,7 +98,7 @@ def test_removequotes_does_not_lose_what_follows_a_quote(loader):
 
 
 @pytest.mark.parametrize("more", ["", "maxerror 2"])
-def test_blanks_beyond_the_size_and_a_quoted_null_string_are_the_same_on_every_path(loader, more):
+def test_blanks_beyond_the_size_and_a_quoted_null_string_are_the_same_on_every_path(loader: Loader, more) -> None:
     loader.run("create table sized (id int, name varchar(3), code char(2))")
     assert loader.copy("1,abc  ,x   \n", f"csv {more}", "sized") == [(1, "abc", "x ")]
     loader.run("truncate sized")

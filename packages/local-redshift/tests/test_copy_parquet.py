@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from loading import failing
+from loading import Loader, failing
 
 
 def parquet(sql):
@@ -15,7 +15,7 @@ def parquet(sql):
         return Path(file.name).read_bytes()
 
 
-def test_parquet_maps_by_position_and_tells_null_from_the_text_that_looks_like_it(loader):
+def test_parquet_maps_by_position_and_tells_null_from_the_text_that_looks_like_it(loader: Loader) -> None:
     loader.run("create table t (a int, b varchar(20), c decimal(8,2), d timestamp, e bool, f float8, g date)")
     rows = (
         r"(1, 'x,\"y\"', 1.25, '2020-01-02 03:04:05', true, 0.1, '2020-01-02'), "
@@ -37,7 +37,7 @@ def test_parquet_maps_by_position_and_tells_null_from_the_text_that_looks_like_i
         ("select 1::bigint a, 'x' b", "incompatible Parquet schema for column 'a'"),
     ],
 )
-def test_parquet_whose_columns_do_not_match_is_refused(loader, query, message):
+def test_parquet_whose_columns_do_not_match_is_refused(loader: Loader, query, message) -> None:
     loader.run("create table t (a int, b varchar(3))")
     with failing(message):
         loader.copy(parquet(query), "parquet")
@@ -46,7 +46,7 @@ def test_parquet_whose_columns_do_not_match_is_refused(loader, query, message):
     assert loader.run("select count(*) from t") == [(0,)]
 
 
-def test_a_decimal_of_another_scale_is_refused_and_not_rounded(loader):
+def test_a_decimal_of_another_scale_is_refused_and_not_rounded(loader: Loader) -> None:
     loader.run("create table t (a decimal(8,2))")
     with failing("incompatible Parquet schema"):
         loader.copy(parquet("select 1.239::decimal(8,3) a"), "parquet")

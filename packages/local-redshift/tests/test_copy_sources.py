@@ -6,14 +6,14 @@ import json
 
 import pytest
 import zstandard
-from loading import failing
+from loading import Loader, failing
 
 
 @pytest.mark.parametrize(
     ("option", "pack"),
     [("gzip", gzip.compress), ("bzip2", bz2.compress), ("zstd", zstandard.ZstdCompressor().compress)],
 )
-def test_compressed_files_are_read_and_a_cut_one_fails_whole(loader, option, pack):
+def test_compressed_files_are_read_and_a_cut_one_fails_whole(loader: Loader, option, pack) -> None:
     loader.run("create table t (id int, name varchar(100))")
     body = pack("".join(f"{n},name {n * 7919 % 1009}\n" for n in range(2000)).encode())
     assert len(loader.copy(body, f"csv {option}")) == 2000
@@ -22,7 +22,7 @@ def test_compressed_files_are_read_and_a_cut_one_fails_whole(loader, option, pac
     assert loader.run("select count(*) from t") == [(2000,)]
 
 
-def test_manifest_loads_exactly_its_list_and_mandatory_decides_about_a_missing_file(loader):
+def test_manifest_loads_exactly_its_list_and_mandatory_decides_about_a_missing_file(loader: Loader) -> None:
     loader.run("create table t (id int, name varchar(10))")
     urls = [loader.put(f"part-{n}", f"{n},x\n") for n in range(3)]
     optional = {"entries": [{"url": urls[0], "mandatory": True}, {"url": urls[2]}, {"url": urls[2] + "gone"}]}
@@ -33,7 +33,7 @@ def test_manifest_loads_exactly_its_list_and_mandatory_decides_about_a_missing_f
     assert loader.run("select count(*) from t") == [(2,)]
 
 
-def test_prefix_loads_everything_under_it_and_none_is_an_error(loader):
+def test_prefix_loads_everything_under_it_and_none_is_an_error(loader: Loader) -> None:
     loader.run("create table t (id int)")
     loader.put("p/a", "1\n"), loader.put("p/b", "2")
     loader.run(f"copy t from 's3://lake/{loader.folder}/p/' iam_role '{loader.server.iam_role}' csv")
@@ -42,7 +42,7 @@ def test_prefix_loads_everything_under_it_and_none_is_an_error(loader):
         loader.run(f"copy t from 's3://lake/{loader.folder}/nothing' iam_role '{loader.server.iam_role}' csv")
 
 
-def test_wrong_role_and_missing_authorization_are_refused_and_keys_are_accepted(loader):
+def test_wrong_role_and_missing_authorization_are_refused_and_keys_are_accepted(loader: Loader) -> None:
     loader.run("create table t (id int)")
     url = loader.put("data", "1\n")
     with failing("not authorized to assume"):
@@ -59,7 +59,7 @@ def test_wrong_role_and_missing_authorization_are_refused_and_keys_are_accepted(
 @pytest.mark.parametrize(
     ("region", "message"), [("eu-west-1", "PermanentRedirect"), ("mars", "not the name of an AWS Region")]
 )
-def test_a_region_that_is_not_the_buckets_is_an_error(loader, region, message):
+def test_a_region_that_is_not_the_buckets_is_an_error(loader: Loader, region, message) -> None:
     loader.run("create table t (id int)")
     assert loader.copy("1\n", "csv region 'us-east-1'") == [(1,)]
     with failing(message):
@@ -72,7 +72,7 @@ def test_a_region_that_is_not_the_buckets_is_an_error(loader, region, message):
     assert loader.run("select count(*) from t") == [(1,)]
 
 
-def test_a_bucket_in_another_region_needs_region(loader):
+def test_a_bucket_in_another_region_needs_region(loader: Loader) -> None:
     s3 = loader.server.s3
     s3.create_bucket(Bucket="far", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     s3.put_object(Bucket="far", Key="a", Body=b"1\n")

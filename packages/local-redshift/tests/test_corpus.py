@@ -8,18 +8,21 @@ import pytest
 
 from local_redshift.corpus import cases as corpus
 from local_redshift.corpus import runner
+from local_redshift.testing.pytest_plugin import Connection, RedshiftServer
 
 HEADINGS = corpus.read()
 FEWEST_CASES = 400
 
 
-def _connectors(redshift):
+def _connectors(redshift: Connection):
     return {"psycopg2": partial(psycopg2.connect, redshift.dsn()), "redshift_connector": redshift.connect}
 
 
 @pytest.mark.parametrize("driver", ["redshift_connector", "psycopg2"])
 @pytest.mark.parametrize("heading", HEADINGS, ids=lambda heading: heading.name)
-def test_statements_give_what_the_documentation_says(heading, driver, redshift, redshift_server):
+def test_statements_give_what_the_documentation_says(
+    heading, driver, redshift: Connection, redshift_server: RedshiftServer
+) -> None:
     lake = runner.Lake(
         redshift_server.s3, redshift_server.bucket, redshift_server.iam_role, f"corpus/{heading.name}/{driver}"
     )
@@ -27,12 +30,12 @@ def test_statements_give_what_the_documentation_says(heading, driver, redshift, 
     assert not differences, "\n".join(map(str, differences))
 
 
-def test_corpus_is_large_and_covers_every_heading():
+def test_corpus_is_large_and_covers_every_heading() -> None:
     assert sum(len(group.cases) for heading in HEADINGS for group in heading.groups) >= FEWEST_CASES
     assert {heading.name[0] for heading in HEADINGS} == set("12345678")
 
 
-def test_no_statement_is_listed_twice_under_a_topic():
+def test_no_statement_is_listed_twice_under_a_topic() -> None:
     seen = Counter(
         (heading.name, group.topic, case.sql)
         for heading in HEADINGS
@@ -42,7 +45,7 @@ def test_no_statement_is_listed_twice_under_a_topic():
     assert [key for key, count in seen.items() if count > 1] == []
 
 
-def test_a_wrong_value_is_reported_with_what_came_instead(redshift):
+def test_a_wrong_value_is_reported_with_what_came_instead(redshift: Connection) -> None:
     case = corpus.Case(("select 1 + 1",), "is", "3")
     heading = corpus.Heading("0_probe", "probe", (corpus.Group("Sum", "r_SUM", (), {}, (case,)),))
     (difference,) = runner.run(heading, redshift.connect)
@@ -50,7 +53,9 @@ def test_a_wrong_value_is_reported_with_what_came_instead(redshift):
     assert "got      rows [['2']]" in str(difference)
 
 
-def test_the_command_runs_headings_and_leaves_no_schema(redshift, monkeypatch, capsys):
+def test_the_command_runs_headings_and_leaves_no_schema(
+    redshift: Connection, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("REDSHIFT_PASSWORD", redshift.password)
     place = ["--host", redshift.host, "--port", str(redshift.port), "--database", redshift.database, "--no-ssl"]
     assert runner.main([*place, "--only", "7_strings"]) == 0

@@ -1,6 +1,7 @@
 """The sizes of DECIMALs that arithmetic gives: the rules as such, in rewritten text, and in what a session sees."""
 
 from decimal import Decimal
+from typing import Any
 
 import psycopg
 import pytest
@@ -38,11 +39,11 @@ PRICE = decimal(8, 2)
         (PRICE, "/", NULL, None),
     ],
 )
-def test_arithmetic_gives_the_type_that_the_guide_says(left, sign, right, expected):
+def test_arithmetic_gives_the_type_that_the_guide_says(left, sign, right, expected) -> None:
     assert arithmetic(sign, left, right) == expected
 
 
-def test_a_quotient_has_no_type_where_the_guide_leaves_the_divisors_digits_open():
+def test_a_quotient_has_no_type_where_the_guide_leaves_the_divisors_digits_open() -> None:
     assert of_literal("0.5").precisions == (1, 2)
     assert arithmetic("/", decimal(8, 6), of_literal("0.5")) is None
     assert arithmetic("/", INTEGER, of_literal("0.5")).scale == 4
@@ -63,7 +64,7 @@ def rewritten(sql, **types):
 DECIMAL_8_2 = (1700, (8 << 16 | 2) + 4)
 
 
-def test_only_quotients_of_decimals_are_touched():
+def test_only_quotients_of_decimals_are_touched() -> None:
     integers = {"a": (23, -1), "b": (20, -1)}
     for sql in (
         "select a / b from t",
@@ -74,7 +75,7 @@ def test_only_quotients_of_decimals_are_touched():
     assert "quotient(a, b, 9)" in rewritten("select a / b from t", a=DECIMAL_8_2, b=DECIMAL_8_2)
 
 
-def test_what_cannot_be_read_is_left_alone():
+def test_what_cannot_be_read_is_left_alone() -> None:
     for sql in (
         "select |/ 25 / a from t",
         "select a / from t",
@@ -85,13 +86,13 @@ def test_what_cannot_be_read_is_left_alone():
 
 
 @pytest.fixture
-def sales(pg):
+def sales(pg: psycopg.Connection[Any]):
     pg.execute("create table sales (price decimal(8,2), paid decimal(8,2), quantity int)")
     pg.execute("insert into sales values (10, 3, 7)")
     return pg
 
 
-def test_columns_keep_their_names(sales):
+def test_columns_keep_their_names(sales) -> None:
     query = """select price / paid, (price / paid)::int, sum(price / paid) over (partition by 1),
         case when true then price / paid end, -(price / paid), round(price / paid, 2),
         price / paid as share, price from sales"""
@@ -99,7 +100,7 @@ def test_columns_keep_their_names(sales):
     assert names == ["?column?", "int4", "sum", "case", "?column?", "round", "share", "price"]
 
 
-def test_writes_cut_quotients_as_selects_do(sales):
+def test_writes_cut_quotients_as_selects_do(sales) -> None:
     sales.execute("create table shares (share decimal(38,20))")
     sales.execute("insert into shares select price / paid from sales")
     sales.execute("insert into shares values (2.0 / 3)")
@@ -110,14 +111,14 @@ def test_writes_cut_quotients_as_selects_do(sales):
     assert sales.execute("select count(*) from shares").fetchone() == (1,)
 
 
-def test_views_and_tables_made_of_a_query_carry_the_size_on(sales):
+def test_views_and_tables_made_of_a_query_carry_the_size_on(sales) -> None:
     sales.execute(
         "create view totals as select sum(price) as total, price - paid as rest from sales group by price, paid"
     )
     assert sales.execute("select (total / rest)::varchar from totals").fetchone() == ("1.4285",)
 
 
-def test_a_quotient_of_unknown_scale_is_refused_unless_four_digits_hold_it(sales):
+def test_a_quotient_of_unknown_scale_is_refused_unless_four_digits_hold_it(sales) -> None:
     assert sales.execute("select round(price, 1) / 4 from sales").fetchone()[0] == 2.5
     with pytest.raises(psycopg.errors.FeatureNotSupported, match=r"scale of this quotient.*cast both sides"):
         sales.execute("select price / round(paid, 1) from sales")
@@ -125,7 +126,7 @@ def test_a_quotient_of_unknown_scale_is_refused_unless_four_digits_hold_it(sales
         sales.execute("select price / %s from sales", [Decimal("7.0")])
 
 
-def test_a_failed_transaction_still_says_that_it_is_aborted(sales):
+def test_a_failed_transaction_still_says_that_it_is_aborted(sales) -> None:
     sales.autocommit = False
     with pytest.raises(psycopg.errors.UndefinedTable):
         sales.execute("select 1 from nowhere")
@@ -137,13 +138,13 @@ def test_a_failed_transaction_still_says_that_it_is_aborted(sales):
 NESTED = (("coalesce(", ", 1)"), ("case when true then (", ") end"), ("(", ")"), ("sum(-", ")"))
 
 
-def test_deep_nesting_is_read_once_a_level():
+def test_deep_nesting_is_read_once_a_level() -> None:
     for begin, end in NESTED:
         sql = f"select {begin * 40}a / b{end * 40} from t"
         assert "quotient(" in rewritten(sql, a=DECIMAL_8_2, b=DECIMAL_8_2)
 
 
-def test_what_is_nested_too_deep_to_be_read_is_left_alone():
+def test_what_is_nested_too_deep_to_be_read_is_left_alone() -> None:
     for begin, end in NESTED:
         sql = f"select {begin * 149}a / b{end * 149} from t"
         assert rewritten(sql, a=DECIMAL_8_2, b=DECIMAL_8_2).endswith(f"{end * 149} from t")

@@ -3,6 +3,9 @@
 import random
 from decimal import Context, Decimal
 from fractions import Fraction
+from typing import Any
+
+import psycopg
 
 from local_redshift.query.decimals.types import BIGINT, INTEGER, SMALLINT, arithmetic, decimal
 
@@ -53,7 +56,7 @@ def without_needless_parentheses(sql):
     return sql
 
 
-def test_random_arithmetic_has_the_value_and_the_scale_of_its_types(pg):
+def test_random_arithmetic_has_the_value_and_the_scale_of_its_types(pg: psycopg.Connection[Any]) -> None:
     columns = ", ".join(
         f"{name} {number.sql if number.kind == 'decimal' else INTEGERS[number]}"
         for name, (number, _) in COLUMNS.items()
@@ -72,7 +75,7 @@ def test_random_arithmetic_has_the_value_and_the_scale_of_its_types(pg):
             assert -Decimal(found).as_tuple().exponent == number.scale, sql
 
 
-def test_precedence_without_any_parentheses(pg):
+def test_precedence_without_any_parentheses(pg: psycopg.Connection[Any]) -> None:
     pg.execute("create table one (a decimal(8,2), b decimal(8,2), c int)")
     pg.execute("insert into one values (10, 3, 7)")
     query = "select (a / b * c)::varchar, (a - b / c)::varchar, (-a / -b)::varchar, (a * b / c / a)::varchar from one"

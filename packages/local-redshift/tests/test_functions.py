@@ -18,7 +18,7 @@ UNTOUCHED = [
 
 
 @pytest.mark.parametrize("sql", UNTOUCHED)
-def test_a_statement_without_redshifts_own_words_comes_out_as_it_went_in(sql):
+def test_a_statement_without_redshifts_own_words_comes_out_as_it_went_in(sql) -> None:
     assert functions.rewrite(sql) == sql
 
 
@@ -37,7 +37,7 @@ def test_a_statement_without_redshifts_own_words_comes_out_as_it_went_in(sql):
         ("select approximate count(distinct a) from t", "select count(distinct a) from t"),
     ],
 )
-def test_calls_and_clauses_become_postgresqls(sql, expected):
+def test_calls_and_clauses_become_postgresqls(sql, expected) -> None:
     assert functions.rewrite(sql) == expected
 
 
@@ -54,29 +54,29 @@ def _with_columns(sql, **columns):
     raise AssertionError("asks without end")
 
 
-def test_an_alias_is_replaced_only_where_the_table_has_no_such_column():
+def test_an_alias_is_replaced_only_where_the_table_has_no_such_column() -> None:
     assert (
         _with_columns("select a + 1 as b, b * 2 as c from t", t=("a",)) == "select a + 1 as b, (a + 1) * 2 as c from t"
     )
     assert _with_columns("select a + 1 as b, b * 2 as c from t", t=("a", "b")) == "select a + 1 as b, b * 2 as c from t"
 
 
-def test_an_alias_in_a_subquery_of_its_own_is_left_alone():
+def test_an_alias_in_a_subquery_of_its_own_is_left_alone() -> None:
     sql = "select 1 as b, (select max(b) from u) as c from t"
     assert _with_columns(sql, t=("a",), u=("b",)) == sql
 
 
-def test_a_question_carries_the_ctes_it_needs():
+def test_a_question_carries_the_ctes_it_needs() -> None:
     with pytest.raises(functions.NeedColumns) as need:
         functions.rewrite("with x as (select 1 as p), y as (select p + 1 as q, q + 1 as r from x) select * from y")
     assert need.value.query == "WITH x as (select 1 as p) SELECT * from x"
 
 
-def test_exclude_names_the_columns_that_stay():
+def test_exclude_names_the_columns_that_stay() -> None:
     assert _with_columns("select * exclude (b) from t", t=("a", "b", "c")) == 'select "a", "c" from t'
 
 
-def test_a_pivot_whose_columns_cannot_be_found_is_refused():
+def test_a_pivot_whose_columns_cannot_be_found_is_refused() -> None:
     with pytest.raises(functions.Refused, match="found no columns"):
         _with_columns("select * from t pivot (sum(a) for b in (1))")
 
@@ -94,31 +94,31 @@ def test_a_pivot_whose_columns_cannot_be_found_is_refused():
         ("select t.data.name from t", "navigation"),
     ],
 )
-def test_what_redshift_does_not_have_is_refused_with_what_to_use_instead(sql, instead):
+def test_what_redshift_does_not_have_is_refused_with_what_to_use_instead(sql, instead) -> None:
     with pytest.raises(functions.Refused, match=instead):
         functions.rewrite(sql)
 
 
-def test_questions_to_the_catalogue_may_use_postgresqls_words():
+def test_questions_to_the_catalogue_may_use_postgresqls_words() -> None:
     sql = "select array_agg(a::json) from pg_catalog.pg_class where relname = any (array['t']) and now() is not null"
     assert "array_agg" in functions.rewrite(sql)
 
 
-def test_deep_nesting_is_refused_and_does_not_exhaust_the_stack():
+def test_deep_nesting_is_refused_and_does_not_exhaust_the_stack() -> None:
     with pytest.raises(functions.Refused, match="deep") as refused:
         functions.rewrite("select " + "(" * 5000 + "1" + ")" * 5000 + " as x")
     assert refused.value.code == "54001"
 
 
 @pytest.mark.parametrize("sql", ["select array(, , 2 2)", "select cast(, as super)", "select dateadd(, 1, x)"])
-def test_a_missing_argument_is_left_to_postgresql(sql):
+def test_a_missing_argument_is_left_to_postgresql(sql) -> None:
     assert functions.rewrite(sql) == sql
 
 
-def test_unbalanced_parentheses_are_left_to_postgresql():
+def test_unbalanced_parentheses_are_left_to_postgresql() -> None:
     assert functions.rewrite("select nvl(1 as x") == "select nvl(1 as x"
 
 
-def test_tables_read_leaves_out_ctes_and_functions():
+def test_tables_read_leaves_out_ctes_and_functions() -> None:
     sql = "with x as (select * from core.a) select * from x join b on true, generate_series(1, 2)"
     assert functions.tables_read(sql) == ("b", "core.a")

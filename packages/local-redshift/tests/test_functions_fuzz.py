@@ -21,7 +21,7 @@ def is_answered(sql, known=None):
         return True
 
 
-def test_a_statement_cut_anywhere_is_answered():
+def test_a_statement_cut_anywhere_is_answered() -> None:
     chance = random.Random(20131)
     for statement in STATEMENTS:
         for _ in range(3):
@@ -29,7 +29,7 @@ def test_a_statement_cut_anywhere_is_answered():
             assert is_answered(cut), cut
 
 
-def test_statements_with_tokens_dropped_and_doubled_are_answered():
+def test_statements_with_tokens_dropped_and_doubled_are_answered() -> None:
     chance = random.Random(20132)
     for statement in STATEMENTS:
         try:
@@ -40,7 +40,7 @@ def test_statements_with_tokens_dropped_and_doubled_are_answered():
         assert is_answered(mixed), mixed
 
 
-def test_a_question_answered_with_any_columns_leads_to_an_end():
+def test_a_question_answered_with_any_columns_leads_to_an_end() -> None:
     for statement in STATEMENTS:
         for columns in (None, COLUMNS, ()):
             assert comes_to_an_end(statement, columns), f"asks without end: {statement}"
@@ -60,7 +60,7 @@ def comes_to_an_end(statement, columns):
     return False
 
 
-def test_lists_with_nothing_in_them_are_answered():
+def test_lists_with_nothing_in_them_are_answered() -> None:
     for sql in ("select * exclude (price, , ) from t", "select lag() ignore nulls over (order by a) from t"):
         assert is_answered(sql)
         assert is_answered(sql, {"SELECT * from t": COLUMNS[-1:]})

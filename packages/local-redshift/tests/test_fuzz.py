@@ -57,7 +57,7 @@ def tear(chance, sql):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_torn_statements_leave_the_connection_usable_and_its_state_true(empty, seed):
+def test_torn_statements_leave_the_connection_usable_and_its_state_true(empty, seed) -> None:
     chance = random.Random(seed)
     cursor_factory = psycopg.ClientCursor if seed % 2 else psycopg.Cursor
     with empty.psycopg(autocommit=True, cursor_factory=cursor_factory) as connection:

@@ -11,6 +11,7 @@ import pytest
 from local_redshift.sql.long_literals import LARGE, shorten
 from local_redshift.statements.dispatch import plan
 from local_redshift.statements.plan import Forward, Refusal, Script
+from local_redshift.testing.pytest_plugin import RedshiftServer
 
 LONG = "it''s a \\\\ back\\nslash; -- /* \" $$ top getdate() " * 1000
 
@@ -22,7 +23,7 @@ def client(empty):
         yield connection
 
 
-def test_long_literals_keep_their_values_through_rewrites(client):
+def test_long_literals_keep_their_values_through_rewrites(client) -> None:
     value = LONG.replace("''", "'").replace("\\\\", "\0").replace("\\n", "\n").replace("\0", "\\")
     row = client.execute(f"select nvl('{LONG}', 'x'), '{LONG}' || '!', len('{LONG}'), 'short'").fetchone()
     assert row == (value, value + "!", len(value), "short")
@@ -32,7 +33,7 @@ def test_long_literals_keep_their_values_through_rewrites(client):
     assert client.execute("select a from t").fetchone() == (value,)
 
 
-def test_long_literals_that_are_looked_into_are_planned_whole(client, redshift_server):
+def test_long_literals_that_are_looked_into_are_planned_whole(client, redshift_server: RedshiftServer) -> None:
     condition = " or ".join(f"a = {n}" for n in range(12_000))
     query = f"select nvl(a, 0) from t where {condition}"
     assert len(query) > LARGE
@@ -44,7 +45,7 @@ def test_long_literals_that_are_looked_into_are_planned_whole(client, redshift_s
     assert client.execute("select len(obj_description('t'::regclass))").fetchone() == (140_000,)
 
 
-def test_many_rows_are_inserted_whether_constant_or_not(client):
+def test_many_rows_are_inserted_whether_constant_or_not(client) -> None:
     client.execute("create table t (a int, b varchar(20), c timestamp)")
     client.execute("insert into t values " + ",".join(f"({n}, 'n ''{n}''', null)" for n in range(5000)))
     client.execute("insert into t values " + ",".join(f"({n}, 'name {n}', getdate())" for n in range(5000, 8000)))
@@ -52,14 +53,14 @@ def test_many_rows_are_inserted_whether_constant_or_not(client):
 
 
 @pytest.mark.parametrize("word", ["gen_random_uuid()", "a[1]", "t.c.attribute.deeper"])
-def test_what_is_refused_is_refused_at_the_end_of_a_large_statement_too(client, word):
+def test_what_is_refused_is_refused_at_the_end_of_a_large_statement_too(client, word) -> None:
     client.execute("create table t (a int)")
     numbers = ", ".join(map(str, range(20_000)))
     with pytest.raises(Exception, match="Redshift"):
         client.execute(f"select a from t where a in ({numbers}) and {word} is null")
 
 
-def test_a_plan_that_lost_a_literal_is_not_restored():
+def test_a_plan_that_lost_a_literal_is_not_restored() -> None:
     text = f"select '{'x' * 5000}', 'y'"
     short = shorten(text)
     assert len(short.sql) < 100
@@ -70,7 +71,7 @@ def test_a_plan_that_lost_a_literal_is_not_restored():
     assert short.restored(Refusal("no")) == Refusal("no")
 
 
-def test_another_client_is_answered_while_a_large_statement_is_prepared(empty, client):
+def test_another_client_is_answered_while_a_large_statement_is_prepared(empty, client) -> None:
     rows = ",".join(f"({n}, 'name {n}', getdate())" for n in range(15_000))
     query = f"insert into t values {rows}, (gen_random_uuid())".encode() + b"\0"
     with empty.psycopg(autocommit=True) as large:
@@ -84,7 +85,7 @@ def test_another_client_is_answered_while_a_large_statement_is_prepared(empty, c
         assert select.select([socket], [], [], 60)[0] == [socket]
 
 
-def _send_all(number, data):
+def _send_all(number, data) -> None:
     os.set_blocking(number, True)
     while data:
         data = data[os.write(number, data) :]

@@ -1,10 +1,12 @@
 """MERGE: what it changes, and the limits that Redshift sets it."""
 
+from typing import Any
+
 import psycopg
 import pytest
 
 
-def test_merge_updates_inserts_and_keeps_redshifts_limits(pg):
+def test_merge_updates_inserts_and_keeps_redshifts_limits(pg: psycopg.Connection[Any]) -> None:
     pg.execute("create table t (id int, v varchar(5)); create table s (id int, v varchar(5))")
     pg.execute("insert into t values (1, 'a'), (2, 'b'); insert into s values (2, 'B'), (3, 'C')")
     both = "when matched then update set v = s.v when not matched then insert values (s.id, s.v)"
@@ -26,7 +28,7 @@ def test_merge_updates_inserts_and_keeps_redshifts_limits(pg):
         pg.execute(f"merge into t using s on t.id = s.id {both}")
 
 
-def test_merge_remove_duplicates_replaces_matching_rows(pg):
+def test_merge_remove_duplicates_replaces_matching_rows(pg: psycopg.Connection[Any]) -> None:
     pg.execute("create table t (id int, v varchar(5)); create table s (id int, v varchar(5)); create table n (id int)")
     pg.execute(
         "insert into t values (30, 'Tony'), (23, 'Bill');"

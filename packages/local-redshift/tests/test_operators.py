@@ -17,9 +17,11 @@ from airflow.providers.common.sql.operators.sql import (
     SQLTableCheckOperator,
 )
 
+from local_redshift.testing.pytest_plugin import RedshiftServer
+
 
 @pytest.fixture
-def airflow(empty, redshift_server, monkeypatch):
+def airflow(empty, redshift_server: RedshiftServer, monkeypatch: pytest.MonkeyPatch):
     """Airflow connections to the local Redshift and S3, in the environment."""
     common = {
         "host": empty.host,
@@ -45,7 +47,7 @@ def airflow(empty, redshift_server, monkeypatch):
     return RedshiftSQLHook()
 
 
-def load(key, method="APPEND", **more):
+def load(key, method="APPEND", **more) -> None:
     S3ToRedshiftOperator(
         task_id="load",
         schema="public",
@@ -62,7 +64,9 @@ def rows(hook):
     return [tuple(row) for row in hook.get_records("select * from t order by 1, 2")]
 
 
-def test_s3_to_redshift_append_replace_and_upsert(airflow, redshift_server, caplog):
+def test_s3_to_redshift_append_replace_and_upsert(
+    airflow, redshift_server: RedshiftServer, caplog: pytest.LogCaptureFixture
+) -> None:
     airflow.run("create table t (id int primary key, name varchar(10))")
     put = redshift_server.s3.put_object
     put(Bucket="lake", Key="op/a.csv", Body=b"1,a\n2,b\n")
@@ -78,7 +82,7 @@ def test_s3_to_redshift_append_replace_and_upsert(airflow, redshift_server, capl
     assert len(rows(airflow)) == 4
 
 
-def test_redshift_to_s3_unloads_a_table_and_a_query(airflow, redshift_server):
+def test_redshift_to_s3_unloads_a_table_and_a_query(airflow, redshift_server: RedshiftServer) -> None:
     airflow.run("create table t (id int, name varchar(10))")
     airflow.run("insert into t values (1, 'a'), (2, 'b')")
     options = {"s3_bucket": "lake", "unload_options": ["csv", "allowoverwrite"], "include_header": True, "task_id": "x"}
@@ -91,7 +95,7 @@ def test_redshift_to_s3_unloads_a_table_and_a_query(airflow, redshift_server):
     assert read("out/q_0000_part_00") == b"name\nb\n"
 
 
-def test_hook_records_frames_engine_and_keys(airflow):
+def test_hook_records_frames_engine_and_keys(airflow) -> None:
     airflow.run(["create table t (id int, name varchar(10), primary key (id, name))", "insert into t values (1, 'a')"])
     assert airflow.get_first("select * from t") == [1, "a"]
     assert airflow.get_table_primary_key("t", "public") == ["id", "name"]
@@ -103,7 +107,7 @@ def test_hook_records_frames_engine_and_keys(airflow):
     assert airflow.get_openlineage_database_dialect(None) == "redshift"
 
 
-def test_hook_engine_needs_an_extra_without_ssl_and_no_native_hstore(airflow, monkeypatch):
+def test_hook_engine_needs_an_extra_without_ssl_and_no_native_hstore(airflow, monkeypatch: pytest.MonkeyPatch) -> None:
     airflow.run(["create table t (id int, name varchar(10))", "insert into t values (1, 'a')"])
     with pytest.raises(sqlalchemy.exc.ProgrammingError, match='invalid connection option "ssl"'):
         airflow.get_sqlalchemy_engine().connect()  # the hook gives the extra to libpq
@@ -124,7 +128,7 @@ def test_hook_engine_needs_an_extra_without_ssl_and_no_native_hstore(airflow, mo
 
 @pytest.mark.usefixtures("airflow")
 @pytest.mark.parametrize("conn_id", ["redshift_default", "as_postgres"])
-def test_sql_operators_over_redshift_and_postgres_connections(conn_id):
+def test_sql_operators_over_redshift_and_postgres_connections(conn_id) -> None:
     def execute(sql, **more):
         return SQLExecuteQueryOperator(task_id="x", conn_id=conn_id, sql=sql, **more).execute({})
 
@@ -142,7 +146,7 @@ def test_sql_operators_over_redshift_and_postgres_connections(conn_id):
     ).execute({})
 
 
-def test_openlineage_facets_of_a_query_name_tables_and_columns(airflow):
+def test_openlineage_facets_of_a_query_name_tables_and_columns(airflow) -> None:
     operator = SQLExecuteQueryOperator(task_id="x", conn_id="redshift_default", sql="insert into u select id from t")
     airflow.run(["create table t (id int)", "create table u (id int)"])
     operator.execute({})

@@ -14,6 +14,8 @@ import psycopg2
 import pytest
 import redshift_connector
 
+from local_redshift.testing.pytest_plugin import RedshiftServer
+
 
 def raw(database, **more):
     """A socket that has logged in by the protocol, through psycopg's own connection, to write broken messages on."""
@@ -26,7 +28,7 @@ def alive(database):
         return connection.execute("select 1").fetchone() == (1,)
 
 
-def test_all_drivers_connect_and_bind_parameters(empty):
+def test_all_drivers_connect_and_bind_parameters(empty) -> None:
     with empty.connect() as rs:
         cursor = rs.cursor()
         cursor.execute("select %s::int + 1, %s::varchar, version()", (41, "한글"))
@@ -42,7 +44,7 @@ def test_all_drivers_connect_and_bind_parameters(empty):
         assert p3.execute("show server_version").fetchone() == ("8.0.2",)
 
 
-def test_server_side_cursors_and_fetch(empty):
+def test_server_side_cursors_and_fetch(empty) -> None:
     with empty.psycopg() as p3:
         p3.execute("create table t as select row_number() over () as n from pg_attribute limit 500")
         with p3.cursor("named") as cursor:
@@ -53,7 +55,7 @@ def test_server_side_cursors_and_fetch(empty):
         p3.execute("close c")
 
 
-def test_named_statements_of_special_commands_and_pipelines(empty):
+def test_named_statements_of_special_commands_and_pipelines(empty) -> None:
     with empty.psycopg(autocommit=True, prepare_threshold=0) as p3:
         p3.execute("create table t (a int) distkey(a)", prepare=True)
         for _ in range(3):
@@ -65,7 +67,7 @@ def test_named_statements_of_special_commands_and_pipelines(empty):
         assert counted.fetchone() == (4,)
 
 
-def test_an_error_in_a_batch_skips_to_its_end(empty):
+def test_an_error_in_a_batch_skips_to_its_end(empty) -> None:
     with empty.psycopg(autocommit=True) as p3:
         with pytest.raises(psycopg.Error), p3.pipeline():  # noqa: PT012 - the pipeline raises at its end
             p3.execute("create index i on t (a)")
@@ -74,7 +76,7 @@ def test_an_error_in_a_batch_skips_to_its_end(empty):
             p3.execute("select * from after")
 
 
-def test_interval_is_right_with_libpq_and_refused_with_redshift_connector(empty):
+def test_interval_is_right_with_libpq_and_refused_with_redshift_connector(empty) -> None:
     with empty.psycopg() as p3:
         assert p3.execute("select interval '1 day'").fetchone()[0].days == 1
     with empty.connect() as rs:
@@ -88,7 +90,7 @@ def test_interval_is_right_with_libpq_and_refused_with_redshift_connector(empty)
         assert cursor.fetchone() == ["1 day"]
 
 
-def test_cancel_request_ends_a_statement(empty):
+def test_cancel_request_ends_a_statement(empty) -> None:
     with empty.psycopg(autocommit=True) as p3:
         p3.execute("create table big as select a.attnum from pg_attribute a, pg_attribute b limit 2000000")
         timer = threading.Timer(0.3, p3.cancel)
@@ -98,7 +100,7 @@ def test_cancel_request_ends_a_statement(empty):
         assert p3.execute("select 1").fetchone() == (1,)
 
 
-def test_a_client_that_vanishes_leaves_no_lock(empty):
+def test_a_client_that_vanishes_leaves_no_lock(empty) -> None:
     with empty.psycopg(autocommit=True) as setup:
         setup.execute("create table t (a int)")
     connection, twin = raw(empty)
@@ -113,7 +115,7 @@ def test_a_client_that_vanishes_leaves_no_lock(empty):
         assert other.execute("select a from t").fetchall() == [(2,)]
 
 
-def test_a_client_that_vanishes_in_mid_result_stops_the_statement(empty):
+def test_a_client_that_vanishes_in_mid_result_stops_the_statement(empty) -> None:
     connection, twin = raw(empty)
     twin.sendall(
         b"Q"
@@ -135,7 +137,7 @@ def test_a_client_that_vanishes_in_mid_result_stops_the_statement(empty):
             time.sleep(0.2)
 
 
-def test_fifty_connections_work_at_once(empty):
+def test_fifty_connections_work_at_once(empty) -> None:
     with contextlib.ExitStack() as stack:
         connections = [stack.enter_context(empty.psycopg(autocommit=True)) for _ in range(50)]
         threads = [threading.Thread(target=lambda c=c: [c.execute("select 1") for _ in range(5)]) for c in connections]
@@ -146,7 +148,7 @@ def test_fifty_connections_work_at_once(empty):
         assert [c.execute("select 1").fetchone() for c in connections] == [(1,)] * 50
 
 
-def test_a_stuck_client_does_not_stop_others(empty):
+def test_a_stuck_client_does_not_stop_others(empty) -> None:
     connection, twin = raw(empty)
     query = b"select repeat('x', 10000) from pg_attribute a, pg_attribute b\0"
     twin.sendall(b"Q" + struct.pack("!I", 4 + len(query)) + query)  # and never read
@@ -156,7 +158,7 @@ def test_a_stuck_client_does_not_stop_others(empty):
 
 
 @pytest.mark.parametrize("sql", ["copy t from stdin", "copy t to stdout"])
-def test_copy_through_the_connection_is_refused(empty, sql):
+def test_copy_through_the_connection_is_refused(empty, sql) -> None:
     with psycopg2.connect(empty.dsn()) as p2, p2.cursor() as cursor, pytest.raises(psycopg2.errors.FeatureNotSupported):
         cursor.execute(sql)
 
@@ -169,14 +171,14 @@ def test_copy_through_the_connection_is_refused(empty, sql):
         (b"select '" + b"x" * (17 << 20) + b"'", "54000"),
     ],
 )
-def test_bad_statements_get_an_error_and_the_connection_goes_on(empty, what, code):
+def test_bad_statements_get_an_error_and_the_connection_goes_on(empty, what, code) -> None:
     with empty.psycopg(autocommit=True) as p3:
         result = p3.pgconn.exec_(what)
         assert result.error_field(psycopg.pq.DiagnosticField.SQLSTATE).decode() == code
         assert p3.execute("select 1").fetchone() == (1,)
 
 
-def test_a_statement_of_sixteen_megabytes_and_ten_thousand_statements(empty):
+def test_a_statement_of_sixteen_megabytes_and_ten_thousand_statements(empty) -> None:
     with empty.psycopg(autocommit=True, cursor_factory=psycopg.ClientCursor) as p3:
         text = "x" * ((16 << 20) - 100)
         assert p3.execute(f"select length('{text}')").fetchone() == (len(text),)
@@ -188,7 +190,7 @@ def test_a_statement_of_sixteen_megabytes_and_ten_thousand_statements(empty):
     ("user", "password", "name", "code"),
     [("awsuser", "wrong", None, "28P01"), ("nobody_here", "x", None, "28P01"), (None, None, "missing", "3D000")],
 )
-def test_wrong_logins(empty, user, password, name, code):
+def test_wrong_logins(empty, user, password, name, code) -> None:
     dsn = psycopg.conninfo.make_conninfo(
         host=empty.host,
         port=empty.port,
@@ -202,7 +204,7 @@ def test_wrong_logins(empty, user, password, name, code):
     assert words[code] in str(error.value)
 
 
-def test_a_missing_bucket_fails_the_copy_and_nothing_else(redshift_server, empty):
+def test_a_missing_bucket_fails_the_copy_and_nothing_else(redshift_server: RedshiftServer, empty) -> None:
     with empty.psycopg(autocommit=True) as p3:
         p3.execute("create table t (a int)")
         with pytest.raises(psycopg.Error, match="NoSuchBucket"):
@@ -210,7 +212,7 @@ def test_a_missing_bucket_fails_the_copy_and_nothing_else(redshift_server, empty
         assert p3.execute("select count(*) from t").fetchone() == (0,)
 
 
-def test_random_bytes_never_take_the_server_down(empty):
+def test_random_bytes_never_take_the_server_down(empty) -> None:
     chance = random.Random(1)
     for round_number in range(40):
         with socket.create_connection((empty.host, empty.port), timeout=5) as client:
@@ -223,7 +225,7 @@ def test_random_bytes_never_take_the_server_down(empty):
     assert alive(empty)
 
 
-def test_broken_messages_after_login_end_that_session_alone(empty):
+def test_broken_messages_after_login_end_that_session_alone(empty) -> None:
     chance = random.Random(2)
     kinds = b"QPBDECSHFXdcfpzA\0"
     for _ in range(40):

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -27,7 +28,7 @@ def psql(empty):
     return run
 
 
-def test_psql_runs_statements_of_every_kind(psql):
+def test_psql_runs_statements_of_every_kind(psql) -> None:
     done = psql(
         *("-c", "create table t (a int distkey, b varchar(9)) sortkey (a)"),
         *("-c", "insert into t values (1, '한글'), (2, null)"),
@@ -40,7 +41,7 @@ def test_psql_runs_statements_of_every_kind(psql):
     assert done.stdout.split("\n")[2:] == ["ANALYZE", "1|한글", "2|-", "TRUNCATE TABLE", "0", ""]
 
 
-def test_psql_exit_codes_tell_a_failed_statement_and_a_failed_script(psql):
+def test_psql_exit_codes_tell_a_failed_statement_and_a_failed_script(psql) -> None:
     failed = psql("-c", "create index i on t (a)")
     assert failed.returncode == 1
     assert "0A000" in failed.stderr
@@ -52,7 +53,7 @@ def test_psql_exit_codes_tell_a_failed_statement_and_a_failed_script(psql):
     assert "42703" in stopped.stderr
 
 
-def test_psql_copy_through_the_connection_is_refused_and_the_session_goes_on(psql, tmp_path):
+def test_psql_copy_through_the_connection_is_refused_and_the_session_goes_on(psql, tmp_path: Path) -> None:
     file = tmp_path / "rows.csv"
     file.write_text("1\n2\n")
     copies = f"\\copy t from '{file}' csv\n\\copy t to '{tmp_path / 'out.csv'}' csv\n"
@@ -61,7 +62,7 @@ def test_psql_copy_through_the_connection_is_refused_and_the_session_goes_on(psq
     assert done.stdout.endswith("on|0\n")
 
 
-def test_psql_transactions_cursors_and_variables(psql):
+def test_psql_transactions_cursors_and_variables(psql) -> None:
     script = """\\set ON_ERROR_STOP 1
 \\set FETCH_COUNT 2
 create table t as select row_number() over (order by attrelid, attnum) as n from pg_attribute limit 5;

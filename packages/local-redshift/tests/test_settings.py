@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import psycopg
 import psycopg2
@@ -11,7 +12,7 @@ import redshift_connector
 
 from local_redshift.protocol import tls
 from local_redshift.testing.processes import free_port
-from local_redshift.testing.pytest_plugin import beside
+from local_redshift.testing.pytest_plugin import RedshiftServer, beside
 
 # In a process of its own: SSL_CERT_FILE is read from the environment when the driver makes its context.
 _DEFAULT_SSL = """
@@ -36,14 +37,14 @@ def crossed_writes(database):
 
 
 @pytest.fixture(scope="module")
-def secure(redshift_server, tmp_path_factory):
+def secure(redshift_server: RedshiftServer, tmp_path_factory: pytest.TempPathFactory):
     """A server with TLS, and the folder of its certificates."""
     folder = tmp_path_factory.mktemp("tls")
     with beside(redshift_server, folder, tls_folder=str(folder / "certificates")) as server:
         yield server, folder / "certificates"
 
 
-def test_tls_serves_redshift_connector_with_its_default_settings(secure, database):
+def test_tls_serves_redshift_connector_with_its_default_settings(secure, database) -> None:
     server, folder = secure
     where = {"host": "localhost", "port": str(server.port), "user": server.user, "password": server.password}
     env = {f"TEST_{key.upper()}": value for key, value in {**where, "database": database.database}.items()}
@@ -60,7 +61,7 @@ def test_tls_serves_redshift_connector_with_its_default_settings(secure, databas
 @pytest.mark.parametrize(
     ("host", "mode"), [("localhost", "verify-full"), ("127.0.0.1", "verify-full"), ("127.0.0.1", "require")]
 )
-def test_tls_serves_libpq(secure, database, host, mode):
+def test_tls_serves_libpq(secure, database, host, mode) -> None:
     server, folder = secure
     options = {"sslmode": mode, "host": host, "port": server.port}
     if mode == "verify-full":
@@ -73,7 +74,7 @@ def test_tls_serves_libpq(secure, database, host, mode):
     psycopg2.connect(database.dsn(), **options).close()
 
 
-def test_tls_is_offered_not_imposed_and_another_authority_is_not_trusted(secure, database, tmp_path):
+def test_tls_is_offered_not_imposed_and_another_authority_is_not_trusted(secure, database, tmp_path: Path) -> None:
     server, folder = secure
     with psycopg.connect(database.dsn(), port=server.port, sslmode="disable") as connection:
         assert connection.execute("select 1").fetchone() == (1,)
@@ -84,14 +85,16 @@ def test_tls_is_offered_not_imposed_and_another_authority_is_not_trusted(secure,
         psycopg.connect(database.dsn(), **options)
 
 
-def test_a_server_without_tls_says_so_to_a_driver_that_wants_it(database):
+def test_a_server_without_tls_says_so_to_a_driver_that_wants_it(database) -> None:
     with pytest.raises(psycopg.OperationalError, match="does not support SSL"):
         psycopg.connect(database.dsn(), sslmode="require")
     with pytest.raises(redshift_connector.InterfaceError, match="SSL"):
         redshift_connector.connect(**{**database.kwargs(), "ssl": True})
 
 
-def test_snapshot_isolation_lets_crossed_writes_commit_and_serializable_does_not(redshift_server, empty, tmp_path):
+def test_snapshot_isolation_lets_crossed_writes_commit_and_serializable_does_not(
+    redshift_server: RedshiftServer, empty, tmp_path: Path
+) -> None:
     with empty.psycopg(autocommit=True) as setup:
         setup.execute("create table t (id int); create table u (id int)")
     one, other = crossed_writes(empty)
@@ -106,7 +109,9 @@ def test_snapshot_isolation_lets_crossed_writes_commit_and_serializable_does_not
             assert reader.execute("select (select count(*) from t), (select count(*) from u)").fetchone() == (1, 2)
 
 
-def test_an_s3_that_does_not_answer_fails_copy_and_unload_and_nothing_else(redshift_server, empty, tmp_path):
+def test_an_s3_that_does_not_answer_fails_copy_and_unload_and_nothing_else(
+    redshift_server: RedshiftServer, empty, tmp_path: Path
+) -> None:
     role = redshift_server.iam_role
     nobody = f"http://127.0.0.1:{free_port()}"
     commands = (

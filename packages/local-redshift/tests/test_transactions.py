@@ -22,7 +22,7 @@ def waits(connection, sql):
     """Start a statement in a thread; return (thread, outcome list)."""
     outcome = []
 
-    def run():
+    def run() -> None:
         try:
             outcome.append(connection.execute(sql).rowcount)
         except psycopg.Error as error:
@@ -34,7 +34,7 @@ def waits(connection, sql):
     return thread, outcome
 
 
-def test_truncate_commits_what_came_before_and_cannot_be_rolled_back(two):
+def test_truncate_commits_what_came_before_and_cannot_be_rolled_back(two) -> None:
     one, other = two
     one.execute("insert into u values (7)")
     one.execute("truncate table t")
@@ -45,7 +45,7 @@ def test_truncate_commits_what_came_before_and_cannot_be_rolled_back(two):
 @pytest.mark.parametrize(
     "sql", ["vacuum t", "alter table t append from t2", "alter table t alter column name type varchar(9)"]
 )
-def test_statements_refused_in_a_transaction_block(two, sql):
+def test_statements_refused_in_a_transaction_block(two, sql) -> None:
     one, _ = two
     one.execute("create table t2 (id int, v int)")
     with pytest.raises(psycopg.Error) as error:
@@ -59,7 +59,7 @@ def test_statements_refused_in_a_transaction_block(two, sql):
 @pytest.mark.parametrize(
     "sql", ["insert into t values (2, 2)", "delete from t where id = 9", "update t set v = 2 where id = 9"]
 )
-def test_a_second_write_into_a_table_waits_for_the_first(two, sql):
+def test_a_second_write_into_a_table_waits_for_the_first(two, sql) -> None:
     one, other = two
     one.execute("insert into t values (3, 3)")
     thread, outcome = waits(other, sql)
@@ -70,7 +70,7 @@ def test_a_second_write_into_a_table_waits_for_the_first(two, sql):
     assert not isinstance(outcome[0], Exception)
 
 
-def test_a_write_by_the_simple_protocol_waits_too_and_readers_do_not(two, empty):
+def test_a_write_by_the_simple_protocol_waits_too_and_readers_do_not(two, empty) -> None:
     one, other = two
     one.execute("insert into t values (3, 3)")
     with empty.psycopg(autocommit=True, cursor_factory=psycopg.ClientCursor) as third:
@@ -82,7 +82,7 @@ def test_a_write_by_the_simple_protocol_waits_too_and_readers_do_not(two, empty)
         assert outcome == [1]
 
 
-def test_one_vacuum_runs_at_a_time(two, empty):
+def test_one_vacuum_runs_at_a_time(two, empty) -> None:
     one, other = two
     one.execute("insert into t values (3, 3)")
     other.autocommit = True
@@ -97,7 +97,7 @@ def test_one_vacuum_runs_at_a_time(two, empty):
         third.execute("vacuum u")
 
 
-def test_lock_blocks_readers_and_works_before_the_snapshot(two):
+def test_lock_blocks_readers_and_works_before_the_snapshot(two) -> None:
     one, other = two
     one.execute("lock table t")
     thread, outcome = waits(other, "lock t")
@@ -110,7 +110,7 @@ def test_lock_blocks_readers_and_works_before_the_snapshot(two):
     assert one.execute("select v from t").fetchone() == (3,)
 
 
-def test_waiting_single_statements_do_not_conflict(empty, two):
+def test_waiting_single_statements_do_not_conflict(empty, two) -> None:
     one, _ = two
     one.execute("update t set v = v + 1")
     with empty.psycopg(autocommit=True) as third:
@@ -121,7 +121,7 @@ def test_waiting_single_statements_do_not_conflict(empty, two):
         assert third.execute("select v from t").fetchone() == (12,)
 
 
-def test_crossed_reads_and_writes_are_a_serializable_violation_1023(two):
+def test_crossed_reads_and_writes_are_a_serializable_violation_1023(two) -> None:
     one, other = two
     one.execute("select * from t").fetchall()
     other.execute("select * from u").fetchall()
@@ -134,7 +134,7 @@ def test_crossed_reads_and_writes_are_a_serializable_violation_1023(two):
     assert "Serializable isolation violation on table" in error.value.diag.message_detail
 
 
-def test_temporary_tables_of_concurrent_loads_do_not_conflict(two):
+def test_temporary_tables_of_concurrent_loads_do_not_conflict(two) -> None:
     for connection in two:
         connection.execute("create temp table stage (like t including defaults)")
         connection.execute("insert into stage select * from t")
@@ -143,7 +143,7 @@ def test_temporary_tables_of_concurrent_loads_do_not_conflict(two):
     assert [connection.execute("select * from stage").fetchall() for connection in two] == [[(1, 1)], [(1, 1)]]
 
 
-def test_begin_takes_isolation_words_and_a_failed_statement_fails_the_block(two):
+def test_begin_takes_isolation_words_and_a_failed_statement_fails_the_block(two) -> None:
     one, _ = two
     one.autocommit = True
     one.execute("begin isolation level read committed read write")
@@ -156,7 +156,7 @@ def test_begin_takes_isolation_words_and_a_failed_statement_fails_the_block(two)
 
 
 @pytest.mark.usefixtures("two")
-def test_several_statements_in_one_message_are_one_transaction(empty):
+def test_several_statements_in_one_message_are_one_transaction(empty) -> None:
     with empty.psycopg(autocommit=True, cursor_factory=psycopg.ClientCursor) as third:
         with pytest.raises(psycopg.Error):
             third.execute("insert into t values (5, 5); create table x (a int distkey); select 1/0")
@@ -165,7 +165,7 @@ def test_several_statements_in_one_message_are_one_transaction(empty):
         assert third.execute("select (select count(*) from t), (select count(*) from x)").fetchone() == (2, 1)
 
 
-def test_the_log_has_statements_with_secrets_masked_and_survives_a_rollback(two):
+def test_the_log_has_statements_with_secrets_masked_and_survives_a_rollback(two) -> None:
     one, other = two
     one.execute("select 12345 as logged")
     with pytest.raises(psycopg.Error):

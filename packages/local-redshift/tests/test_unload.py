@@ -5,14 +5,17 @@ import json
 import tempfile
 import uuid
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 import redshift_connector
 
+from local_redshift.testing.pytest_plugin import RedshiftServer
+
 
 @pytest.fixture
-def db(rs, redshift_server):
+def db(rs: Any, redshift_server: RedshiftServer):
     cursor = rs.cursor()
     cursor.execute("create table t (id int, name varchar(20), amount decimal(8,2), day date)")
     cursor.execute(
@@ -22,7 +25,7 @@ def db(rs, redshift_server):
 
 
 class Unloader:
-    def __init__(self, cursor, server, folder):
+    def __init__(self, cursor, server, folder) -> None:
         self.cursor, self.s3, self.role, self.folder = cursor, server.s3, server.iam_role, folder
 
     def unload(self, options, query="select * from t order by id"):
@@ -55,7 +58,7 @@ class Unloader:
         ),
     ],
 )
-def test_text_formats(db, options, name, expected):
+def test_text_formats(db, options, name, expected) -> None:
     assert {key: body.decode() for key, body in db.unload(options).items()} == {name: expected}
 
 
@@ -69,13 +72,13 @@ def test_text_formats(db, options, name, expected):
         ("csv", b'a\x01b,\x01,\x01x|y\x01,"",\n'),
     ],
 )
-def test_no_byte_of_a_text_is_taken_for_a_mark_of_the_writer(db, options, expected):
+def test_no_byte_of_a_text_is_taken_for_a_mark_of_the_writer(db, options, expected) -> None:
     query = "select ''a'' || chr(1) || ''b'', chr(1), chr(1) || ''x|y'' || chr(1), '''', null::varchar"
     assert list(db.unload(options, query).values()) == [expected]
 
 
 @pytest.mark.parametrize("options", ["parquet", "parquet partition by (k)", "csv partition by (k)"])
-def test_a_text_that_looks_like_the_null_marker_is_no_null(db, options):
+def test_a_text_that_looks_like_the_null_marker_is_no_null(db, options) -> None:
     query = "select 1 as k, chr(92) || ''N'' as a, null::varchar as b, '''' as c, chr(1) || chr(9) as d"
     (body,) = db.unload(options, query).values()
     if "csv" in options:
@@ -86,12 +89,12 @@ def test_a_text_that_looks_like_the_null_marker_is_no_null(db, options):
         assert duckdb.sql(f"select a, b, c, d from '{file.name}'").fetchall() == [("\\N", None, "", "\x01\t")]
 
 
-def test_json_lines(db):
+def test_json_lines(db) -> None:
     (body,) = db.unload("format json").values()
     assert json.loads(body.splitlines()[0]) == {"id": 1, "name": 'a|"b', "amount": 1.5, "day": "2020-01-02"}
 
 
-def test_gzip_and_manifest_can_be_copied_back(db):
+def test_gzip_and_manifest_can_be_copied_back(db) -> None:
     files = db.unload("csv gzip manifest verbose")
     assert set(files) == {"0000_part_00.gz", "manifest"}
     manifest = json.loads(files["manifest"])
@@ -105,7 +108,7 @@ def test_gzip_and_manifest_can_be_copied_back(db):
     assert [list(map(str, row)) for row in db.cursor.fetchall()] == [["3", "1.50"]]
 
 
-def test_parquet_keeps_types_and_partitions_leave_the_column_out(db):
+def test_parquet_keeps_types_and_partitions_leave_the_column_out(db) -> None:
     files = db.unload("format parquet partition by (day)")
     assert set(files) == {"day=2020-01-02/0000_part_00.parquet", "day=__HIVE_DEFAULT_PARTITION__/0000_part_00.parquet"}
     with tempfile.TemporaryDirectory() as folder:
@@ -117,7 +120,7 @@ def test_parquet_keeps_types_and_partitions_leave_the_column_out(db):
     assert rows == [(1, 'a|"b', "1.50"), (3, "", "0.00")]
 
 
-def test_a_target_that_is_not_empty_is_refused_overwritten_or_cleaned(db):
+def test_a_target_that_is_not_empty_is_refused_overwritten_or_cleaned(db) -> None:
     db.unload("csv")
     with pytest.raises(redshift_connector.ProgrammingError, match="not empty"):
         db.unload("csv")
@@ -126,7 +129,7 @@ def test_a_target_that_is_not_empty_is_refused_overwritten_or_cleaned(db):
     assert set(db.unload("csv cleanpath")) == {"0000_part_00"}
 
 
-def test_files_are_cut_at_maxfilesize(db):
+def test_files_are_cut_at_maxfilesize(db) -> None:
     files = db.unload(
         "maxfilesize 5 mb",
         "select a.n, repeat(chr(120), 2000) from (select row_number() over () as n from pg_attribute limit 3000) a",
@@ -135,13 +138,13 @@ def test_files_are_cut_at_maxfilesize(db):
     assert max(map(len, files.values())) <= 5 << 20
 
 
-def test_an_outer_limit_is_refused_and_the_query_may_hold_quotes(db):
+def test_an_outer_limit_is_refused_and_the_query_may_hold_quotes(db) -> None:
     with pytest.raises(redshift_connector.ProgrammingError, match="Limit clause"):
         db.unload("csv", "select * from t limit 1")
     assert db.unload("csv", "select id from t where name = ''a|\"b''") == {"0000_part_00": b"1\n"}
 
 
 @pytest.mark.parametrize("options", ["json header", "json escape", "json delimiter ','", "partition by (id)"])
-def test_options_that_a_format_does_not_have_are_refused_and_not_ignored(db, options):
+def test_options_that_a_format_does_not_have_are_refused_and_not_ignored(db, options) -> None:
     with pytest.raises(redshift_connector.ProgrammingError, match="0A000"):
         db.unload(options)

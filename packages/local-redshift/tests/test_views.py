@@ -1,10 +1,12 @@
 """Views: bound, late-binding and materialized ones, and what a late-binding view keeps from changing."""
 
+from typing import Any
+
 import psycopg
 import pytest
 
 
-def test_views_are_read_only_and_materialized_views_refresh(pg):
+def test_views_are_read_only_and_materialized_views_refresh(pg: psycopg.Connection[Any]) -> None:
     pg.execute("create table t (a int)")
     pg.execute("create view v as select a from public.t with no schema binding")
     pg.execute("create materialized view m backup no diststyle all auto refresh no as select count(*) as n from t")
@@ -17,7 +19,9 @@ def test_views_are_read_only_and_materialized_views_refresh(pg):
 
 
 @pytest.mark.parametrize("listed", ["*", "a, b", "t.*", "count(*)"])
-def test_a_late_binding_view_never_answers_for_a_table_that_has_changed_its_name(pg, listed):
+def test_a_late_binding_view_never_answers_for_a_table_that_has_changed_its_name(
+    pg: psycopg.Connection[Any], listed
+) -> None:
     """The swap by renaming: on Redshift such a view reads the new table; a bound one would go on reading the old."""
     pg.execute("create table t (a int, b int); create table t_new (a int, b int); insert into t_new values (1, 2)")
     pg.execute(f"create or replace view v as select {listed} from public.t with no schema binding")
@@ -32,7 +36,7 @@ def test_a_late_binding_view_never_answers_for_a_table_that_has_changed_its_name
     assert pg.execute("select * from v").fetchone() in [(1, 2), (1,)]
 
 
-def test_a_late_binding_view_refuses_the_changes_of_columns_that_it_would_show(pg):
+def test_a_late_binding_view_refuses_the_changes_of_columns_that_it_would_show(pg: psycopg.Connection[Any]) -> None:
     pg.execute("create table t (a int, b int); create table u (a int, b int)")
     pg.execute("create schema late; create table late.w (a int)")
     pg.execute("create view elsewhere as select a from late.w with no schema binding")
@@ -53,7 +57,7 @@ def test_a_late_binding_view_refuses_the_changes_of_columns_that_it_would_show(p
     pg.execute("drop schema late cascade")
 
 
-def test_a_late_binding_view_needs_schemas_in_its_names(pg):
+def test_a_late_binding_view_needs_schemas_in_its_names(pg: psycopg.Connection[Any]) -> None:
     pg.execute("create table t (a int)")
     for source in ("t", "public.t x join t y on x.a = y.a"):
         with pytest.raises(psycopg.Error, match="should be qualified"):
