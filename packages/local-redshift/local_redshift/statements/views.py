@@ -17,7 +17,7 @@ _BEFORE_STAR = ("select", "all", "distinct", ",", ".")
 
 
 def create_view(sql: str) -> Plan:
-    """CREATE VIEW. A late-binding view is bound here; sql/85_late_views.sql refuses what would show the difference."""
+    """CREATE VIEW. A late-binding view is bound here; catalog/sql/85_late_binding_views.sql refuses what would show the difference."""
     bound = _UNBOUND.sub("", sql)
     if bound == sql:
         return Forward(sql)

@@ -1,7 +1,7 @@
--- Trailing blanks do not count when CHAR and VARCHAR values are compared (r_Character_types, "Significance of trailing blanks").
--- PostgreSQL has that rule for CHAR alone, so the operators and operator classes of text get the functions of CHAR: then =, <>, <,
--- IN, DISTINCT, GROUP BY, joins and ORDER BY agree. LIKE, length() and || still see the blanks.
-
+-- Trailing blanks are not significant when CHAR and VARCHAR values are compared. PostgreSQL has that rule for CHAR only, so the operators and
+-- operator classes of text use the functions of CHAR: then =, <>, <, IN, DISTINCT, GROUP BY, joins and ORDER BY agree. LIKE, length() and ||
+-- still count the blanks.
+-- Source: https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html, "Significance of trailing blanks".
 
 CREATE FUNCTION redshift_internal.text_eq(text, text) RETURNS bool LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF AS 'bpchareq';
 CREATE FUNCTION redshift_internal.text_ne(text, text) RETURNS bool LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE LEAKPROOF AS 'bpcharne';
@@ -19,7 +19,7 @@ FROM (VALUES ('=', 'text_eq'), ('<>', 'text_ne'), ('<', 'text_lt'), ('<=', 'text
 CROSS JOIN LATERAL (SELECT ('redshift_internal.' || f.name)::regproc AS code) AS n
 WHERE o.oprname = f.sign AND o.oprleft = 'text'::regtype AND o.oprright = 'text'::regtype AND o.oprnamespace = 'pg_catalog'::regnamespace;
 
--- Method and support number: btree compares (1) and prepares sorts (2), hash hashes in 32 (1) and 64 bits (2).
+-- Method and support number: btree comparison (1) and sort support (2), 32-bit hash (1) and 64-bit hash (2).
 UPDATE pg_amproc p SET amproc = ('redshift_internal.' || s.name)::regproc
 FROM (VALUES ('btree', 1, 'text_cmp'), ('btree', 2, 'text_sort'), ('hash', 1, 'text_hash'), ('hash', 2, 'text_hash64')) AS s (method, number, name)
 WHERE p.amproclefttype = 'text'::regtype AND p.amprocrighttype = 'text'::regtype AND p.amprocnum = s.number

@@ -1,11 +1,12 @@
--- Numbers, dates and times become VARCHAR by themselves where a string function or LIKE needs one (c_Supported_data_types, "Implicit conversion
--- types"); PostgreSQL asks for a cast. A value that is text already still finds the built-in function, because text is its category's preferred type.
+-- Numbers, dates and times are converted to VARCHAR implicitly where a string function or LIKE needs one; PostgreSQL needs a cast. A value that is
+-- text already still resolves to the built-in function, because text is the preferred type of its category.
+-- Source: https://docs.aws.amazon.com/redshift/latest/dg/c_Supported_data_types.html, "Implicit conversion types".
 
 DO $$
 DECLARE
     target record;
 BEGIN
-    -- Name, the arguments after the value, the call in terms of the value's text.
+    -- Name, the arguments after the value, and the body, in which the value is converted to text.
     FOR target IN SELECT * FROM (VALUES
         ('len', '', 'length($1::text)'), ('length', '', 'length($1::text)'),
         ('left', ', int', 'left($1::text, $2)'), ('right', ', int', 'right($1::text, $2)'),
@@ -33,7 +34,7 @@ CREATE FUNCTION redshift_internal.quote_literal(value anynonarray) RETURNS text 
 CREATE FUNCTION redshift_internal.split_part(value anynonarray, delimiter text, part int) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT redshift_internal.split_part(value::text, delimiter, part) $$;
 
--- BOOLEAN is no text on Redshift ("cannot cast type boolean to character varying").
+-- Redshift has no cast of BOOLEAN to text ("cannot cast type boolean to character varying").
 CREATE FUNCTION redshift_internal.boolean_to_text(value bool) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT AS $$
 BEGIN
     RAISE EXCEPTION USING ERRCODE = '42846', MESSAGE = 'cannot cast type boolean to character varying', HINT = 'Write CASE WHEN … THEN ''true'' ELSE ''false'' END.';

@@ -1,6 +1,8 @@
--- Aggregates whose values differ from PostgreSQL's (c_Aggregate_Functions). functions_calls.py sends AVG, STDDEV and VARIANCE here.
+-- Aggregates whose results differ from PostgreSQL's. query/function_calls.py calls these for AVG, STDDEV and VARIANCE.
+-- Source: https://docs.aws.amazon.com/redshift/latest/dg/c_Aggregate_Functions.html; pages named in parentheses are of the same guide.
 
--- AVG of integers is an integer and of decimals keeps their scale; what is left over is cut off (r_AVG; r_FROM_clause-pivot-unpivot-examples: 8.15 / 3 = 2.71).
+-- AVG of integers is an integer and AVG of decimals has their scale; both are truncated (r_AVG; r_FROM_clause-pivot-unpivot-examples:
+-- 8.15 / 3 = 2.71).
 CREATE FUNCTION redshift_internal.avg_integer(state bigint[]) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN state[1] > 0 THEN state[2] / state[1] END $$;
 CREATE AGGREGATE redshift_internal.avg(smallint) (
@@ -33,7 +35,7 @@ CREATE AGGREGATE redshift_internal.avg(numeric) (
 CREATE AGGREGATE redshift_internal.avg(real) (SFUNC = float4_accum, STYPE = float8[], INITCOND = '{0,0,0}', FINALFUNC = float8_avg);
 CREATE AGGREGATE redshift_internal.avg(float8) (SFUNC = float8_accum, STYPE = float8[], INITCOND = '{0,0,0}', FINALFUNC = float8_avg);
 
--- STDDEV and VARIANCE are DOUBLE PRECISION whatever their argument is (r_STDDEV_functions, r_VARIANCE_functions).
+-- STDDEV and VARIANCE return DOUBLE PRECISION for every argument type (r_STDDEV_functions, r_VARIANCE_functions).
 CREATE AGGREGATE redshift_internal.stddev(float8) (SFUNC = float8_accum, STYPE = float8[], INITCOND = '{0,0,0}', FINALFUNC = float8_stddev_samp);
 CREATE AGGREGATE redshift_internal.stddev_samp(float8) (SFUNC = float8_accum, STYPE = float8[], INITCOND = '{0,0,0}', FINALFUNC = float8_stddev_samp);
 CREATE AGGREGATE redshift_internal.stddev_pop(float8) (SFUNC = float8_accum, STYPE = float8[], INITCOND = '{0,0,0}', FINALFUNC = float8_stddev_pop);
@@ -41,7 +43,7 @@ CREATE AGGREGATE redshift_internal.variance(float8) (SFUNC = float8_accum, STYPE
 CREATE AGGREGATE redshift_internal.var_samp(float8) (SFUNC = float8_accum, STYPE = float8[], INITCOND = '{0,0,0}', FINALFUNC = float8_var_samp);
 CREATE AGGREGATE redshift_internal.var_pop(float8) (SFUNC = float8_accum, STYPE = float8[], INITCOND = '{0,0,0}', FINALFUNC = float8_var_pop);
 
--- LISTAGG leaves out NULL and empty strings; the result is at most a VARCHAR(MAX) (r_LISTAGG).
+-- LISTAGG ignores NULL and empty strings; its result is at most a VARCHAR(MAX) (r_LISTAGG).
 CREATE FUNCTION redshift_internal.listagg_add(state text, value anyelement, delimiter text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN value IS NULL OR value::text = '' THEN state
         WHEN state IS NULL THEN value::text ELSE state || coalesce(delimiter, '') || value::text END $$;
@@ -65,7 +67,8 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = '22003', MESSAGE = format('percentile value %s is not between 0 and 1', share);
 END $$;
 
--- Plain aggregates stand for MEDIAN and PERCENTILE_* WITHIN GROUP, because those may have OVER, which PostgreSQL refuses for its own.
+-- MEDIAN and PERCENTILE_* WITHIN GROUP are ordinary aggregates here, because they may have OVER, which PostgreSQL does not allow for
+-- ordered-set aggregates.
 CREATE FUNCTION redshift_internal.keep_numeric(state numeric[], share float8, value numeric) RETURNS numeric[] LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN value IS NULL THEN state ELSE array_append(coalesce(state, ARRAY[redshift_internal.share(share)::numeric]), value) END $$;
 CREATE FUNCTION redshift_internal.keep_float(state float8[], share float8, value float8) RETURNS float8[] LANGUAGE sql IMMUTABLE AS $$

@@ -1,5 +1,6 @@
--- Window functions that PostgreSQL has in part: IGNORE NULLS, RATIO_TO_REPORT (c_Window_functions), and PERCENTILE_DISC with OVER.
--- functions_windows.py writes the calls; over a frame an aggregate of the values that are not NULL gives what IGNORE NULLS asks for.
+-- Window functions that PostgreSQL does not have: IGNORE NULLS, RATIO_TO_REPORT, and PERCENTILE_DISC with OVER. query/window_functions.py writes
+-- the calls; an aggregate of the values in the frame that are not NULL returns what IGNORE NULLS returns.
+-- Source: https://docs.aws.amazon.com/redshift/latest/dg/c_Window_functions.html; pages named in parentheses are of the same guide.
 
 CREATE FUNCTION redshift_internal.keep_first(anyelement, anyelement) RETURNS anyelement LANGUAGE sql IMMUTABLE STRICT AS $$ SELECT $1 $$;
 CREATE FUNCTION redshift_internal.keep_last(anyelement, anyelement) RETURNS anyelement LANGUAGE sql IMMUTABLE STRICT AS $$ SELECT $2 $$;
@@ -11,7 +12,7 @@ CREATE AGGREGATE redshift_internal.lead(anyelement) (SFUNC = redshift_internal.k
 CREATE FUNCTION redshift_internal.ratio_to_report(value float8, total float8) RETURNS float8 LANGUAGE sql IMMUTABLE AS $$
     SELECT value / nullif(total, 0) $$;
 
--- The smallest value whose share of the ordered values reaches `share`; NULLs do not count (r_WF_PERCENTILE_DISC).
+-- The smallest value whose cumulative distribution is at least `share`; NULLs are ignored (r_WF_PERCENTILE_DISC).
 CREATE FUNCTION redshift_internal.percentile_disc(share float8, kept anyarray) RETURNS anyelement LANGUAGE sql IMMUTABLE AS $$
     SELECT v FROM (SELECT v, cume_dist() OVER (ORDER BY v) AS reached FROM unnest(kept) AS v WHERE v IS NOT NULL) AS sorted
     WHERE reached >= share ORDER BY v LIMIT 1 $$;

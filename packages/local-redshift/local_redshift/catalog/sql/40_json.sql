@@ -1,7 +1,8 @@
--- The JSON functions that read text (text-json-functions). An element that is not there is NULL; invalid JSON is an error, or NULL on demand.
+-- The JSON functions that read text. A missing element is NULL; invalid JSON is an error, or NULL with null_if_invalid.
+-- Source: https://docs.aws.amazon.com/redshift/latest/dg/json-functions.html; pages named in parentheses are of the same guide.
 
 CREATE FUNCTION redshift_internal.valid_json(string text) RETURNS bool LANGUAGE sql IMMUTABLE AS $$ SELECT pg_input_is_valid(string, 'json') $$;
--- NULL instead of an error when the caller asked for it.
+-- NULL instead of an error with null_if_invalid.
 CREATE FUNCTION redshift_internal.json_or_null(string text, null_if_invalid bool) RETURNS json LANGUAGE plpgsql IMMUTABLE STRICT AS $$
 BEGIN
     IF redshift_internal.valid_json(string) THEN RETURN string::json; END IF;
@@ -9,7 +10,7 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = '22P02', MESSAGE = 'JSON parsing error', DETAIL = format('The invalid JSON: %s', left(string, 200));
 END $$;
 
--- An object, not any JSON value, is valid (IS_VALID_JSON).
+-- Only an object is valid, not every JSON value (IS_VALID_JSON).
 CREATE FUNCTION pg_catalog.is_valid_json(string text) RETURNS bool LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN string IS NULL THEN NULL WHEN redshift_internal.valid_json(string) THEN json_typeof(string::json) = 'object' ELSE false END $$;
 CREATE FUNCTION pg_catalog.is_valid_json_array(string text) RETURNS bool LANGUAGE sql IMMUTABLE AS $$
@@ -28,7 +29,7 @@ CREATE FUNCTION redshift_internal.json_array_length(string text, null_if_invalid
 CREATE FUNCTION pg_catalog.json_extract_array_element_text(string text, place int, null_if_invalid bool DEFAULT false) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN place >= 0 THEN redshift_internal.json_array(string, null_if_invalid) ->> place END $$;
 
--- A path goes through keys alone, of which an array has none (JSON_EXTRACT_PATH_TEXT); #> would take '0' for its first element.
+-- A path consists of keys, and an array has none (JSON_EXTRACT_PATH_TEXT); #> would read '0' as the first element.
 CREATE FUNCTION redshift_internal.json_path(string text, path text[], null_if_invalid bool) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
     found json := redshift_internal.json_or_null(string, null_if_invalid);

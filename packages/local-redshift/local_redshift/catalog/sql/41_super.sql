@@ -1,20 +1,21 @@
--- SUPER (r_SUPER_type): JSON kept as compact text. Text becomes a SUPER string, as on Redshift; only JSON_PARSE reads it as JSON.
+-- SUPER: JSON stored as compact text. Text becomes a SUPER string, as on Redshift; only JSON_PARSE reads it as JSON.
+-- Source: https://docs.aws.amazon.com/redshift/latest/dg/r_SUPER_type.html; pages named in parentheses are of the same guide.
 
 SET LOCAL client_min_messages = warning;
 CREATE TYPE pg_catalog.super;
--- A literal for a SUPER column would have to become a JSON string, which no built-in input function does: this one refuses. JSON_PARSE, ARRAY,
--- OBJECT and casts of text expressions do not pass here.
+-- A literal for a SUPER column would have to become a JSON string, which no built-in input function does: this one raises an error. JSON_PARSE,
+-- ARRAY, OBJECT and casts of text expressions do not call it.
 CREATE FUNCTION redshift_internal.super_in(cstring) RETURNS super LANGUAGE internal IMMUTABLE STRICT AS 'pg_node_tree_in';
 CREATE FUNCTION redshift_internal.super_out(super) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout';
 CREATE FUNCTION redshift_internal.super_send(super) RETURNS bytea LANGUAGE internal STABLE STRICT AS 'textsend';
 CREATE TYPE pg_catalog.super (
     INPUT = redshift_internal.super_in, OUTPUT = redshift_internal.super_out, SEND = redshift_internal.super_send,
     INTERNALLENGTH = VARIABLE, ALIGNMENT = int4, STORAGE = extended);
--- A function, though it changes nothing (compact JSON ends in no blank): json_build_object asks for one before it takes a value as JSON.
+-- rtrim1 changes nothing (compact JSON does not end with a blank), but json_build_object reads a value as JSON only where a cast has a function.
 CREATE FUNCTION redshift_internal.json_of(super) RETURNS json LANGUAGE internal IMMUTABLE STRICT AS 'rtrim1';
 CREATE CAST (super AS json) WITH FUNCTION redshift_internal.json_of(super);
 
--- Without the blanks between tokens; order and numbers stay as written.
+-- Removes the blanks between tokens; the order of keys and the numbers stay as written.
 CREATE FUNCTION redshift_internal.compact(value json) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT AS $$
 BEGIN
     RETURN CASE json_typeof(value)
@@ -67,7 +68,7 @@ CREATE FUNCTION redshift_internal.json_serialize(value super) RETURNS text LANGU
 CREATE FUNCTION redshift_internal.object(value json) RETURNS super LANGUAGE sql IMMUTABLE AS $$ SELECT redshift_internal.to_super(value) $$;
 CREATE FUNCTION redshift_internal."array"(value json) RETURNS super LANGUAGE sql IMMUTABLE AS $$ SELECT redshift_internal.to_super(value) $$;
 
--- What a SUPER value is (r_json_typeof, r_is_array and its neighbours).
+-- The type of a SUPER value (r_json_typeof, r_is_array and the other pages of type functions).
 CREATE FUNCTION pg_catalog.json_typeof(value super) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT json_typeof(value::json) $$;
 CREATE FUNCTION pg_catalog.is_array(value super) RETURNS bool LANGUAGE sql IMMUTABLE AS $$ SELECT json_typeof(value::json) = 'array' $$;
 CREATE FUNCTION pg_catalog.is_object(value super) RETURNS bool LANGUAGE sql IMMUTABLE AS $$ SELECT json_typeof(value::json) = 'object' $$;

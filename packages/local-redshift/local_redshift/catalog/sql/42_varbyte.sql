@@ -1,8 +1,9 @@
--- VARBYTE (r_VARBYTE_type): kept and shown as hexadecimal text, two digits a byte. Text becomes the bytes of its UTF-8 form.
+-- VARBYTE: stored and displayed as hexadecimal text, two digits per byte. Text is converted to its UTF-8 bytes.
+-- Source: https://docs.aws.amazon.com/redshift/latest/dg/r_VARBYTE_type.html; pages named in parentheses are of the same guide.
 
 SET LOCAL client_min_messages = warning;
 CREATE TYPE pg_catalog.varbyte;
--- As for SUPER: a bare literal is refused; 'abc'::varbyte is rewritten to go through text.
+-- As for SUPER: an untyped literal is refused; 'abc'::varbyte is rewritten to 'abc'::text::varbyte.
 CREATE FUNCTION redshift_internal.varbyte_in(cstring) RETURNS varbyte LANGUAGE internal IMMUTABLE STRICT AS 'pg_node_tree_in';
 CREATE FUNCTION redshift_internal.varbyte_out(varbyte) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout';
 CREATE FUNCTION redshift_internal.varbyte_send(varbyte) RETURNS bytea LANGUAGE internal STABLE STRICT AS 'textsend';
@@ -13,7 +14,7 @@ CREATE TYPE pg_catalog.varbyte (
     TYPMOD_IN = redshift_internal.varbyte_typmod_in, TYPMOD_OUT = redshift_internal.varbyte_typmod_out,
     INTERNALLENGTH = VARIABLE, ALIGNMENT = int4, STORAGE = extended, COLLATABLE = true);
 
--- Between the type and its text: cutting blanks off digits changes nothing, and a cast WITHOUT FUNCTION would make every text a VARBYTE.
+-- Conversions between the type and its hexadecimal text: rtrim1 does not change digits, and a cast WITHOUT FUNCTION would convert every text.
 CREATE FUNCTION redshift_internal.hex_of(varbyte) RETURNS text LANGUAGE internal IMMUTABLE STRICT AS 'rtrim1';
 CREATE FUNCTION redshift_internal.from_hex_text(text) RETURNS varbyte LANGUAGE internal IMMUTABLE STRICT AS 'rtrim1';
 CREATE FUNCTION redshift_internal.to_varbyte(string text) RETURNS varbyte LANGUAGE sql IMMUTABLE AS $$
@@ -28,7 +29,7 @@ CREATE FUNCTION redshift_internal.to_varchar(value varbyte) RETURNS varchar LANG
 CREATE CAST (varbyte AS varchar) WITH FUNCTION redshift_internal.to_varchar(varbyte) AS ASSIGNMENT;
 CREATE CAST (varbyte AS text) WITH FUNCTION redshift_internal.to_text(varbyte) AS ASSIGNMENT;
 
--- A type modifier is the length and the four bytes of a header. An explicit cast cuts, an assignment refuses, as for VARCHAR.
+-- A type modifier is the length plus four bytes of header. An explicit cast truncates, an assignment raises an error, as for VARCHAR.
 CREATE FUNCTION redshift_internal.varbyte_fit(value varbyte, modifier int, explicit bool) RETURNS varbyte LANGUAGE plpgsql IMMUTABLE STRICT AS $$
 BEGIN
     IF modifier < 4 OR length(redshift_internal.hex_of(value)) <= 2 * (modifier - 4) THEN RETURN value; END IF;

@@ -1,4 +1,5 @@
--- Hash functions (hash-functions). Digests are lower-case hexadecimal; strings hash as their UTF-8 bytes, trailing blanks included.
+-- Hash functions. Digests are lower-case hexadecimal; a string is hashed as its UTF-8 bytes, trailing blanks included.
+-- Source: https://docs.aws.amazon.com/redshift/latest/dg/hash-functions.html; pages named in parentheses are of the same guide.
 
 CREATE FUNCTION pg_catalog.sha2(string text, bits int) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT encode(CASE bits WHEN 0 THEN sha256(convert_to(string, 'UTF8')) WHEN 256 THEN sha256(convert_to(string, 'UTF8'))
@@ -8,7 +9,7 @@ CREATE FUNCTION pg_catalog.sha2(string text, bits int) RETURNS text LANGUAGE sql
 CREATE FUNCTION pg_catalog.crc32(string text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT lpad(to_hex(crc32c(convert_to(string, 'UTF8'))), 8, '0') $$;
 
--- PostgreSQL has no SHA-1: FIPS 180-4, section 6.1, on 32-bit words kept in bigint.
+-- PostgreSQL has no SHA-1: FIPS 180-4, section 6.1, on 32-bit words stored in bigint.
 CREATE FUNCTION redshift_internal.rotate32(word bigint, n int) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
     SELECT ((word << n) | (word >> (32 - n))) & 4294967295 $$;
 CREATE FUNCTION pg_catalog.sha1(string text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT AS $$
@@ -47,8 +48,8 @@ END $$;
 CREATE FUNCTION pg_catalog.sha(string text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT sha1(string) $$;
 CREATE FUNCTION pg_catalog.func_sha1(string text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT sha1(string) $$;
 
--- FNV-1a with 64 bits; a seed is the state that an earlier call left (r_FNV_HASH). The product modulo 2^64 is put together from 32-bit halves:
--- the prime is 2^40 + 435.
+-- FNV-1a with 64 bits; a seed is the result of an earlier call (r_FNV_HASH). The product modulo 2^64 is computed from 32-bit halves: the prime is
+-- 2^40 + 435.
 CREATE FUNCTION redshift_internal.fnv(bytes bytea, seed bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
     low bigint := seed & 4294967295;

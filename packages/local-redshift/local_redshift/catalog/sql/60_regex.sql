@@ -1,7 +1,8 @@
--- Regular expression functions (REGEXP_COUNT, REGEXP_INSTR, REGEXP_REPLACE, REGEXP_SUBSTR). functions_calls.py sends the calls here,
--- because PostgreSQL has the names with other arguments, defaults and answers (its REGEXP_REPLACE replaces the first match alone).
+-- Regular expression functions. query/function_calls.py calls these, because PostgreSQL's functions of the same names have other arguments,
+-- defaults and results (its REGEXP_REPLACE replaces only the first match).
+-- Source: https://docs.aws.amazon.com/redshift/latest/dg/REGEXP_REPLACE.html; pages named in parentheses are of the same guide.
 
--- PostgreSQL's flags for Redshift's: c, i, e, p. A PCRE pattern is taken when it means the same to PostgreSQL, and refused when it would not.
+-- PostgreSQL's flags for Redshift's c, i, e and p. A PCRE pattern is accepted when PostgreSQL reads it alike, and refused otherwise.
 CREATE FUNCTION redshift_internal.regex_flags(parameters text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
     IF translate(parameters, 'ciep', '') <> '' THEN
@@ -15,8 +16,8 @@ DECLARE
     refused text;
     plain text;
 BEGIN
-    -- Redshift's POSIX dialect has \d, \s, \w and their opposites alone (pattern-matching-conditions-posix). PostgreSQL's other escapes, groups,
-    -- non-greedy quantifiers and directors are looked for in what is left without escaped signs and bracket expressions.
+    -- Redshift's POSIX dialect has only \d, \s, \w and their complements (pattern-matching-conditions-posix). PostgreSQL's other escapes, groups,
+    -- non-greedy quantifiers and directors are searched for after escaped characters and bracket expressions are removed.
     IF strpos(parameters, 'p') = 0 THEN
         plain := pg_catalog.regexp_replace(pattern, slash || slash || '[^[:alnum:]]', '.', 'g');
         plain := pg_catalog.regexp_replace(plain, '[[]:[a-z]+:[]]', '.', 'g');
@@ -51,7 +52,7 @@ CREATE FUNCTION redshift_internal.regexp_instr(source text, pattern text, place 
         ELSE pg_catalog.regexp_instr(source, redshift_internal.regex_pattern(pattern, parameters), greatest(place, 1), occurrence, ending,
             redshift_internal.regex_flags(parameters), CASE WHEN strpos(parameters, 'e') > 0 AND strpos(pattern, '(') > 0 THEN 1 ELSE 0 END) END $$;
 
--- No match is the empty string, an impossible occurrence is NULL (REGEXP_SUBSTR).
+-- No match is an empty string; an occurrence beyond the string's length is NULL (REGEXP_SUBSTR).
 CREATE FUNCTION redshift_internal.regexp_substr(source text, pattern text, place int DEFAULT 1, occurrence int DEFAULT 1, parameters text DEFAULT 'c')
 RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN source IS NULL OR pattern IS NULL OR occurrence < 1 OR occurrence > length(source) THEN NULL WHEN place > length(source) THEN ''

@@ -1,4 +1,5 @@
--- The operators ~ and !~ take the patterns that the functions take (pattern-matching-conditions-posix); names of the catalogue keep PostgreSQL's.
+-- The operators ~ and !~ accept the patterns that the functions accept (60_regex.sql); for columns of type name they stay PostgreSQL's.
+-- Source: https://docs.aws.amazon.com/redshift/latest/dg/pattern-matching-conditions-posix.html.
 
 CREATE FUNCTION redshift_internal.operator_pattern(pattern text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN starts_with(pattern, '***:^(?:') THEN pattern ELSE redshift_internal.regex_pattern(pattern, 'c') END $$;
@@ -11,8 +12,9 @@ CREATE FUNCTION redshift_internal.matches(bpchar, text) RETURNS bool LANGUAGE sq
 CREATE FUNCTION redshift_internal.matches_not(bpchar, text) RETURNS bool LANGUAGE sql IMMUTABLE AS $$
     SELECT pg_catalog.bpcharregexne($1, redshift_internal.operator_pattern($2)) $$;
 
--- SIMILAR TO becomes ~ over what this makes of its pattern, groups of PostgreSQL's included: the mark lets it through. Not STRICT, so that it is
--- always inlined, and STABLE, so that it is not computed before: the server calls a built-in function by its number, whatever its definition.
+-- PostgreSQL evaluates SIMILAR TO as ~ with the pattern that similar_to_escape returns, which has groups that 60_regex.sql refuses: the prefix
+-- exempts it. Not STRICT, so that it is always inlined, and STABLE, so that it is not computed before: PostgreSQL calls a built-in function by
+-- its oid and ignores its new definition.
 CREATE FUNCTION redshift_internal.similar_pattern(text) RETURNS text LANGUAGE internal IMMUTABLE STRICT AS 'similar_to_escape_1';
 CREATE FUNCTION redshift_internal.similar_pattern(text, text) RETURNS text LANGUAGE internal IMMUTABLE STRICT AS 'similar_to_escape_2';
 CREATE OR REPLACE FUNCTION pg_catalog.similar_to_escape(text) RETURNS text LANGUAGE sql STABLE CALLED ON NULL INPUT AS $$
@@ -22,5 +24,5 @@ CREATE OR REPLACE FUNCTION pg_catalog.similar_to_escape(text, text) RETURNS text
 
 UPDATE pg_operator SET oprcode = format('redshift_internal.%s(%s, text)', CASE oprname WHEN '~' THEN 'matches' ELSE 'matches_not' END, oprleft::regtype)::regprocedure
 WHERE oprname IN ('~', '!~') AND oprleft IN ('text'::regtype, 'bpchar'::regtype) AND oprright = 'text'::regtype AND oprnamespace = 'pg_catalog'::regnamespace;
--- Redshift has no ~* and !~* : errors.py says what to use instead.
+-- Redshift has no ~* and !~* ; protocol/error_translation.py adds the alternative to the error.
 DELETE FROM pg_operator WHERE oprname IN ('~*', '!~*') AND oprnamespace = 'pg_catalog'::regnamespace;

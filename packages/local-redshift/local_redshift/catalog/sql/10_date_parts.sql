@@ -1,12 +1,13 @@
--- Date and time functions (Date_functions_header). The names of date parts arrive in their long form: functions_dates.py writes them so.
--- DATEADD and DATEDIFF are called DATE_ADD and DATE_DIFF here because that is what Redshift names their columns.
+-- Date and time functions that take a date part. The part is always its long name: query/function_calls.py replaces abbreviations.
+-- DATEADD and DATEDIFF are named DATE_ADD and DATE_DIFF here because Redshift names their result columns so.
+-- Source: https://docs.aws.amazon.com/redshift/latest/dg/Date_functions_header.html; pages named in parentheses are of the same guide.
 
 CREATE FUNCTION redshift_internal.no_part(part text, what text) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
     RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('%s units "%s" not recognized', what, part);
 END $$;
 
--- DATEADD(year) rolls 29 February over to 1 March where DATEADD(month, 12) stops at 28 February (r_DATEADD_function, usage notes).
+-- DATEADD(year) changes 29 February to 1 March, DATEADD(month, 12) changes it to 28 February (r_DATEADD_function, usage notes).
 CREATE FUNCTION redshift_internal.add_years(ts timestamp, n bigint) RETURNS timestamp LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN date_part('month', ts) = 2 AND date_part('day', ts) = 29
         THEN ts - interval '1 day' + n * interval '1 year' + interval '1 day' ELSE ts + n * interval '1 year' END $$;
@@ -72,7 +73,7 @@ CREATE FUNCTION pg_catalog.date_diff(part text, a time, b time) RETURNS bigint L
 CREATE FUNCTION pg_catalog.date_diff(part text, a timetz, b timetz) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
     SELECT date_diff(part, (a AT TIME ZONE 'UTC')::time, (b AT TIME ZONE 'UTC')::time) $$;
 
--- DATE_PART gives the whole seconds with their fraction; decades count from 1 (r_Dateparts_for_datetime_functions).
+-- DATE_PART returns seconds with their fraction; decades count from 1 (r_Dateparts_for_datetime_functions).
 CREATE FUNCTION pg_catalog.pgdate_part(part text, ts timestamp) RETURNS float8 LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE part WHEN 'decade' THEN date_part('decade', ts) + 1 ELSE date_part(part, ts) END $$;
 CREATE FUNCTION pg_catalog.pgdate_part(part text, d date) RETURNS float8 LANGUAGE sql IMMUTABLE AS $$ SELECT pgdate_part(part, d::timestamp) $$;
@@ -83,7 +84,7 @@ CREATE FUNCTION pg_catalog.pgdate_part(part text, t time) RETURNS float8 LANGUAG
 CREATE FUNCTION pg_catalog.pgdate_part(part text, t timetz) RETURNS float8 LANGUAGE sql IMMUTABLE AS $$ SELECT date_part(part, t) $$;
 CREATE FUNCTION pg_catalog.pgdate_part(part text, i interval) RETURNS float8 LANGUAGE sql IMMUTABLE AS $$ SELECT date_part(part, i) $$;
 
--- EXTRACT gives the one field and nothing below or above it, as an integer (DOUBLE PRECISION for TIMESTAMPTZ) (r_EXTRACT_function).
+-- EXTRACT returns one field without the fields below and above it, as an integer, or DOUBLE PRECISION for TIMESTAMPTZ (r_EXTRACT_function).
 CREATE FUNCTION redshift_internal.field(part text, whole float8) RETURNS float8 LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE part
         WHEN 'millisecond' THEN floor(whole)::bigint % 1000

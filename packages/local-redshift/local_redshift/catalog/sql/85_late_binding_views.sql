@@ -1,7 +1,9 @@
--- Late-binding views (r_CREATE_VIEW): bound here, so whatever would make a bound view answer otherwise than a late-binding one is refused.
--- What the view read when it was created is kept as the comment of its read-only trigger: a table of ours would take part in 1023.
+-- Late-binding views are bound views here, so a change after which the two kinds would return different results is refused.
+-- What the view read when it was created is stored in the comment of its read-only trigger: a table for it would take part in serialization
+-- conflicts (error 1023).
+-- Source: https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_VIEW.html.
 
--- The relations that a view reads, with their names and those of the columns that it names, or of all where it has a star.
+-- The relations that a view reads, with their names and the names of the columns that it reads, or of all columns where it has a star.
 CREATE FUNCTION redshift_internal.late_reads(view oid, star boolean) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT coalesce(jsonb_object_agg(r.refobjid, format('%s.%s %s', n.nspname, c.relname, r.columns)), '{}')
     FROM (SELECT d.refobjid, array_agg(a.attname ORDER BY a.attnum) FILTER (WHERE star OR a.attnum = d.refobjsubid)::text AS columns
@@ -35,6 +37,6 @@ BEGIN
     END IF;
 END $$;
 
--- Its name puts it after redshift_after_create_view.
+-- Event triggers fire in the order of their names: this one after redshift_after_create_view.
 CREATE EVENT TRIGGER redshift_check_late_views ON ddl_command_end WHEN TAG IN ('ALTER TABLE', 'ALTER VIEW', 'ALTER SCHEMA', 'ALTER MATERIALIZED VIEW', 'CREATE VIEW')
     EXECUTE FUNCTION redshift_internal.check_late_views();

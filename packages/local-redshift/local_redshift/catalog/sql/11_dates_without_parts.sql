@@ -1,6 +1,7 @@
--- Date and time functions that take no date part (Date_functions_header).
+-- Date and time functions that take no date part.
+-- Source: https://docs.aws.amazon.com/redshift/latest/dg/Date_functions_header.html; pages named in parentheses are of the same guide.
 
--- GETDATE is the statement's start to the second, SYSDATE the transaction's to the microsecond (r_GETDATE, r_SYSDATE).
+-- GETDATE is the start of the statement in whole seconds, SYSDATE the start of the transaction in microseconds (r_GETDATE, r_SYSDATE).
 CREATE FUNCTION pg_catalog.getdate() RETURNS timestamp LANGUAGE sql STABLE AS $$ SELECT date_trunc('second', statement_timestamp()::timestamp) $$;
 CREATE FUNCTION pg_catalog.sysdate() RETURNS timestamp LANGUAGE sql STABLE AS $$ SELECT transaction_timestamp()::timestamp $$;
 
@@ -10,14 +11,15 @@ CREATE FUNCTION pg_catalog.last_day(ts timestamp) RETURNS date LANGUAGE sql IMMU
 CREATE FUNCTION pg_catalog.last_day(ts timestamptz) RETURNS date LANGUAGE sql STABLE AS $$ SELECT last_day(ts::date) $$;
 CREATE FUNCTION pg_catalog.last_day(s text) RETURNS date LANGUAGE sql STABLE AS $$ SELECT last_day(s::timestamp::date) $$;
 
--- From the last day of a month ADD_MONTHS goes to the last day of the other (r_ADD_MONTHS).
+-- The last day of a month becomes the last day of the other month (r_ADD_MONTHS).
 CREATE FUNCTION pg_catalog.add_months(ts timestamp, n bigint) RETURNS timestamp LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN ts::date = last_day(ts::date)
         THEN last_day((date_trunc('month', ts) + n * interval '1 month')::date) + ts::time ELSE ts + n * interval '1 month' END $$;
 CREATE FUNCTION pg_catalog.add_months(d date, n bigint) RETURNS timestamp LANGUAGE sql IMMUTABLE AS $$ SELECT add_months(d::timestamp, n) $$;
 CREATE FUNCTION pg_catalog.add_months(s text, n bigint) RETURNS timestamp LANGUAGE sql STABLE AS $$ SELECT add_months(s::timestamp, n) $$;
 
--- Whole for equal days and for two month ends, else the fraction of a 31-day month, time of day included (r_MONTHS_BETWEEN_function).
+-- A whole number for equal days and for two month ends; otherwise with the fraction of a 31-day month, time of day included
+-- (r_MONTHS_BETWEEN_function).
 CREATE FUNCTION pg_catalog.months_between(a timestamp, b timestamp) RETURNS float8 LANGUAGE sql IMMUTABLE AS $$
     SELECT date_diff('month', b, a) + CASE
         WHEN date_part('day', a) = date_part('day', b) THEN 0
@@ -28,7 +30,7 @@ CREATE FUNCTION pg_catalog.months_between(a date, b date) RETURNS float8 LANGUAG
 CREATE FUNCTION pg_catalog.months_between(a text, b text) RETURNS float8 LANGUAGE sql STABLE AS $$
     SELECT months_between(a::timestamp, b::timestamp) $$;
 
--- The names, their first three letters and the shorter forms of r_NEXT_DAY.
+-- The full names, their first three letters and the other forms that the page lists (r_NEXT_DAY).
 CREATE FUNCTION redshift_internal.weekday(name text) RETURNS int LANGUAGE plpgsql IMMUTABLE STRICT AS $$
 DECLARE
     day text := lower(btrim(name));
@@ -44,7 +46,7 @@ CREATE FUNCTION pg_catalog.next_day(d date, day text) RETURNS date LANGUAGE sql 
 CREATE FUNCTION pg_catalog.next_day(ts timestamp, day text) RETURNS date LANGUAGE sql IMMUTABLE AS $$ SELECT next_day(ts::date, day) $$;
 CREATE FUNCTION pg_catalog.next_day(s text, day text) RETURNS date LANGUAGE sql STABLE AS $$ SELECT next_day(s::timestamp::date, day) $$;
 
--- An abbreviation is a fixed offset, a name follows daylight saving, `NAME+2` is POSIX: west is positive (CONVERT_TIMEZONE).
+-- An abbreviation is a fixed offset, a full name includes daylight saving time, `NAME+2` is POSIX: west is positive (CONVERT_TIMEZONE).
 CREATE FUNCTION pg_catalog.convert_timezone(source text, target text, ts timestamp) RETURNS timestamp LANGUAGE sql STABLE AS $$
     SELECT (ts AT TIME ZONE replace(source, ' ', '')) AT TIME ZONE replace(target, ' ', '') $$;
 CREATE FUNCTION pg_catalog.convert_timezone(source text, target text, s text) RETURNS timestamp LANGUAGE sql STABLE AS $$
@@ -64,7 +66,7 @@ CREATE FUNCTION pg_catalog.trunc(ts timestamp) RETURNS date LANGUAGE sql IMMUTAB
 CREATE FUNCTION pg_catalog.trunc(ts timestamptz) RETURNS date LANGUAGE sql STABLE AS $$ SELECT ts::date $$;
 CREATE FUNCTION pg_catalog.trunc(d date) RETURNS date LANGUAGE sql IMMUTABLE AS $$ SELECT d $$;
 
--- Strict dates are an error when they do not exist; the lenient form rolls them over (r_TO_DATE_function).
+-- With is_strict, a date that does not exist is an error; without it, Redshift moves it to the following month (r_TO_DATE_function).
 CREATE FUNCTION pg_catalog.to_date(s text, format text, is_strict bool) RETURNS date LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
     IF is_strict THEN RETURN to_date(s, format); END IF;

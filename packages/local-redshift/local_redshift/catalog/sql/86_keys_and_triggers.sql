@@ -1,7 +1,9 @@
--- pg_constraint and pg_trigger as clients read them: the declared keys, and none of the stand-in's own (00_catalogue_names.sql). Redshift keeps the
--- keys that it does not enforce there too (t_Defining_constraints), and has no triggers (c_unsupported-postgresql-features).
+-- pg_constraint and pg_trigger for clients: the declared keys, without the local Redshift's own constraints and triggers
+-- (00_renamed_catalogs.sql). Redshift lists keys there although it does not enforce them, and has no triggers
+-- (c_unsupported-postgresql-features).
+-- Source: https://docs.aws.amazon.com/redshift/latest/dg/t_Defining_constraints.html; pages named in parentheses are of the same guide.
 
--- A key has no number of its own: one made of its table and name, in the half that the server reaches last.
+-- A declared key has no oid, so one is computed from its table and name, in the upper half of the range, which PostgreSQL assigns last.
 CREATE VIEW redshift_internal.numbered_keys AS
     SELECT *, ((hashtextextended(relid::text || ' ' || conname, 0) & 2147483647) + 2147483648)::oid AS oid FROM redshift_internal.declared_keys;
 
@@ -34,7 +36,7 @@ CREATE OR REPLACE FUNCTION pg_catalog.pg_get_constraintdef(oid) RETURNS text LAN
 
 GRANT SELECT ON pg_catalog.pg_constraint, pg_catalog.pg_trigger, redshift_internal.numbered_keys TO PUBLIC;
 
--- A table that a foreign key of another references goes with CASCADE only, and takes the key with it (r_DROP_TABLE).
+-- A table that another table's foreign key references is dropped with CASCADE only, and the key with it (r_DROP_TABLE).
 CREATE FUNCTION redshift_internal.forget_references(names text[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     target oid;

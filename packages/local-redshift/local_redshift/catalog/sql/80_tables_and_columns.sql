@@ -1,6 +1,7 @@
--- Tables and columns: PG_TABLE_DEF, SVV_TABLE_INFO and their like. Distribution, order and encodings come from the registry (00_core.sql).
+-- Tables and columns: PG_TABLE_DEF, SVV_TABLE_INFO and related views. Distribution, sort order and encodings come from 03_table_attributes.sql.
+-- Source: https://docs.aws.amazon.com/redshift/latest/dg/r_PG_TABLE_DEF.html; pages named in parentheses are of the same guide.
 
--- What a user may see: no system schema, and not the schema that this stand-in keeps for itself.
+-- The relations that a user may access, without those of system schemas and of the local Redshift's own schema.
 CREATE VIEW redshift_internal.relations AS
     SELECT c.oid AS relid, n.nspname::text AS schema_name, c.relname::text AS table_name, c.relkind, c.relowner, c.relacl, n.oid AS schema_id,
            CASE WHEN c.relkind IN ('v', 'm') THEN 'VIEW' ELSE 'TABLE' END AS kind, c.relpersistence = 't' AS is_temporary,
@@ -9,7 +10,8 @@ CREATE VIEW redshift_internal.relations AS
     WHERE c.relkind IN ('r', 'p', 'v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'redshift_internal', 'pg_toast')
       AND has_schema_privilege(n.oid, 'USAGE') AND (has_table_privilege(c.oid, 'SELECT') OR has_any_column_privilege(c.oid, 'SELECT'));
 
--- Encodings that Redshift picks when none is asked for: RAW for sort keys, BOOLEAN, REAL and DOUBLE PRECISION, LZO for strings, AZ64 else (c_Compression_encodings).
+-- Encodings that Redshift assigns when none is declared: RAW for sort keys, BOOLEAN, REAL and DOUBLE PRECISION, LZO for strings, otherwise AZ64
+-- (c_Compression_encodings).
 CREATE VIEW redshift_internal.columns AS
     SELECT r.relid, r.schema_name, r.table_name, r.kind, a.attnum, a.attname::text AS column_name, a.attnotnull, a.atttypid, a.atttypmod,
            row_number() OVER (PARTITION BY r.relid ORDER BY a.attnum)::int AS ordinal_position,
@@ -40,7 +42,7 @@ CREATE VIEW redshift_internal.sized_columns AS
                 WHEN atttypid = 'numeric'::regtype THEN CASE WHEN atttypmod > 4 THEN (atttypmod - 4) & 2047 ELSE 0 END END AS numeric_scale
     FROM redshift_internal.columns;
 
--- Only schemas of the search path, as r_PG_TABLE_DEF warns. An interleaved key alternates in sign.
+-- Only schemas of the search path. The columns of an interleaved sort key alternate in sign.
 CREATE VIEW pg_catalog.pg_table_def AS
     SELECT schema_name::name AS schemaname, table_name::name AS tablename, column_name::name AS "column", type, encoding::bpchar(32), distkey, sortkey::int, attnotnull AS "notnull"
     FROM redshift_internal.columns
@@ -57,7 +59,7 @@ END $$;
 CREATE FUNCTION redshift_internal.diststyle(style text, key text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE style WHEN 'KEY' THEN format('KEY(%s)', key) WHEN 'AUTO' THEN 'AUTO(ALL)' ELSE style END $$;
 
--- What only storage would tell (unsorted, skew, sort benefit) is NULL. Empty tables are not listed (r_SVV_TABLE_INFO).
+-- Columns that depend on Redshift's storage (unsorted, skew, sort benefit) are NULL. Empty tables are not listed (r_SVV_TABLE_INFO).
 CREATE VIEW pg_catalog.svv_table_info AS
     SELECT current_database()::text AS database, r.schema_name AS schema, r.relid::oid AS table_id, r.table_name AS "table",
            CASE WHEN EXISTS (SELECT FROM redshift_internal.columns c WHERE c.relid = r.relid AND c.encoding <> 'none') THEN 'Y' ELSE 'N' END || CASE

@@ -1,5 +1,6 @@
--- Which query read which table and when (r_STL_SCAN): from the names in the proxy's log. A name without a schema is looked up in the reader's
--- search path as it is now. Rows and bytes are not known.
+-- The tables that each query read, from the names in the server's log (07_log_tables.sql). A name without a schema is resolved with the current
+-- search path of the session that reads the view. Rows and bytes are NULL.
+-- Source: https://docs.aws.amazon.com/redshift/latest/dg/r_STL_SCAN.html.
 
 CREATE VIEW pg_catalog.stl_scan AS
     SELECT q.userid, q.query::int AS query, 0 AS slice, 0 AS segment, 0 AS step, q.starttime, q.endtime, 0 AS tasknum, NULL::bigint AS rows, NULL::bigint AS bytes,

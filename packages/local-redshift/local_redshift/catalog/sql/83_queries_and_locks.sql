@@ -1,4 +1,6 @@
--- What ran, what runs and who holds which lock. Queries come from the proxy's log, so they survive a rollback; the rest is PostgreSQL's own state.
+-- Finished and running queries, sessions and locks. Queries come from the server's log (07_log_tables.sql), so a rollback does not remove them; the
+-- rest is PostgreSQL's own state.
+-- Source: https://docs.aws.amazon.com/redshift/latest/dg/r_STL_QUERY.html; pages named in parentheses are of the same guide.
 
 CREATE VIEW redshift_internal.finished AS
     SELECT *, CASE WHEN status IN ('success', 'running') THEN 0 ELSE 1 END AS aborted,
@@ -14,7 +16,7 @@ CREATE VIEW pg_catalog.svl_qlog AS
            left(querytxt, 60)::bpchar(60) AS substring, NULL::int AS source_query, 'Concurrency scaling disabled'::text AS concurrency_scaling_status, ''::bpchar(1) AS from_sp_call
     FROM redshift_internal.finished WHERE query_type NOT IN ('DDL', 'UTILITY') AND endtime IS NOT NULL;
 
--- Texts come in pieces of 200 characters, numbered from 0 (r_STL_QUERYTEXT, r_SVL_STATEMENTTEXT).
+-- Statement texts are divided into rows of 200 characters, numbered from 0 (r_STL_QUERYTEXT, r_SVL_STATEMENTTEXT).
 CREATE VIEW redshift_internal.pieces AS
     SELECT q.*, piece::int AS sequence, substr(q.querytxt, 200 * piece + 1, 200)::bpchar(200) AS text
     FROM redshift_internal.finished q CROSS JOIN LATERAL generate_series(0, greatest(0, (length(q.querytxt) - 1) / 200)) AS piece;
@@ -59,7 +61,7 @@ CREATE VIEW pg_catalog.stv_inflight AS
 CREATE FUNCTION redshift_internal.table_locks() RETURNS TABLE (relation oid, pid int, mode text, granted bool) LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
     SELECT l.relation, l.pid, l.mode, l.granted FROM pg_locks l JOIN pg_database d ON d.oid = l.database
     WHERE l.locktype = 'relation' AND d.datname = current_database() AND l.relation >= 16384 $$;
--- Locks on tables that readers do not take (r_STV_LOCKS).
+-- Locks on tables, without those of readers (r_STV_LOCKS).
 CREATE VIEW pg_catalog.stv_locks AS
     SELECT DISTINCT l.relation::int AS table_id, NULL::timestamp AS last_commit, NULL::timestamp AS last_update, a.backend_xid::text::bigint AS lock_owner, l.pid AS lock_owner_pid,
            a.xact_start AS lock_owner_start_ts, NULL::timestamp AS lock_owner_end_ts, CASE WHEN l.granted THEN 'Holding write lock' ELSE 'Waiting for write lock' END::bpchar(22) AS lock_status

@@ -1,4 +1,4 @@
--- information_schema as Redshift fills it: without this stand-in's own schema, and with the keys that are declared and not enforced.
+-- information_schema without the local Redshift's own schema, and with the declared keys, which are not enforced.
 
 DO $$
 DECLARE

@@ -1,4 +1,5 @@
 -- SVV_TABLES, SVV_COLUMNS and the SVV_ALL_*, SVV_REDSHIFT_* views of databases, schemas, tables, columns and keys.
+-- Source: https://docs.aws.amazon.com/redshift/latest/dg/svv_views.html.
 
 CREATE VIEW pg_catalog.svv_tables AS
     SELECT current_database()::text AS table_catalog, schema_name AS table_schema, table_name, CASE kind WHEN 'VIEW' THEN 'VIEW' ELSE 'BASE TABLE' END AS table_type, remarks
@@ -40,7 +41,7 @@ CREATE VIEW pg_catalog.svv_redshift_databases AS
            'Snapshot Isolation'::text AS database_isolation_level
     FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres';
 
--- External schemas, tables and columns are refused by CREATE, so these are empty on purpose.
+-- CREATE refuses external schemas, tables and columns, so these views are always empty.
 CREATE VIEW pg_catalog.svv_external_schemas AS
     SELECT 0::oid AS esoid, 0::smallint AS eskind, ''::name AS schemaname, 0 AS esowner, ''::text AS databasename, ''::text AS esoptions WHERE false;
 CREATE VIEW pg_catalog.svv_external_tables AS
