@@ -1,1 +1,1 @@
-"""Query syntax and functions that Redshift has and PostgreSQL has not."""
+"""Query syntax and functions that Redshift has and PostgreSQL does not."""

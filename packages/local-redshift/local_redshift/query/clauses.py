@@ -1,4 +1,4 @@
-"""The clauses of a SELECT, found in a statement's items."""
+"""The clauses of a SELECT, read from a statement's items."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HIERARCHY = "Hierarchical queries (CONNECT BY) are not modelled by the local Re
 
 @dataclass(frozen=True)
 class Select:
-    """One SELECT: what stands before its list (WITH, SELECT, DISTINCT …), its list, and its clauses by keyword."""
+    """One SELECT: the items before its list (WITH, SELECT, DISTINCT …), its list, and its clauses by keyword."""
 
     head: tuple[Item, ...]
     columns: tuple[Item, ...]
@@ -23,16 +23,16 @@ class Select:
 
     @property
     def source(self) -> str:
-        """The FROM clause as SQL, or nothing."""
+        """The FROM clause as SQL, or an empty string."""
         return bare(self.clauses.get("from", ()))
 
     def items(self) -> tuple[Item, ...]:
-        """The SELECT as items again."""
+        """Return the SELECT as items."""
         return self.head + self.columns + tuple(item for clause in self.clauses.values() for item in clause)
 
 
 def segments(items: Sequence[Item], start: int) -> tuple[list[tuple[Item, ...]], list[tuple[Item, ...]]]:
-    """The SELECTs of UNION and its like, and the operators between them."""
+    """Return the SELECTs that set operators combine, and the operators between them."""
     parts: list[tuple[Item, ...]] = []
     operators: list[tuple[Item, ...]] = []
     begin = 0
@@ -48,12 +48,12 @@ def segments(items: Sequence[Item], start: int) -> tuple[list[tuple[Item, ...]],
 
 
 def as_except(item: Item) -> Item:
-    """MINUS as PostgreSQL spells it; any other item as it is."""
+    """Return EXCEPT for MINUS, and any other item unchanged."""
     return Token("word", "EXCEPT", item.space) if item.word == "minus" else item
 
 
 def read_select(items: Sequence[Item]) -> Select | None:
-    """The first SELECT at this level of nesting, or None. Raises Refused for CONNECT BY."""
+    """Return the first SELECT at this level of nesting, or None. Raises Refused for CONNECT BY."""
     start = next((index for index, item in enumerate(items) if item.word == "select"), None)
     if start is None:
         return None

@@ -1,16 +1,16 @@
-"""Whether a statement must be looked into: a cheap search for words that could need a rewrite.
+"""Finds statements that need no rewrite by a cheap search for words, so that most are never parsed.
 
-The search may hit inside a literal; the rewrite itself works on tokens and does not.
+The search also finds words inside literals; the rewrite works on tokens and does not.
 """
 
 from __future__ import annotations
 
 import re
 
-from local_redshift.query import function_calls as calls
-from local_redshift.query import window_functions as windows
-from local_redshift.query.unsupported import names as refused
-from local_redshift.sql.long_literals import windows as windows_of
+from local_redshift.query.function_calls import BARE_CALLS, DECIMALS, HANDLERS, MOVED
+from local_redshift.query.unsupported.names import UNSUPPORTED_WORDS
+from local_redshift.query.window_functions import WINDOW_FUNCTIONS
+from local_redshift.sql.long_literals import windows
 
 _SYNTAX = [
     "top",
@@ -29,14 +29,13 @@ _SYNTAX = [
     "as",
 ]
 _NAMES = frozenset(
-    {*calls.HANDLERS, *calls.MOVED, *calls.DECIMALS, *calls.BARE_CALLS, *windows.NAMES}
-    | {"median", *refused.GATE_WORDS, *_SYNTAX}
+    {*HANDLERS, *MOVED, *DECIMALS, *BARE_CALLS, *WINDOW_FUNCTIONS, "median", *UNSUPPORTED_WORDS, *_SYNTAX}
 )
-# Three names in a row, or a path in a FROM list: what navigation into SUPER looks like.
+# Three dotted names, or a path in a FROM list: the forms of navigation into SUPER.
 _DOTTED = re.compile(r"\w\"?\.\"?\w+\"?\.\"?\w|,\s*\w+\.\w+\s+\w")
 _WORD = re.compile(r"[a-z_]\w*")
 _LONG_NUMBER = re.compile(r"[\d.]{39}")
-# INSERT … VALUES of constants: the bulk of some workloads, and nothing in it to rewrite. Possessive, so linear.
+# INSERT … VALUES of constants: most statements of some workloads, and never rewritten. Possessive, so linear.
 _CONSTANT = r"(?:'(?:[^'\\]|\\.|'')*+'|[-+]?+[\d.]++(?:e[-+]?+\d++)?+|null|true|false|default|\$\d++)"
 _ROW = rf"\(\s*+(?:{_CONSTANT}\s*+,?+\s*+)*+\)\s*+,?+\s*+"
 _CONSTANT_ROWS = re.compile(
@@ -45,7 +44,7 @@ _CONSTANT_ROWS = re.compile(
 _MORE_ROWS = re.compile(rf"(?:{_ROW}){{1,1000}}+", re.IGNORECASE)
 
 
-def needs_look(sql: str) -> bool:
+def may_need_rewrite(sql: str) -> bool:
     """Whether a word of the text, inside a literal or not, could need a rewrite."""
     if is_constant_rows(sql):
         return False
@@ -53,16 +52,16 @@ def needs_look(sql: str) -> bool:
         "[" in sql
         or "/" in sql
         or _LONG_NUMBER.search(sql) is not None
-        or any(_window_needs_look(sql[start:end]) for start, end in windows_of(sql))
+        or any(_has_word(sql[start:end]) for start, end in windows(sql))
     )
 
 
-def _window_needs_look(sql: str) -> bool:
+def _has_word(sql: str) -> bool:
     return _DOTTED.search(sql) is not None or not _NAMES.isdisjoint(_WORD.findall(sql.lower()))
 
 
 def is_constant_rows(sql: str) -> bool:
-    """Whether it is an INSERT of constants alone."""
+    """Whether the statement is an INSERT of constants only."""
     match = _CONSTANT_ROWS.match(sql)
     position = 0
     while match is not None:

@@ -1,21 +1,26 @@
-"""Calls whose form, name or answer differs from PostgreSQL's: dates, conditions, casts, JSON and SUPER constructors.
+"""Calls whose syntax, name or result differs from PostgreSQL's: dates, conditions, casts, JSON and SUPER constructors.
 
-Each handler gets the call's arguments, already rewritten, and returns the SQL that stands for the call, or None to
-leave it. Functions that only need a definition are in sql/ and never come here.
+A handler receives the call's arguments, already rewritten, and returns the SQL that replaces the call, or None to
+leave it unchanged. Functions that only need a definition are in catalog/sql/.
+
+Sources:
+https://docs.aws.amazon.com/redshift/latest/dg/c_SQL_functions.html
+https://docs.aws.amazon.com/redshift/latest/dg/r_Dateparts_for_datetime_functions.html
+https://docs.aws.amazon.com/redshift/latest/dg/r_Numeric_types201.html
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from local_redshift.query.unsupported.alternatives import INSTEAD_OF_TYPE
+from local_redshift.query.unsupported.alternatives import UNSUPPORTED_TYPES
 from local_redshift.sql import lexer
-from local_redshift.sql.token_tree import Item, Refused, Token, bare, is_sign, name_of, split
+from local_redshift.sql.token_tree import Item, Refused, Token, bare, is_sign, name_of
 
 Arguments = Sequence[tuple[Item, ...]]
 Handler = Callable[[str, Arguments], str | None]
 
-# PostgreSQL has these names with other arguments or answers; the schema is only ever reached through this table.
+# PostgreSQL's functions of these names have other arguments or results: the calls go to redshift_internal.
 _MOVED = """
     avg concat initcap json_array_length json_extract_path_text json_serialize lower quote_literal
     regexp_count regexp_instr regexp_replace regexp_substr split_part stddev stddev_pop stddev_samp upper
@@ -24,7 +29,7 @@ _MOVED = """
 MOVED = frozenset(_MOVED.split())
 
 DECIMALS = ("numeric", "decimal", "dec")
-# r_Dateparts_for_datetime_functions; PostgreSQL's own abbreviations are others.
+# PostgreSQL has other abbreviations.
 _PARTS = {
     "millennium": "millennium millennia mil mils",
     "century": "century centuries c cent cents",
@@ -46,16 +51,16 @@ _PARTS = {
     "timezone_hour": "timezone_hour",
     "timezone_minute": "timezone_minute",
 }
-# AWS's pages give their values for EXTRACT alone.
+# AWS's pages define their values for EXTRACT only.
 _FRACTIONS = ("millisecond", "microsecond")
 PART_OF = {name: part for part, names in _PARTS.items() for name in names.split()}
 
 
-def call(name: str, arguments: Arguments) -> str | None:
-    """The SQL for a call of `name`, or None when it needs no rewrite. Raises Refused."""
+def rewrite_call(name: str, arguments: Arguments) -> str | None:
+    """Return the SQL for a call of `name`, or None when it needs no rewrite. Raises Refused."""
     handler = HANDLERS.get(name)
     if not all(arguments):
-        return None  # nothing between two commas: PostgreSQL says where
+        return None  # an empty argument: PostgreSQL reports its position
     if handler is not None:
         return handler(name, arguments)
     if name in MOVED:
@@ -68,14 +73,14 @@ def _join(arguments: Arguments) -> str:
 
 
 def _date_part(argument: Sequence[Item], function: str) -> str:
-    """The long name of a date part given as a word or a literal."""
+    """Return the long name of a date part written as a word or a literal."""
     item = argument[0] if len(argument) == 1 else None
     name = name_of(item)
     if isinstance(item, Token) and item.kind == lexer.STRING:
         name = item.text.strip("'").lower()
     if not name:
         raise Refused(
-            f"The local Redshift does not model a computed date part in {function.upper()}: write the part itself."
+            f"The local Redshift does not model a computed date part in {function.upper()}: use a literal date part."
         )
     if name not in PART_OF:
         raise Refused(f'timestamp units "{name}" not recognized', "22023")
@@ -116,7 +121,7 @@ def _nvl2(_name: str, arguments: Arguments) -> str | None:
 
 
 def _decode(_name: str, arguments: Arguments) -> str | None:
-    """DECODE finds NULL by NULL (r_DECODE_expression), which a simple CASE does not."""
+    """DECODE treats NULLs as equal, which a simple CASE does not."""
     if len(arguments) < 3:
         raise Refused("DECODE needs an expression and at least one search and result.", "42883")
     value = bare(arguments[0])
@@ -138,28 +143,28 @@ def _decode(_name: str, arguments: Arguments) -> str | None:
 
 
 def _as(arguments: Arguments) -> tuple[str, str] | None:
-    """The value and the type of `value AS type`."""
+    """Return the value and the type of `value AS type`."""
     flat: list[Item] = [
         item
         for index, argument in enumerate(arguments)
         for item in ((Token(lexer.OPERATOR, ","),) if index else ()) + tuple(argument)
     ]
-    places = [index for index, item in enumerate(flat) if item.word == "as"]
-    return (bare(flat[: places[-1]]), bare(flat[places[-1] + 1 :])) if places else None
+    positions = [index for index, item in enumerate(flat) if item.word == "as"]
+    return (bare(flat[: positions[-1]]), bare(flat[positions[-1] + 1 :])) if positions else None
 
 
 def sized(type_name: str) -> str:
-    """A type with its size: DECIMAL is DECIMAL(18,0) (r_Numeric_types201), where PostgreSQL keeps every digit."""
+    """Return a type with its size: DECIMAL is DECIMAL(18,0), while PostgreSQL's NUMERIC has any number of digits."""
     return f"{type_name}(18,0)" if type_name.lower() in DECIMALS else type_name
 
 
 def _cast(_name: str, arguments: Arguments) -> str | None:
-    """A literal becomes SUPER or VARBYTE through text: their input functions refuse literals (41_super.sql)."""
+    """A literal is cast to SUPER or VARBYTE through text: their input functions refuse literals (41_super.sql)."""
     parts = _as(arguments)
     if parts is not None and parts[1].lower() in DECIMALS:
         return f"CAST({parts[0]} AS {sized(parts[1])})"
-    if parts is not None and parts[1].lower() in INSTEAD_OF_TYPE:
-        raise Refused(f"Redshift has no type {parts[1].upper()}: use {INSTEAD_OF_TYPE[parts[1].lower()]}.")
+    if parts is not None and parts[1].lower() in UNSUPPORTED_TYPES:
+        raise Refused(f"Redshift has no type {parts[1].upper()}: use {UNSUPPORTED_TYPES[parts[1].lower()]}.")
     if parts is None or not parts[1].lower().startswith(("super", "varbyte", "binary varying", "varbinary")):
         return None
     first = arguments[0][0]
@@ -190,12 +195,8 @@ def _array(_name: str, arguments: Arguments) -> str | None:
 
 
 def _longest(name: str, arguments: Arguments) -> str | None:
-    """VARCHAR(MAX) in a cast (r_Character_types)."""
+    """VARCHAR(MAX) in a cast."""
     return f"{name}(65535)" if [item.word for argument in arguments for item in argument] == ["max"] else None
-
-
-def _regexp(name: str, arguments: Arguments) -> str:
-    return f"redshift_internal.{name}({_join(arguments)})"
 
 
 HANDLERS: dict[str, Handler] = {
@@ -218,12 +219,12 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("varchar", "nvarchar", "varying"), _longest),
 }
 
-# Words that stand for a call without parentheses.
+# Functions that are called without parentheses.
 BARE_CALLS = {"sysdate": "sysdate()", "current_user_id": "redshift_internal.current_user_id()"}
 
 
 def bare_call(items: Sequence[Item], at: int) -> str | None:
-    """The call a lone word such as SYSDATE stands for, unless it is a name here."""
+    """Return the call for a word such as SYSDATE, unless it is a name at this position."""
     word = items[at].word
     if word not in BARE_CALLS:
         return None
@@ -231,8 +232,3 @@ def bare_call(items: Sequence[Item], at: int) -> str | None:
     after = items[at + 1] if at + 1 < len(items) else None
     named = before is not None and (before.word == "as" or is_sign(before, "."))
     return None if named or is_sign(after, ".") else BARE_CALLS[word]
-
-
-def arguments_of(items: Sequence[Item]) -> list[tuple[Item, ...]]:
-    """The arguments between a call's parentheses."""
-    return split(items)

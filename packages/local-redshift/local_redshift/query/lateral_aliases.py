@@ -1,4 +1,7 @@
-"""References to an alias of the same select list: later expressions may use it; a column goes first (r_SELECT_list)."""
+"""References to an alias of the same select list, for later expressions; a column of that name has precedence.
+
+Source: https://docs.aws.amazon.com/redshift/latest/dg/r_SELECT_list.html
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from local_redshift.sql import lexer
 from local_redshift.sql.token_tree import Group, Item, Token, bare, is_sign, name_of, parse, split, walk
 
 Columns = Callable[[str], "tuple[str, ...] | None"]
-# Last words of an expression, so no alias.
+# Words that end an expression, so they are not aliases.
 _NO_ALIAS = frozenset(
     [
         "end",
@@ -32,7 +35,7 @@ _NO_ALIAS = frozenset(
 
 
 def alias_of(part: Sequence[Item]) -> tuple[str, tuple[Item, ...]] | None:
-    """The alias of one entry of a select list and its expression, or None."""
+    """Return the alias of one entry of a select list and its expression, or None."""
     if len(part) < 2:
         return None
     last, before = part[-1], part[-2]
@@ -45,28 +48,28 @@ def alias_of(part: Sequence[Item]) -> tuple[str, tuple[Item, ...]] | None:
     return (name, tuple(part[:-1])) if operand and name not in _NO_ALIAS else None
 
 
-def resolve(columns: Sequence[Item], source: str, describe: Columns) -> tuple[Item, ...]:
-    """The select list with earlier aliases replaced by their expressions, where the FROM clause has no such column."""
+def resolve_aliases(columns: Sequence[Item], source: str, describe: Columns) -> tuple[Item, ...]:
+    """Return the select list with references to earlier aliases replaced, where FROM has no such column."""
     parts = split(columns)
-    seen: dict[str, tuple[Item, ...]] = {}
-    present: tuple[str, ...] | None = None
-    asked = False
+    expressions: dict[str, tuple[Item, ...]] = {}
+    columns_of_from: tuple[str, ...] | None = None
+    is_described = False
     result: list[tuple[Item, ...]] = []
     for part in parts:
-        used = _uses(part, seen)
-        if used and not asked:
-            present, asked = (describe(f"SELECT * {source}") if source else ()), True
-        free = {name: seen[name] for name in used if present is not None and name not in present}
-        body = _substitute(part, free) if free else part
+        used = _uses(part, expressions)
+        if used and not is_described:
+            columns_of_from, is_described = (describe(f"SELECT * {source}") if source else ()), True
+        aliases = used.difference(columns_of_from) if columns_of_from is not None else ()
+        body = _substitute(part, {name: expressions[name] for name in aliases}) if aliases else part
         result.append(body)
         named = alias_of(body)
         if named is not None:
-            seen[named[0]] = named[1]
+            expressions[named[0]] = named[1]
     return _joined(result) if result != parts else tuple(columns)
 
 
 def replace_window_aliases(condition: Sequence[Item], columns: Sequence[Item]) -> tuple[Item, ...]:
-    """QUALIFY's condition with the aliases of window functions replaced by them (r_QUALIFY_clause)."""
+    """Return QUALIFY's condition with the aliases of window functions replaced by the functions."""
     windows = {}
     for part in split(columns):
         named = alias_of(part)
@@ -96,13 +99,13 @@ def _is_query(group: Group) -> bool:
 
 
 def _uses(items: Sequence[Item], names: Mapping[str, object], *, inside: bool = False) -> set[str]:
-    found: set[str] = set()
+    names_used: set[str] = set()
     for at, item in enumerate(items):
         if isinstance(item, Group):
-            found |= set() if _is_query(item) else _uses(item.items, names, inside=True)
+            names_used |= set() if _is_query(item) else _uses(item.items, names, inside=True)
         elif name_of(item) in names and _is_reference(items, at) and (inside or not _is_own_alias(items, at)):
-            found.add(name_of(item))
-    return found
+            names_used.add(name_of(item))
+    return names_used
 
 
 def _is_own_alias(items: Sequence[Item], at: int) -> bool:
@@ -125,5 +128,5 @@ def _substitute(
 
 
 def _substitute_group(group: Group, names: Mapping[str, tuple[Item, ...]]) -> Group:
-    """A group holds no alias of its own: in ORDER BY k the k is always a reference."""
+    """A group declares no alias: in ORDER BY k the k is always a reference."""
     return Group(_substitute(group.items, names, inside=True), group.space, group.end)

@@ -1,4 +1,7 @@
-"""PIVOT as a grouped query with FILTER, UNPIVOT as a join with VALUES (r_FROM_clause-pivot-unpivot-examples)."""
+"""PIVOT as a grouped query with FILTER, UNPIVOT as a join with VALUES.
+
+Source: https://docs.aws.amazon.com/redshift/latest/dg/r_FROM_clause-pivot-unpivot-examples.html
+"""
 
 from __future__ import annotations
 
@@ -11,23 +14,21 @@ Columns = Callable[[str], "tuple[str, ...] | None"]
 _AGGREGATES = frozenset(["count", "sum", "min", "max", "avg"])
 
 
-def rewrite(source: Sequence[Item], describe: Columns) -> tuple[Item, ...]:
-    """The FROM clause without PIVOT or UNPIVOT. Raises Refused, NeedColumns."""
+def rewrite_pivot(source: Sequence[Item], describe: Columns) -> tuple[Item, ...]:
+    """Return the FROM clause without PIVOT or UNPIVOT. Raises Refused, NeedColumns."""
     at = next(index for index, item in enumerate(source) if item.word in ("pivot", "unpivot"))
     what, before, after = source[at].word, source[1:at], list(source[at + 1 :])
     if any(item.word == "join" or bare([item]) == "," for item in before):
-        raise Refused(
-            f"{what.upper()} applies to a table, subquery or CTE, not to a join: put the join into a subquery."
-        )
-    keep_nulls = [item.word for item in after[:2]] in (["include", "nulls"], ["exclude", "nulls"])
-    include = keep_nulls and after[0].word == "include"
-    after = after[2:] if keep_nulls else after
+        raise Refused(f"{what.upper()} of a join is not supported by Redshift: put the join into a subquery.")
+    has_nulls_option = [item.word for item in after[:2]] in (["include", "nulls"], ["exclude", "nulls"])
+    include = has_nulls_option and after[0].word == "include"
+    after = after[2:] if has_nulls_option else after
     if not after or not isinstance(after[0], Group):
         raise Refused(f"The local Redshift does not model this form of {what.upper()}.")
     columns = describe(f"SELECT * FROM {bare(before)}")
     if columns is None:
         raise Refused(
-            f"The local Redshift found no columns for {what.upper()}: give it a subquery that runs by itself."
+            f"The local Redshift could not determine the columns for {what.upper()}: use an uncorrelated subquery."
         )
     body = after[0].items
     text = (
@@ -40,7 +41,7 @@ def rewrite(source: Sequence[Item], describe: Columns) -> tuple[Item, ...]:
 
 
 def _parts(body: Sequence[Item], what: str) -> tuple[tuple[Item, ...], str, tuple[Item, ...]]:
-    """What stands before FOR, the column after it, and the IN list."""
+    """Return the items before FOR, the column after it, and the IN list."""
     words = [item.word for item in body]
     if "for" not in words or "in" not in words or not isinstance(body[-1], Group):
         raise Refused(f"{what} needs … FOR column IN (…).", "42601")
@@ -66,16 +67,21 @@ def _default_name(value: Sequence[Item]) -> str:
 def _pivot(body: Sequence[Item], source: str, columns: Sequence[str]) -> str:
     aggregate, column, values = _parts(body, "PIVOT")
     aggregate, suffix = _aliased(aggregate)
-    called = [
+    functions = [
         item.word
         for item in aggregate
         if isinstance(item, Token) and item.kind == "word" and item.word != "redshift_internal"
     ]
-    if len(split(aggregate)) != 1 or not called or called[0] not in _AGGREGATES or not isinstance(aggregate[-1], Group):
-        raise Refused("PIVOT takes one call of COUNT, SUM, MIN, MAX or AVG.")
+    if (
+        len(split(aggregate)) != 1
+        or not functions
+        or functions[0] not in _AGGREGATES
+        or not isinstance(aggregate[-1], Group)
+    ):
+        raise Refused("PIVOT needs one call of COUNT, SUM, MIN, MAX or AVG.")
     used = {name_of(token) for token in walk(aggregate)} | {column}
     implicit = [lexer.quote_name(name) for name in columns if name not in used]
-    picked = []
+    pivoted = []
     for part in split(values):
         value, alias = _aliased(part)
         name = "_".join(piece for piece in (alias or _default_name(value), suffix) if piece)
@@ -84,9 +90,9 @@ def _pivot(body: Sequence[Item], source: str, columns: Sequence[str]) -> str:
             if value[0].word == "null"
             else f"{lexer.quote_name(column)} = {bare(value)}"
         )
-        picked.append(f"{bare(aggregate)} FILTER (WHERE {condition}) AS {lexer.quote_name(name)}")
+        pivoted.append(f"{bare(aggregate)} FILTER (WHERE {condition}) AS {lexer.quote_name(name)}")
     grouping = f" GROUP BY {', '.join(implicit)}" if implicit else ""
-    return f"SELECT {', '.join(implicit + picked)} FROM {source}{grouping}"
+    return f"SELECT {', '.join(implicit + pivoted)} FROM {source}{grouping}"
 
 
 def _unpivot(body: Sequence[Item], source: str, columns: Sequence[str], *, include: bool) -> str:

@@ -1,6 +1,7 @@
-"""Rewrites of Redshift's functions and query syntax into PostgreSQL's: the entry and its cache.
+"""Rewrites Redshift's functions and query syntax to PostgreSQL's, with a cache.
 
-Most of the dialect is PostgreSQL functions (sql/). A statement is looked into only when the gate says so.
+Most of the dialect consists of PostgreSQL functions (catalog/sql/). A statement is parsed only when the fast path finds
+a word that could need a rewrite.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from local_redshift.query import fast_path as gate
-from local_redshift.query import function_calls as calls
-from local_redshift.query import window_functions as windows
-from local_redshift.query.decimals import rewrite as decimals
+from local_redshift.query.decimals.rewrite import check_sizes, needs_sizes, rewrite_decimals
+from local_redshift.query.fast_path import is_constant_rows, may_need_rewrite
+from local_redshift.query.function_calls import DECIMALS, bare_call, rewrite_call, sized
 from local_redshift.query.select import Scope, rewrite_query
 from local_redshift.query.show import show
-from local_redshift.query.unsupported import names as refused
-from local_redshift.query.unsupported import super_navigation as paths
+from local_redshift.query.unsupported.names import check_names, relations_read
+from local_redshift.query.unsupported.super_navigation import check_navigation
+from local_redshift.query.window_functions import WINDOW_FUNCTIONS, read_tail, window_call
 from local_redshift.sql import lexer
 from local_redshift.sql.long_literals import shorten
 from local_redshift.sql.token_tree import (
@@ -32,20 +33,21 @@ from local_redshift.sql.token_tree import (
     name_of,
     parse,
     render,
+    split,
 )
 
 __all__ = ["NeedColumns", "Refused", "rewrite", "tables_read"]
 
 _CACHED_LENGTH = 20_000
-_TAIL = 6  # the items after a window function's call that belong to it
+_TAIL = 6  # how many items after a window function's call may belong to it
 _NOT_CALLS = frozenset(["into", "table", "from", "join", "update", "view"])
 
 
 def rewrite(sql: str, known: Mapping[str, tuple[Column, ...] | None] | None = None) -> str:
-    """The statement as PostgreSQL must see it.
+    """Return the statement for PostgreSQL.
 
-    `known` has the columns of the queries that NeedColumns asked for. Raises NeedColumns, Refused, and lexer.LexError
-    for a literal without an end.
+    `known` has the columns of the queries of earlier NeedColumns. Raises NeedColumns, Refused, and lexer.LexError for
+    an unterminated literal.
     """
     if not known and len(sql) <= _CACHED_LENGTH:
         return _cached(sql)
@@ -53,16 +55,16 @@ def rewrite(sql: str, known: Mapping[str, tuple[Column, ...] | None] | None = No
 
 
 def tables_read(sql: str) -> tuple[str, ...]:
-    """The tables that a statement reads, as written and in lower case, for the log behind STL_SCAN."""
+    """Return the tables that a statement reads, as written and in lower case, for STL_SCAN."""
     return _tables_read(sql) if len(sql) <= _CACHED_LENGTH else _find_tables(sql)
 
 
 def _find_tables(sql: str) -> tuple[str, ...]:
     try:
         short = shorten(sql).sql
-        return () if gate.is_constant_rows(short) else tuple(sorted(refused.tables_read(parse(short))))
+        return () if is_constant_rows(short) else tuple(sorted(relations_read(parse(short))))
     except (UnbalancedError, lexer.LexError):
-        return ()  # the statement is refused where it runs
+        return ()  # running the statement raises the error
 
 
 _tables_read = functools.lru_cache(maxsize=2048)(_find_tables)
@@ -74,22 +76,22 @@ def _cached(sql: str) -> str:
 
 
 def _rewrite(sql: str, known: Mapping[str, tuple[Column, ...] | None]) -> str:
-    if not gate.needs_look(sql):
+    if not may_need_rewrite(sql):
         return sql
     try:
         items = parse(sql)
     except UnbalancedError:
-        return sql  # PostgreSQL says where
+        return sql  # PostgreSQL reports the position
     listing = show(items)
     if listing is not None:
         return listing
-    if refused.check(items):
-        paths.check(items)
-    decimals.check(items)
+    if check_names(items):
+        check_navigation(items)
+    check_sizes(items)
     scope = Scope(known)
     result = _transform(items, scope)
-    if decimals.matter(result):
-        result = decimals.rewrite(result, scope.describe)
+    if needs_sizes(result):
+        result = rewrite_decimals(result, scope.describe)
     return render(result)
 
 
@@ -101,14 +103,14 @@ def _transform(items: Sequence[Item], scope: Scope) -> tuple[Item, ...]:
         scope = _recursive(items, at, scope)
         if isinstance(item, Group):
             inner = Group(_transform(item.items, scope), item.space, item.end)
-            taken = _call(out, inner, items[at + 1 : at + 1 + _TAIL], scope)
+            taken = _append_call(out, inner, items[at + 1 : at + 1 + _TAIL], scope)
             scope = _with_cte(items, out, at, scope)
             at += 1 + taken
             continue
         at += 1
         if item.word == "approximate" and at < len(items) and items[at].word in ("count", "percentile_disc"):
             continue
-        replacement = calls.bare_call(items, at - 1)
+        replacement = bare_call(items, at - 1)
         out += _spaced(replacement, item) if replacement else [item]
         _literal_cast(out)
         if not isinstance(items[at] if at < len(items) else None, Group):
@@ -116,16 +118,16 @@ def _transform(items: Sequence[Item], scope: Scope) -> tuple[Item, ...]:
     return rewrite_query(out, scope)
 
 
-def _call(out: list[Item], group: Group, following: Sequence[Item], scope: Scope) -> int:
-    """Append a group, or what its call becomes; the number of following items that belong to the call."""
-    name = _called(out)
-    if name in windows.NAMES:
-        after = windows.tail(_transform_tail(following, scope))
-        text = windows.window_call(name, group.items, after)
+def _append_call(out: list[Item], group: Group, following: Sequence[Item], scope: Scope) -> int:
+    """Append a group, or the SQL of its call; return how many of the following items belong to the call."""
+    name = _function_name(out)
+    if name in WINDOW_FUNCTIONS:
+        after = read_tail(_transform_tail(following, scope))
+        text = window_call(name, group.items, after)
         if text is not None:
             _replace_call(out, text)
             return after.length
-    text = calls.call(name, calls.arguments_of(group.items)) if name else None
+    text = rewrite_call(name, split(group.items)) if name else None
     if text is None:
         out.append(group)
     else:
@@ -140,8 +142,8 @@ def _transform_tail(following: Sequence[Item], scope: Scope) -> list[Item]:
     ]
 
 
-def _called(out: Sequence[Item]) -> str:
-    """The name of the function that the next group is a call of, or nothing."""
+def _function_name(out: Sequence[Item]) -> str:
+    """Return the name of the function that the next group is a call of, or an empty string."""
     name = name_of(out[-1]) if out else ""
     if not name or (len(out) > 1 and out[-2].word in _NOT_CALLS):
         return ""
@@ -159,12 +161,12 @@ def _replace_call(out: list[Item], text: str) -> None:
 
 
 def _spaced(text: str, like: Item) -> tuple[Item, ...]:
-    """The text as items, after the space that stood before what it replaces."""
+    """Return the text as items, after the space before the item that it replaces."""
     return parse(like.space + text)
 
 
 def _literal_cast(out: list[Item]) -> None:
-    """`'…'::super` goes through text: the input functions of SUPER and VARBYTE refuse literals (41_super.sql)."""
+    """`'…'::super` is cast through text: the input functions of SUPER and VARBYTE refuse literals (41_super.sql)."""
     if len(out) > 2 and out[-1].word in ("super", "varbyte", "varbinary") and is_sign(out[-2], "::"):
         literal = out[-3]
         if isinstance(literal, Token) and literal.kind == "string":
@@ -172,9 +174,9 @@ def _literal_cast(out: list[Item]) -> None:
 
 
 def _decimal_cast(out: list[Item]) -> None:
-    """`…::decimal` without a size gets the default one."""
-    if len(out) > 1 and out[-1].word in calls.DECIMALS and is_sign(out[-2], "::"):
-        out[-1:] = _spaced(calls.sized(out[-1].word), out[-1])
+    """Add the default size to `…::decimal`."""
+    if len(out) > 1 and out[-1].word in DECIMALS and is_sign(out[-2], "::"):
+        out[-1:] = _spaced(sized(out[-1].word), out[-1])
 
 
 def _recursive(items: Sequence[Item], at: int, scope: Scope) -> Scope:
@@ -184,7 +186,7 @@ def _recursive(items: Sequence[Item], at: int, scope: Scope) -> Scope:
 
 
 def _with_cte(items: Sequence[Item], out: Sequence[Item], at: int, scope: Scope) -> Scope:
-    """The scope after `name [(columns)] AS (query)` of a WITH list."""
+    """Return the scope after `name [(columns)] AS (query)` of a WITH list."""
     if items[at - 1].word not in ("as", "materialized") or not _in_with(items, at):
         return scope
     start = max(index for index, item in enumerate(out) if is_sign(item, ",") or item.word in ("with", "recursive"))

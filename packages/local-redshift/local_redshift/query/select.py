@@ -1,6 +1,10 @@
 """Clauses of a SELECT that PostgreSQL does not have: TOP, EXCLUDE, QUALIFY, MINUS, aliases of the same list, PIVOT.
 
-Where the answer depends on the columns of the FROM clause, `Scope.columns` raises NeedColumns: nothing is guessed.
+Where the result depends on the columns of the FROM clause, `Scope.columns` raises NeedColumns: nothing is guessed.
+
+Sources:
+https://docs.aws.amazon.com/redshift/latest/dg/r_SELECT_list.html
+https://docs.aws.amazon.com/redshift/latest/dg/r_QUALIFY_clause.html
 """
 
 from __future__ import annotations
@@ -8,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from local_redshift.query import lateral_aliases as aliases
-from local_redshift.query import pivot as pivots
 from local_redshift.query.clauses import Select, as_except, read_select, segments
+from local_redshift.query.lateral_aliases import replace_window_aliases, resolve_aliases
+from local_redshift.query.pivot import rewrite_pivot
 from local_redshift.sql import lexer
 from local_redshift.sql.token_tree import (
     Column,
@@ -29,19 +33,19 @@ from local_redshift.sql.token_tree import (
 
 @dataclass(frozen=True)
 class Scope:
-    """What a query can see: the columns found so far, and the CTEs around it as SQL."""
+    """What a query may refer to: the columns that are known so far, and the CTEs around it as SQL."""
 
     known: Mapping[str, tuple[Column, ...] | None]
     ctes: tuple[str, ...] = ()
     recursive: bool = False
 
     def columns(self, query: str) -> tuple[str, ...] | None:
-        """The names of a query's columns, None when it does not run by itself. Raises NeedColumns."""
-        found = self.describe(query)
-        return None if found is None else tuple(column.name for column in found)
+        """Return the names of a query's columns; None when it cannot be described. Raises NeedColumns."""
+        columns = self.describe(query)
+        return None if columns is None else tuple(column.name for column in columns)
 
     def describe(self, query: str) -> tuple[Column, ...] | None:
-        """A query's columns, None when it does not run by itself. Raises NeedColumns."""
+        """Return a query's columns; None when it cannot be described. Raises NeedColumns."""
         text = query
         if self.ctes:
             text = f"WITH {'RECURSIVE ' if self.recursive else ''}{', '.join(self.ctes)} {query}"
@@ -75,7 +79,7 @@ def _rewrite(select: Select, scope: Scope, *, alone: bool) -> Select:
     select = _top(select, alone=alone)
     select = _pivot(select, scope)
     select = _exclude(select, scope)
-    columns = aliases.resolve(select.columns, select.source, scope.columns)
+    columns = resolve_aliases(select.columns, select.source, scope.columns)
     return _qualify(replace(select, columns=columns), scope)
 
 
@@ -90,7 +94,7 @@ def _top(select: Select, *, alone: bool) -> Select:
             "The local Redshift does not model TOP beside UNION, INTERSECT or EXCEPT: put that SELECT in parentheses."
         )
     if "limit" in select.clauses:
-        raise Refused("TOP and LIMIT exclude each other.", "42601")
+        raise Refused("TOP and LIMIT cannot be used together: use one of them.", "42601")
     head, columns = select.head, select.columns[2:]
     if columns[0].word in ("distinct", "all"):
         head, columns = (*head, columns[0]), columns[1:]
@@ -108,7 +112,7 @@ def _pivot(select: Select, scope: Scope) -> Select:
     source = select.clauses.get("from", ())
     if not any(item.word in ("pivot", "unpivot") for item in source):
         return select
-    return replace(select, clauses={**select.clauses, "from": pivots.rewrite(source, scope.columns)})
+    return replace(select, clauses={**select.clauses, "from": rewrite_pivot(source, scope.columns)})
 
 
 def _exclude(select: Select, scope: Scope) -> Select:
@@ -121,26 +125,26 @@ def _exclude(select: Select, scope: Scope) -> Select:
     present = scope.columns(f"SELECT * {select.source}")
     if present is None:
         raise Refused(
-            "The local Redshift could not find the columns of this FROM clause for EXCLUDE: name the columns you want."
+            "The local Redshift could not determine the columns for EXCLUDE: write the list of columns instead."
         )
     if missing := names - set(present):
         raise Refused(f'column "{sorted(missing)[0]}" named in EXCLUDE does not exist', "42703")
-    kept = ", ".join(lexer.quote_name(name) for name in present if name not in names)
-    return replace(select, columns=parse(f" {kept}"))
+    listed_columns = ", ".join(lexer.quote_name(name) for name in present if name not in names)
+    return replace(select, columns=parse(f" {listed_columns}"))
 
 
 def _qualify(select: Select, scope: Scope) -> Select:
     if "qualify" not in select.clauses:
         return select
     clauses = dict(select.clauses)
-    condition = aliases.replace_window_aliases(clauses.pop("qualify")[1:], select.columns)
+    condition = replace_window_aliases(clauses.pop("qualify")[1:], select.columns)
     outer: dict[str, tuple[Item, ...]] = {
         name: clauses.pop(name) for name in ("limit", "offset", "fetch") if name in clauses
     }
     body = "".join(" " + bare(clause) for clause in clauses.values())
     names = scope.columns(f"SELECT {bare(select.columns)}{body}")
     if names is None:
-        raise Refused("The local Redshift found no columns of this SELECT for QUALIFY: filter in an outer query.")
+        raise Refused("The local Redshift could not determine the columns for QUALIFY: filter in an outer query.")
     distinct = select.head[-1].word == "distinct"
     listed = ", ".join(lexer.quote_name(name) for name in names)
     inner = f'SELECT {bare(select.columns)}, ({bare(condition)}) AS "redshift$qualify"{body}'

@@ -1,4 +1,7 @@
-"""SHOW DATABASES, SCHEMAS, TABLES and COLUMNS as queries on the catalogue (r_SHOW_TABLES and its neighbours)."""
+"""SHOW DATABASES, SCHEMAS, TABLES and COLUMNS as queries on the catalog.
+
+Source: https://docs.aws.amazon.com/redshift/latest/dg/r_SHOW_TABLES.html
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Sequence
 from local_redshift.sql import lexer
 from local_redshift.sql.token_tree import Item, Refused, Token, is_sign, name_of
 
-_MOST = 10_000  # rows a SHOW returns, and the highest LIMIT
+_MAX_ROWS = 10_000  # that a SHOW returns, and the highest LIMIT
 _LISTS = {
     "databases": ("svv_redshift_databases", "database_name", ""),
     "schemas": ("svv_all_schemas", "schema_name", "database"),
@@ -28,7 +31,7 @@ _SCOPES = {
 
 
 def show(items: Sequence[Item]) -> str | None:
-    """The query for a SHOW of a list, or None for anything else. Raises Refused."""
+    """Return the query for a SHOW of a list, or None for any other statement. Raises Refused."""
     words = [item.word for item in items]
     if words[:1] != ["show"] or len(words) < 2 or words[1] not in _LISTS:
         return None
@@ -44,7 +47,7 @@ def show(items: Sequence[Item]) -> str | None:
         ]
     elif scope:
         raise Refused(f"SHOW {what.upper()} needs FROM {scope.upper()} and its name.", "42601")
-    limit = _MOST
+    limit = _MAX_ROWS
     while rest:
         word, value = rest[0].word, rest[1] if len(rest) > 1 else None
         if word == "like" and isinstance(value, Token) and value.kind == lexer.STRING:
@@ -60,7 +63,7 @@ def show(items: Sequence[Item]) -> str | None:
 
 
 def _path(items: Sequence[Item]) -> tuple[list[str], list[Item]]:
-    """A dotted name and what follows it."""
+    """Return a dotted name and the items after it."""
     parts, at = [], 0
     while at < len(items) and name_of(items[at]):
         parts.append(name_of(items[at]))

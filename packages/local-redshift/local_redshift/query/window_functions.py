@@ -1,6 +1,10 @@
 """Aggregates and window functions with their own syntax: LISTAGG, PERCENTILE_*, RATIO_TO_REPORT, IGNORE NULLS, frames.
 
-They are read together with what follows the call: WITHIN GROUP (…), IGNORE NULLS, OVER (…).
+They are read together with the clauses after the call: WITHIN GROUP (…), IGNORE NULLS, OVER (…).
+
+Sources:
+https://docs.aws.amazon.com/redshift/latest/dg/c_Window_functions.html
+https://docs.aws.amazon.com/redshift/latest/dg/r_Window_function_synopsis.html
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from itertools import pairwise
 
 from local_redshift.sql.token_tree import Group, Item, Refused, bare, split
 
-# With ORDER BY in OVER these need a frame (c_Window_functions); PostgreSQL would take one unasked.
+# With ORDER BY in OVER these need a frame clause; PostgreSQL has a default frame.
 _FRAMED = frozenset(
     [
         "avg",
@@ -31,51 +35,53 @@ _FRAMED = frozenset(
     ]
 )
 _NULL_SKIPPING = frozenset(["first_value", "last_value", "lag", "lead"])
-NAMES = _FRAMED | _NULL_SKIPPING | frozenset(["listagg", "percentile_cont", "percentile_disc", "ratio_to_report"])
+WINDOW_FUNCTIONS = (
+    _FRAMED | _NULL_SKIPPING | frozenset(["listagg", "percentile_cont", "percentile_disc", "ratio_to_report"])
+)
 _COMPUTE_NODE = frozenset(["listagg", "median", "percentile_cont", "percentile_disc"])
 
 
 @dataclass(frozen=True)
 class Tail:
-    """What follows a call: `within` and `over` are the groups' items, `length` the number of items taken."""
+    """The clauses after a call: `within` and `over` are their groups' items, `length` how many items they have."""
 
     within: tuple[Item, ...] | None = None
     over: tuple[Item, ...] | None = None
     over_name: str = ""
     ignore_nulls: bool = False
-    says_nulls: bool = False
+    has_nulls_clause: bool = False
     length: int = 0
 
 
-def tail(items: Sequence[Item]) -> Tail:
-    """Read WITHIN GROUP, IGNORE/RESPECT NULLS and OVER from the items after a call."""
-    at, within, over, named, ignore, says = 0, None, None, "", False, False
+def read_tail(items: Sequence[Item]) -> Tail:
+    """Read WITHIN GROUP, IGNORE NULLS or RESPECT NULLS, and OVER from the items after a call."""
+    at, within, over, named, ignore, has_clause = 0, None, None, "", False, False
     words = [item.word for item in items[:6]]
     if words[:2] == ["within", "group"] and len(items) > 2 and isinstance(items[2], Group):
         within, at = items[2].items, 3
     if words[at + 1 : at + 2] == ["nulls"] and words[at] in ("ignore", "respect"):
-        ignore, says, at = words[at] == "ignore", True, at + 2
+        ignore, has_clause, at = words[at] == "ignore", True, at + 2
     if words[at : at + 1] == ["over"] and at + 1 < len(items):
         follow = items[at + 1]
         over, named = (follow.items, "") if isinstance(follow, Group) else (None, bare([follow]))
         at += 2
-    return Tail(within, over, named, ignore, says, at)
+    return Tail(within, over, named, ignore, has_clause, at)
 
 
 def is_compute_node(name: str) -> bool:
-    """Whether the function runs on compute nodes only, that is, over a table (r_LISTAGG, r_MEDIAN)."""
+    """Whether the function runs on compute nodes only, that is, in a query of a table."""
     return name in _COMPUTE_NODE
 
 
 def window_call(name: str, inner: Sequence[Item], after: Tail) -> str | None:
-    """The SQL for the call and its tail, or None to leave both as they are. Raises Refused."""
-    arguments, ignore, says = split(inner), after.ignore_nulls, after.says_nulls
+    """Return the SQL for the call and its tail, or None to leave both unchanged. Raises Refused."""
+    arguments, ignore, has_clause = split(inner), after.ignore_nulls, after.has_nulls_clause
     if arguments and [item.word for item in arguments[0][-2:]] in (["ignore", "nulls"], ["respect", "nulls"]):
-        ignore, says = ignore or arguments[0][-2].word == "ignore", True
+        ignore, has_clause = ignore or arguments[0][-2].word == "ignore", True
         arguments[0] = arguments[0][:-2]
     _check_frame(name, after)
     if name in ("lag", "lead") and len(arguments) > 2:
-        # r_WF_LAG and r_WF_LEAD have a value and an offset; the words are the server's.
+        # LAG and LEAD have a value and an offset only; this is the text of Redshift's own error.
         raise Refused(f"Default parameter not be supported for window function {name}")
     if name == "listagg":
         return _listagg(arguments, after)
@@ -85,7 +91,7 @@ def window_call(name: str, inner: Sequence[Item], after: Tail) -> str | None:
         return _ratio(arguments, after)
     if ignore and arguments:
         return _ignoring_nulls(name, arguments, after)
-    if not says or not arguments:
+    if not has_clause or not arguments:
         return None
     return f"{name}({', '.join(bare(argument) for argument in arguments)}){_over(after)}"
 
@@ -99,13 +105,13 @@ def _over(after: Tail, frame: str = "", order: str = "") -> str:
 
 
 def check_window(items: Sequence[Item]) -> None:
-    """Raise Refused for a frame that Redshift does not have (r_Window_function_synopsis), of any window function."""
+    """Raise Refused for a frame that Redshift does not have, of any window function."""
     words = _words(items)
     starts = [word for word, after in pairwise(words) if after in ("between", "unbounded", "current", "")]
     if "range" in starts or "groups" in starts:
-        raise Refused("Redshift's window frames are ROWS only: write ROWS BETWEEN … instead.")
+        raise Refused("Redshift's window frames are ROWS only: use ROWS BETWEEN ….")
     if "rows" in words and "exclude" in words:
-        raise Refused("Redshift's window frames have no EXCLUDE.", "42601")
+        raise Refused("EXCLUDE in a window frame is not supported by Redshift.", "42601")
 
 
 def _words(items: Sequence[Item] | None) -> list[str]:

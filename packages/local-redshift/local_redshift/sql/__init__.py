@@ -1,1 +1,1 @@
-"""Reading SQL text: tokens, names and types."""
+"""Reading SQL text: tokens, identifiers and types."""

@@ -1,12 +1,13 @@
-"""Redshift's column types in PostgreSQL's words, and the types that Redshift does not have.
+"""The PostgreSQL type for each of Redshift's column types, and the types that Redshift does not have.
 
-Sources: developer guide pages c_Supported_data_types, r_Character_types, r_Numeric_types201,
-c_unsupported-postgresql-datatypes.
+Sources:
+https://docs.aws.amazon.com/redshift/latest/dg/c_Supported_data_types.html
+https://docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-datatypes.html
 """
 
 from __future__ import annotations
 
-from local_redshift.sql.token_reader import Cursor
+from local_redshift.sql.token_reader import TokenReader
 from local_redshift.statements.plan import RefusedError
 
 VARCHAR_MAX = 65535
@@ -53,55 +54,55 @@ _INSTEAD = {
 _NOT_MODELLED = ("geometry", "geography", "hllsketch")
 
 
-def read_type(cursor: Cursor, column: str) -> str:
-    """Read a type and return PostgreSQL's. Raises RefusedError for what Redshift does not have, with what to use."""
-    word = cursor.next().lower
-    found = _PLAIN.get(word) or _textual(cursor, word) or _numeric(cursor, word)
-    if found is None and word in ("timestamp", "time"):
-        found = _time(cursor, word)
-    if found is None:
+def read_type(reader: TokenReader, column: str) -> str:
+    """Read a type and return PostgreSQL's. Raises RefusedError with an alternative for an unsupported type."""
+    word = reader.next().lower
+    postgres_type = _PLAIN.get(word) or _textual(reader, word) or _numeric(reader, word)
+    if postgres_type is None and word in ("timestamp", "time"):
+        postgres_type = _time(reader, word)
+    if postgres_type is None:
         raise _unsupported(word, column)
-    if cursor.peek("[") or cursor.peek("array"):
+    if reader.peek("[") or reader.peek("array"):
         raise _unsupported("array", column)
-    return found
+    return postgres_type
 
 
-def _textual(cursor: Cursor, word: str) -> str | None:
-    if word in _VARYING or (word == "character" and cursor.take("varying")):
-        return _sized(cursor, "character varying", VARCHAR_DEFAULT, VARCHAR_MAX)
+def _textual(reader: TokenReader, word: str) -> str | None:
+    if word in _VARYING or (word == "character" and reader.take("varying")):
+        return _sized(reader, "character varying", VARCHAR_DEFAULT, VARCHAR_MAX)
     if word in _FIXED:
-        return _sized(cursor, "character", VARCHAR_DEFAULT if word == "bpchar" else 1, CHAR_MAX)
-    if word in ("varbyte", "varbinary") or (word == "binary" and cursor.take("varying")):
-        return _sized(cursor, "varbyte", VARBYTE_DEFAULT, VARBYTE_MAX)
+        return _sized(reader, "character", VARCHAR_DEFAULT if word == "bpchar" else 1, CHAR_MAX)
+    if word in ("varbyte", "varbinary") or (word == "binary" and reader.take("varying")):
+        return _sized(reader, "varbyte", VARBYTE_DEFAULT, VARBYTE_MAX)
     return None
 
 
-def _numeric(cursor: Cursor, word: str) -> str | None:
+def _numeric(reader: TokenReader, word: str) -> str | None:
     if word in ("decimal", "numeric", "dec"):
-        return _decimal(cursor)
+        return _decimal(reader)
     if word == "double":
-        cursor.expect("precision")
+        reader.expect("precision")
         return "double precision"
-    return _float(cursor) if word == "float" else None
+    return _float(reader) if word == "float" else None
 
 
-def _sized(cursor: Cursor, name: str, default: int, most: int) -> str:
+def _sized(reader: TokenReader, name: str, default: int, maximum: int) -> str:
     size = default
-    if cursor.take("("):
-        size = most if cursor.take("max") else cursor.integer()
-        cursor.expect(")")
-    if not 1 <= size <= most:
-        side = "must be at least 1" if size < 1 else f"cannot exceed {most}"
-        raise RefusedError(f"length for type {name} {side}", "22023")
+    if reader.take("("):
+        size = maximum if reader.take("max") else reader.integer()
+        reader.expect(")")
+    if not 1 <= size <= maximum:
+        limit = "must be at least 1" if size < 1 else f"cannot exceed {maximum}"
+        raise RefusedError(f"length for type {name} {limit}", "22023")
     return f"{name}({size})"
 
 
-def _decimal(cursor: Cursor) -> str:
+def _decimal(reader: TokenReader) -> str:
     precision, scale = 18, 0
-    if cursor.take("("):
-        precision = cursor.integer()
-        scale = cursor.integer() if cursor.take(",") else 0
-        cursor.expect(")")
+    if reader.take("("):
+        precision = reader.integer()
+        scale = reader.integer() if reader.take(",") else 0
+        reader.expect(")")
     if not 1 <= precision <= 38:
         raise RefusedError(f"NUMERIC precision {precision} must be between 1 and 38", "22023")
     if not 0 <= scale <= min(precision, 37):
@@ -109,25 +110,25 @@ def _decimal(cursor: Cursor) -> str:
     return f"numeric({precision},{scale})"
 
 
-def _float(cursor: Cursor) -> str:
-    if not cursor.take("("):
+def _float(reader: TokenReader) -> str:
+    if not reader.take("("):
         return "double precision"
-    bits = cursor.integer()
-    cursor.expect(")")
+    bits = reader.integer()
+    reader.expect(")")
     if not 1 <= bits <= 53:
         raise RefusedError("precision for type float must be between 1 and 53", "22023")
     return "real" if bits <= 24 else "double precision"
 
 
-def _time(cursor: Cursor, word: str) -> str:
-    if cursor.peek("("):
+def _time(reader: TokenReader, word: str) -> str:
+    if reader.peek("("):
         raise RefusedError(
             f"{word.upper()} with a precision is not supported by Redshift",
-            hint="It always keeps microseconds; leave the precision out.",
+            hint="Leave the precision out: Redshift always stores microseconds.",
         )
-    if cursor.take("with", "time", "zone"):
+    if reader.take("with", "time", "zone"):
         return f"{word} with time zone"
-    cursor.take("without", "time", "zone")
+    reader.take("without", "time", "zone")
     return f"{word} without time zone"
 
 

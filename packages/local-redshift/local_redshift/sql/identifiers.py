@@ -1,4 +1,7 @@
-"""Identifiers as Redshift reads them: folded to lower case even when quoted, and `#name` for a temporary table."""
+"""Identifiers as Redshift reads them: folded to lower case even when quoted, and `#name` for a temporary table.
+
+Source: https://docs.aws.amazon.com/redshift/latest/dg/r_names.html
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,22 @@ import re
 from local_redshift.sql.lexer import QUOTED, WORD, Token, quote_name, tokens
 from local_redshift.statements.plan import RefusedError
 
-# Redshift keeps 127 bytes (r_names), PostgreSQL cuts to 63: two names could become one.
-_LONGEST = 63
+# Redshift's identifiers have up to 127 bytes; PostgreSQL truncates to 63, so two names could become one.
+_MAX_BYTES = 63
 _LONG = re.compile(r'[\w$]{64}|"[^"]{64}')
 _LONG_UNLESS_ASCII = re.compile(r'[\w$]{16}|"[^"]{16}')
-_NEEDED = re.compile(r'"[^"]*[A-Z][^"]*"|#[A-Za-z_]')
+_NEEDS_FOLDING = re.compile(r'"[^"]*[A-Z][^"]*"|#[A-Za-z_]')
 
 
 def fold(sql: str) -> str:
     """Return the statement with quoted identifiers in lower case and temporary names quoted.
 
-    Raises LexError, and RefusedError for a name that PostgreSQL would cut.
+    Raises LexError, and RefusedError for a name that PostgreSQL would truncate.
     """
     if (_LONG if sql.isascii() else _LONG_UNLESS_ASCII).search(sql):
         for token in tokens(sql):
             _check_length(token)
-    if ('"' not in sql and "#" not in sql) or not _NEEDED.search(sql):
+    if ('"' not in sql and "#" not in sql) or not _NEEDS_FOLDING.search(sql):
         return sql
     parts, position = [], 0
     for token in tokens(sql):
@@ -33,7 +36,7 @@ def fold(sql: str) -> str:
 
 
 def _check_length(token: Token) -> None:
-    if token.kind in (WORD, QUOTED) and (size := len(token.name.encode())) > _LONGEST:
+    if token.kind in (WORD, QUOTED) and (size := len(token.name.encode())) > _MAX_BYTES:
         raise RefusedError(
-            f'Identifiers beyond {_LONGEST} bytes are not modelled by the local Redshift: "{token.name}" has {size}'
+            f'Identifiers beyond {_MAX_BYTES} bytes are not modelled by the local Redshift: "{token.name}" has {size}'
         )

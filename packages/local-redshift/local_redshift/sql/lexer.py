@@ -2,7 +2,7 @@
 
 A plain string literal may hold backslash escapes (Redshift runs with PostgreSQL 8's `standard_conforming_strings =
 off`), block comments nest, and `$$ … $$` quotes procedure bodies. Spaces and comments are not tokens; each token
-knows where it stands in the text.
+has its offsets in the text.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _TOKEN = re.compile(
 )
 _DOLLAR = re.compile(r"\$\$.*?\$\$|\$([A-Za-z_]\w*)\$.*?\$\1\$", re.DOTALL)
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
-# What may hide a semicolon, and the semicolon itself: a fast way through megabytes of literals. Finding the first
-# character alone is much quicker than trying the alternatives everywhere.
+# What may contain a semicolon, and the semicolon itself. Searching for the first character only is much faster over
+# megabytes of literals than trying the alternatives at each position.
 _FIRST = re.compile(r"""['"/$;-]""")
 _EDGE = re.compile(
     r"""'(?:[^'\\]++|\\.|'')*+'|"(?:[^"]++|"")*+"|--[^\n]*|/\*|\$\$.*?\$\$|\$([A-Za-z_]\w*)\$.*?\$\1\$|;""", re.DOTALL
@@ -54,7 +54,7 @@ class Token(NamedTuple):
 
     @property
     def lower(self) -> str:
-        """The text in lower case: how keywords are compared."""
+        """The text in lower case, for comparison with keywords."""
         return self.text.lower()
 
     @property
@@ -88,7 +88,7 @@ def tokens(sql: str, start: int = 0) -> Iterator[Token]:
 
 
 def split(sql: str) -> list[str]:
-    """The statements of a text, without their semicolons, blank ones left out. Raises LexError."""
+    """Return the statements of a text without their semicolons and without blank ones. Raises LexError."""
     if ";" not in sql:
         return [sql] if has_code(sql) else []
     parts, begin = [], 0
@@ -101,7 +101,7 @@ def split(sql: str) -> list[str]:
 
 
 def marks(sql: str) -> Iterator[tuple[int, int]]:
-    """The offsets of literals, quoted identifiers, comments and semicolons, in order. Raises LexError."""
+    """Yield the offsets of literals, quoted identifiers, comments and semicolons, in order. Raises LexError."""
     position = 0
     while first := _FIRST.search(sql, position):
         start = first.start()
@@ -114,12 +114,12 @@ def marks(sql: str) -> Iterator[tuple[int, int]]:
 
 
 def has_code(sql: str) -> bool:
-    """Whether there is anything but spaces and comments."""
+    """Whether the text has anything but spaces and comments."""
     return first_word(sql) != "" or next(tokens(sql), None) is not None
 
 
 def first_word(sql: str) -> str:
-    """The first word in lower case, after spaces, comments and opening parentheses; empty when there is none."""
+    """Return the first word in lower case, after spaces, comments and opening parentheses, or an empty string."""
     position = 0
     while match := _TOKEN.match(sql, position):
         if match.lastgroup == "comment":
@@ -132,7 +132,7 @@ def first_word(sql: str) -> str:
 
 
 def literal(token: Token) -> str:
-    """The value of a string literal: quotes off, doubled quotes and backslash escapes resolved."""
+    """Return the value of a string literal: without quotes, doubled quotes and backslash escapes replaced."""
     if token.text.startswith("$"):
         return token.text[token.text.index("$", 1) + 1 : token.text.rindex("$", 0, -1)]
     body = token.text[token.text.index("'") + 1 : -1].replace("''", "'")
@@ -140,13 +140,13 @@ def literal(token: Token) -> str:
 
 
 def quote_literal(value: str) -> str:
-    """A string literal that means the same whatever `standard_conforming_strings` says."""
+    """Return a string literal that has this value with `standard_conforming_strings` on or off."""
     body = value.replace("'", "''")
     return "E'" + body.replace("\\", "\\\\") + "'" if "\\" in value else f"'{body}'"
 
 
 def quote_name(name: str) -> str:
-    """A quoted identifier."""
+    """Return a quoted identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 

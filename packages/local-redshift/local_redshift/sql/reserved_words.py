@@ -1,8 +1,11 @@
-"""Redshift's reserved words: names only in double quotation marks. Source: developer guide page r_pg_keywords."""
+"""Redshift's reserved words: usable as names only in double quotation marks.
+
+Source: https://docs.aws.amazon.com/redshift/latest/dg/r_pg_keywords.html
+"""
 
 from __future__ import annotations
 
-# Words of COPY, CREATE TABLE and administration, without a place in a query: there each is a name.
+# Words of COPY, CREATE TABLE and administration, which have no meaning in a query: a query uses them as names only.
 _NAMES_ONLY = """
     aes128 aes256 allowoverwrite az64 backup blanksasnull bytedict bzip2 credentials deflate defrag delta delta32k
     disable emptyasnull enable encode encrypt encryption explicit globaldict256 globaldict64k gzip identity lun luns
@@ -20,5 +23,5 @@ _OTHERS = """
 """
 NAMES_ONLY = frozenset(_NAMES_ONLY.split())
 RESERVED = NAMES_ONLY | frozenset(_OTHERS.split())
-# In a query these have one place, before this word.
+# In a query each of these is a keyword only before this word.
 BEFORE = {"ignore": "nulls", "respect": "nulls", "partition": "by"}

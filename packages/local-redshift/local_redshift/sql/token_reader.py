@@ -1,4 +1,4 @@
-"""Reading a statement token by token, with errors in the words PostgreSQL uses."""
+"""Reads a statement token by token; syntax errors have PostgreSQL's texts."""
 
 from __future__ import annotations
 
@@ -7,53 +7,53 @@ from local_redshift.sql.reserved_words import RESERVED
 from local_redshift.statements.plan import RefusedError
 
 
-class Cursor:
+class TokenReader:
     """The tokens of one statement and a position in them."""
 
     def __init__(self, sql: str) -> None:
         self.sql = sql
-        self.all = list(tokens(sql))
-        self.at = 0
+        self.tokens = list(tokens(sql))
+        self.position = 0
 
     @property
     def token(self) -> Token | None:
         """The current token, or None at the end."""
-        return self.all[self.at] if self.at < len(self.all) else None
+        return self.tokens[self.position] if self.position < len(self.tokens) else None
 
     def peek(self, *words: str) -> bool:
         """Whether the next tokens are these keywords or operators, in lower case."""
-        found = self.all[self.at : self.at + len(words)]
+        found = self.tokens[self.position : self.position + len(words)]
         return len(found) == len(words) and all(
             token.kind not in (STRING, QUOTED) and token.lower == word for token, word in zip(found, words, strict=True)
         )
 
     def take(self, *words: str) -> bool:
-        """Step over these keywords if they come next."""
+        """Skip these keywords if they come next."""
         if self.peek(*words):
-            self.at += len(words)
+            self.position += len(words)
             return True
         return False
 
     def take_any(self, *words: str) -> str | None:
-        """Step over one of these keywords if it comes next, and return it."""
+        """Skip one of these keywords if it comes next, and return it."""
         return next((word for word in words if self.take(word)), None)
 
     def expect(self, *words: str) -> None:
-        """Step over these keywords. Raises RefusedError (42601) when something else comes."""
+        """Skip these keywords. Raises RefusedError (42601) when other tokens come next."""
         if not self.take(*words):
             raise self.syntax_error()
 
     def next(self) -> Token:
-        """The current token; steps over it."""
+        """Return the current token and skip it. Raises RefusedError (42601) at the end."""
         token = self.token
         if token is None:
             raise self.syntax_error()
-        self.at += 1
+        self.position += 1
         return token
 
     def done(self) -> bool:
         """Whether all tokens are read."""
-        return self.at >= len(self.all)
+        return self.position >= len(self.tokens)
 
     def expect_end(self) -> None:
         """Raises RefusedError (42601) unless all tokens are read."""
@@ -61,57 +61,57 @@ class Cursor:
             raise self.syntax_error()
 
     def name(self) -> str:
-        """An identifier, folded. Raises RefusedError (42601), for an unquoted reserved word too."""
+        """Read an identifier, folded. Raises RefusedError (42601), also for an unquoted reserved word."""
         token = self.token
         if token is None or token.kind not in (WORD, QUOTED) or (token.kind == WORD and token.lower in RESERVED):
             raise self.syntax_error()
-        self.at += 1
+        self.position += 1
         return token.name
 
     def qualified(self) -> tuple[str, ...]:
-        """A dotted name, folded."""
+        """Read a dotted name, folded."""
         parts = [self.name()]
         while self.take("."):
             parts.append(self.name())
         return tuple(parts)
 
     def names(self) -> list[str]:
-        """A parenthesised list of identifiers."""
+        """Read a parenthesised list of identifiers."""
         self.expect("(")
-        found = [self.name()]
+        names = [self.name()]
         while self.take(","):
-            found.append(self.name())
+            names.append(self.name())
         self.expect(")")
-        return found
+        return names
 
     def string(self) -> str:
-        """A string literal's value. Raises RefusedError (42601)."""
+        """Read a string literal and return its value. Raises RefusedError (42601)."""
         token = self.token
         if token is None or token.kind != STRING:
             raise self.syntax_error()
-        self.at += 1
+        self.position += 1
         return literal(token)
 
     def integer(self) -> int:
-        """A whole number, signed. Raises RefusedError (42601)."""
+        """Read a whole number with its sign. Raises RefusedError (42601)."""
         sign = -1 if self.take("-") else 1
         token = self.next()
         if not token.text.isdecimal():
-            self.at -= 1
+            self.position -= 1
             raise self.syntax_error()
         return sign * int(token.text)
 
     def group(self) -> tuple[int, int]:
-        """Step over a balanced `( … )`; return the offsets of its inside."""
+        """Skip a balanced `( … )` and return the offsets of what is inside."""
         opening = self.next()
         depth = 1
         while depth:
             token = self.next()
             depth += {"(": 1, ")": -1}.get(token.text, 0)
-        return opening.end, self.all[self.at - 1].start
+        return opening.end, self.tokens[self.position - 1].start
 
     def until(self, *words: str) -> str:
-        """Step over an expression up to one of these keywords at its own depth, or the end; return its text."""
+        """Skip an expression up to one of these keywords at its own depth, or the end, and return its text."""
         start = self.token.start if self.token else len(self.sql)
         end = start
         while self.token is not None and not any(self.peek(word) for word in words):
@@ -119,20 +119,20 @@ class Cursor:
                 self.group()
             else:
                 self.next()
-            end = self.all[self.at - 1].end
+            end = self.tokens[self.position - 1].end
         return self.sql[start:end]
 
     def rest(self) -> str:
-        """The text from the current token on."""
+        """Return the text from the current token on."""
         return self.sql[self.token.start :] if self.token else ""
 
     def syntax_error(self) -> RefusedError:
-        """The error for the current token."""
+        """Return the syntax error for the current token."""
         if self.token is None:
             return RefusedError("syntax error at end of input", "42601")
         return RefusedError(f'syntax error at or near "{self.token.text}"', "42601")
 
 
 def qualified_sql(name: tuple[str, ...]) -> str:
-    """A dotted name as SQL text."""
+    """Return a dotted name as SQL text."""
     return ".".join(quote_name(part) for part in name)

@@ -1,7 +1,7 @@
-"""Tokens of a statement, nested by parentheses: what the rewrites of functions and query syntax work on.
+"""A statement's tokens as a tree, one level for each pair of parentheses: the input of the rewrites in query/.
 
-A literal, a comment or a quoted identifier is one token, so nothing in it is ever taken for SQL. Text between tokens is
-kept, so a statement that is not rewritten comes out as it went in.
+A literal, a comment or a quoted identifier is one token, so its content is never read as SQL. The text between tokens
+is stored too, so a statement that is not rewritten renders unchanged.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 from local_redshift.sql import lexer
 
-_DEEPEST = 150  # each level costs the rewrites a few frames of Python's thousand
+_MAX_DEPTH = 150  # each level takes a few frames of Python's recursion limit of 1000
 
 
 @dataclass(frozen=True)
 class Token:
-    """`kind` is the lexer's, or `raw` for a part without one; `space` is what stood before it, comments included."""
+    """`kind` is the lexer's, or `raw` after the last token; `space` is the text before it, comments included."""
 
     kind: str
     text: str
@@ -31,7 +31,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Group:
-    """What stands between two parentheses; `end` is the space before the closing one."""
+    """The items between two parentheses; `end` is the space before the closing one."""
 
     items: tuple[Item, ...]
     space: str = ""
@@ -39,7 +39,7 @@ class Group:
 
     @property
     def word(self) -> str:
-        """Empty: a group is no keyword."""
+        """Empty: a group is not a keyword."""
         return ""
 
 
@@ -55,19 +55,19 @@ class Column(NamedTuple):
 
 
 class UnbalancedError(ValueError):
-    """A parenthesis has no partner; PostgreSQL reports it better than we could."""
+    """A parenthesis has no partner. PostgreSQL reports it with its position, so the statement is sent unchanged."""
 
 
-class Refused(Exception):  # noqa: N818 - it is an answer to the client
-    """The statement uses what is not modelled: the message is one sentence, `code` the SQLSTATE to answer with."""
+class Refused(Exception):  # noqa: N818 - a reply to the client, not a failure
+    """The statement uses what Redshift or the local Redshift does not support: one sentence, and the SQLSTATE."""
 
     def __init__(self, message: str, code: str = "0A000") -> None:
         super().__init__(message)
         self.code = code
 
 
-class NeedColumns(Exception):  # noqa: N818 - a question, not an error
-    """The rewrite depends on the columns that `query` returns; describe it and call again."""
+class NeedColumns(Exception):  # noqa: N818 - a request, not an error
+    """The rewrite depends on the columns that `query` returns: the caller must describe it and call again."""
 
     def __init__(self, query: str) -> None:
         super().__init__(query)
@@ -75,7 +75,7 @@ class NeedColumns(Exception):  # noqa: N818 - a question, not an error
 
 
 def parse(sql: str) -> tuple[Item, ...]:
-    """The statement's items. Raises UnbalancedError, lexer.LexError, Refused."""
+    """Return the statement's items. Raises UnbalancedError, lexer.LexError, Refused."""
     tokens = list(_tokens(sql))
     items, at = _nest(tokens, 0)
     if at < len(tokens):
@@ -84,22 +84,17 @@ def parse(sql: str) -> tuple[Item, ...]:
 
 
 def render(items: Sequence[Item]) -> str:
-    """The SQL text of items."""
+    """Return the SQL text of items."""
     return "".join(_text(item) for item in items)
 
 
 def bare(items: Sequence[Item]) -> str:
-    """The SQL text of items without the space around it."""
+    """Return the SQL text of items without the space around it."""
     return render(items).strip()
 
 
-def raw(sql: str, like: Item | None = None) -> Token:
-    """SQL that no further rewrite looks into, with the space that stood before the item it replaces."""
-    return Token("raw", sql, like.space if like is not None else " ")
-
-
 def split(items: Sequence[Item]) -> list[tuple[Item, ...]]:
-    """The parts between top-level commas; no part for no items."""
+    """Return the parts between top-level commas; an empty list for no items."""
     parts: list[list[Item]] = [[]]
     for item in items:
         if isinstance(item, Token) and item.kind == lexer.OPERATOR and item.text == ",":
@@ -115,7 +110,7 @@ def is_sign(item: Item | None, text: str) -> bool:
 
 
 def name_of(item: Item | None) -> str:
-    """The name an identifier stands for, folded to lower case even when quoted; empty for anything else."""
+    """Return an identifier's name, folded to lower case even when quoted; empty for anything else."""
     if isinstance(item, Token) and item.kind == lexer.WORD:
         return item.text.lower()
     if isinstance(item, Token) and item.kind == lexer.QUOTED:
@@ -124,7 +119,7 @@ def name_of(item: Item | None) -> str:
 
 
 def walk(items: Sequence[Item]) -> Iterator[Token]:
-    """All tokens in order, those inside groups too."""
+    """Yield all tokens in order, including those inside groups."""
     for item in items:
         if isinstance(item, Group):
             yield from walk(item.items)
@@ -156,8 +151,8 @@ def _nest(tokens: list[Token], at: int, depth: int = 0) -> tuple[tuple[Item, ...
                 raise UnbalancedError
             return tuple(items), at
         if is_sign(token, "("):
-            if depth == _DEEPEST:
-                raise Refused(f"The statement is nested more than {_DEEPEST} parentheses deep.", "54001")
+            if depth == _MAX_DEPTH:
+                raise Refused(f"The statement is nested more than {_MAX_DEPTH} parentheses deep.", "54001")
             inner, close = _nest(tokens, at + 1, depth + 1)
             items.append(Group(inner, token.space, tokens[close].space))
             at = close + 1

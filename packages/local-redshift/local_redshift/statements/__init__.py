@@ -1,1 +1,1 @@
-"""One module a kind of statement: what PostgreSQL is sent for it."""
+"""One module for each kind of statement: what is sent to PostgreSQL instead."""

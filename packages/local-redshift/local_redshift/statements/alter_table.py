@@ -1,4 +1,9 @@
-"""ALTER TABLE. Source: developer guide pages r_ALTER_TABLE, r_ALTER_TABLE_APPEND."""
+"""ALTER TABLE.
+
+Sources:
+https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
+https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE_APPEND.html
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,7 @@ from typing import Any
 
 from local_redshift.sql.data_types import read_type
 from local_redshift.sql.lexer import quote_literal, quote_name
-from local_redshift.sql.token_reader import Cursor, qualified_sql
+from local_redshift.sql.token_reader import TokenReader, qualified_sql
 from local_redshift.statements.columns import read_column
 from local_redshift.statements.constraints import read_key
 from local_redshift.statements.create_table import read_distribution
@@ -20,54 +25,53 @@ _TAG = "ALTER TABLE"
 
 def alter_table(sql: str) -> Plan:
     """The plan for an ALTER TABLE: one action, as on Redshift."""
-    cursor = Cursor(sql)
-    cursor.expect("alter")
-    cursor.expect("table")
-    name = cursor.qualified()
-    return _action(cursor, name, sql)
+    reader = TokenReader(sql)
+    reader.expect("alter")
+    reader.expect("table")
+    name = reader.qualified()
+    return _action(reader, name, sql)
 
 
-def _action(cursor: Cursor, name: tuple[str, ...], sql: str) -> Plan:
-    if cursor.take("append", "from"):
-        return _append(cursor, qualified_sql(name))
-    if cursor.take("add"):
-        return _add(cursor, name)
-    if cursor.take("drop"):
-        return _drop(cursor, qualified_sql(name))
-    if cursor.take("alter"):
-        return _alter(cursor, name)
-    if cursor.peek("rename") or cursor.peek("owner"):
+def _action(reader: TokenReader, name: tuple[str, ...], sql: str) -> Plan:
+    if reader.take("append", "from"):
+        return _append(reader, qualified_sql(name))
+    if reader.take("add"):
+        return _add(reader, name)
+    if reader.take("drop"):
+        return _drop(reader, qualified_sql(name))
+    if reader.take("alter"):
+        return _alter(reader, name)
+    if reader.peek("rename") or reader.peek("owner"):
         return Forward(sql)
-    if cursor.token is not None and cursor.token.kind == "word":
-        raise RefusedError(
-            f"ALTER TABLE … {cursor.token.text.upper()} is not supported by Redshift or not modelled here"
-        )
-    raise cursor.syntax_error()
+    if reader.token is not None and reader.token.kind == "word":
+        word = reader.token.text.upper()
+        raise RefusedError(f"ALTER TABLE … {word} is not supported by Redshift or not modelled by the local Redshift")
+    raise reader.syntax_error()
 
 
-def _append(cursor: Cursor, target: str) -> Plan:
-    source = qualified_sql(cursor.qualified())
-    ignore_extra = cursor.take("ignoreextra")
-    fill_target = cursor.take("filltarget")
-    cursor.expect_end()
+def _append(reader: TokenReader, target: str) -> Plan:
+    source = qualified_sql(reader.qualified())
+    ignore_extra = reader.take("ignoreextra")
+    fill_target = reader.take("filltarget")
+    reader.expect_end()
     arguments = f"{quote_literal(target)}, {quote_literal(source)}, {ignore_extra}, {fill_target}"
     locks = f"LOCK TABLE {target}, {source} IN ACCESS EXCLUSIVE MODE"
     call = f"SELECT redshift_internal.append({arguments})"
     return Script((locks, call), "ALTER TABLE APPEND", outside_block="ALTER TABLE APPEND")
 
 
-def _add(cursor: Cursor, name: tuple[str, ...]) -> Plan:
+def _add(reader: TokenReader, name: tuple[str, ...]) -> Plan:
     target = qualified_sql(name)
-    if any(cursor.peek(word) for word in ("constraint", "unique", "primary", "foreign", "check")):
-        key = read_key(cursor)
-        cursor.expect_end()
+    if any(reader.peek(word) for word in ("constraint", "unique", "primary", "foreign", "check")):
+        key = read_key(reader)
+        reader.expect_end()
         return Script((_change(target, {"add_key": key}),), _TAG)
-    cursor.take("column")
+    reader.take("column")
     table = Table(name)
-    read_column(cursor, table)
-    _one_action(cursor)
+    read_column(reader, table)
+    _one_action(reader)
     if table.identity or table.keys or table.attributes:
-        raise RefusedError("ADD COLUMN takes no IDENTITY, key, DISTKEY or SORTKEY on Redshift")
+        raise RefusedError("ADD COLUMN with IDENTITY, a key, DISTKEY or SORTKEY is not supported by Redshift")
     if "NOT NULL" in table.lines[0] and " DEFAULT " not in table.lines[0].replace(" DEFAULT NULL", ""):
         raise RefusedError("ALTER TABLE ADD COLUMN defined as NOT NULL must have a non-null default expression")
     statements = [f"ALTER TABLE {target} ADD COLUMN {table.lines[0]}"]
@@ -76,38 +80,39 @@ def _add(cursor: Cursor, name: tuple[str, ...]) -> Plan:
     return Script(tuple(statements), _TAG, query=True)
 
 
-def _drop(cursor: Cursor, target: str) -> Plan:
-    if cursor.take("constraint"):
-        change = {"drop_key": cursor.name()}
-        cursor.take_any("restrict", "cascade")
-        cursor.expect_end()
+def _drop(reader: TokenReader, target: str) -> Plan:
+    if reader.take("constraint"):
+        change = {"drop_key": reader.name()}
+        reader.take_any("restrict", "cascade")
+        reader.expect_end()
         return Script((_change(target, change),), _TAG)
-    cursor.take("column")
-    column = cursor.name()
-    behaviour = cursor.take_any("restrict", "cascade") or ""
-    _one_action(cursor)
+    reader.take("column")
+    column = reader.name()
+    behaviour = reader.take_any("restrict", "cascade") or ""
+    _one_action(reader)
     drop = f"ALTER TABLE {target} DROP COLUMN {quote_name(column)} {behaviour}".rstrip()
     return Script((_change(target, {"drop_column": column}), drop), _TAG)
 
 
-def _alter(cursor: Cursor, name: tuple[str, ...]) -> Plan:
+def _alter(reader: TokenReader, name: tuple[str, ...]) -> Plan:
     target = qualified_sql(name)
-    if cursor.take("encode"):
-        cursor.expect("auto")
+    if reader.take("encode"):
+        reader.expect("auto")
         return Script((_change(target, {"no_encodings": True}),), _TAG)
-    if any(cursor.peek(word) for word in ("diststyle", "distkey", "sortkey", "compound", "interleaved")):
-        return _redistribute(cursor, name)
-    cursor.take("column")
-    column = cursor.name()
-    if cursor.take("encode"):
-        return _encode(cursor, target, column)
-    if not cursor.take("type"):
-        word = cursor.token.text.upper() if cursor.token else ""
+    if any(reader.peek(word) for word in ("diststyle", "distkey", "sortkey", "compound", "interleaved")):
+        return _redistribute(reader, name)
+    reader.take("column")
+    column = reader.name()
+    if reader.take("encode"):
+        return _encode(reader, target, column)
+    if not reader.take("type"):
+        word = reader.token.text.upper() if reader.token else ""
         raise RefusedError(
-            f"ALTER COLUMN … {word} is not supported by Redshift", hint="Only TYPE of a VARCHAR and ENCODE can change."
+            f"ALTER COLUMN … {word} is not supported by Redshift",
+            hint="Only TYPE of a VARCHAR column and ENCODE can change.",
         )
-    new = read_type(cursor, f"{name[-1]}.{column}")
-    cursor.expect_end()
+    new = read_type(reader, f"{name[-1]}.{column}")
+    reader.expect_end()
     check = (
         f"SELECT redshift_internal.check_resize({quote_literal(target)}, {quote_literal(column)}, {quote_literal(new)})"
     )
@@ -115,39 +120,41 @@ def _alter(cursor: Cursor, name: tuple[str, ...]) -> Plan:
     return Script((check, resize), _TAG, outside_block="ALTER TABLE ALTER COLUMN")
 
 
-def _encode(cursor: Cursor, target: str, column: str) -> Plan:
-    """ALTER COLUMN … ENCODE, of one column or of several (r_ALTER_TABLE)."""
-    encodings = {column: read_encoding(cursor)}
-    while cursor.take(",", "alter"):
-        cursor.take("column")
-        column = cursor.name()
-        cursor.expect("encode")
-        encodings[column] = read_encoding(cursor)
-    cursor.expect_end()
+def _encode(reader: TokenReader, target: str, column: str) -> Plan:
+    """ALTER COLUMN … ENCODE, of one column or of several."""
+    encodings = {column: read_encoding(reader)}
+    while reader.take(",", "alter"):
+        reader.take("column")
+        column = reader.name()
+        reader.expect("encode")
+        encodings[column] = read_encoding(reader)
+    reader.expect_end()
     checks = (check_fit(target, name, encoding) for name, encoding in encodings.items())
     return Script((*checks, _change(target, {"encodings": encodings})), _TAG)
 
 
-def _redistribute(cursor: Cursor, name: tuple[str, ...]) -> Plan:
+def _redistribute(reader: TokenReader, name: tuple[str, ...]) -> Plan:
     table = Table(name)
     change: dict[str, Any]
-    if cursor.take("sortkey", "none"):
+    if reader.take("sortkey", "none"):
         change = {"no_sortkey": True}
-    elif cursor.take("distkey"):
-        change = {"diststyle": "KEY", "distkey": cursor.name()}
+    elif reader.take("distkey"):
+        change = {"diststyle": "KEY", "distkey": reader.name()}
     else:
-        while not cursor.done() and not cursor.peek(","):
-            cursor.take("alter")
-            read_distribution(cursor, table)
+        while not reader.done() and not reader.peek(","):
+            reader.take("alter")
+            read_distribution(reader, table)
         change = table.attributes
-    cursor.expect_end()
+    reader.expect_end()
     return Script((_change(qualified_sql(name), change),), _TAG)
 
 
-def _one_action(cursor: Cursor) -> None:
-    if cursor.peek(","):
-        raise RefusedError("ALTER TABLE takes one action on Redshift", "42601", "Write one statement for each column.")
-    cursor.expect_end()
+def _one_action(reader: TokenReader) -> None:
+    if reader.peek(","):
+        raise RefusedError(
+            "ALTER TABLE with several actions is not supported by Redshift", "42601", "Write one for each."
+        )
+    reader.expect_end()
 
 
 def _change(target: str, what: dict[str, Any]) -> str:

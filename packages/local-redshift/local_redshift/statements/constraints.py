@@ -1,13 +1,16 @@
-"""Keys in CREATE and ALTER TABLE, and what Redshift's tables do not have. Source: page t_Defining_constraints."""
+"""Keys in CREATE TABLE and ALTER TABLE, and the clauses that Redshift does not have.
+
+Source: https://docs.aws.amazon.com/redshift/latest/dg/t_Defining_constraints.html
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from local_redshift.sql.token_reader import Cursor, qualified_sql
+from local_redshift.sql.token_reader import TokenReader, qualified_sql
 from local_redshift.statements.plan import RefusedError
 
-_FOREIGN = {
+_UNSUPPORTED_CLAUSES = {
     "check": "CHECK constraints",
     "exclude": "EXCLUDE constraints",
     "inherits": "INHERITS",
@@ -19,32 +22,32 @@ _FOREIGN = {
 }
 
 
-def read_key(cursor: Cursor) -> dict[str, Any]:
-    """A table constraint: [CONSTRAINT name] UNIQUE | PRIMARY KEY | FOREIGN KEY. Raises RefusedError for any other."""
-    name = {"name": cursor.name()} if cursor.take("constraint") else {}
-    if cursor.take("unique"):
-        return {**name, "type": "u", "columns": cursor.names()}
-    if cursor.take("primary", "key"):
-        return {**name, "type": "p", "columns": cursor.names()}
-    if cursor.take("foreign", "key"):
-        columns = cursor.names()
-        cursor.expect("references")
-        return {**name, "type": "f", "columns": columns, **read_reference(cursor)}
-    raise foreign(cursor)
+def read_key(reader: TokenReader) -> dict[str, Any]:
+    """Read [CONSTRAINT name] UNIQUE | PRIMARY KEY | FOREIGN KEY. Raises RefusedError for any other constraint."""
+    name = {"name": reader.name()} if reader.take("constraint") else {}
+    if reader.take("unique"):
+        return {**name, "type": "u", "columns": reader.names()}
+    if reader.take("primary", "key"):
+        return {**name, "type": "p", "columns": reader.names()}
+    if reader.take("foreign", "key"):
+        columns = reader.names()
+        reader.expect("references")
+        return {**name, "type": "f", "columns": columns, **read_reference(reader)}
+    raise unsupported_clause(reader)
 
 
-def read_reference(cursor: Cursor) -> dict[str, Any]:
-    """What follows REFERENCES: a table and its columns. Raises RefusedError for actions."""
-    target = qualified_sql(cursor.qualified())
-    columns = cursor.names() if cursor.peek("(") else []
-    if cursor.peek("on") or cursor.peek("match") or cursor.peek("deferrable"):
-        raise RefusedError(f"{cursor.next().text.upper()} on a foreign key is not supported by Redshift")
+def read_reference(reader: TokenReader) -> dict[str, Any]:
+    """Read what follows REFERENCES: a table and its columns. Raises RefusedError for actions."""
+    target = qualified_sql(reader.qualified())
+    columns = reader.names() if reader.peek("(") else []
+    if reader.peek("on") or reader.peek("match") or reader.peek("deferrable"):
+        raise RefusedError(f"{reader.next().text.upper()} on a foreign key is not supported by Redshift")
     return {"references": target, "referenced": columns}
 
 
-def foreign(cursor: Cursor) -> RefusedError:
-    """The error for a clause that Redshift does not have, or for one that nobody has."""
-    word = cursor.token.lower if cursor.token else ""
-    if word in _FOREIGN:
-        return RefusedError(f"{_FOREIGN[word]} in CREATE TABLE is not supported by Redshift")
-    return cursor.syntax_error()
+def unsupported_clause(reader: TokenReader) -> RefusedError:
+    """Return the error for a clause that Redshift does not have, or for one that does not exist at all."""
+    word = reader.token.lower if reader.token else ""
+    if word in _UNSUPPORTED_CLAUSES:
+        return RefusedError(f"{_UNSUPPORTED_CLAUSES[word]} in CREATE TABLE is not supported by Redshift")
+    return reader.syntax_error()

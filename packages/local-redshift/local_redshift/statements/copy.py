@@ -1,16 +1,22 @@
-"""The COPY command as a value. Source: developer guide page r_COPY and its parameter pages (copy-parameters-*)."""
+"""The COPY command as a value.
+
+Sources:
+https://docs.aws.amazon.com/redshift/latest/dg/r_COPY.html
+https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-load.html
+https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-columnar.html
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from local_redshift.sql.token_reader import Cursor
-from local_redshift.statements.copy_options import READERS, Reader
+from local_redshift.sql.token_reader import TokenReader
+from local_redshift.statements.copy_options import READERS, OptionReader
 from local_redshift.statements.credentials import Credentials, read_authorization
 from local_redshift.statements.plan import RefusedError
 
-_ALL_ERRORS = 1 << 40  # IGNOREALLERRORS (copy-parameters-data-load)
+_ALL_ERRORS = 1 << 40  # IGNOREALLERRORS has no limit
 _COMPRESSIONS = ("gzip", "zstd", "bzip2")
 _FLAGS = [
     "manifest",
@@ -41,7 +47,7 @@ _NOT_MODELLED = [
     "job",
     "kms_key_id",
 ]
-# copy-usage_notes-copy-from-columnar: the only parameters that Parquet and ORC take.
+# The only parameters of COPY from Parquet and ORC.
 _COLUMNAR = frozenset(["manifest", "fillrecord", "region", "statupdate"])
 
 
@@ -49,7 +55,7 @@ _COLUMNAR = frozenset(["manifest", "fillrecord", "region", "statupdate"])
 class CopyCommand:
     """A COPY from S3.
 
-    `null_as` is None when the command does not say it; `json_paths` is `auto`, `auto ignorecase`, `noshred` or a URL.
+    `null_as` is None when the command has no NULL AS; `json_paths` is `auto`, `auto ignorecase`, `noshred` or a URL.
     """
 
     table: tuple[str, ...]
@@ -72,50 +78,50 @@ class CopyCommand:
     max_errors: int = 0
 
     def has(self, flag: str) -> bool:
-        """Whether a parameter without value was given."""
+        """Whether the command has this parameter without a value."""
         return flag in self.flags
 
 
 def parse_copy(sql: str) -> CopyCommand:
     """Read a COPY statement. Raises RefusedError."""
-    cursor = Cursor(sql)
-    cursor.expect("copy")
-    if cursor.peek("("):
-        raise RefusedError("COPY of a query is not supported by Redshift", hint="Use UNLOAD.")
-    table = cursor.qualified()
-    columns = tuple(cursor.names()) if cursor.peek("(") else ()
-    if cursor.peek("to"):
-        raise RefusedError("COPY TO is not supported by Redshift", hint="Use UNLOAD.")
-    cursor.expect("from")
-    if cursor.peek("stdin"):
+    reader = TokenReader(sql)
+    reader.expect("copy")
+    if reader.peek("("):
+        raise RefusedError("COPY of a query is not supported by Redshift", hint="Use UNLOAD to export its result.")
+    table = reader.qualified()
+    columns = tuple(reader.names()) if reader.peek("(") else ()
+    if reader.peek("to"):
+        raise RefusedError("COPY TO is not supported by Redshift", hint="Use UNLOAD to export a table.")
+    reader.expect("from")
+    if reader.peek("stdin"):
         raise RefusedError(
             "COPY FROM STDIN is not supported by Redshift", hint="Put the data in S3 and COPY it from there."
         )
-    source = cursor.string()
+    source = reader.string()
     if not source.startswith("s3://"):
         raise RefusedError(
             f"COPY from '{source.split('://')[0]}' is not modelled by the local Redshift",
-            hint="Only s3:// sources are.",
+            hint="Use an s3:// source.",
         )
-    options: dict[str, Any] = {"flags": set(), "given": set(), "credentials": {}}
-    while not cursor.done():
-        _option(cursor, options)
-    given = options.pop("given")
+    options: dict[str, Any] = {"flags": set(), "names": set(), "credentials": {}}
+    while not reader.done():
+        _option(reader, options)
+    names = options.pop("names")
     credentials = Credentials(**options.pop("credentials"))
     options["flags"] = frozenset(options["flags"])
     if "ignoreallerrors" in options["flags"]:
         options["max_errors"] = _ALL_ERRORS
     command = CopyCommand(table=table, columns=columns, source=source, credentials=credentials, **options)
-    _check(command, given)
+    _check(command, names)
     return command
 
 
-def _option(cursor: Cursor, options: dict[str, Any]) -> None:
-    token = cursor.next()
+def _option(reader: TokenReader, options: dict[str, Any]) -> None:
+    token = reader.next()
     word = token.lower
-    options["given"].add(word)
-    if read_authorization(cursor, word, options["credentials"]):
-        options["given"].discard(word)
+    options["names"].add(word)
+    if read_authorization(reader, word, options["credentials"]):
+        options["names"].discard(word)
     elif word in _FLAGS:
         options["flags"].add(word)
     elif word in _COMPRESSIONS:
@@ -123,42 +129,41 @@ def _option(cursor: Cursor, options: dict[str, Any]) -> None:
     elif word in _NOT_MODELLED:
         raise RefusedError(f"COPY's {word.upper()} is not modelled by the local Redshift")
     elif word in _VALUES:
-        cursor.take("as")
-        _VALUES[word](cursor, options)
+        reader.take("as")
+        _VALUES[word](reader, options)
     else:
-        cursor.at -= 1
-        raise cursor.syntax_error()
+        reader.position -= 1
+        raise reader.syntax_error()
 
 
-def _format(cursor: Cursor, options: dict[str, Any]) -> None:
-    word = cursor.take_any("csv", "json", "parquet", "delimiter", "text")
+def _format(reader: TokenReader, options: dict[str, Any]) -> None:
+    word = reader.take_any("csv", "json", "parquet", "delimiter", "text")
     if word is None:
-        _option(cursor, options)
+        _option(reader, options)
     elif word in ("delimiter", "json", "csv"):
-        cursor.take("as")
-        _VALUES[word](cursor, options)
+        reader.take("as")
+        _VALUES[word](reader, options)
     else:
         options["format"] = word
 
 
-_VALUES: dict[str, Reader] = {"format": _format, **READERS}
+_VALUES: dict[str, OptionReader] = {"format": _format, **READERS}
 
 
-def _check(command: CopyCommand, given: set[str]) -> None:
-    """The combinations that Redshift refuses, and those that are not modelled."""
-    known = command.credentials
-    if not known.iam_role and not (known.access_key and known.secret_key):
+def _check(command: CopyCommand, names: set[str]) -> None:
+    """Raise RefusedError for combinations that Redshift refuses and those that are not modelled."""
+    if not command.credentials.complete:
         raise RefusedError("COPY needs an authorization: IAM_ROLE, or an access key and its secret", "XX000")
     if command.format == "parquet":
-        extra = sorted(given - _COLUMNAR - {"format", "parquet"})
+        extra = sorted(names - _COLUMNAR - {"format", "parquet"})
         if extra:
             raise RefusedError(f"{extra[0].upper()} argument is not supported for PARQUET based COPY")
-    if {"ignoreallerrors", "maxerror"} <= given:
+    if {"ignoreallerrors", "maxerror"} <= names:
         raise RefusedError("IGNOREALLERRORS and MAXERROR cannot be used together")
     if command.format == "csv" and (bad := sorted(command.flags & {"escape", "removequotes"})):
         raise RefusedError(f"CSV is not compatible with {bad[0].upper()}", "0A000")
     if command.format == "json" and (
-        bad := sorted(given & {"csv", "delimiter", "escape", "fillrecord", "ignoreheader", "removequotes"})
+        bad := sorted(names & {"csv", "delimiter", "escape", "fillrecord", "ignoreheader", "removequotes"})
     ):
         raise RefusedError(f"JSON is not compatible with {bad[0].upper()}", "0A000")
     if command.encoding not in ("utf8", "auto", "utf-8"):

@@ -1,44 +1,52 @@
-"""Who COPY and UNLOAD are for S3. Source: developer guide, copy-parameters-authorization."""
+"""The credentials of COPY and UNLOAD for S3.
+
+Source: https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-authorization.html
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from local_redshift.sql.token_reader import Cursor
+from local_redshift.sql.token_reader import TokenReader
 from local_redshift.statements.plan import RefusedError
+
+_FIELDS = {"access_key_id": "access_key", "secret_access_key": "secret_key", "session_token": "token"}
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """How the command may read S3: a role, or a key pair. Never shown: repr leaves the secret parts out."""
+    """A role, or a key pair. Its repr excludes the secret parts, so that no log contains them."""
 
     iam_role: str | None = None
     access_key: str | None = field(default=None, repr=False)
     secret_key: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
 
+    @property
+    def complete(self) -> bool:
+        """Whether there is a role or a whole key pair."""
+        return bool(self.iam_role or (self.access_key and self.secret_key))
 
-def read_authorization(cursor: Cursor, word: str, found: dict[str, str]) -> bool:
-    """Read IAM_ROLE, CREDENTIALS or ACCESS_KEY_ID … if `word` begins one; shared with UNLOAD."""
+
+def read_authorization(reader: TokenReader, word: str, credentials: dict[str, str]) -> bool:
+    """Read IAM_ROLE, CREDENTIALS, ACCESS_KEY_ID … into `credentials`; return whether `word` begins one of them."""
     if word == "with":
-        cursor.expect("credentials")
+        reader.expect("credentials")
         word = "credentials"
     if word == "iam_role":
-        found["iam_role"] = "default" if cursor.take("default") else cursor.string()
+        credentials["iam_role"] = "default" if reader.take("default") else reader.string()
     elif word == "credentials":
-        cursor.take("as")
-        _credentials(cursor.string(), found)
-    elif word in ("access_key_id", "secret_access_key", "session_token"):
-        cursor.take("as")
-        found[{"access_key_id": "access_key", "secret_access_key": "secret_key", "session_token": "token"}[word]] = (
-            cursor.string()
-        )
+        reader.take("as")
+        _credentials(reader.string(), credentials)
+    elif word in _FIELDS:
+        reader.take("as")
+        credentials[_FIELDS[word]] = reader.string()
     else:
         return False
     return True
 
 
-def _credentials(text: str, found: dict[str, str]) -> None:
+def _credentials(text: str, credentials: dict[str, str]) -> None:
     keys = {
         "aws_access_key_id": "access_key",
         "aws_secret_access_key": "secret_key",
@@ -53,4 +61,4 @@ def _credentials(text: str, found: dict[str, str]) -> None:
                 "'aws_access_key_id=...;aws_secret_access_key=...'",
                 "XX000",
             )
-        found[keys[name.strip()]] = value
+        credentials[keys[name.strip()]] = value

@@ -1,6 +1,8 @@
-"""CREATE, ALTER, DROP and COMMENT: who handles what, and what Redshift does not have.
+"""CREATE, ALTER, DROP and COMMENT: the function for each kind of object, and the kinds that Redshift does not have.
 
-Source: developer guide pages c_unsupported-postgresql-features, c_SQL_commands.
+Sources:
+https://docs.aws.amazon.com/redshift/latest/dg/c_SQL_commands.html
+https://docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-features.html
 """
 
 from __future__ import annotations
@@ -9,14 +11,14 @@ from collections.abc import Callable
 
 from local_redshift.catalog.template_database import template_name
 from local_redshift.sql.lexer import quote_literal, quote_name
-from local_redshift.sql.token_reader import Cursor, qualified_sql
+from local_redshift.sql.token_reader import TokenReader, qualified_sql
 from local_redshift.statements.alter_table import alter_table
 from local_redshift.statements.create_table import create_table
 from local_redshift.statements.grants import create_user, grant
 from local_redshift.statements.plan import Forward, Plan, RefusedError, Script
 from local_redshift.statements.views import create_materialized_view, create_view
 
-_ABSENT = {
+_UNSUPPORTED = {
     "index": "Redshift has no indexes; use SORTKEY",
     "unique": "Redshift has no indexes; use SORTKEY",
     "sequence": "Redshift has no sequences; use an IDENTITY column",
@@ -63,30 +65,30 @@ _KNOWN = frozenset(["table", "view", "materialized", "schema", "database", "user
 
 def create(sql: str) -> Plan:
     """The plan for a CREATE."""
-    cursor = Cursor(sql)
-    cursor.expect("create")
-    cursor.take("or", "replace")
-    cursor.take_any("local", "global")
-    cursor.take_any("temporary", "temp")
-    word = _kind(cursor)
+    reader = TokenReader(sql)
+    reader.expect("create")
+    reader.take("or", "replace")
+    reader.take_any("local", "global")
+    reader.take_any("temporary", "temp")
+    word = _kind(reader)
     handler = _CREATE.get(word)
     return handler(sql) if handler else Forward(sql)
 
 
 def alter(sql: str) -> Plan:
     """The plan for an ALTER."""
-    cursor = Cursor(sql)
-    cursor.expect("alter")
-    word = _kind(cursor)
+    reader = TokenReader(sql)
+    reader.expect("alter")
+    word = _kind(reader)
     if word == "table":
         return alter_table(sql)
     if word == "user":
         return create_user(sql)
     if word == "default":
         return grant(sql)
-    if word == "database" and any(token.lower == "isolation" for token in cursor.all):
+    if word == "database" and any(token.lower == "isolation" for token in reader.tokens):
         raise RefusedError(
-            "ALTER DATABASE … ISOLATION LEVEL is not modelled; the local Redshift has one isolation level for all",
+            "ALTER DATABASE … ISOLATION LEVEL is not modelled by the local Redshift, which has one level for all",
             hint="Start it with LOCAL_REDSHIFT_ISOLATION set to SERIALIZABLE or SNAPSHOT.",
         )
     return Forward(sql)
@@ -94,52 +96,52 @@ def alter(sql: str) -> Plan:
 
 def drop(sql: str) -> Plan:
     """The plan for a DROP."""
-    cursor = Cursor(sql)
-    cursor.expect("drop")
-    if _kind(cursor) == "table" and cursor.all[-1].lower == "cascade":
-        return _drop_with_references(cursor, sql)
+    reader = TokenReader(sql)
+    reader.expect("drop")
+    if _kind(reader) == "table" and reader.tokens[-1].lower == "cascade":
+        return _drop_with_references(reader, sql)
     return Forward(sql)
 
 
-def _drop_with_references(cursor: Cursor, sql: str) -> Plan:
-    """DROP TABLE … CASCADE drops the foreign keys that reference the tables too (r_DROP_TABLE)."""
-    cursor.expect("table")
-    cursor.take("if", "exists")
-    names = [cursor.qualified()]
-    while cursor.take(","):
-        names.append(cursor.qualified())
+def _drop_with_references(reader: TokenReader, sql: str) -> Plan:
+    """DROP TABLE … CASCADE also drops the foreign keys that reference the tables."""
+    reader.expect("table")
+    reader.take("if", "exists")
+    names = [reader.qualified()]
+    while reader.take(","):
+        names.append(reader.qualified())
     listed = ", ".join(quote_literal(qualified_sql(name)) for name in names)
     return Script((f"SELECT redshift_internal.forget_references(ARRAY[{listed}])", sql), "DROP TABLE")
 
 
 def comment(sql: str) -> Plan:
-    """COMMENT ON TABLE, COLUMN, VIEW, SCHEMA, DATABASE …; a key's comment has nowhere to go."""
-    cursor = Cursor(sql)
-    cursor.expect("comment", "on")
-    if cursor.peek("constraint"):
+    """COMMENT ON TABLE, COLUMN, VIEW, SCHEMA, DATABASE …; a comment on a key is not stored."""
+    reader = TokenReader(sql)
+    reader.expect("comment", "on")
+    if reader.peek("constraint"):
         raise RefusedError("COMMENT ON CONSTRAINT is not modelled by the local Redshift")
     return Forward(sql)
 
 
 def _create_schema(sql: str) -> Plan:
     """CREATE SCHEMA without its QUOTA."""
-    cursor = Cursor(sql)
-    at = next((index for index, token in enumerate(cursor.all) if token.lower == "quota"), None)
-    return Forward(sql if at is None else sql[: cursor.all[at].start])
+    reader = TokenReader(sql)
+    at = next((index for index, token in enumerate(reader.tokens) if token.lower == "quota"), None)
+    return Forward(sql if at is None else sql[: reader.tokens[at].start])
 
 
 def _create_database(sql: str) -> Plan:
     """CREATE DATABASE name [OWNER user]: a copy of the template."""
-    cursor = Cursor(sql)
-    cursor.expect("create", "database")
-    name = quote_name(cursor.name())
-    cursor.take("with")
+    reader = TokenReader(sql)
+    reader.expect("create", "database")
+    name = quote_name(reader.name())
+    reader.take("with")
     owner = ""
-    if cursor.take("owner"):
-        cursor.take("=")
-        owner = f" OWNER {quote_name(cursor.name())}"
-    if not cursor.done():
-        raise RefusedError(f"CREATE DATABASE … {cursor.next().text.upper()} is not modelled by the local Redshift")
+    if reader.take("owner"):
+        reader.take("=")
+        owner = f" OWNER {quote_name(reader.name())}"
+    if not reader.done():
+        raise RefusedError(f"CREATE DATABASE … {reader.next().text.upper()} is not modelled by the local Redshift")
     return Forward(f"CREATE DATABASE {name} TEMPLATE {quote_name(template_name())}{owner}")
 
 
@@ -153,12 +155,12 @@ _CREATE: dict[str, Callable[[str], Plan]] = {
 }
 
 
-def _kind(cursor: Cursor) -> str:
-    word = cursor.token.lower if cursor.token else ""
-    if word in _ABSENT:
-        raise RefusedError(_ABSENT[word])
+def _kind(reader: TokenReader) -> str:
+    word = reader.token.lower if reader.token else ""
+    if word in _UNSUPPORTED:
+        raise RefusedError(_UNSUPPORTED[word])
     if word in _NOT_MODELLED:
         raise RefusedError(_NOT_MODELLED[word])
     if word not in _KNOWN:
-        raise cursor.syntax_error()
+        raise reader.syntax_error()
     return word

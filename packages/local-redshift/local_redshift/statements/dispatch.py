@@ -1,17 +1,14 @@
-"""What to do with a statement: the pure core of the local Redshift.
-
-`plan` looks at the first words, hands the statement to the module of that heading, and never touches a database.
-"""
+"""The plan for a statement, chosen by its first word. Pure: nothing here reads a database."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from local_redshift.query import rewrite as functions
+from local_redshift.query.rewrite import rewrite
 from local_redshift.sql.identifiers import fold
 from local_redshift.sql.lexer import LexError, first_word
-from local_redshift.sql.token_tree import Column
+from local_redshift.sql.token_tree import Column, Refused
 from local_redshift.statements import grants, parameters, transactions
 from local_redshift.statements.copy import parse_copy
 from local_redshift.statements.ddl import alter, comment, create, drop
@@ -49,7 +46,7 @@ _NOT_MODELLED = {
     "attach": "ATTACH is not modelled by the local Redshift",
     "detach": "DETACH is not modelled by the local Redshift",
 }
-_HEADINGS: dict[str, Callable[[str], Plan]] = {
+_PLANNERS: dict[str, Callable[[str], Plan]] = {
     "copy": lambda sql: Load(parse_copy(sql)),
     "unload": lambda sql: Unload(parse_unload(sql)),
     "truncate": truncate,
@@ -83,9 +80,9 @@ _HEADINGS: dict[str, Callable[[str], Plan]] = {
 
 
 def plan(sql: str, known: Known | None = None) -> Plan:
-    """Decide what one statement becomes. `known` has the columns of queries that `functions.NeedColumns` asked for.
+    """Return the plan for one statement. `known` has the columns of the queries of earlier NeedColumns.
 
-    Raises functions.NeedColumns; anything refused is returned as a Refusal.
+    Raises NeedColumns; a statement that is not supported is returned as a Refusal.
     """
     try:
         return _decide(fold(sql), known or {})
@@ -93,7 +90,7 @@ def plan(sql: str, known: Known | None = None) -> Plan:
         return Refusal(str(bad), "42601")
     except RefusedError as refused:
         return refused.refusal
-    except functions.Refused as refused:
+    except Refused as refused:
         return Refusal(str(refused), refused.code)
 
 
@@ -103,11 +100,11 @@ def _decide(sql: str, known: Known) -> Plan:
         raise RefusedError(_POSTGRES_ONLY[word])
     if word in _NOT_MODELLED:
         raise RefusedError(_NOT_MODELLED[word])
-    heading = _HEADINGS.get(word)
-    made = heading(sql) if heading else Forward(sql)
-    if isinstance(made, Forward):
-        return Forward(functions.rewrite(made.sql, known), made.lock)
-    if isinstance(made, Script) and made.query:
-        first, *others = made.statements
-        return replace(made, statements=(functions.rewrite(first, known), *others))
-    return made
+    planner = _PLANNERS.get(word)
+    draft = planner(sql) if planner else Forward(sql)
+    if isinstance(draft, Forward):
+        return Forward(rewrite(draft.sql, known), draft.lock)
+    if isinstance(draft, Script) and draft.query:
+        first, *others = draft.statements
+        return replace(draft, statements=(rewrite(first, known), *others))
+    return draft

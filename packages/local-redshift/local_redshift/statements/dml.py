@@ -1,8 +1,9 @@
-"""INSERT, UPDATE, DELETE: the table that a write locks, and PostgreSQL's additions refused.
+"""INSERT, UPDATE, DELETE: the table that a write locks, and the clauses that only PostgreSQL has.
 
-A write waits for another transaction's write into the same table (developer guide, c_write_readwrite), so each is
-forwarded with the table to lock first. Only the head of a statement is read: an INSERT may carry megabytes of
-literals.
+A write waits for another transaction's write to the same table, so each is forwarded with the table to lock first. Only
+the first tokens of a statement are read: an INSERT may have megabytes of literals.
+
+Source: https://docs.aws.amazon.com/redshift/latest/dg/c_write_readwrite.html
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from local_redshift.sql.token_reader import qualified_sql
 from local_redshift.statements.plan import Forward, Plan, RefusedError
 
 _HEAD = 16  # tokens that hold the verb and the target's name
-# Substrings first: a regular expression over megabytes of literals costs more than the insert.
-_WORDS = ("conflict", "returning", "overriding")
+# Searched as substrings: a regular expression over megabytes of literals takes longer than the insert.
+_POSTGRES_WORDS = ("conflict", "returning", "overriding")
 _WRITING = re.compile(r"\(\s*(?:insert|update|delete|merge)\b")
 
 
@@ -25,14 +26,14 @@ def insert(sql: str) -> Plan:
     """The plan for INSERT INTO t …."""
     head = _head(sql)
     if len(head) > 1 and head[1].lower == "into":
-        made = _write(sql, head, 2)
+        plan = _write(sql, head, 2)
         _refuse_reserved(sql, head)
-        return made
+        return plan
     return Forward(sql)
 
 
 def _refuse_reserved(sql: str, head: list[Token]) -> None:
-    """Reserved words in the list of columns (r_pg_keywords): an INSERT of constants is not looked into elsewhere."""
+    """Raises RefusedError for a reserved word in the list of columns: no other module reads an INSERT of constants."""
     opening = next((token for token in head[2:] if token.text == "("), None)
     if opening is None or any(
         token.lower in ("values", "select", "with") for token in head if token.end <= opening.start
@@ -60,7 +61,7 @@ def delete(sql: str) -> Plan:
 
 
 def with_query(sql: str) -> Plan:
-    """WITH … SELECT, UPDATE, DELETE; a CTE that writes is refused, and INSERT takes its WITH inside (r_WITH_clause)."""
+    """WITH … SELECT, UPDATE or DELETE. Raises RefusedError for a CTE that writes, and for WITH before INSERT."""
     refuse_additions(sql)
     verb = _verb(sql)
     if verb is None:
@@ -73,7 +74,7 @@ def with_query(sql: str) -> Plan:
 
 
 def _verb(sql: str) -> Token | None:
-    """The word after the list of a WITH that writes, or None."""
+    """Return the verb after the CTEs when it writes, or None."""
     depth = 0
     for token in tokens(sql):
         depth += {"(": 1, ")": -1}.get(token.text, 0)
@@ -83,9 +84,11 @@ def _verb(sql: str) -> Token | None:
 
 
 def refuse_additions(sql: str) -> None:
-    """Raises RefusedError for what PostgreSQL adds to DML. A cheap search, then tokens."""
+    """Raises RefusedError for clauses that PostgreSQL adds to DML: a search for their words, then by tokens."""
     lower = sql.lower()
-    if not any(word in lower for word in _WORDS) and not (first_word(sql) == "with" and _WRITING.search(lower)):
+    if not any(word in lower for word in _POSTGRES_WORDS) and not (
+        first_word(sql) == "with" and _WRITING.search(lower)
+    ):
         return
     previous = Token(OPERATOR, "", 0, 0)
     for token in tokens(sql):
@@ -113,7 +116,7 @@ def _head(sql: str, start: int = 0) -> list[Token]:
 
 
 def _refuse_several(head: list[Token]) -> None:
-    """UPDATE … SET (a, b) = …: Redshift sets columns one by one (r_UPDATE)."""
+    """Raises RefusedError for UPDATE … SET (a, b) = …, which Redshift does not have."""
     for word, after in itertools.pairwise(head):
         if head[0].lower == "update" and word.lower == "set" and after.text == "(":
             raise RefusedError('syntax error at or near "("', "42601", "Write SET a = …, b = ….")
@@ -130,5 +133,5 @@ def _write(sql: str, head: list[Token], at: int) -> Plan:
             break
         at += 1
     if not parts:
-        return Forward(sql)  # PostgreSQL's syntax error says it best
+        return Forward(sql)  # PostgreSQL reports the syntax error
     return Forward(sql, lock=qualified_sql(tuple(parts)))

@@ -1,9 +1,12 @@
-"""Compression encodings, and the types that each is for. Source: developer guide page c_Compression_encodings."""
+"""Compression encodings, and the column types that each supports.
+
+Source: https://docs.aws.amazon.com/redshift/latest/dg/c_Compression_encodings.html
+"""
 
 from __future__ import annotations
 
 from local_redshift.sql.lexer import quote_literal
-from local_redshift.sql.token_reader import Cursor
+from local_redshift.sql.token_reader import TokenReader
 from local_redshift.statements.plan import RefusedError
 
 _WHOLE = ("smallint", "integer", "bigint", "numeric")
@@ -11,11 +14,11 @@ _FLOATS = ("real", "double precision")
 _TEXTS = ("character", "character varying")
 _DAYS = ("date", "timestamp without time zone")
 _ZONED = ("timestamp with time zone",)
-# The page does not list them; CREATE TABLE gives them AZ64, and VARBYTE and SUPER LZO and ZSTD.
+# Not on the page; CREATE TABLE assigns AZ64 to these, LZO to VARBYTE and ZSTD to SUPER.
 _TIMES = ("time without time zone", "time with time zone")
 _OPAQUE = ("super", "varbyte")
 _SCALARS = (*_WHOLE, *_TEXTS, *_DAYS, *_ZONED, *_TIMES)
-# Those that are missing are for every type: RAW and AUTO.
+# RAW and AUTO support every type.
 _TYPES = {
     "az64": (*_WHOLE, *_DAYS, *_ZONED, *_TIMES),
     "bytedict": (*_SCALARS, *_FLOATS),
@@ -33,22 +36,22 @@ _TYPES = {
 _ANY = ("auto", "raw", "none")
 
 
-def read_encoding(cursor: Cursor) -> str:
-    """An ENCODE's value. Raises RefusedError for one that Redshift does not have."""
-    word = cursor.next().lower
+def read_encoding(reader: TokenReader) -> str:
+    """Read the value of ENCODE. Raises RefusedError for one that Redshift does not have."""
+    word = reader.next().lower
     if word not in _TYPES and word not in _ANY:
         raise RefusedError(f'invalid encoding type "{word}" specified', "42601")
     return "raw" if word == "none" else word
 
 
 def require_fit(encoding: str, kind: str, column: str) -> None:
-    """Raises RefusedError when the encoding is not for a column of this type, which may have its size."""
+    """Raises RefusedError when the encoding does not support this type, which may include a size."""
     if kind.partition("(")[0] not in _TYPES.get(encoding, (kind.partition("(")[0],)):
         raise RefusedError(_message(column), "0A000")
 
 
 def check_fit(target: str, column: str, encoding: str) -> str:
-    """The same as SQL, for a column that is there already."""
+    """Return the same check as SQL, for an existing column."""
     types = ", ".join(map(quote_literal, _TYPES.get(encoding, ())))
     if not types:
         return "SELECT 1"

@@ -1,12 +1,15 @@
 """Users, groups, roles, GRANT and REVOKE.
 
-Sources: developer guide pages r_CREATE_USER, r_GRANT, r_REVOKE, r_ALTER_DEFAULT_PRIVILEGES.
+Sources:
+https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_USER.html
+https://docs.aws.amazon.com/redshift/latest/dg/r_GRANT.html
+https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_DEFAULT_PRIVILEGES.html
 """
 
 from __future__ import annotations
 
 from local_redshift.sql.lexer import quote_name
-from local_redshift.sql.token_reader import Cursor
+from local_redshift.sql.token_reader import TokenReader
 from local_redshift.statements.plan import Forward, Plan, RefusedError
 
 _WRITES = ("insert", "update", "delete")
@@ -14,22 +17,21 @@ _NOT_MODELLED = ("datashare", "assumerole", "share", "explain", "masking", "exte
 
 
 def grant(sql: str) -> Plan:
-    """GRANT, REVOKE or ALTER DEFAULT PRIVILEGES; ROLE before a name is a noise word for PostgreSQL's grammar."""
-    cursor = Cursor(sql)
-    parts, position, wrote = [], 0, False
-    depth_on = next((i for i, token in enumerate(cursor.all) if token.lower == "on"), len(cursor.all))
-    for index, token in enumerate(cursor.all):
+    """GRANT, REVOKE or ALTER DEFAULT PRIVILEGES; PostgreSQL has no ROLE before a name."""
+    reader = TokenReader(sql)
+    parts, position, grants_write = [], 0, False
+    on_index = next((i for i, token in enumerate(reader.tokens) if token.lower == "on"), len(reader.tokens))
+    for index, token in enumerate(reader.tokens):
         word = token.lower
         if index < 4 and word in _NOT_MODELLED:
             raise RefusedError(f"GRANT of {word.upper()} is not modelled by the local Redshift")
-        wrote = wrote or (index < depth_on and word in _WRITES)
-        following = index + 1 < len(cursor.all) and cursor.all[index + 1].kind in ("word", "quoted")
+        grants_write = grants_write or (index < on_index and word in _WRITES)
+        following = index + 1 < len(reader.tokens) and reader.tokens[index + 1].kind in ("word", "quoted")
         if word == "role" and following:
             parts.append(sql[position : token.start])
             position = token.end
-        elif index == depth_on and wrote:
-            # Who may write must be able to take the table lock that a write takes; PostgreSQL asks for more than
-            # INSERT.
+        elif index == on_index and grants_write:
+            # A write locks its table, for which PostgreSQL needs more than the INSERT privilege.
             parts.append(sql[position : token.start] + ", MAINTAIN ")
             position = token.start
     return Forward("".join(parts) + sql[position:])
@@ -37,29 +39,29 @@ def grant(sql: str) -> Plan:
 
 def create_user(sql: str) -> Plan:
     """CREATE USER or ALTER USER, without the options that PostgreSQL does not have."""
-    cursor = Cursor(sql)
-    verb = cursor.next().lower
-    cursor.expect("user")
-    name = quote_name(cursor.name())
-    if verb == "alter" and (cursor.peek("rename") or cursor.peek("set") or cursor.peek("reset")):
+    reader = TokenReader(sql)
+    verb = reader.next().lower
+    reader.expect("user")
+    name = quote_name(reader.name())
+    if verb == "alter" and (reader.peek("rename") or reader.peek("set") or reader.peek("reset")):
         return Forward(sql)
-    cursor.take("with")
+    reader.take("with")
     options: list[str] = []
-    while not cursor.done():
-        options += _user_option(cursor)
+    while not reader.done():
+        options += _user_option(reader)
     return Forward(f"{verb.upper()} USER {name} {' '.join(options)}".rstrip())
 
 
-def _user_option(cursor: Cursor) -> list[str]:
-    if cursor.take("password"):
-        return ["PASSWORD", "NULL" if cursor.take("disable") else cursor.next().text]
-    if cursor.take("syslog", "access"):
-        cursor.next()
+def _user_option(reader: TokenReader) -> list[str]:
+    if reader.take("password"):
+        return ["PASSWORD", "NULL" if reader.take("disable") else reader.next().text]
+    if reader.take("syslog", "access"):
+        reader.next()
         return []
-    if cursor.take("session", "timeout") or cursor.take("externalid"):
-        cursor.next()
+    if reader.take("session", "timeout") or reader.take("externalid"):
+        reader.next()
         return []
-    if cursor.take("reset", "session", "timeout"):
+    if reader.take("reset", "session", "timeout"):
         return []
-    word = cursor.next()
+    word = reader.next()
     return [{"createuser": "CREATEROLE", "nocreateuser": "NOCREATEROLE"}.get(word.lower, word.text)]

@@ -1,12 +1,15 @@
-"""SET, RESET, SHOW of configuration parameters. Source: developer guide page cm_chap_ConfigurationRef."""
+"""SET, RESET, SHOW of configuration parameters.
+
+Source: https://docs.aws.amazon.com/redshift/latest/dg/cm_chap_ConfigurationRef.html
+"""
 
 from __future__ import annotations
 
 from local_redshift.sql.lexer import quote_literal
-from local_redshift.sql.token_reader import Cursor
+from local_redshift.sql.token_reader import TokenReader
 from local_redshift.statements.plan import Forward, Plan, RefusedError
 
-# Those that PostgreSQL has too, with the same meaning.
+# Parameters that PostgreSQL has with the same meaning.
 _SHARED = frozenset(
     [
         "datestyle",
@@ -18,7 +21,7 @@ _SHARED = frozenset(
         "application_name",
     ]
 )
-# Redshift's own: stored, shown, without effect on a single-node stand-in.
+# Parameters of Redshift only: stored and shown, without an effect on the local Redshift.
 _OWN = {
     "analyze_threshold_percent": "10",
     "auto_analyze": "on",
@@ -36,7 +39,7 @@ _OWN = {
     "use_fips_ssl": "off",
     "wlm_query_slot_count": "1",
 }
-# Value-changing ones: only the default is modelled.
+# Parameters that change results: only the default is modelled.
 _FIXED = {
     "describe_field_name_in_uppercase": "off",
     "enable_numeric_rounding": "on",
@@ -57,53 +60,51 @@ _SYNONYMS = {"false": "off", "0": "off", "no": "off", "true": "on", "1": "on", "
 
 def set_parameter(sql: str) -> Plan:
     """SET [SESSION | LOCAL] name TO value, RESET name, SET SESSION AUTHORIZATION."""
-    cursor = Cursor(sql)
-    verb = cursor.next().lower
-    scope = cursor.take_any("session", "local")
-    if cursor.peek("authorization") or cursor.peek("session", "authorization") or cursor.peek("role"):
+    reader = TokenReader(sql)
+    verb = reader.next().lower
+    scope = reader.take_any("session", "local")
+    if reader.peek("authorization") or reader.peek("session", "authorization") or reader.peek("role"):
         return Forward(sql)
-    if cursor.take("time", "zone"):
+    if reader.take("time", "zone"):
         return Forward(sql)
-    if cursor.take("transaction") or cursor.peek("characteristics"):
+    if reader.take("transaction") or reader.peek("characteristics"):
         raise RefusedError(
             "SET TRANSACTION is not supported by Redshift",
             hint="A database has one isolation level: ALTER DATABASE … ISOLATION LEVEL.",
         )
-    name = cursor.name()
+    name = reader.name()
     if verb == "reset" and (name in _SHARED or name == "all"):
         return Forward(sql)
-    if name in _SHARED or cursor.peek("."):
+    if name in _SHARED or reader.peek("."):
         return Forward(sql)
-    return _own(cursor, verb, scope, name)
+    return _own(reader, verb, scope, name)
 
 
-def _own(cursor: Cursor, verb: str, scope: str | None, name: str) -> Plan:
+def _own(reader: TokenReader, verb: str, scope: str | None, name: str) -> Plan:
     if name not in _OWN and name not in _FIXED:
         raise RefusedError(f'unrecognized configuration parameter "{name}"', "42704")
     if verb == "reset":
         return Forward(f"RESET redshift.{name}")
-    if cursor.take_any("to", "=") is None:
-        raise cursor.syntax_error()
-    token = cursor.next()
+    if reader.take_any("to", "=") is None:
+        raise reader.syntax_error()
+    token = reader.next()
     value = token.text.strip("'\"").lower()
     if name in _FIXED and value != "default" and _SYNONYMS.get(value, value) != _FIXED[name]:
-        raise RefusedError(
-            f"{name} = {value} is not modelled by the local Redshift; only {_FIXED[name]}, the default, is"
-        )
+        raise RefusedError(f"{name} = {value} is not modelled by the local Redshift; use {_FIXED[name]}, the default")
     if value == "default":
         return Forward(f"RESET redshift.{name}")
     return Forward(f"SET {'LOCAL ' if scope == 'local' else ''}redshift.{name} TO {quote_literal(value)}")
 
 
 def show(sql: str) -> Plan:
-    """SHOW name; SHOW TABLES and the like are queries, rewritten by `functions`."""
-    cursor = Cursor(sql)
-    cursor.expect("show")
-    if cursor.token is not None and cursor.token.lower in _SHOW_NOT_MODELLED:
-        raise RefusedError(f"SHOW {cursor.token.text.upper()} is not modelled by the local Redshift")
-    if cursor.token is None or len(cursor.all) != 2:
+    """SHOW name; query/show.py rewrites SHOW TABLES and the other lists."""
+    reader = TokenReader(sql)
+    reader.expect("show")
+    if reader.token is not None and reader.token.lower in _SHOW_NOT_MODELLED:
+        raise RefusedError(f"SHOW {reader.token.text.upper()} is not modelled by the local Redshift")
+    if reader.token is None or len(reader.tokens) != 2:
         return Forward(sql)
-    name = cursor.name()
+    name = reader.name()
     if name in _SHOWN:
         return Forward(f"SELECT {quote_literal(_SHOWN[name])}::varchar AS {name}")
     if name in _OWN or name in _FIXED:

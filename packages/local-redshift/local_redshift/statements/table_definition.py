@@ -1,4 +1,4 @@
-"""A table while its definition is read, and what the registry must remember of it."""
+"""A table definition while it is read, and the statement that stores its attributes in the registry."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ class Table:
 
 
 def set_attribute(table: Table, key: str, value: Any) -> None:
-    """Note an attribute of the table. Raises RefusedError for a second one."""
+    """Set an attribute of the table. Raises RefusedError when it has another value already."""
     if key in table.attributes and (key != "diststyle" or table.attributes[key] != value):
         raise RefusedError(f"Multiple {key.upper()} specifications are not allowed", "42601")
     table.attributes[key] = value
 
 
-def registered(table: Table, missing_only: bool) -> list[str]:
-    """The statement that tells the registry what PostgreSQL has no word for. Raises RefusedError."""
+def register_statements(table: Table, missing_only: bool) -> list[str]:
+    """Return the statement that registers the attributes PostgreSQL does not have, if any. Raises RefusedError."""
     if table.attributes.get("diststyle") == "KEY" and "distkey" not in table.attributes:
         raise RefusedError("DISTSTYLE KEY needs a DISTKEY column", "42601")
     if sum(key["type"] == "p" for key in table.keys) > 1:
         raise RefusedError(f'multiple primary keys for table "{table.name[-1]}" are not allowed', "42P16")
     parts = (("keys", table.keys), ("encodings", table.encodings), ("identity", table.identity))
-    known: dict[str, Any] = {**table.attributes, **{key: value for key, value in parts if value}}
-    if not known and not table.like:
+    attributes: dict[str, Any] = {**table.attributes, **{key: value for key, value in parts if value}}
+    if not attributes and not table.like:
         return []
     if missing_only:
-        known["only_new"] = True
+        attributes["only_new"] = True
     if table.like:
-        known["like"] = table.like
-    name, body = quote_literal(qualified_sql(table.name)), quote_literal(json.dumps(known))
+        attributes["like"] = table.like
+    name, body = quote_literal(qualified_sql(table.name)), quote_literal(json.dumps(attributes))
     return [f"SELECT redshift_internal.register({name}, {body})"]

@@ -1,4 +1,7 @@
-"""The UNLOAD command as a value. Source: developer guide page r_UNLOAD."""
+"""The UNLOAD command as a value.
+
+Source: https://docs.aws.amazon.com/redshift/latest/dg/r_UNLOAD.html
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local_redshift.sql.lexer import STRING, tokens
-from local_redshift.sql.token_reader import Cursor
+from local_redshift.sql.token_reader import TokenReader
 from local_redshift.statements.copy_options import read_region
 from local_redshift.statements.credentials import Credentials, read_authorization
 from local_redshift.statements.plan import RefusedError
@@ -15,7 +18,7 @@ _COMPRESSIONS = {"gzip": ".gz", "zstd": ".zst", "bzip2": ".bz2"}
 _FLAGS = ("header", "addquotes", "escape", "allowoverwrite", "cleanpath")
 _NOT_MODELLED = ("fixedwidth", "encrypted", "kms_key_id", "master_symmetric_key", "rowgroupsize", "confidential")
 _MEGABYTE = 1 << 20
-# r_UNLOAD: MAXFILESIZE between 5 MB and 6.2 GB, the latter by default.
+# MAXFILESIZE is between 5 MB and 6.2 GB, the default.
 _MIN_FILE, _MAX_FILE = 5 * _MEGABYTE, int(6.2 * 1024) * _MEGABYTE
 
 
@@ -41,12 +44,12 @@ class UnloadCommand:
     flags: frozenset[str] = frozenset()
 
     def has(self, flag: str) -> bool:
-        """Whether a parameter without value was given."""
+        """Whether the command has this parameter without a value."""
         return flag in self.flags
 
     @property
     def suffix(self) -> str:
-        """What a file's name ends with."""
+        """The extension of the file names."""
         if self.extension is not None:
             return f".{self.extension}"
         kind = ".parquet" if self.format == "parquet" else ""
@@ -55,19 +58,19 @@ class UnloadCommand:
 
 def parse_unload(sql: str) -> UnloadCommand:
     """Read an UNLOAD statement. Raises RefusedError."""
-    cursor = Cursor(sql)
-    cursor.expect("unload")
-    cursor.expect("(")
-    query = cursor.string()
-    cursor.expect(")")
-    cursor.expect("to")
-    target = cursor.string()
+    reader = TokenReader(sql)
+    reader.expect("unload")
+    reader.expect("(")
+    query = reader.string()
+    reader.expect(")")
+    reader.expect("to")
+    target = reader.string()
     if not target.startswith("s3://"):
         raise RefusedError("The target of UNLOAD must be an s3:// path", "XX000")
     _refuse_limit(query)
     options: dict[str, Any] = {"flags": set(), "credentials": {}}
-    while not cursor.done():
-        _option(cursor, options)
+    while not reader.done():
+        _option(reader, options)
     options["flags"] = frozenset(options["flags"])
     credentials = Credentials(**options.pop("credentials"))
     command = UnloadCommand(query=query, target=target, credentials=credentials, **options)
@@ -81,13 +84,13 @@ def _refuse_limit(query: str) -> None:
         depth += {"(": 1, ")": -1}.get(token.text, 0)
         if depth == 0 and token.kind != STRING and token.lower == "limit":
             raise RefusedError(
-                "Limit clause is not supported in UNLOAD", hint="Nest it: SELECT * FROM (SELECT … LIMIT n)."
+                "Limit clause is not supported in UNLOAD", hint="Use a subquery: SELECT * FROM (SELECT … LIMIT n)."
             )
 
 
-def _option(cursor: Cursor, options: dict[str, Any]) -> None:
-    word = cursor.next().lower
-    if read_authorization(cursor, word, options["credentials"]):
+def _option(reader: TokenReader, options: dict[str, Any]) -> None:
+    word = reader.next().lower
+    if read_authorization(reader, word, options["credentials"]):
         return
     if word in _FLAGS:
         options["flags"].add(word)
@@ -98,45 +101,45 @@ def _option(cursor: Cursor, options: dict[str, Any]) -> None:
     elif word in ("csv", "parquet", "json"):
         options["format"] = word
     elif word in _VALUES:
-        _VALUES[word](cursor, options)
+        _VALUES[word](reader, options)
     else:
-        cursor.at -= 1
-        raise cursor.syntax_error()
+        reader.position -= 1
+        raise reader.syntax_error()
 
 
-def _format(cursor: Cursor, options: dict[str, Any]) -> None:
-    cursor.take("as")
-    options["format"] = cursor.take_any("csv", "parquet", "json", "text") or cursor.next().lower
+def _format(reader: TokenReader, options: dict[str, Any]) -> None:
+    reader.take("as")
+    options["format"] = reader.take_any("csv", "parquet", "json", "text") or reader.next().lower
     if options["format"] not in ("csv", "parquet", "json", "text"):
         raise RefusedError(f"UNLOAD's format {options['format']} is not supported by Redshift")
 
 
-def _manifest(cursor: Cursor, options: dict[str, Any]) -> None:
-    options["manifest"], options["verbose"] = True, cursor.take("verbose")
+def _manifest(reader: TokenReader, options: dict[str, Any]) -> None:
+    options["manifest"], options["verbose"] = True, reader.take("verbose")
 
 
-def _partition(cursor: Cursor, options: dict[str, Any]) -> None:
-    cursor.expect("by")
-    options["partition"] = tuple(cursor.names())
-    options["include"] = cursor.take("include")
+def _partition(reader: TokenReader, options: dict[str, Any]) -> None:
+    reader.expect("by")
+    options["partition"] = tuple(reader.names())
+    options["include"] = reader.take("include")
 
 
 def _text(name: str) -> Any:
-    def read(cursor: Cursor, options: dict[str, Any]) -> None:
-        cursor.take("as")
-        options[name] = cursor.string()
+    def read(reader: TokenReader, options: dict[str, Any]) -> None:
+        reader.take("as")
+        options[name] = reader.string()
 
     return read
 
 
-def _parallel(cursor: Cursor, options: dict[str, Any]) -> None:
-    options["parallel"] = cursor.take_any("on", "off", "true", "false") not in ("off", "false")
+def _parallel(reader: TokenReader, options: dict[str, Any]) -> None:
+    options["parallel"] = reader.take_any("on", "off", "true", "false") not in ("off", "false")
 
 
-def _max_file_size(cursor: Cursor, options: dict[str, Any]) -> None:
-    cursor.take("as")
-    size = float(cursor.next().text)
-    unit = cursor.take_any("mb", "gb") or "mb"
+def _max_file_size(reader: TokenReader, options: dict[str, Any]) -> None:
+    reader.take("as")
+    size = float(reader.next().text)
+    unit = reader.take_any("mb", "gb") or "mb"
     options["max_file_size"] = int(size * _MEGABYTE * (1024 if unit == "gb" else 1))
 
 
@@ -154,8 +157,7 @@ _VALUES = {
 
 
 def _check(command: UnloadCommand) -> None:
-    known = command.credentials
-    if not known.iam_role and not (known.access_key and known.secret_key):
+    if not command.credentials.complete:
         raise RefusedError("UNLOAD needs an authorization: IAM_ROLE, or an access key and its secret", "XX000")
     if not _MIN_FILE <= command.max_file_size <= _MAX_FILE:
         raise RefusedError("MAXFILESIZE must be between 5 MB and 6.2 GB", "22023")
@@ -163,8 +165,8 @@ def _check(command: UnloadCommand) -> None:
         raise RefusedError("ALLOWOVERWRITE and CLEANPATH cannot be used together", "0A000")
     if command.format == "parquet" and (bad := sorted(command.flags & {"header", "addquotes", "escape"})):
         raise RefusedError(f"{bad[0].upper()} is not supported for UNLOAD to PARQUET")
-    if command.format in ("parquet",) and (command.compression or command.delimiter):
-        raise RefusedError("UNLOAD to PARQUET takes neither a compression nor a DELIMITER; it is always SNAPPY")
+    if command.format == "parquet" and (command.compression or command.delimiter):
+        raise RefusedError("UNLOAD to PARQUET takes no compression and no DELIMITER; the files are always SNAPPY")
     if command.format == "json" and (
         bad := sorted(command.flags & {"header", "addquotes", "escape"}) or (["delimiter"] if command.delimiter else [])
     ):

@@ -1,1 +1,1 @@
-"""The precision and scale that Redshift gives computed DECIMALs."""
+"""The precision and scale of computed DECIMALs on Redshift."""

@@ -1,4 +1,4 @@
-"""The parts of CASE, CAST and calls that say what type they have."""
+"""The parts of CASE and CAST that determine their type and column name."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from local_redshift.query.decimals import types
 from local_redshift.query.decimals.types import Number
 from local_redshift.sql.token_tree import Group, Item, bare, name_of, split
 
-# As PostgreSQL names the column of a cast.
-_NAMES = {
+# PostgreSQL's names for the column of a cast.
+_COLUMN_NAMES = {
     "decimal": "numeric",
     "dec": "numeric",
     "int": "int4",
@@ -26,30 +26,30 @@ _NAMES = {
 
 
 def branches(items: Sequence[Item]) -> list[tuple[tuple[Item, ...], tuple[Item, ...]]]:
-    """What stands between CASE and END: each WHEN, THEN and ELSE with what follows; the first may have no word."""
-    found: list[tuple[tuple[Item, ...], list[Item]]] = [((), [])]
+    """Return each WHEN, THEN and ELSE between CASE and END with its items; the first may have no keyword."""
+    parts: list[tuple[tuple[Item, ...], list[Item]]] = [((), [])]
     depth = 0
     for item in items:
         if not depth and item.word in ("when", "then", "else"):
-            found.append(((item,), []))
+            parts.append(((item,), []))
             continue
         depth += {"case": 1, "end": -1}.get(item.word, 0)
-        found[-1][1].append(item)
-    return [(word, tuple(branch)) for word, branch in found if word or branch]
+        parts[-1][1].append(item)
+    return [(word, tuple(branch)) for word, branch in parts if word or branch]
 
 
 def cast_type(arguments: Sequence[Item]) -> Number | None:
-    """The type in `value AS type`."""
-    places = [at for at, item in enumerate(arguments) if item.word == "as"]
-    kind = arguments[places[-1] + 1 :] if places else ()
-    return sized(name_of(kind[0]), kind[-1]) if kind else None
+    """Return the type in `value AS type`."""
+    positions = [at for at, item in enumerate(arguments) if item.word == "as"]
+    kind = arguments[positions[-1] + 1 :] if positions else ()
+    return number_type(name_of(kind[0]), kind[-1]) if kind else None
 
 
-def sized(name: str, sizes: Item | None) -> Number | None:
-    """A type by its first word and what may be its parentheses."""
+def number_type(name: str, sizes: Item | None) -> Number | None:
+    """Return the type with this first word and, if `sizes` is a group, these sizes."""
     return types.of_name(name, [bare(size) for size in split(sizes.items)] if isinstance(sizes, Group) else [])
 
 
 def column_name(type_name: str) -> str:
-    """What PostgreSQL calls a column that is a cast of something without a name."""
-    return _NAMES.get(type_name, type_name)
+    """Return PostgreSQL's name for a column that is a cast of an expression without a name."""
+    return _COLUMN_NAMES.get(type_name, type_name)

@@ -1,7 +1,7 @@
-"""Reads the arithmetic in a list of items, knows its types, and gives quotients of DECIMALs their scale.
+"""Parses the arithmetic in a list of items, determines its types, and rewrites quotients of DECIMALs with their scale.
 
-Only arithmetic is read; any other word or sign ends an expression. What cannot be read is left as it is, and
-PostgreSQL's operator refuses it when it runs (sql/22_decimals.sql).
+Only arithmetic is parsed; any other word or sign ends an expression. What cannot be parsed is left unchanged, and the
+division operator raises an error for it at run time (catalog/sql/22_decimals.sql).
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from local_redshift.query.decimals import casts as parts
 from local_redshift.query.decimals import types
+from local_redshift.query.decimals.casts import branches, cast_type, column_name, number_type
 from local_redshift.query.decimals.types import Number
 from local_redshift.sql import lexer
 from local_redshift.sql.token_tree import Group, Item, Token, bare, is_sign, name_of, parse, split
 
-Ask = Callable[[str], "Number | None"]
+TypeOf = Callable[[str], "Number | None"]
 _LOOSE, _TIGHT, _TIGHTEST = ("+", "-"), ("*", "/", "%"), ("^",)
 # Words before a parenthesis or a sign, none of them an operand.
 _NO_OPERANDS = """and or not in is like ilike similar to between when then else end as from where by on select distinct
@@ -26,14 +26,14 @@ _TAILS = ("over", "within", "ignore", "respect", "filter")
 
 
 class UnreadError(ValueError):
-    """An operand is not one that is read here."""
+    """An operand cannot be parsed here."""
 
 
 @dataclass(frozen=True)
 class Expression:
-    """Items as PostgreSQL must see them. `plain`: PostgreSQL itself knows the size.
+    """Rewritten items and their type. `plain`: PostgreSQL determines the size itself.
 
-    `name` is what PostgreSQL calls such a column when no column or function in it gives the name.
+    `name` is PostgreSQL's name for a column with this expression, unless a column or function in it determines it.
     """
 
     items: tuple[Item, ...]
@@ -42,42 +42,42 @@ class Expression:
     name: str = ""
 
 
-def read(items: Sequence[Item], ask: Ask) -> tuple[tuple[Item, ...], Expression | None]:
-    """The items with the quotients in them rewritten, and the one expression that they are, if they are one.
+def read_expression(items: Sequence[Item], type_of: TypeOf) -> tuple[tuple[Item, ...], Expression | None]:
+    """Return the items with their quotients rewritten, and the expression, if the items are exactly one.
 
-    `ask` gives the type of a column or any other SQL expression.
+    `type_of` returns the type of a column or of any other SQL expression.
     """
     try:
-        return _Reader(items, ask).everything()
+        return _ExpressionReader(items, type_of).everything()
     except UnreadError:
         return tuple(items), None
 
 
 def is_query(item: Item) -> bool:
-    """Whether a group is a subquery: its arithmetic has been seen to where it was read."""
+    """Whether a group is a subquery, whose arithmetic is rewritten with the subquery."""
     return isinstance(item, Group) and bool(item.items) and item.items[0].word in ("select", "with")
 
 
-class _Reader:
-    def __init__(self, items: Sequence[Item], ask: Ask) -> None:
+class _ExpressionReader:
+    def __init__(self, items: Sequence[Item], type_of: TypeOf) -> None:
         self._items = tuple(items)
-        self._ask = ask
+        self._type_of = type_of
         self._at = 0
 
     def everything(self) -> tuple[tuple[Item, ...], Expression | None]:
-        """All items, and the expression when they are just one. Raises UnreadError."""
+        """Return all items, and the expression when they are exactly one. Raises UnreadError."""
         out: list[Item] = []
-        parts: list[Expression | None] = []
+        expressions: list[Expression | None] = []
         while self._at < len(self._items):
             if self._begins_operand():
                 found = self._sum()
                 out += found.items
-                parts.append(found)
+                expressions.append(found)
             else:
                 self._check_sign()
                 out.append(self._take())
-                parts.append(None)
-        return tuple(out), parts[0] if len(parts) == 1 else None
+                expressions.append(None)
+        return tuple(out), expressions[0] if len(expressions) == 1 else None
 
     def _peek(self, ahead: int = 0) -> Item | None:
         at = self._at + ahead
@@ -98,7 +98,7 @@ class _Reader:
         )
 
     def _check_sign(self) -> None:
-        """Arithmetic whose left side was not read; the star of `SELECT *` and `count(*)` is none."""
+        """Raise UnreadError for arithmetic without a left operand; the star of `SELECT *` and `count(*)` is not one."""
         item, before = self._peek(), self._items[self._at - 1] if self._at else None
         listed = before is None or is_sign(before, ",") or is_sign(before, ".")
         star = is_sign(item, "*") and (listed or (before is not None and before.word in ("select", "distinct", "all")))
@@ -133,8 +133,8 @@ class _Reader:
             if (item := self._peek()) is not None and item.word in ("precision", "varying"):
                 self._take()
             sizes = self._peek()
-            number = parts.sized(name, self._take() if isinstance(sizes, Group) else None)
-            label = parts.column_name(name) if value.name else ""
+            number = number_type(name, self._take() if isinstance(sizes, Group) else None)
+            label = column_name(name) if value.name else ""
             value = Expression((*value.items, *self._items[begin : self._at]), _always(number), True, label)
         return value
 
@@ -156,8 +156,8 @@ class _Reader:
 
     def _group(self, group: Group) -> Expression:
         if is_query(group):
-            return self._asked((group,))
-        items, inner = read(group.items, self._ask)
+            return self._described((group,))
+        items, inner = read_expression(group.items, self._type_of)
         group = Group(items, group.space, group.end)
         if inner is None:
             return Expression((group,), _always(None), name=_UNNAMED)
@@ -170,8 +170,8 @@ class _Reader:
                 raise UnreadError
             depth += {"case": 1, "end": -1}.get(self._take().word, 0)
         items, results, name = [case], [], "case"
-        for word, branch in parts.branches(self._items[begin : self._at - 1]):
-            inner, found = read(branch, self._ask)
+        for word, branch in branches(self._items[begin : self._at - 1]):
+            inner, found = read_expression(branch, self._type_of)
             items += [*word, *inner]
             if word and word[0].word != "when":
                 results.append(found)
@@ -181,7 +181,7 @@ class _Reader:
         return Expression((*items, self._items[self._at - 1]), number, name=name)
 
     def _named(self, first: Item) -> Expression:
-        """A column, a call with what belongs to it, or a literal such as DATE '2008-01-01'."""
+        """Read a column, a call with its clauses, or a literal such as DATE '2008-01-01'."""
         names = [first]
         while is_sign(self._peek(), ".") and name_of(self._peek(1)):
             names += [self._take(), self._take()]
@@ -189,45 +189,47 @@ class _Reader:
         if isinstance(following, Token) and following.kind == lexer.STRING:
             return Expression((*names, self._take()), _always(None), plain=True)
         if not isinstance(following, Group):
-            return self._asked(tuple(names))
+            return self._described(tuple(names))
         self._take()
         return self._call(names, following)
 
     def _call(self, names: Sequence[Item], group: Group) -> Expression:
         name = name_of(names[-1])
-        inner, given = (group, []) if is_query(group) else self._arguments(group)
+        inner, arguments = (group, []) if is_query(group) else self._arguments(group)
         items = (*names, inner, *self._tail())
         if name == "cast":
-            return Expression(items, _always(parts.cast_type(group.items)), plain=True)
+            return Expression(items, _always(cast_type(group.items)), plain=True)
         if name not in types.CALLS:
-            return self._asked(items)
-        return Expression(items, lambda: types.of_call(name, [one.type() if one else None for one in given]))
+            return self._described(items)
+        return Expression(items, lambda: types.of_call(name, [one.type() if one else None for one in arguments]))
 
     def _arguments(self, group: Group) -> tuple[Group, list[Expression | None]]:
-        """The group with its arguments rewritten, and what they are; each is read once, however deep calls nest."""
+        """Return the group with its arguments rewritten, and the arguments, each of which is read only once."""
         items: list[Item] = []
-        given: list[Expression | None] = []
+        arguments: list[Expression | None] = []
         for index, part in enumerate(split(group.items)):
             quantifier = part[:1] if part and part[0].word in ("distinct", "all") else ()
-            inner, found = read(part[len(quantifier) :], self._ask)
+            inner, expression = read_expression(part[len(quantifier) :], self._type_of)
             items += [*([Token(lexer.OPERATOR, ",")] if index else []), *quantifier, *inner]
-            given.append(found)
-        return Group(tuple(items), group.space, group.end), given
+            arguments.append(expression)
+        return Group(tuple(items), group.space, group.end), arguments
 
     def _tail(self) -> tuple[Item, ...]:
-        """OVER (…), WITHIN GROUP (…), IGNORE NULLS after a call."""
+        """Read OVER (…), WITHIN GROUP (…), IGNORE NULLS after a call."""
         tail: list[Item] = []
         while (item := self._peek()) is not None and item.word in _TAILS:
             length = 3 if item.word == "within" else 2
             for _ in range(length):
                 if (part := self._peek()) is not None:
                     self._take()
-                    inner = isinstance(part, Group) and Group(read(part.items, self._ask)[0], part.space, part.end)
+                    inner = isinstance(part, Group) and Group(
+                        read_expression(part.items, self._type_of)[0], part.space, part.end
+                    )
                     tail.append(inner or part)
         return tuple(tail)
 
-    def _asked(self, items: tuple[Item, ...]) -> Expression:
-        return Expression(items, lambda: self._ask(bare(items)), plain=True)
+    def _described(self, items: tuple[Item, ...]) -> Expression:
+        return Expression(items, lambda: self._type_of(bare(items)), plain=True)
 
 
 def _always(number: Number | None) -> Callable[[], Number | None]:

@@ -1,8 +1,10 @@
-"""Quotients of DECIMALs in a statement, and the sizes that computed columns have.
+"""Quotients of DECIMALs in a statement, and the sizes of computed columns.
 
-PostgreSQL carries the size of a column or a cast through subqueries, CTEs and views, not that of arithmetic. So each
-computed DECIMAL of a select list becomes a CAST to the type that Redshift gives it, and whoever divides it further out
-finds its size by describing it.
+PostgreSQL preserves the size of a column or a cast through subqueries, CTEs and views, but not that of arithmetic. So
+each computed DECIMAL of a select list becomes a CAST to its type on Redshift, and a division of it in an outer query
+finds its size by describing the inner one.
+
+Source: https://docs.aws.amazon.com/redshift/latest/dg/r_Numeric_types201.html
 """
 
 from __future__ import annotations
@@ -12,41 +14,41 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from local_redshift.query.clauses import Select, read_select, segments
-from local_redshift.query.decimals import expressions as reader
-from local_redshift.query.decimals.types import DECIMALS, LARGEST, Number, of_column
+from local_redshift.query.decimals.expressions import Expression, is_query, read_expression
+from local_redshift.query.decimals.types import DECIMALS, MAX_PRECISION, Number, of_column
 from local_redshift.query.lateral_aliases import alias_of
 from local_redshift.sql import lexer
 from local_redshift.sql.token_tree import Column, Group, Item, Refused, Token, bare, is_sign, parse, split, walk
 
 Describe = Callable[[str], "tuple[Column, ...] | None"]
-# Where the target begins, the words after it, before the other tables, and after them.
+# The position of the target, and the keywords after it, before the other tables, and after them.
 _WRITES = {
     "update": (1, "set", "from", "where"),
     "delete": (2, "using", "using", "where"),
     "merge": (2, "using", "using", "on"),
 }
 _COLUMN = re.compile(r'(?:"?\w+"?\s*\.\s*)*"?(\w+)"?')
-_MADE = frozenset(["table", "view"])
+_CREATED = frozenset(["table", "view"])
 
 
-def check(items: Sequence[Item]) -> None:
-    """Raise Refused for a number or a type of more digits than a DECIMAL has (r_Numeric_types201)."""
+def check_sizes(items: Sequence[Item]) -> None:
+    """Raise Refused for a number or a type with more digits than a DECIMAL can have."""
     for before, item in zip((None, *items), items, strict=False):
         if isinstance(item, Group):
             if before is not None and before.word in DECIMALS:
                 _check_type([bare(size) for size in split(item.items)])
-            check(item.items)
-        elif item.kind == lexer.NUMBER and _digits(item.text) > LARGEST:
-            raise Refused(f"Numeric data overflow: {item.text} has more than {LARGEST} digits", "22003")
+            check_sizes(item.items)
+        elif item.kind == lexer.NUMBER and _digits(item.text) > MAX_PRECISION:
+            raise Refused(f"Numeric data overflow: {item.text} has more than {MAX_PRECISION} digits", "22003")
 
 
 def _check_type(sizes: Sequence[str]) -> None:
     if not sizes or not all(size.isdigit() for size in sizes):
         return
     precision, scale = int(sizes[0]), int(sizes[1]) if len(sizes) > 1 else 0
-    if not 1 <= precision <= LARGEST:
-        raise Refused(f"NUMERIC precision {precision} must be between 1 and {LARGEST}", "22023")
-    if scale > min(precision, LARGEST - 1):
+    if not 1 <= precision <= MAX_PRECISION:
+        raise Refused(f"NUMERIC precision {precision} must be between 1 and {MAX_PRECISION}", "22023")
+    if scale > min(precision, MAX_PRECISION - 1):
         raise Refused(f"NUMERIC scale {scale} must be between 0 and precision {precision}", "22023")
 
 
@@ -55,44 +57,44 @@ def _digits(number: str) -> int:
     return len(mantissa.replace(".", "").lstrip("0"))
 
 
-def matter(items: Sequence[Item]) -> bool:
-    """Whether the statement divides, or makes a table or view of a query."""
-    return any(is_sign(token, "/") for token in walk(items)) or _makes(items)
+def needs_sizes(items: Sequence[Item]) -> bool:
+    """Whether the statement divides, or creates a table or view from a query."""
+    return any(is_sign(token, "/") for token in walk(items)) or _is_create_as(items)
 
 
-def _makes(items: Sequence[Item]) -> bool:
+def _is_create_as(items: Sequence[Item]) -> bool:
     words = [item.word for item in items[:5]]
-    return words[:1] == ["create"] and not _MADE.isdisjoint(words) and any(t.word == "select" for t in walk(items))
+    return words[:1] == ["create"] and not _CREATED.isdisjoint(words) and any(t.word == "select" for t in walk(items))
 
 
-def rewrite(items: Sequence[Item], describe: Describe) -> tuple[Item, ...]:
-    """The statement, PostgreSQL's otherwise, with its quotients rewritten; `describe` gives a query's columns."""
-    place = _Place(describe, made=_makes(items))
+def rewrite_decimals(items: Sequence[Item], describe: Describe) -> tuple[Item, ...]:
+    """Return the statement with its quotients rewritten; `describe` returns a query's columns."""
+    place = _Place(describe, creates=_is_create_as(items))
     try:
         if any(item.word == "select" for item in items):
             return _query(items, place)
         place = replace(place, sources=(source_of(items),))
-        return reader.read(_subqueries(items, place), place.ask)[0]
+        return read_expression(_subqueries(items, place), place.type_of)[0]
     except RecursionError:
-        return tuple(items)  # too deep to be read: the operator refuses what has no scale
+        return tuple(items)  # too deep to parse: the division operator raises an error for what has no scale
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where an expression stands: the CTEs before it, and the FROM clauses that its columns may be of, inner first."""
+    """The position of an expression: the CTEs before it, and the FROM clauses around it, innermost first."""
 
     describe: Describe
     ctes: tuple[str, ...] = ()
     recursive: bool = False
     sources: tuple[str, ...] = ("",)
-    made: bool = False  # a table or view is made of it, so texts need a length
+    creates: bool = False  # its columns become those of a table or view, so texts need a length
 
-    def ask(self, sql: str) -> Number | None:
-        """The type of an expression here."""
+    def type_of(self, sql: str) -> Number | None:
+        """Return the type of an expression at this position."""
         ctes = f"WITH {'RECURSIVE ' if self.recursive else ''}{', '.join(self.ctes)} " if self.ctes else ""
         column = _COLUMN.fullmatch(sql)
         for source in self.sources:
-            # All columns at once: a question for each would take the time that a statement of many quotients has.
+            # All columns with one request: a request for each would be slow for a statement of many quotients.
             for wanted in ("*", sql) if column and source else (sql,):
                 columns = self.describe(f"{ctes}SELECT {wanted} {source}".rstrip()) or ()
                 types = {
@@ -104,7 +106,7 @@ class _Place:
 
 
 def _query(items: Sequence[Item], place: _Place) -> tuple[Item, ...]:
-    """The SELECTs at this level of nesting, and what they hold."""
+    """Rewrite the SELECTs at this level of nesting and inside them."""
     items, place = _with(items, place)
     starts = [at for at, item in enumerate(items) if item.word == "select"]
     if not starts:  # a SELECT in parentheses of its own
@@ -118,7 +120,7 @@ def _query(items: Sequence[Item], place: _Place) -> tuple[Item, ...]:
 
 
 def _with(items: Sequence[Item], place: _Place) -> tuple[tuple[Item, ...], _Place]:
-    """The items with the CTEs before the SELECT rewritten, and the place after them."""
+    """Return the items with the CTEs before the SELECT rewritten, and the place after them."""
     out = list(items)
     start = next((at for at, item in enumerate(items) if item.word == "with"), len(items))
     begin = start + 1
@@ -129,7 +131,7 @@ def _with(items: Sequence[Item], place: _Place) -> tuple[tuple[Item, ...], _Plac
             place, begin = replace(place, recursive=True), at + 1
         elif is_sign(items[at], ","):
             begin = at + 1
-        elif reader.is_query(items[at]):
+        elif is_query(items[at]):
             out[at] = _group(items[at], place)
             place = replace(place, ctes=(*place.ctes, bare(out[begin : at + 1])))
     return tuple(out), place
@@ -141,27 +143,27 @@ def _select(select: Select, place: _Place) -> Select:
         clauses["from"] = _subqueries(clauses["from"], place)
     source = bare(clauses.get("from", ()))
     inner = replace(place, sources=(source, *place.sources) if source else place.sources)
-    sized = select.head[-1].word != "distinct"  # ORDER BY must find the expressions as they are
+    sized = select.head[-1].word != "distinct"  # with DISTINCT, ORDER BY must match the expressions as written
     for name, clause in clauses.items():
-        clauses[name] = reader.read(_subqueries(clause, inner) if name != "from" else clause, inner.ask)[0]
+        clauses[name] = read_expression(_subqueries(clause, inner) if name != "from" else clause, inner.type_of)[0]
     columns = _columns(_subqueries(select.columns, inner), inner, sized=sized)
     return replace(select, columns=columns, clauses=clauses)
 
 
 def _subqueries(items: Sequence[Item], place: _Place) -> tuple[Item, ...]:
-    """The items with the subqueries in them rewritten."""
+    """Return the items with their subqueries rewritten."""
     return tuple(_group(item, place) for item in items)
 
 
 def _group(item: Item, place: _Place) -> Item:
     if not isinstance(item, Group):
         return item
-    inner = _query(item.items, place) if reader.is_query(item) else _subqueries(item.items, place)
+    inner = _query(item.items, place) if is_query(item) else _subqueries(item.items, place)
     return Group(inner, item.space, item.end)
 
 
 def _columns(columns: Sequence[Item], place: _Place, *, sized: bool) -> tuple[Item, ...]:
-    """A select list; with `sized`, computed DECIMALs get their size."""
+    """Rewrite a select list; with `sized`, computed DECIMALs are cast to their size."""
     out: list[Item] = []
     for index, part in enumerate(split(columns)):
         out += ([Token("operator", ",")] if index else []) + list(_column(part, place, sized=sized))
@@ -169,7 +171,7 @@ def _columns(columns: Sequence[Item], place: _Place, *, sized: bool) -> tuple[It
 
 
 def source_of(items: Sequence[Item]) -> str:
-    """The tables that the columns of an UPDATE, DELETE or MERGE are of, as a FROM clause; else nothing."""
+    """Return the tables of an UPDATE, DELETE or MERGE as a FROM clause; an empty string for other statements."""
     words = [item.word for item in items]
     if not words or words[0] not in _WRITES:
         return ""
@@ -184,21 +186,21 @@ def _column(part: tuple[Item, ...], place: _Place, *, sized: bool) -> tuple[Item
     named = alias_of(part)
     value = named[1] if named else part
     alias = part[len(value) :]
-    items, found = reader.read(value, place.ask)
-    if found is None:
+    items, expression = read_expression(value, place.type_of)
+    if expression is None:
         return (*items, *alias)
-    size = _size(value, found, place) if sized else ""
+    size = _size(value, expression, place) if sized else ""
     if size:
         items = parse(f"{value[0].space}CAST({bare(items)} AS {size})")
-    renamed = not alias and items != value and found.name
-    return (*items, *(parse(f' AS "{found.name}"') if renamed else alias))
+    renamed = not alias and items != value and expression.name
+    return (*items, *(parse(f' AS "{expression.name}"') if renamed else alias))
 
 
-def _size(value: Sequence[Item], found: reader.Expression, place: _Place) -> str:
-    """The type that a computed DECIMAL has, or a literal that becomes a column; nothing where PostgreSQL knows."""
+def _size(value: Sequence[Item], expression: Expression, place: _Place) -> str:
+    """Return the type of a computed DECIMAL, or of a literal that becomes a column; empty where none is needed."""
     literal = value[0] if len(value) == 1 else None
-    if place.made and isinstance(literal, Token) and literal.kind == lexer.STRING and literal.text[0] == "'":
+    if place.creates and isinstance(literal, Token) and literal.kind == lexer.STRING and literal.text[0] == "'":
         length = len(lexer.literal(lexer.Token(literal.kind, literal.text, 0, 0)).encode())
         return f"varchar({length})" if length else ""
-    number = None if found.plain else found.type()
+    number = None if expression.plain else expression.type()
     return number.sql if number is not None and number.sized else ""

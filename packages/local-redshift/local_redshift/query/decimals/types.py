@@ -1,7 +1,13 @@
-"""Numeric types of expressions: what arithmetic, literals and functions give (r_numeric_computations201).
+"""Numeric types of expressions: the results of arithmetic, literals and functions.
 
-Where AWS's pages leave a precision open, every one that it could be is kept: a quotient whose scale depends on it has
+Where AWS's pages do not define a precision, a Number has every possible one: a quotient whose scale depends on it has
 no type here.
+
+Sources:
+https://docs.aws.amazon.com/redshift/latest/dg/r_numeric_computations201.html
+https://docs.aws.amazon.com/redshift/latest/dg/r_Numeric_types201.html
+https://docs.aws.amazon.com/redshift/latest/dg/r_SUM.html
+https://docs.aws.amazon.com/redshift/latest/dg/r_AVG.html
 """
 
 from __future__ import annotations
@@ -11,14 +17,14 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
-LARGEST = 38  # digits of a DECIMAL; r_Numeric_types201
-_SMALLEST_SCALE = 4  # of a quotient
-_LONG = 19  # digits of a DECIMAL kept in 64 bits
+MAX_PRECISION = 38  # digits of a DECIMAL
+_MIN_QUOTIENT_SCALE = 4
+_PRECISION_64_BITS = 19  # digits of a DECIMAL stored in 64 bits
 
 
 @dataclass(frozen=True)
 class Number:
-    """A numeric type: the precisions that it may have, and its scale; `null` is what the word NULL gives."""
+    """A numeric type: its possible precisions and its scale; `null` is the type of the keyword NULL."""
 
     kind: Literal["integer", "decimal", "float", "null"]
     precisions: tuple[int, ...] = ()
@@ -26,18 +32,18 @@ class Number:
 
     @property
     def sized(self) -> bool:
-        """Whether it is a DECIMAL of one certain size."""
+        """Whether it is a DECIMAL with one possible precision."""
         return self.kind == "decimal" and len(self.precisions) == 1
 
     @property
     def sql(self) -> str:
-        """The type of a sized DECIMAL in SQL."""
+        """The SQL of a sized DECIMAL."""
         return f"numeric({self.precisions[0]}, {self.scale})"
 
 
 NULL = Number("null")
 FLOAT = Number("float")
-# As what an integer takes part in arithmetic with DECIMALs.
+# The digits of an integer in arithmetic with DECIMALs.
 SMALLINT, INTEGER, BIGINT = (Number("integer", (digits,)) for digits in (5, 10, 19))
 _OF_TYPE_ID = {21: SMALLINT, 23: INTEGER, 20: BIGINT, 700: FLOAT, 701: FLOAT}
 _OF_NAME = {
@@ -59,19 +65,19 @@ DECIMALS = ("numeric", "decimal", "dec")
 
 
 def decimal(precision: int, scale: int) -> Number:
-    """A DECIMAL of one size."""
+    """Return a DECIMAL with this precision and scale."""
     return Number("decimal", (precision,), scale)
 
 
 def of_column(type_id: int, modifier: int) -> Number | None:
-    """The type of a column as PostgreSQL describes it; None when it is no number or has no size."""
+    """Return the type of a column that PostgreSQL describes; None when it is not a number or has no size."""
     if type_id == _NUMERIC_ID and modifier > 4:
         return decimal((modifier - 4) >> 16, (modifier - 4) & 0x7FF)
     return _OF_TYPE_ID.get(type_id)
 
 
 def of_literal(text: str) -> Number | None:
-    """The type of a number as written; AWS's pages do not say whether the 0 of 0.5 counts, nor what 1e3 is."""
+    """Return the type of a numeric literal; AWS's pages define neither if the 0 of 0.5 counts nor 1e3."""
     whole, _, fraction = text.partition(".")
     if not (whole + fraction).isdigit():
         return None
@@ -84,18 +90,18 @@ def of_literal(text: str) -> Number | None:
 
 
 def of_name(name: str, sizes: Sequence[str]) -> Number | None:
-    """The type of a CAST: its first word and the numbers in its parentheses."""
+    """Return the type with this first word and these numbers in parentheses."""
     if name in DECIMALS and all(size.isdigit() for size in sizes):
         return decimal(int(sizes[0]) if sizes else 18, int(sizes[1]) if len(sizes) > 1 else 0)
     return _OF_NAME.get(name)
 
 
 def combined(numbers: Sequence[Number | None]) -> Number | None:
-    """The type that CASE and COALESCE give; the pages do not say how many digits it has for unlike DECIMALs."""
-    found = [number for number in dict.fromkeys(numbers) if number != NULL]
-    if not found or None in found:
+    """Return the type of CASE and COALESCE; AWS's pages do not define the precision for different DECIMALs."""
+    distinct = [number for number in dict.fromkeys(numbers) if number != NULL]
+    known = [number for number in distinct if number is not None]
+    if not known or None in distinct:
         return None
-    known = [number for number in found if number is not None]
     if len(known) == 1:
         return known[0]
     if FLOAT in known:
@@ -104,41 +110,41 @@ def combined(numbers: Sequence[Number | None]) -> Number | None:
         return max(known, key=lambda number: number.precisions)
     scale = max(number.scale for number in known)
     whole = max(max(number.precisions) - number.scale for number in known)
-    return Number("decimal", tuple(sorted({min(LARGEST, whole + scale), LARGEST})), scale)
+    return Number("decimal", tuple(sorted({min(MAX_PRECISION, whole + scale), MAX_PRECISION})), scale)
 
 
 def arithmetic(sign: str, left: Number | None, right: Number | None) -> Number | None:
-    """The type of `left sign right`; None when it is not known."""
+    """Return the type of `left sign right`; None when it is not known."""
     if left is None or right is None or NULL in (left, right):
         return None
     if sign == "^" or FLOAT in (left, right):
         return FLOAT
     if left.kind == right.kind == "integer":
         return max(left, right, key=lambda number: number.precisions)
-    found = {_SIZES[sign](a, left.scale, b, right.scale) for a, b in product(left.precisions, right.precisions)}
-    scales = {scale for _, scale in found}
-    return Number("decimal", tuple(sorted({size for size, _ in found})), scales.pop()) if len(scales) == 1 else None
+    sizes = {_SIZES[sign](a, left.scale, b, right.scale) for a, b in product(left.precisions, right.precisions)}
+    scales = {scale for _, scale in sizes}
+    return Number("decimal", tuple(sorted({size for size, _ in sizes})), scales.pop()) if len(scales) == 1 else None
 
 
 def _sum_size(p1: int, s1: int, p2: int, s2: int) -> tuple[int, int]:
     scale = max(s1, s2)
-    return min(LARGEST, max(p1 - s1, p2 - s2) + 1 + scale), scale
+    return min(MAX_PRECISION, max(p1 - s1, p2 - s2) + 1 + scale), scale
 
 
 def _product_size(p1: int, s1: int, p2: int, s2: int) -> tuple[int, int]:
-    return min(LARGEST, p1 + p2 + 1), min(LARGEST, s1 + s2)
+    return min(MAX_PRECISION, p1 + p2 + 1), min(MAX_PRECISION, s1 + s2)
 
 
 def _quotient_size(p1: int, s1: int, p2: int, s2: int) -> tuple[int, int]:
-    scale = max(_SMALLEST_SCALE, s1 + p2 - s2 + 1)
+    scale = max(_MIN_QUOTIENT_SCALE, s1 + p2 - s2 + 1)
     precision = p1 - s1 + s2 + scale
-    if precision > LARGEST:
-        return LARGEST, max(LARGEST + scale - precision, _SMALLEST_SCALE)
+    if precision > MAX_PRECISION:
+        return MAX_PRECISION, max(MAX_PRECISION + scale - precision, _MIN_QUOTIENT_SCALE)
     return precision, scale
 
 
 def _remainder_size(p1: int, s1: int, p2: int, s2: int) -> tuple[int, int]:
-    return min(LARGEST, max(p1 - s1, p2 - s2) + max(s1, s2)), max(s1, s2)
+    return min(MAX_PRECISION, max(p1 - s1, p2 - s2) + max(s1, s2)), max(s1, s2)
 
 
 _SIZES: dict[str, Callable[[int, int, int, int], tuple[int, int]]] = {
@@ -151,19 +157,19 @@ _SIZES: dict[str, Callable[[int, int, int, int], tuple[int, int]]] = {
 
 
 def _sum(arguments: Sequence[Number | None]) -> Number | None:
-    """r_SUM: DECIMALs give 38 digits, integers BIGINT."""
+    """SUM of DECIMALs has 38 digits, SUM of integers is BIGINT."""
     number = arguments[0]
     if number is None or number.kind != "decimal":
         return BIGINT if number is not None and number.kind == "integer" else number
-    return decimal(LARGEST, number.scale)
+    return decimal(MAX_PRECISION, number.scale)
 
 
 def _average(arguments: Sequence[Number | None]) -> Number | None:
-    """r_AVG: DECIMALs in 64 bits give 19 digits, longer ones 38; integers BIGINT."""
+    """AVG of DECIMALs has 19 digits when they have 64 bits, otherwise 38; AVG of integers is BIGINT."""
     number = arguments[0]
     if number is None or number.kind != "decimal":
         return BIGINT if number is not None and number.kind == "integer" else number
-    sizes = {_LONG if size <= _LONG else LARGEST for size in number.precisions}
+    sizes = {_PRECISION_64_BITS if size <= _PRECISION_64_BITS else MAX_PRECISION for size in number.precisions}
     return Number("decimal", tuple(sorted(sizes)), number.scale)
 
 
@@ -183,5 +189,5 @@ CALLS = frozenset(_CALLS)
 
 
 def of_call(name: str, arguments: Sequence[Number | None]) -> Number | None:
-    """The type of a call of one of CALLS."""
+    """Return the type of a call of one of CALLS."""
     return _CALLS[name](arguments) if arguments else None

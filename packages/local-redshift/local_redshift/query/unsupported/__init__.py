@@ -1,1 +1,1 @@
-"""What a query may not use, and what to use instead."""
+"""What Redshift does not support in a query, and the alternatives."""

@@ -1,13 +1,19 @@
-"""What Redshift offers instead of PostgreSQL's functions and types (c_unsupported-postgresql-functions, -datatypes)."""
+"""The alternatives on Redshift to PostgreSQL's functions and types.
+
+Sources:
+https://docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-functions.html
+https://docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-datatypes.html
+https://docs.aws.amazon.com/redshift/latest/dg/c_SQL_functions_leader_node_only.html
+"""
 
 from __future__ import annotations
 
 
-def _several(instead: str, names: str) -> dict[str, str]:
-    return dict.fromkeys(names.split(), instead)
+def _each(alternative: str, names: str) -> dict[str, str]:
+    return dict.fromkeys(names.split(), alternative)
 
 
-NOT_THERE = {
+UNSUPPORTED_FUNCTIONS = {
     "string_agg": "LISTAGG",
     "array_agg": "LISTAGG, or ARRAY and SUPER",
     "json_agg": "LISTAGG, or SUPER",
@@ -89,42 +95,34 @@ NOT_THERE = {
     "array_to_string": "LISTAGG or JSON_SERIALIZE",
     "unistr": "a literal",
     "normalize": "nothing",
-    **_several("RADIANS and DEGREES", "acosd asind atand atan2d cosd cotd sind tand"),
-    **_several("its formula over EXP and LN", "sinh cosh tanh asinh acosh atanh"),
-    **_several("nothing", "gamma lgamma erfc unicode_assigned is_normalized parse_ident pg_sleep_for pg_sleep_until"),
-    **_several("its formula over SUM and COUNT", "regr_avgx regr_avgy regr_count regr_r2 regr_sxx regr_sxy regr_syy"),
-    **_several("DLOG10 or LOG", "log10"),
-    **_several("a CAST to the scale", "scale min_scale trim_scale"),
-    **_several("CASE", "num_nulls num_nonnulls"),
-    **_several("LOWER", "casefold"),
-    **_several("CRC32", "crc32c"),
-    **_several("SHA2", "sha224 sha256 sha384 sha512"),
-    **_several("FNV_HASH", "hashtext hashtextextended hashint4 hashint8 hash_array hash_record"),
-    **_several("BIT_AND and BIT_OR", "bit_xor bit_count"),
-    **_several("the functions of VARBYTE", "get_byte set_byte get_bit set_bit"),
-    **_several("TO_HEX", "to_bin to_oct"),
-    **_several("TO_TIMESTAMP", "make_time make_timestamptz"),
-    **_several("DATEADD", "date_subtract"),
-    **_several("two columns", "range_agg range_merge isempty lower_inf upper_inf lower_inc upper_inc"),
-    **_several("SUPER", "array_cat array_dims array_fill array_lower array_ndims array_prepend array_remove"),
-    **_several("SUPER", "array_replace array_reverse array_sample array_shuffle array_to_json array_upper trim_array"),
-    **_several("SUPER", "json_object json_object_keys json_array_elements_text json_each_text json_strip_nulls"),
-    **_several("SUPER", "json_populate_record json_populate_recordset json_to_record json_to_recordset"),
-    **_several(
-        "SUPER", "jsonb_array_length jsonb_build_array jsonb_each jsonb_each_text jsonb_object_keys jsonb_pretty"
-    ),
-    **_several(
-        "SUPER", "jsonb_array_elements_text jsonb_extract_path jsonb_extract_path_text jsonb_insert jsonb_typeof"
-    ),
-    **_several(
-        "SUPER", "jsonb_object jsonb_object_agg jsonb_path_exists jsonb_strip_nulls jsonb_concat jsonb_contains"
-    ),
-    **_several(
-        "JSON_EXTRACT_PATH_TEXT", "json_extract_path json_array_element json_object_field json_object_field_text"
-    ),
+    **_each("RADIANS and DEGREES", "acosd asind atand atan2d cosd cotd sind tand"),
+    **_each("its formula over EXP and LN", "sinh cosh tanh asinh acosh atanh"),
+    **_each("nothing", "gamma lgamma erfc unicode_assigned is_normalized parse_ident pg_sleep_for pg_sleep_until"),
+    **_each("its formula over SUM and COUNT", "regr_avgx regr_avgy regr_count regr_r2 regr_sxx regr_sxy regr_syy"),
+    **_each("DLOG10 or LOG", "log10"),
+    **_each("a CAST to the scale", "scale min_scale trim_scale"),
+    **_each("CASE", "num_nulls num_nonnulls"),
+    **_each("LOWER", "casefold"),
+    **_each("CRC32", "crc32c"),
+    **_each("SHA2", "sha224 sha256 sha384 sha512"),
+    **_each("FNV_HASH", "hashtext hashtextextended hashint4 hashint8 hash_array hash_record"),
+    **_each("BIT_AND and BIT_OR", "bit_xor bit_count"),
+    **_each("the functions of VARBYTE", "get_byte set_byte get_bit set_bit"),
+    **_each("TO_HEX", "to_bin to_oct"),
+    **_each("TO_TIMESTAMP", "make_time make_timestamptz"),
+    **_each("DATEADD", "date_subtract"),
+    **_each("two columns", "range_agg range_merge isempty lower_inf upper_inf lower_inc upper_inc"),
+    **_each("SUPER", "array_cat array_dims array_fill array_lower array_ndims array_prepend array_remove"),
+    **_each("SUPER", "array_replace array_reverse array_sample array_shuffle array_to_json array_upper trim_array"),
+    **_each("SUPER", "json_object json_object_keys json_array_elements_text json_each_text json_strip_nulls"),
+    **_each("SUPER", "json_populate_record json_populate_recordset json_to_record json_to_recordset"),
+    **_each("SUPER", "jsonb_array_length jsonb_build_array jsonb_each jsonb_each_text jsonb_object_keys jsonb_pretty"),
+    **_each("SUPER", "jsonb_array_elements_text jsonb_extract_path jsonb_extract_path_text jsonb_insert jsonb_typeof"),
+    **_each("SUPER", "jsonb_object jsonb_object_agg jsonb_path_exists jsonb_strip_nulls jsonb_concat jsonb_contains"),
+    **_each("JSON_EXTRACT_PATH_TEXT", "json_extract_path json_array_element json_object_field json_object_field_text"),
 }
 
-# Redshift has these functions; the local one does not compute them.
+# Functions of Redshift that the local Redshift does not have.
 NOT_MODELLED = frozenset(
     [
         "murmur3_32_hash",
@@ -160,7 +158,7 @@ NOT_MODELLED = frozenset(
     ]
 )
 
-# They fail when a table is read (Date_functions_header, c_SQL_functions_leader_node_only).
+# Functions that fail in a query of a table.
 LEADER_ONLY = {
     "now": "GETDATE() or SYSDATE",
     "age": "DATEDIFF",
@@ -170,7 +168,7 @@ LEADER_ONLY = {
     "localtimestamp": "GETDATE() or SYSDATE",
     "generate_series": "a table of numbers, or WITH RECURSIVE",
 }
-INSTEAD_OF_TYPE = {
+UNSUPPORTED_TYPES = {
     "jsonb": "SUPER",
     "json": "SUPER",
     "uuid": "CHAR(36)",

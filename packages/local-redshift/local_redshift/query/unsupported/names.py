@@ -1,6 +1,8 @@
-"""What PostgreSQL would run and Redshift would not: refused, with what to use instead (functions_instead.py).
+"""Names that PostgreSQL accepts and Redshift does not: functions, types, system columns and reserved words.
 
-Statements that read the catalogue are let through: drivers and database tools ask it in PostgreSQL's own words.
+Statements that read the catalog are not checked: drivers and database tools query it with PostgreSQL's functions.
+
+Source: https://docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-functions.html
 """
 
 from __future__ import annotations
@@ -9,13 +11,18 @@ import re
 from collections.abc import Iterator, Sequence
 
 from local_redshift.query.unsupported import syntax
-from local_redshift.query.unsupported.alternatives import INSTEAD_OF_TYPE, LEADER_ONLY, NOT_MODELLED, NOT_THERE
+from local_redshift.query.unsupported.alternatives import (
+    LEADER_ONLY,
+    NOT_MODELLED,
+    UNSUPPORTED_FUNCTIONS,
+    UNSUPPORTED_TYPES,
+)
 from local_redshift.query.window_functions import is_compute_node
 from local_redshift.sql.reserved_words import BEFORE, NAMES_ONLY
 from local_redshift.sql.token_tree import Group, Item, Refused, is_sign, name_of, walk
 
-_CATALOGUE = re.compile(r"(?:pg_|stl_|stv_|svl_|svv_|svcs_|sys_|information_schema\b)")
-# "Database object size functions" of c_unsupported-postgresql-functions: no tool that asks the catalogue has them.
+_CATALOG = re.compile(r"(?:pg_|stl_|stv_|svl_|svv_|svcs_|sys_|information_schema\b)")
+# "Database object size functions" of the page: no tool that queries the catalog uses them.
 _SIZES = frozenset(
     f"pg_{name}"
     for name in (
@@ -24,32 +31,32 @@ _SIZES = frozenset(
     )
 )
 _QUERIES = ("select", "with", "insert", "update", "delete", "merge", "create", "drop", "alter", "explain", "declare")
-GATE_WORDS = (
-    *(*_SIZES, *NAMES_ONLY, *BEFORE, *NOT_THERE, *NOT_MODELLED),
-    *(*LEADER_ONLY, *INSTEAD_OF_TYPE, *syntax.WORDS, *syntax.SYSTEM_COLUMNS),
+UNSUPPORTED_WORDS = (
+    *(*_SIZES, *NAMES_ONLY, *BEFORE, *UNSUPPORTED_FUNCTIONS, *NOT_MODELLED),
+    *(*LEADER_ONLY, *UNSUPPORTED_TYPES, *syntax.WORDS, *syntax.SYSTEM_COLUMNS),
 )
 
 
-def check(items: Sequence[Item]) -> bool:
-    """Raise Refused when the statement uses what Redshift does not have; False for one that reads the catalogue."""
+def check_names(items: Sequence[Item]) -> bool:
+    """Raise Refused for what Redshift does not support; return False for a statement that reads the catalog."""
     _check_sizes(items)
     tables = table_names(items)
-    if any(_CATALOGUE.match(name) for name in tables):
+    if any(_CATALOG.match(name) for name in tables):
         return False
     _check_level(items, has_tables=bool(tables))
     if items and items[0].word in _QUERIES:
-        _check_names(items)
+        _check_reserved(items)
     return True
 
 
 def _check_sizes(items: Sequence[Item]) -> None:
-    called = next((token.word for token in walk(items) if token.word in _SIZES), None)
-    if called is not None:
-        raise Refused(f"Redshift has no function {called.upper()}: use SVV_TABLE_INFO.", "42883")
+    name = next((token.word for token in walk(items) if token.word in _SIZES), None)
+    if name is not None:
+        raise Refused(f"Redshift has no function {name.upper()}: use SVV_TABLE_INFO.", "42883")
 
 
-def _check_names(items: Sequence[Item]) -> None:
-    """A reserved word is no name, but after AS it is a label, and after a point PostgreSQL's grammar takes any word."""
+def _check_reserved(items: Sequence[Item]) -> None:
+    """Raise Refused for a reserved word as a name. After AS it is a label, and after a dot any word is a name."""
     tokens = list(walk(items))
     for at, token in enumerate(tokens):
         before = tokens[at - 1] if at else None
@@ -61,28 +68,28 @@ def _check_names(items: Sequence[Item]) -> None:
 
 
 def table_names(items: Sequence[Item]) -> set[str]:
-    """The names (schemas too) that the statement reads or writes, CTEs left out."""
-    found: set[str] = set()
-    _tables(items, found)
-    return found - set(_ctes(items))
+    """Return the names of tables, or of their schemas, that the statement reads or writes, without CTEs."""
+    names: set[str] = set()
+    _add_tables(items, names)
+    return names - set(_ctes(items))
 
 
-def tables_read(items: Sequence[Item]) -> set[str]:
-    """`schema.table` or `table` for each name after FROM and JOIN, CTEs and functions left out."""
+def relations_read(items: Sequence[Item]) -> set[str]:
+    """Return `schema.table` or `table` for each name after FROM and JOIN, without CTEs and functions."""
     tokens = list(walk(items))
-    found: set[str] = set()
+    relations: set[str] = set()
     for at, token in enumerate(tokens[:-1]):
         if token.word not in ("from", "join"):
             continue
         names = [name_of(tokens[at + 1])]
         if at + 3 < len(tokens) and is_sign(tokens[at + 2], "."):
             names.append(name_of(tokens[at + 3]))
-        found.add(".".join(names))
-    return found - set(_ctes(items)) - {"", "select", "lateral"}
+        relations.add(".".join(names))
+    return relations - set(_ctes(items)) - {"", "select", "lateral"}
 
 
 def _ctes(items: Sequence[Item]) -> Iterator[str]:
-    """The names of `name [(columns)] AS (query)`."""
+    """Yield the name of each `name [(columns)] AS (query)`."""
     for at, item in enumerate(items):
         if not isinstance(item, Group):
             continue
@@ -92,19 +99,19 @@ def _ctes(items: Sequence[Item]) -> Iterator[str]:
             yield name_of(named)
 
 
-def _tables(items: Sequence[Item], found: set[str]) -> None:
+def _add_tables(items: Sequence[Item], names: set[str]) -> None:
     for at, item in enumerate(items):
         if isinstance(item, Group):
-            _tables(item.items, found)
+            _add_tables(item.items, names)
         elif item.word in ("from", "join", "into", "update", "using", "merge") and at + 1 < len(items):
             after = items[at + 2] if at + 2 < len(items) else None
             name = name_of(items[at + 1])
             if name and not isinstance(after, Group) and name not in ("select", "only", "lateral"):
-                found.add(name)
+                names.add(name)
 
 
 def _check_level(items: Sequence[Item], *, has_tables: bool) -> None:
-    syntax.check(items)
+    syntax.check_syntax(items)
     for at, item in enumerate(items):
         if isinstance(item, Group):
             _check_level(item.items, has_tables=has_tables)
@@ -119,12 +126,14 @@ def _check_level(items: Sequence[Item], *, has_tables: bool) -> None:
 
 
 def _check_call(name: str, *, has_tables: bool) -> None:
-    if name in NOT_THERE:
-        raise Refused(f"Redshift has no function {name.upper()}: use {NOT_THERE[name]}.", "42883")
+    if name in UNSUPPORTED_FUNCTIONS:
+        raise Refused(f"Redshift has no function {name.upper()}: use {UNSUPPORTED_FUNCTIONS[name]}.", "42883")
     if name in NOT_MODELLED:
         raise Refused(f"The local Redshift does not model the function {name.upper()}.")
     if has_tables and name in LEADER_ONLY:
-        raise Refused(f"{name.upper()} runs on the leader node only and not over tables: use {LEADER_ONLY[name]}.")
+        raise Refused(
+            f"{name.upper()} runs on the leader node only and not in a query of tables: use {LEADER_ONLY[name]}."
+        )
     if not has_tables and is_compute_node(name):
         raise Refused(f"{name.upper()} runs on compute nodes only: query a table, not constants.")
 
@@ -138,5 +147,5 @@ def _check_type(items: Sequence[Item], at: int) -> None:
         return
     if is_sign(items[at + 1] if at + 1 < len(items) else None, "["):
         raise Refused("Redshift has no array type: use SUPER and ARRAY(…).")
-    if item.word in INSTEAD_OF_TYPE and is_sign(before, "::"):
-        raise Refused(f"Redshift has no type {item.word.upper()}: use {INSTEAD_OF_TYPE[item.word]}.")
+    if item.word in UNSUPPORTED_TYPES and is_sign(before, "::"):
+        raise Refused(f"Redshift has no type {item.word.upper()}: use {UNSUPPORTED_TYPES[item.word]}.")

@@ -1,4 +1,9 @@
-"""Limits of set operators and of WITH RECURSIVE that PostgreSQL does not have (r_UNION, r_WITH_clause)."""
+"""Limits of set operators and of WITH RECURSIVE that PostgreSQL does not have.
+
+Sources:
+https://docs.aws.amazon.com/redshift/latest/dg/r_UNION.html
+https://docs.aws.amazon.com/redshift/latest/dg/r_WITH_clause.html
+"""
 
 from __future__ import annotations
 
@@ -7,12 +12,12 @@ from collections.abc import Sequence
 from local_redshift.sql.token_tree import Group, Item, Refused, name_of, walk
 
 SET_OPERATORS = ("union", "intersect", "except", "minus")
-WORDS = (*SET_OPERATORS, "recursive")
+SET_OPERATION_WORDS = (*SET_OPERATORS, "recursive")
 _QUERY = ("select", "with", "")
 
 
-def check(items: Sequence[Item]) -> None:
-    """Raise Refused for what breaks such a limit at this level of nesting."""
+def check_set_operations(items: Sequence[Item]) -> None:
+    """Raise Refused for a violation of such a limit at this level of nesting."""
     for at, item in enumerate(items):
         if item.word in SET_OPERATORS:
             _check_operator(items, at)
@@ -23,7 +28,7 @@ def check(items: Sequence[Item]) -> None:
 def _check_operator(items: Sequence[Item], at: int) -> None:
     follow = at + 2 if _word(items, at + 1) in ("all", "distinct") else at + 1
     if _word(items, at + 1) == "all" and items[at].word != "union" and _word(items, follow) in _QUERY:
-        raise Refused("Redshift has no ALL in INTERSECT, EXCEPT and MINUS: it is for UNION alone.", "42601")
+        raise Refused("Redshift has no ALL in INTERSECT, EXCEPT and MINUS: use it with UNION only.", "42601")
     for place in (at - 1, follow):
         inner = items[place] if 0 <= place < len(items) else None
         if isinstance(inner, Group) and any(item.word == "limit" for item in inner.items):
@@ -31,7 +36,7 @@ def _check_operator(items: Sequence[Item], at: int) -> None:
 
 
 def _check_recursive(items: Sequence[Item]) -> None:
-    """A CTE that reads itself lists its columns and is a UNION ALL."""
+    """Raise Refused for a CTE that reads itself without a list of columns or without UNION ALL."""
     for at, item in enumerate(items):
         if item.word in ("select", "insert", "update", "delete"):
             return

@@ -1,6 +1,8 @@
-"""Navigation into SUPER (query-super): `alias.column.attribute`, `column[0]`, `FROM t, t.column`: refused in words.
+"""Navigation into SUPER, `alias.column.attribute`, `column[0]`, `FROM t, t.column`, which is not modelled.
 
-PostgreSQL would answer with an error about tables or types that says nothing of SUPER.
+PostgreSQL's error would be about tables or types and not mention SUPER.
+
+Source: https://docs.aws.amazon.com/redshift/latest/dg/query-super.html
 """
 
 from __future__ import annotations
@@ -30,8 +32,8 @@ _ENDS_FROM = frozenset(
 _NO_ALIAS = _ENDS_FROM | {"join", "inner", "left", "right", "full", "cross", "natural", "qualify", "pivot", "unpivot"}
 
 
-def check(items: Sequence[Item]) -> None:
-    """Raise Refused for a navigation."""
+def check_navigation(items: Sequence[Item]) -> None:
+    """Raise Refused for navigation into SUPER."""
     schemas, aliases = _names(items)
     _check_level(items, aliases - schemas)
 
@@ -45,18 +47,20 @@ def _check_level(items: Sequence[Item], aliases: set[str]) -> None:
         in_from = item.word in ("from", "join") or (in_from and item.word not in _ENDS_FROM)
         before = items[at - 1] if at else None
         if is_sign(item, "[") and (isinstance(before, Group) or name_of(before) not in ("", "array")):
-            raise Refused("The local Redshift does not model navigation into SUPER by [position].")
+            raise Refused("The local Redshift does not model navigation into SUPER by [position]: use JSON_SERIALIZE.")
         path = _path(items, at)
         if len(path) < 2 or path[0] not in aliases:
             continue
         if in_from and is_sign(before, ","):
             raise Refused(f"The local Redshift does not model unnesting SUPER in FROM ({'.'.join(path)}).")
         if not in_from and len(path) > 2:
-            raise Refused(f"The local Redshift does not model navigation into SUPER ({'.'.join(path)}).")
+            raise Refused(
+                f"The local Redshift does not model navigation into SUPER ({'.'.join(path)}): use JSON_SERIALIZE."
+            )
 
 
 def _path(items: Sequence[Item], at: int) -> list[str]:
-    """The dotted names that begin here, none inside a path or before a call."""
+    """Return the dotted names that begin here; none inside a path or before a call."""
     if not name_of(items[at]) or (at and is_sign(items[at - 1], ".")):
         return []
     names = [name_of(items[at])]
@@ -67,7 +71,7 @@ def _path(items: Sequence[Item], at: int) -> list[str]:
 
 
 def _names(items: Sequence[Item]) -> tuple[set[str], set[str]]:
-    """The schemas named in FROM, and the tables' names and aliases."""
+    """Return the schemas in FROM, and the names and aliases of the tables."""
     schemas: set[str] = set()
     aliases: set[str] = set()
     for path, alias in _sources(items):

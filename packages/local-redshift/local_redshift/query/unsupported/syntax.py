@@ -1,10 +1,13 @@
-"""Query syntax that PostgreSQL has and Redshift has not (c_unsupported-postgresql-features): refused in words."""
+"""Query syntax that PostgreSQL has and Redshift does not, and the message for each.
+
+Source: https://docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-features.html
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from local_redshift.query.unsupported import set_operations as queries
+from local_redshift.query.unsupported.set_operations import SET_OPERATION_WORDS, SET_OPERATORS, check_set_operations
 from local_redshift.query.window_functions import check_window
 from local_redshift.sql import lexer
 from local_redshift.sql.token_tree import Group, Item, Refused, Token, is_sign, name_of, split, walk
@@ -25,7 +28,7 @@ WORDS = frozenset(
         "over",
         "qualify",
         "between",
-        *queries.WORDS,
+        *SET_OPERATION_WORDS,
     ]
 )
 SYSTEM_COLUMNS = frozenset(["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"])
@@ -36,7 +39,7 @@ def _word(items: Sequence[Item], at: int) -> str:
 
 
 def _begins(items: Sequence[Item], at: int, *words: str) -> bool:
-    """Whether a group stands there whose first word is one of these."""
+    """Whether the item is a group whose first word is one of these."""
     item = items[at] if at < len(items) else None
     return isinstance(item, Group) and bool(item.items) and item.items[0].word in words
 
@@ -63,7 +66,7 @@ def _is_pattern(items: Sequence[Item], at: int) -> bool:
     )
 
 
-# What is recognised at a position, and the sentence for it.
+# By first word: the condition at its position, and the message.
 _RULES: dict[str, tuple[Callable[[Sequence[Item], int], bool], str]] = {
     "filter": (
         lambda items, at: _begins(items, at + 1, "where"),
@@ -107,17 +110,17 @@ _RULES: dict[str, tuple[Callable[[Sequence[Item], int], bool], str]] = {
     ),
     "between": (
         lambda items, at: _word(items, at + 1) in ("symmetric", "asymmetric"),
-        "Redshift has no BETWEEN SYMMETRIC: write LEAST and GREATEST.",
+        "Redshift has no BETWEEN SYMMETRIC: use LEAST and GREATEST.",
     ),
     "substring": (_is_pattern, "Redshift's SUBSTRING takes no pattern: use REGEXP_SUBSTR."),
 }
 
 
-def check(items: Sequence[Item]) -> None:
+def check_syntax(items: Sequence[Item]) -> None:
     """Raise Refused for such syntax at this level of nesting."""
     if _word(items, 0) == "values":
         raise Refused("Redshift has no VALUES list as a table: use SELECT … UNION ALL SELECT ….", "42601")
-    queries.check(items)
+    check_set_operations(items)
     for at, item in enumerate(items):
         if item.word in SYSTEM_COLUMNS and not is_sign(items[at - 1] if at else None, "."):
             raise Refused(f"Redshift has no system column {item.word.upper()}.", "42703")
@@ -132,11 +135,11 @@ def check(items: Sequence[Item]) -> None:
 
 
 def _check_qualify(items: Sequence[Item], at: int) -> None:
-    """QUALIFY filters by a window function, and directly after FROM the relation needs an alias (r_QUALIFY_clause)."""
+    """Raise Refused for QUALIFY without a window function, or directly after a relation without an alias."""
     before = [index for index in range(at) if items[index].word == "select"]
     if not before or _word(items, at - 1) == "as" or is_sign(items[at - 1], "."):
         return
-    end = next((index for index in range(at, len(items)) if items[index].word in queries.SET_OPERATORS), len(items))
+    end = next((index for index in range(at, len(items)) if items[index].word in SET_OPERATORS), len(items))
     if not any(token.word == "over" for token in walk(items[before[-1] : end])):
         raise Refused("QUALIFY needs a window function in its condition or in the select list.", "42601")
     start = at - 1
