@@ -1,50 +1,51 @@
-"""One database for all tests, emptied before each: quicker than a fresh one each time."""
+"""One database for all tests, emptied before each: faster than creating one for each."""
 
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
-from loading import Loader
+from copy_loader import Loader
 
-from local_redshift.testing.pytest_plugin import RedshiftServer
+from local_redshift.testing.pytest_plugin import Connection, RedshiftServer
 
 
 @pytest.fixture(scope="session")
-def database(redshift_server: RedshiftServer):
-    """A Connection to the database that the tests share."""
+def shared_redshift(redshift_server: RedshiftServer) -> Iterator[Connection]:
+    """How to connect to the database that the tests share."""
     name = redshift_server.new_database()
     yield redshift_server.connection(name)
     redshift_server.drop_database(name)
 
 
 @pytest.fixture
-def empty(database, redshift_server: RedshiftServer):
-    """The shared database without tables, views and log."""
-    with psycopg.connect(redshift_server.config.admin(database.database), autocommit=True) as admin:
+def empty_redshift(shared_redshift: Connection, redshift_server: RedshiftServer) -> Connection:
+    """How to connect to the shared database, without tables, views and load log."""
+    with psycopg.connect(redshift_server.config.admin(shared_redshift.database), autocommit=True) as admin:
         admin.execute(
             "drop schema public cascade; create schema public; grant all on schema public to public;"
             "truncate redshift_internal.load_errors, redshift_internal.loads, redshift_internal.load_files"
         )
-    return database
+    return shared_redshift
 
 
 @pytest.fixture
-def pg(empty):
+def connection(empty_redshift: Connection) -> Iterator[psycopg.Connection[Any]]:
     """A psycopg 3 connection in autocommit."""
-    with empty.psycopg(autocommit=True) as connection:
+    with empty_redshift.psycopg(autocommit=True) as connection:
         yield connection
 
 
 @pytest.fixture
-def rs(empty):
+def driver_connection(empty_redshift: Connection) -> Iterator[Any]:
     """A redshift_connector connection in autocommit."""
-    with empty.connect() as connection:
+    with empty_redshift.connect() as connection:
         connection.autocommit = True
         yield connection
 
 
 @pytest.fixture
-def loader(rs: Any, redshift_server: RedshiftServer):
-    """A Loader over the shared database, with a folder of its own."""
-    return Loader(rs.cursor(), redshift_server, f"copy/{uuid.uuid4()}")
+def loader(driver_connection: Any, redshift_server: RedshiftServer) -> Loader:
+    """A Loader into the shared database, with a key prefix of its own."""
+    return Loader(driver_connection.cursor(), redshift_server, f"copy/{uuid.uuid4()}")

@@ -1,7 +1,7 @@
 """COPY CSV: empty fields, NULL markers, quotes, and the fast path's guard against what PostgreSQL reads otherwise."""
 
 import pytest
-from loading import Loader, failing
+from copy_loader import Loader, fails_with
 
 from local_redshift.copy import quote_check
 
@@ -34,17 +34,17 @@ def test_csv_null_marker_and_empty_fields_can_be_mixed(loader: Loader) -> None:
     ],
 )
 @pytest.mark.parametrize("options", ["csv", "csv truncatecolumns"])
-def test_a_quote_inside_a_csv_field_is_an_error_and_not_dropped(loader: Loader, options, body) -> None:
+def test_a_quote_inside_a_csv_field_is_an_error_and_not_dropped(loader: Loader, options: str, body: str) -> None:
     loader.run("create table t (id int, name varchar(10), day date)")
-    with failing("stl_load_errors"):
+    with fails_with("stl_load_errors"):
         loader.copy(body, options)
     assert loader.errors() == [(1, "", 1214, "")]
 
 
 @pytest.mark.parametrize("options", ["csv", "csv truncatecolumns", "csv maxerror 1"])
-def test_a_blank_line_is_an_error_on_every_path(loader: Loader, options) -> None:
+def test_a_blank_line_is_an_error_on_every_path(loader: Loader, options: str) -> None:
     loader.run("create table t (id int, name varchar(10), day date)")
-    with failing("stl_load_errors"):
+    with fails_with("stl_load_errors"):
         loader.copy("1,a,\n\n", options)
     found = loader.run(
         "select trim(filename), line_number, trim(colname), err_code, trim(err_reason), trim(raw_line) "
@@ -70,7 +70,7 @@ def test_a_blank_line_is_an_error_on_every_path(loader: Loader, options) -> None
         ('1,"a"""b\n', True),
     ],
 )
-def test_stray_quotes_are_found_wherever_the_text_is_cut_into_pieces(text, stray) -> None:
+def test_stray_quotes_are_found_wherever_the_text_is_cut_into_pieces(text: str, stray: bool) -> None:
     data = text.encode()
     for at in range(len(data) + 1):
         quotes = quote_check.Quotes('"', ",")
@@ -83,7 +83,7 @@ def test_a_quote_left_open_ends_with_its_file_and_not_in_the_next(loader: Loader
     loader.run("create table t (id int, name varchar(30))")
     for name, body in (("f/a", '1,"abc\n'), ("f/b", '2,x"\n')):
         loader.put(name, body)
-    with failing("stl_load_errors"):
+    with fails_with("stl_load_errors"):
         loader.run(f"copy t from 's3://lake/{loader.folder}/f/' iam_role '{loader.server.iam_role}' csv")
     assert loader.errors() == [(1, "", 1214, "")]
     assert loader.run("select count(*) from t") == [(0,)]

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from loading import Loader, failing
+from copy_loader import Loader, fails_with
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from loading import Loader, failing
         ("json 'auto ignorecase'", '{"ID": 1, "Name": "a", "tags": [1, {"k": null}]}\n{"id": 2, "NAME": "b"}\n'),
     ],
 )
-def test_json_maps_keys_to_columns(loader: Loader, options, body) -> None:
+def test_json_maps_keys_to_columns(loader: Loader, options: str, body: str) -> None:
     loader.run("create table t (id int, name varchar(10), tags varchar(50))")
     assert loader.copy(body, options) == [(1, "a", '[1,{"k":null}]'), (2, "b", None)]
 
@@ -29,7 +29,7 @@ def test_json_maps_keys_to_columns(loader: Loader, options, body) -> None:
         ("csv", '1,"{""a"": [1, ""x""]}"\n2,"""s"""\n3,\n'),
     ],
 )
-def test_super_columns_are_read_as_json(loader: Loader, options, body) -> None:
+def test_super_columns_are_read_as_json(loader: Loader, options: str, body: str) -> None:
     loader.run("create table t (id int, doc super)")
     assert loader.copy(body, options) == [(1, '{"a":[1,"x"]}'), (2, '"s"'), (3, None)]
     assert loader.run("select json_typeof(doc) from t where id < 3 order by id") == [("object",), ("string",)]
@@ -44,7 +44,7 @@ def test_noshred_puts_each_document_into_one_super(loader: Loader) -> None:
 
 def test_auto_takes_objects_alone_and_an_array_does_not_become_a_row_of_nulls(loader: Loader) -> None:
     loader.run("create table t (id int)")
-    with failing("stl_load_errors"):
+    with fails_with("stl_load_errors"):
         loader.copy('[{"id": 1}]', "json 'auto'")
     assert loader.errors() == [(1, "", 1216, "")]
 
@@ -53,12 +53,12 @@ def test_jsonpaths_and_a_bad_json_row(loader: Loader) -> None:
     loader.run("create table t (id int, name varchar(10))")
     paths = loader.put("paths.json", json.dumps({"jsonpaths": ["$.a[1]", "$['b']['c']"]}))
     assert loader.copy('{"a": [0, 5], "b": {"c": "x"}}\n{"a": []}\n', f"json '{paths}'") == [(5, "x"), (None, None)]
-    with failing("stl_load_errors"):
+    with fails_with("stl_load_errors"):
         loader.copy('{"a": [0, 5]}\n{"a": ["x", "y"]}\n', f"json '{paths}'")
     assert loader.errors() == [(2, "id", 1207, "y")]
 
 
 @pytest.mark.parametrize("number", ["1.50", "1e2", "0.10", "1E-3", "7.0"])
-def test_a_number_is_kept_in_text_as_it_is_written(loader: Loader, number) -> None:
+def test_a_number_is_kept_in_text_as_it_is_written(loader: Loader, number: str) -> None:
     loader.run("create table t (id int, name varchar(10))")
     assert loader.copy(f'{{"id": 1, "name": {number}}}\n', "json 'auto'") == [(1, number)]

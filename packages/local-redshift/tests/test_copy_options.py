@@ -1,7 +1,7 @@
 """COPY's options for values and columns, and those that are refused."""
 
 import pytest
-from loading import Loader, failing
+from copy_loader import Loader, fails_with
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,9 @@ from loading import Loader, failing
         ("csv ignoreheader 2", "x\ny\n1,a,\n", [(1, "a", None)]),
     ],
 )
-def test_conversion_options(loader: Loader, options, body, expected) -> None:
+def test_conversion_options(
+    loader: Loader, options: str, body: str | bytes, expected: list[tuple[int, str | None, str | None]]
+) -> None:
     loader.run("create table t (id int, name varchar(10), day date)")
     found = loader.copy(body, options)
     assert [(a, b, None if c is None else str(c)) for a, b, c in found] == expected
@@ -59,14 +61,14 @@ def test_column_list_defaults_and_identity(loader: Loader) -> None:
     loader.run("create table t (id int identity(10, 5), name varchar(10) default 'none', n int default 7)")
     assert loader.copy("1\n2\n", "csv", "t (n)") == [(10, "none", 1), (15, "none", 2)]
     loader.run("delete from t")
-    with failing("EXPLICIT_IDS"):
+    with fails_with("EXPLICIT_IDS"):
         loader.copy("1,2\n", "csv", "t (id, n)")
     assert loader.copy("99,2\n", "csv explicit_ids", "t (id, n)") == [(99, "none", 2)]
 
 
 def test_explicit_ids_needs_the_identity_column(loader: Loader) -> None:
     loader.run("create table t (id int identity(1, 1), name varchar(10))")
-    with failing("EXPLICIT_IDS"):
+    with fails_with("EXPLICIT_IDS"):
         loader.copy("a\n", "csv explicit_ids", "t (name)")
     assert loader.errors() == []  # no row is at fault
     assert loader.run("select count(*) from t") == [(0,)]
@@ -83,22 +85,22 @@ def test_explicit_ids_needs_the_identity_column(loader: Loader) -> None:
         "copy t from 's3://lake/x' iam_role default format parquet ignoreheader 1",
     ],
 )
-def test_copy_forms_that_are_refused(loader: Loader, sql) -> None:
+def test_copy_forms_that_are_refused(loader: Loader, sql: str) -> None:
     loader.run("create table t (id int)")
-    with failing("0A000"):
+    with fails_with("0A000"):
         loader.run(sql)
     assert loader.run("select count(*) from t") == [(0,)]
 
 
 def test_removequotes_does_not_lose_what_follows_a_quote(loader: Loader) -> None:
     loader.run("create table t (id int, name varchar(10))")
-    with failing("stl_load_errors"):
+    with fails_with("stl_load_errors"):
         loader.copy('1|"a"b\n', "removequotes")
     assert loader.errors() == [(1, "", 1214, "")]
 
 
 @pytest.mark.parametrize("more", ["", "maxerror 2"])
-def test_blanks_beyond_the_size_and_a_quoted_null_string_are_the_same_on_every_path(loader: Loader, more) -> None:
+def test_blanks_beyond_the_size_and_a_quoted_null_string_are_the_same_on_every_path(loader: Loader, more: str) -> None:
     loader.run("create table sized (id int, name varchar(3), code char(2))")
     assert loader.copy("1,abc  ,x   \n", f"csv {more}", "sized") == [(1, "abc", "x ")]
     loader.run("truncate sized")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from loading import Loader, failing
+from copy_loader import Loader, fails_with
 
 
-def parquet(sql):
+def parquet(sql: str) -> bytes:
     with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
         duckdb.sql(f"copy ({sql}) to '{file.name}' (format parquet)")
         return Path(file.name).read_bytes()
@@ -37,17 +37,17 @@ def test_parquet_maps_by_position_and_tells_null_from_the_text_that_looks_like_i
         ("select 1::bigint a, 'x' b", "incompatible Parquet schema for column 'a'"),
     ],
 )
-def test_parquet_whose_columns_do_not_match_is_refused(loader: Loader, query, message) -> None:
+def test_parquet_whose_columns_do_not_match_is_refused(loader: Loader, query: str, message: str) -> None:
     loader.run("create table t (a int, b varchar(3))")
-    with failing(message):
+    with fails_with(message):
         loader.copy(parquet(query), "parquet")
-    with failing("invalid Parquet"):
+    with fails_with("invalid Parquet"):
         loader.copy("not parquet", "parquet")
     assert loader.run("select count(*) from t") == [(0,)]
 
 
 def test_a_decimal_of_another_scale_is_refused_and_not_rounded(loader: Loader) -> None:
     loader.run("create table t (a decimal(8,2))")
-    with failing("incompatible Parquet schema"):
+    with fails_with("incompatible Parquet schema"):
         loader.copy(parquet("select 1.239::decimal(8,3) a"), "parquet")
     assert loader.copy(parquet("select 1.23::decimal(5,2) a"), "parquet")[0][0] == Decimal("1.23")

@@ -3,21 +3,24 @@
 import bz2
 import gzip
 import json
+from collections.abc import Callable
 
 import pytest
 import zstandard
-from loading import Loader, failing
+from copy_loader import Loader, fails_with
 
 
 @pytest.mark.parametrize(
     ("option", "pack"),
     [("gzip", gzip.compress), ("bzip2", bz2.compress), ("zstd", zstandard.ZstdCompressor().compress)],
 )
-def test_compressed_files_are_read_and_a_cut_one_fails_whole(loader: Loader, option, pack) -> None:
+def test_compressed_files_are_read_and_a_cut_one_fails_whole(
+    loader: Loader, option: str, pack: Callable[[bytes], bytes]
+) -> None:
     loader.run("create table t (id int, name varchar(100))")
     body = pack("".join(f"{n},name {n * 7919 % 1009}\n" for n in range(2000)).encode())
     assert len(loader.copy(body, f"csv {option}")) == 2000
-    with failing(option):
+    with fails_with(option):
         loader.copy(body[:-20], f"csv {option}")
     assert loader.run("select count(*) from t") == [(2000,)]
 
@@ -28,7 +31,7 @@ def test_manifest_loads_exactly_its_list_and_mandatory_decides_about_a_missing_f
     optional = {"entries": [{"url": urls[0], "mandatory": True}, {"url": urls[2]}, {"url": urls[2] + "gone"}]}
     assert loader.copy(json.dumps(optional), "csv manifest", name="manifest") == [(0, "x"), (2, "x")]
     required = {"entries": [{"url": urls[0]}, {"url": urls[2] + "gone", "mandatory": True}]}
-    with failing("404"):
+    with fails_with("404"):
         loader.copy(json.dumps(required), "csv manifest", name="manifest")
     assert loader.run("select count(*) from t") == [(2,)]
 
@@ -38,16 +41,16 @@ def test_prefix_loads_everything_under_it_and_none_is_an_error(loader: Loader) -
     loader.put("p/a", "1\n"), loader.put("p/b", "2")
     loader.run(f"copy t from 's3://lake/{loader.folder}/p/' iam_role '{loader.server.iam_role}' csv")
     assert loader.run("select id from t order by 1") == [(1,), (2,)]
-    with failing("does not exist"):
+    with fails_with("does not exist"):
         loader.run(f"copy t from 's3://lake/{loader.folder}/nothing' iam_role '{loader.server.iam_role}' csv")
 
 
 def test_wrong_role_and_missing_authorization_are_refused_and_keys_are_accepted(loader: Loader) -> None:
     loader.run("create table t (id int)")
     url = loader.put("data", "1\n")
-    with failing("not authorized to assume"):
+    with fails_with("not authorized to assume"):
         loader.run(f"copy t from '{url}' iam_role 'arn:aws:iam::1:role/other' csv")
-    with failing("authorization"):
+    with fails_with("authorization"):
         loader.run(f"copy t from '{url}' csv")
     loader.run(
         f"copy t from '{url}' credentials "
@@ -59,12 +62,12 @@ def test_wrong_role_and_missing_authorization_are_refused_and_keys_are_accepted(
 @pytest.mark.parametrize(
     ("region", "message"), [("eu-west-1", "PermanentRedirect"), ("mars", "not the name of an AWS Region")]
 )
-def test_a_region_that_is_not_the_buckets_is_an_error(loader: Loader, region, message) -> None:
+def test_a_region_that_is_not_the_buckets_is_an_error(loader: Loader, region: str, message: str) -> None:
     loader.run("create table t (id int)")
     assert loader.copy("1\n", "csv region 'us-east-1'") == [(1,)]
-    with failing(message):
+    with fails_with(message):
         loader.copy("1\n", f"csv region as '{region}'")
-    with failing(message):
+    with fails_with(message):
         loader.run(
             f"unload ('select id from t') to 's3://lake/{loader.folder}/out/' iam_role '{loader.server.iam_role}' "
             f"region '{region}'"
@@ -77,7 +80,7 @@ def test_a_bucket_in_another_region_needs_region(loader: Loader) -> None:
     s3.create_bucket(Bucket="far", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     s3.put_object(Bucket="far", Key="a", Body=b"1\n")
     loader.run("create table t (id int)")
-    with failing("PermanentRedirect"):
+    with fails_with("PermanentRedirect"):
         loader.run(f"copy t from 's3://far/a' iam_role '{loader.server.iam_role}' csv")
     loader.run(f"copy t from 's3://far/a' iam_role '{loader.server.iam_role}' csv region 'eu-west-1'")
     assert loader.run("select id from t") == [(1,)]

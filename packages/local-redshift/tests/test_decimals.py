@@ -1,4 +1,4 @@
-"""The sizes of DECIMALs that arithmetic gives: the rules as such, in rewritten text, and in what a session sees."""
+"""The sizes of DECIMALs that arithmetic returns: the rules, the rewritten SQL, and the results of a session."""
 
 from decimal import Decimal
 from typing import Any
@@ -6,19 +6,20 @@ from typing import Any
 import psycopg
 import pytest
 
-from local_redshift.query import rewrite as functions
 from local_redshift.query.decimals.types import (
     BIGINT,
     FLOAT,
     INTEGER,
     NULL,
     SMALLINT,
+    Number,
     arithmetic,
     combined,
     decimal,
     of_literal,
 )
-from local_redshift.sql.token_tree import Column
+from local_redshift.query.rewrite import rewrite
+from local_redshift.sql.token_tree import Column, NeedColumns
 
 PRICE = decimal(8, 2)
 
@@ -39,24 +40,28 @@ PRICE = decimal(8, 2)
         (PRICE, "/", NULL, None),
     ],
 )
-def test_arithmetic_gives_the_type_that_the_guide_says(left, sign, right, expected) -> None:
+def test_arithmetic_has_the_type_of_the_developer_guide(
+    left: Number, sign: str, right: Number | None, expected: Number | None
+) -> None:
     assert arithmetic(sign, left, right) == expected
 
 
-def test_a_quotient_has_no_type_where_the_guide_leaves_the_divisors_digits_open() -> None:
-    assert of_literal("0.5").precisions == (1, 2)
+def test_a_quotient_has_no_type_where_the_guide_does_not_define_the_divisors_precision() -> None:
+    assert of_literal("0.5") == Number("decimal", (1, 2), 1)
     assert arithmetic("/", decimal(8, 6), of_literal("0.5")) is None
-    assert arithmetic("/", INTEGER, of_literal("0.5")).scale == 4
+    quotient = arithmetic("/", INTEGER, of_literal("0.5"))
+    assert quotient is not None
+    assert quotient.scale == 4
     assert arithmetic("/", PRICE, combined([PRICE, INTEGER])) is None
 
 
-def rewritten(sql, **types):
-    """The statement, each question answered with the (type id, modifier) of the column that it asks for."""
-    known = {}
+def rewritten(sql: str, **types: tuple[int, int]) -> str:
+    """Rewrite; each request for a column returns its (type id, modifier)."""
+    known: dict[str, tuple[Column, ...] | None] = {}
     while True:
         try:
-            return functions.rewrite(sql, known)
-        except functions.NeedColumns as need:
+            return rewrite(sql, known)
+        except NeedColumns as need:
             name = need.query.split()[1].strip("()")
             known[need.query] = (Column(name, *types[name]),) if name in types else None
 
@@ -75,7 +80,7 @@ def test_only_quotients_of_decimals_are_touched() -> None:
     assert "quotient(a, b, 9)" in rewritten("select a / b from t", a=DECIMAL_8_2, b=DECIMAL_8_2)
 
 
-def test_what_cannot_be_read_is_left_alone() -> None:
+def test_what_cannot_be_parsed_is_unchanged() -> None:
     for sql in (
         "select |/ 25 / a from t",
         "select a / from t",
@@ -86,21 +91,32 @@ def test_what_cannot_be_read_is_left_alone() -> None:
 
 
 @pytest.fixture
-def sales(pg: psycopg.Connection[Any]):
-    pg.execute("create table sales (price decimal(8,2), paid decimal(8,2), quantity int)")
-    pg.execute("insert into sales values (10, 3, 7)")
-    return pg
+def sales(connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
+    """A connection, with a table of prices."""
+    connection.execute("create table sales (price decimal(8,2), paid decimal(8,2), quantity int)")
+    connection.execute("insert into sales values (10, 3, 7)")
+    return connection
 
 
-def test_columns_keep_their_names(sales) -> None:
+def test_columns_keep_their_names(sales: psycopg.Connection[Any]) -> None:
     query = """select price / paid, (price / paid)::int, sum(price / paid) over (partition by 1),
         case when true then price / paid end, -(price / paid), round(price / paid, 2),
         price / paid as share, price from sales"""
-    names = [column.name for column in sales.execute(query).description]
-    assert names == ["?column?", "int4", "sum", "case", "?column?", "round", "share", "price"]
+    description = sales.execute(query).description
+    assert description is not None
+    assert [column.name for column in description] == [
+        "?column?",
+        "int4",
+        "sum",
+        "case",
+        "?column?",
+        "round",
+        "share",
+        "price",
+    ]
 
 
-def test_writes_cut_quotients_as_selects_do(sales) -> None:
+def test_writes_cut_quotients_as_selects_do(sales: psycopg.Connection[Any]) -> None:
     sales.execute("create table shares (share decimal(38,20))")
     sales.execute("insert into shares select price / paid from sales")
     sales.execute("insert into shares values (2.0 / 3)")
@@ -111,22 +127,22 @@ def test_writes_cut_quotients_as_selects_do(sales) -> None:
     assert sales.execute("select count(*) from shares").fetchone() == (1,)
 
 
-def test_views_and_tables_made_of_a_query_carry_the_size_on(sales) -> None:
+def test_views_of_a_query_preserve_the_size(sales: psycopg.Connection[Any]) -> None:
     sales.execute(
         "create view totals as select sum(price) as total, price - paid as rest from sales group by price, paid"
     )
     assert sales.execute("select (total / rest)::varchar from totals").fetchone() == ("1.4285",)
 
 
-def test_a_quotient_of_unknown_scale_is_refused_unless_four_digits_hold_it(sales) -> None:
-    assert sales.execute("select round(price, 1) / 4 from sales").fetchone()[0] == 2.5
+def test_a_quotient_of_unknown_scale_is_refused_unless_four_digits_are_exact(sales: psycopg.Connection[Any]) -> None:
+    assert sales.execute("select round(price, 1) / 4 from sales").fetchone() == (Decimal("2.5"),)
     with pytest.raises(psycopg.errors.FeatureNotSupported, match=r"scale of this quotient.*cast both sides"):
         sales.execute("select price / round(paid, 1) from sales")
     with pytest.raises(psycopg.errors.FeatureNotSupported, match="scale of this quotient"):
         sales.execute("select price / %s from sales", [Decimal("7.0")])
 
 
-def test_a_failed_transaction_still_says_that_it_is_aborted(sales) -> None:
+def test_a_failed_transaction_still_reports_that_it_is_aborted(sales: psycopg.Connection[Any]) -> None:
     sales.autocommit = False
     with pytest.raises(psycopg.errors.UndefinedTable):
         sales.execute("select 1 from nowhere")
@@ -144,7 +160,7 @@ def test_deep_nesting_is_read_once_a_level() -> None:
         assert "quotient(" in rewritten(sql, a=DECIMAL_8_2, b=DECIMAL_8_2)
 
 
-def test_what_is_nested_too_deep_to_be_read_is_left_alone() -> None:
+def test_what_is_nested_too_deep_is_unchanged() -> None:
     for begin, end in NESTED:
         sql = f"select {begin * 149}a / b{end * 149} from t"
         assert rewritten(sql, a=DECIMAL_8_2, b=DECIMAL_8_2).endswith(f"{end * 149} from t")

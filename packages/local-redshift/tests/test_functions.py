@@ -1,9 +1,9 @@
-"""The rewrite of functions and query syntax, as text: what changes, what does not, what is asked, what is refused."""
+"""The rewrite of functions and query syntax, as text: changes, unchanged statements, requests for columns, refusals."""
 
 import pytest
 
-from local_redshift.query import rewrite as functions
-from local_redshift.sql.token_tree import Column
+from local_redshift.query.rewrite import rewrite, tables_read
+from local_redshift.sql.token_tree import Column, NeedColumns, Refused
 
 TEXT = 25
 
@@ -18,8 +18,8 @@ UNTOUCHED = [
 
 
 @pytest.mark.parametrize("sql", UNTOUCHED)
-def test_a_statement_without_redshifts_own_words_comes_out_as_it_went_in(sql) -> None:
-    assert functions.rewrite(sql) == sql
+def test_a_statement_without_redshifts_own_words_is_unchanged(sql: str) -> None:
+    assert rewrite(sql) == sql
 
 
 @pytest.mark.parametrize(
@@ -37,21 +37,20 @@ def test_a_statement_without_redshifts_own_words_comes_out_as_it_went_in(sql) ->
         ("select approximate count(distinct a) from t", "select count(distinct a) from t"),
     ],
 )
-def test_calls_and_clauses_become_postgresqls(sql, expected) -> None:
-    assert functions.rewrite(sql) == expected
+def test_calls_and_clauses_are_rewritten_to_postgresqls(sql: str, expected: str) -> None:
+    assert rewrite(sql) == expected
 
 
-def _with_columns(sql, **columns):
-    """Rewrite, answering each question with the columns of the first table named in it."""
-    known = {}
+def _with_columns(sql: str, **columns: tuple[str, ...]) -> str:
+    """Rewrite; each request for columns returns those of the first of these tables in its query."""
+    known: dict[str, tuple[Column, ...] | None] = {}
     for _ in range(8):
         try:
-            return functions.rewrite(sql, known)
-        except functions.NeedColumns as need:
-            table = next((name for name in columns if f" {name}" in need.query), None)
-            names = columns.get(table)
+            return rewrite(sql, known)
+        except NeedColumns as need:
+            names = next((columns[table] for table in columns if f" {table}" in need.query), None)
             known[need.query] = None if names is None else tuple(Column(name, TEXT, -1) for name in names)
-    raise AssertionError("asks without end")
+    raise AssertionError("the rewrite requests columns without end")
 
 
 def test_an_alias_is_replaced_only_where_the_table_has_no_such_column() -> None:
@@ -61,28 +60,28 @@ def test_an_alias_is_replaced_only_where_the_table_has_no_such_column() -> None:
     assert _with_columns("select a + 1 as b, b * 2 as c from t", t=("a", "b")) == "select a + 1 as b, b * 2 as c from t"
 
 
-def test_an_alias_in_a_subquery_of_its_own_is_left_alone() -> None:
+def test_an_alias_in_a_subquery_of_its_own_is_unchanged() -> None:
     sql = "select 1 as b, (select max(b) from u) as c from t"
     assert _with_columns(sql, t=("a",), u=("b",)) == sql
 
 
-def test_a_question_carries_the_ctes_it_needs() -> None:
-    with pytest.raises(functions.NeedColumns) as need:
-        functions.rewrite("with x as (select 1 as p), y as (select p + 1 as q, q + 1 as r from x) select * from y")
+def test_a_request_for_columns_has_the_ctes_it_needs() -> None:
+    with pytest.raises(NeedColumns) as need:
+        rewrite("with x as (select 1 as p), y as (select p + 1 as q, q + 1 as r from x) select * from y")
     assert need.value.query == "WITH x as (select 1 as p) SELECT * from x"
 
 
-def test_exclude_names_the_columns_that_stay() -> None:
+def test_exclude_lists_the_other_columns() -> None:
     assert _with_columns("select * exclude (b) from t", t=("a", "b", "c")) == 'select "a", "c" from t'
 
 
 def test_a_pivot_whose_columns_cannot_be_found_is_refused() -> None:
-    with pytest.raises(functions.Refused, match="could not determine the columns"):
+    with pytest.raises(Refused, match="could not determine the columns"):
         _with_columns("select * from t pivot (sum(a) for b in (1))")
 
 
 @pytest.mark.parametrize(
-    ("sql", "instead"),
+    ("sql", "alternative"),
     [
         ("select string_agg(a, ',') from t", "LISTAGG"),
         ("select now() from t", "GETDATE"),
@@ -94,31 +93,31 @@ def test_a_pivot_whose_columns_cannot_be_found_is_refused() -> None:
         ("select t.data.name from t", "navigation"),
     ],
 )
-def test_what_redshift_does_not_have_is_refused_with_what_to_use_instead(sql, instead) -> None:
-    with pytest.raises(functions.Refused, match=instead):
-        functions.rewrite(sql)
+def test_what_redshift_does_not_have_is_refused_with_the_alternative(sql: str, alternative: str) -> None:
+    with pytest.raises(Refused, match=alternative):
+        rewrite(sql)
 
 
-def test_questions_to_the_catalogue_may_use_postgresqls_words() -> None:
+def test_queries_of_the_catalog_may_use_postgresqls_functions() -> None:
     sql = "select array_agg(a::json) from pg_catalog.pg_class where relname = any (array['t']) and now() is not null"
-    assert "array_agg" in functions.rewrite(sql)
+    assert "array_agg" in rewrite(sql)
 
 
 def test_deep_nesting_is_refused_and_does_not_exhaust_the_stack() -> None:
-    with pytest.raises(functions.Refused, match="deep") as refused:
-        functions.rewrite("select " + "(" * 5000 + "1" + ")" * 5000 + " as x")
+    with pytest.raises(Refused, match="deep") as refused:
+        rewrite("select " + "(" * 5000 + "1" + ")" * 5000 + " as x")
     assert refused.value.code == "54001"
 
 
 @pytest.mark.parametrize("sql", ["select array(, , 2 2)", "select cast(, as super)", "select dateadd(, 1, x)"])
-def test_a_missing_argument_is_left_to_postgresql(sql) -> None:
-    assert functions.rewrite(sql) == sql
+def test_a_missing_argument_is_left_to_postgresql(sql: str) -> None:
+    assert rewrite(sql) == sql
 
 
 def test_unbalanced_parentheses_are_left_to_postgresql() -> None:
-    assert functions.rewrite("select nvl(1 as x") == "select nvl(1 as x"
+    assert rewrite("select nvl(1 as x") == "select nvl(1 as x"
 
 
 def test_tables_read_leaves_out_ctes_and_functions() -> None:
     sql = "with x as (select * from core.a) select * from x join b on true, generate_series(1, 2)"
-    assert functions.tables_read(sql) == ("b", "core.a")
+    assert tables_read(sql) == ("b", "core.a")

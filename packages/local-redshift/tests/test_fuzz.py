@@ -1,9 +1,11 @@
-"""Statements torn and glued at random: whatever comes, the server answers and the transaction state stays true."""
+"""Statements broken at random: the server always replies, and the transaction state stays correct."""
 
 import random
 
 import psycopg
 import pytest
+
+from local_redshift.testing.pytest_plugin import Connection
 
 STATEMENTS = """
 create table f (id int identity(1,1) distkey, name varchar(10) encode lzo, primary key (id)) sortkey (id)
@@ -39,31 +41,33 @@ rollback
 NOISE = ["(", ")", ",", ";", "'", '"', "$1", "$$", "/*", "--", "::", ".", "1e400", "\\", "é", "nul"]
 
 
-def tear(chance, sql):
+def break_statement(rng: random.Random, sql: str) -> str:
     words = sql.split(" ")
-    for _ in range(chance.randint(0, 3)):
-        at = chance.randrange(len(words))
-        action = chance.randrange(5)
+    for _ in range(rng.randint(0, 3)):
+        at = rng.randrange(len(words))
+        action = rng.randrange(5)
         if action == 0:
             del words[at : at + 2]
         elif action == 1:
-            words.insert(at, chance.choice(NOISE))
+            words.insert(at, rng.choice(NOISE))
         elif action == 2:
-            words[at:at] = chance.choice(STATEMENTS).split(" ")[: chance.randint(1, 6)]
+            words[at:at] = rng.choice(STATEMENTS).split(" ")[: rng.randint(1, 6)]
         elif action == 3:
-            chance.shuffle(words)
+            rng.shuffle(words)
         words = words or ["select"]
     return " ".join(words)
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_torn_statements_leave_the_connection_usable_and_its_state_true(empty, seed) -> None:
-    chance = random.Random(seed)
+def test_broken_statements_leave_the_connection_usable_and_its_state_correct(
+    empty_redshift: Connection, seed: int
+) -> None:
+    rng = random.Random(seed)
     cursor_factory = psycopg.ClientCursor if seed % 2 else psycopg.Cursor
-    with empty.psycopg(autocommit=True, cursor_factory=cursor_factory) as connection:
+    with empty_redshift.psycopg(autocommit=True, cursor_factory=cursor_factory) as connection:
         connection.execute("set statement_timeout to 3000")
         for _ in range(60):
-            sql = tear(chance, chance.choice(STATEMENTS))
+            sql = break_statement(rng, rng.choice(STATEMENTS))
             error = None
             try:
                 connection.execute(sql)

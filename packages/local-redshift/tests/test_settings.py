@@ -1,19 +1,23 @@
-"""Servers with other settings: TLS by an authority of its own, SNAPSHOT isolation, an S3 that does not answer."""
+"""Servers with other settings: TLS by an authority of its own, SNAPSHOT isolation, an S3 that cannot be reached."""
 
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import psycopg2
 import pytest
 import redshift_connector
+from redshift_connector.error import InterfaceError
 
 from local_redshift.protocol import tls
 from local_redshift.testing.processes import free_port
-from local_redshift.testing.pytest_plugin import RedshiftServer, beside
+from local_redshift.testing.pytest_plugin import Connection, RedshiftServer, beside
 
+TlsServer = tuple[RedshiftServer, Path]
 # In a process of its own: SSL_CERT_FILE is read from the environment when the driver makes its context.
 _DEFAULT_SSL = """
 import os, redshift_connector
@@ -25,9 +29,9 @@ with redshift_connector.connect(**{name: os.environ["TEST_" + name.upper()] for 
 """
 
 
-def crossed_writes(database):
-    """Two transactions that each read what the other writes; the second one's commit is left to the caller."""
-    one, other = database.psycopg(), database.psycopg()
+def crossed_writes(redshift: Connection) -> tuple[psycopg.Connection[Any], psycopg.Connection[Any]]:
+    """Two transactions that each read what the other writes; the first has committed."""
+    one, other = redshift.psycopg(), redshift.psycopg()
     for connection, read, written in ((one, "t", "u"), (other, "u", "t")):
         connection.execute("set statement_timeout to 5000")
         connection.execute(f"select * from {read}").fetchall()
@@ -37,21 +41,23 @@ def crossed_writes(database):
 
 
 @pytest.fixture(scope="module")
-def secure(redshift_server: RedshiftServer, tmp_path_factory: pytest.TempPathFactory):
+def tls_server(redshift_server: RedshiftServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsServer]:
     """A server with TLS, and the folder of its certificates."""
     folder = tmp_path_factory.mktemp("tls")
     with beside(redshift_server, folder, tls_folder=str(folder / "certificates")) as server:
         yield server, folder / "certificates"
 
 
-def test_tls_serves_redshift_connector_with_its_default_settings(secure, database) -> None:
-    server, folder = secure
+def test_tls_serves_redshift_connector_with_its_default_settings(
+    tls_server: TlsServer, shared_redshift: Connection
+) -> None:
+    server, folder = tls_server
     where = {"host": "localhost", "port": str(server.port), "user": server.user, "password": server.password}
-    env = {f"TEST_{key.upper()}": value for key, value in {**where, "database": database.database}.items()}
+    env = {f"TEST_{key.upper()}": value for key, value in {**where, "database": shared_redshift.database}.items()}
     run = [sys.executable, "-c", _DEFAULT_SSL]
     trusting = {**os.environ, **env, "SSL_CERT_FILE": str(folder / "ca.pem")}
     done = subprocess.run(run, env=trusting, capture_output=True, text=True, timeout=60, check=False)
-    assert done.stdout == f"SSLSocket x{database.database}\n", done.stderr
+    assert done.stdout == f"SSLSocket x{shared_redshift.database}\n", done.stderr
     trusting.pop("SSL_CERT_FILE")
     unknown = subprocess.run(run, env=trusting, capture_output=True, text=True, timeout=60, check=False)
     assert unknown.returncode == 1
@@ -61,67 +67,74 @@ def test_tls_serves_redshift_connector_with_its_default_settings(secure, databas
 @pytest.mark.parametrize(
     ("host", "mode"), [("localhost", "verify-full"), ("127.0.0.1", "verify-full"), ("127.0.0.1", "require")]
 )
-def test_tls_serves_libpq(secure, database, host, mode) -> None:
-    server, folder = secure
-    options = {"sslmode": mode, "host": host, "port": server.port}
+def test_tls_serves_libpq(tls_server: TlsServer, shared_redshift: Connection, host: str, mode: str) -> None:
+    server, folder = tls_server
+    options: dict[str, Any] = {"sslmode": mode, "host": host, "port": server.port}
     if mode == "verify-full":
         options["sslrootcert"] = str(folder / "ca.pem")
-    with psycopg.connect(database.dsn(), autocommit=True, **options) as connection:
+    with psycopg.connect(shared_redshift.dsn(), autocommit=True, **options) as connection:
         assert connection.pgconn.ssl_in_use
-        assert connection.execute("select count(*) from pg_attribute a, pg_class b limit 1").fetchone()[0] > 1000
+        assert connection.execute("select count(*) > 1000 from pg_attribute a, pg_class b").fetchone() == (True,)
         large = connection.execute("select repeat('x', 1000) from pg_attribute limit 3000").fetchall()
         assert len(large) == 3000
-    psycopg2.connect(database.dsn(), **options).close()
+    psycopg2.connect(shared_redshift.dsn(), **options).close()
 
 
-def test_tls_is_offered_not_imposed_and_another_authority_is_not_trusted(secure, database, tmp_path: Path) -> None:
-    server, folder = secure
-    with psycopg.connect(database.dsn(), port=server.port, sslmode="disable") as connection:
+def test_tls_is_offered_not_imposed_and_another_authority_is_not_trusted(
+    tls_server: TlsServer, shared_redshift: Connection, tmp_path: Path
+) -> None:
+    server, folder = tls_server
+    with psycopg.connect(shared_redshift.dsn(), port=server.port, sslmode="disable") as connection:
         assert connection.execute("select 1").fetchone() == (1,)
     assert (folder / "server.key").stat().st_mode & 0o777 == 0o600
     tls.context(tmp_path)
-    options = {"host": "localhost", "port": server.port, "sslmode": "verify-full", "sslrootcert": tmp_path / "ca.pem"}
+    options: dict[str, Any] = {
+        "host": "localhost",
+        "port": server.port,
+        "sslmode": "verify-full",
+        "sslrootcert": tmp_path / "ca.pem",
+    }
     with pytest.raises(psycopg.OperationalError, match="SSL error"):
-        psycopg.connect(database.dsn(), **options)
+        psycopg.connect(shared_redshift.dsn(), **options)
 
 
-def test_a_server_without_tls_says_so_to_a_driver_that_wants_it(database) -> None:
+def test_a_server_without_tls_reports_it_to_a_driver_that_requires_it(shared_redshift: Connection) -> None:
     with pytest.raises(psycopg.OperationalError, match="does not support SSL"):
-        psycopg.connect(database.dsn(), sslmode="require")
-    with pytest.raises(redshift_connector.InterfaceError, match="SSL"):
-        redshift_connector.connect(**{**database.kwargs(), "ssl": True})
+        psycopg.connect(shared_redshift.dsn(), sslmode="require")
+    with pytest.raises(InterfaceError, match="SSL"):
+        redshift_connector.connect(**{**shared_redshift.kwargs(), "ssl": True})
 
 
 def test_snapshot_isolation_lets_crossed_writes_commit_and_serializable_does_not(
-    redshift_server: RedshiftServer, empty, tmp_path: Path
+    redshift_server: RedshiftServer, empty_redshift: Connection, tmp_path: Path
 ) -> None:
-    with empty.psycopg(autocommit=True) as setup:
+    with empty_redshift.psycopg(autocommit=True) as setup:
         setup.execute("create table t (id int); create table u (id int)")
-    one, other = crossed_writes(empty)
+    one, other = crossed_writes(empty_redshift)
     with one, other, pytest.raises(psycopg.Error, match="1023"):
         other.commit()
     with beside(redshift_server, tmp_path, isolation="SNAPSHOT") as server:
-        there = server.connection(empty.database)
-        one, other = crossed_writes(there)
+        snapshot = server.connection(empty_redshift.database)
+        one, other = crossed_writes(snapshot)
         with one, other:
             other.commit()
-        with there.psycopg(autocommit=True) as reader:
+        with snapshot.psycopg(autocommit=True) as reader:
             assert reader.execute("select (select count(*) from t), (select count(*) from u)").fetchone() == (1, 2)
 
 
-def test_an_s3_that_does_not_answer_fails_copy_and_unload_and_nothing_else(
-    redshift_server: RedshiftServer, empty, tmp_path: Path
+def test_an_s3_that_cannot_be_reached_fails_copy_and_unload_and_nothing_else(
+    redshift_server: RedshiftServer, empty_redshift: Connection, tmp_path: Path
 ) -> None:
     role = redshift_server.iam_role
-    nobody = f"http://127.0.0.1:{free_port()}"
+    unused_endpoint = f"http://127.0.0.1:{free_port()}"
     commands = (
         f"copy t from 's3://lake/x' iam_role '{role}' csv",
         f"copy t from 's3://lake/x.manifest' iam_role '{role}' csv manifest",
         f"unload ('select a from t') to 's3://lake/out/' iam_role '{role}'",
     )
     with (
-        beside(redshift_server, tmp_path, s3_endpoint=nobody) as server,
-        server.connection(empty.database).psycopg(autocommit=True) as connection,
+        beside(redshift_server, tmp_path, s3_endpoint=unused_endpoint) as server,
+        server.connection(empty_redshift.database).psycopg(autocommit=True) as connection,
     ):
         connection.execute("create table t (a int)")
         connection.execute("insert into t values (1)")

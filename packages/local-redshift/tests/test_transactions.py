@@ -1,15 +1,22 @@
 """Transactions: what commits, what waits, what conflicts, what may not be in a block."""
 
 import threading
+from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
 
+from local_redshift.testing.pytest_plugin import Connection
+
+Pair = tuple[psycopg.Connection[Any], psycopg.Connection[Any]]
+
 
 @pytest.fixture
-def two(empty):
-    with empty.psycopg() as one, empty.psycopg() as other:
-        with empty.psycopg(autocommit=True) as setup:
+def two_connections(empty_redshift: Connection) -> Iterator[Pair]:
+    """Two psycopg 3 connections with a statement timeout, in no transaction, and the tables t and u."""
+    with empty_redshift.psycopg() as one, empty_redshift.psycopg() as other:
+        with empty_redshift.psycopg(autocommit=True) as setup:
             setup.execute("create table t (id int, v int); create table u (id int); insert into t values (1, 1)")
         one.execute("set statement_timeout to 5000")
         other.execute("set statement_timeout to 5000")
@@ -18,9 +25,9 @@ def two(empty):
         yield one, other
 
 
-def waits(connection, sql):
-    """Start a statement in a thread; return (thread, outcome list)."""
-    outcome = []
+def start(connection: psycopg.Connection[Any], sql: str) -> tuple[threading.Thread, list[int | psycopg.Error]]:
+    """Run a statement in a thread; return the thread, and a list that receives the row count or the error."""
+    outcome: list[int | psycopg.Error] = []
 
     def run() -> None:
         try:
@@ -34,8 +41,8 @@ def waits(connection, sql):
     return thread, outcome
 
 
-def test_truncate_commits_what_came_before_and_cannot_be_rolled_back(two) -> None:
-    one, other = two
+def test_truncate_commits_what_came_before_and_cannot_be_rolled_back(two_connections: Pair) -> None:
+    one, other = two_connections
     one.execute("insert into u values (7)")
     one.execute("truncate table t")
     one.rollback()
@@ -45,8 +52,8 @@ def test_truncate_commits_what_came_before_and_cannot_be_rolled_back(two) -> Non
 @pytest.mark.parametrize(
     "sql", ["vacuum t", "alter table t append from t2", "alter table t alter column name type varchar(9)"]
 )
-def test_statements_refused_in_a_transaction_block(two, sql) -> None:
-    one, _ = two
+def test_statements_refused_in_a_transaction_block(two_connections: Pair, sql: str) -> None:
+    one, _ = two_connections
     one.execute("create table t2 (id int, v int)")
     with pytest.raises(psycopg.Error) as error:
         one.execute(sql)
@@ -57,24 +64,27 @@ def test_statements_refused_in_a_transaction_block(two, sql) -> None:
 
 
 @pytest.mark.parametrize(
-    "sql", ["insert into t values (2, 2)", "delete from t where id = 9", "update t set v = 2 where id = 9"]
+    ("sql", "count"),
+    [("insert into t values (2, 2)", 1), ("delete from t where id = 9", 0), ("update t set v = 2 where id = 9", 0)],
 )
-def test_a_second_write_into_a_table_waits_for_the_first(two, sql) -> None:
-    one, other = two
+def test_a_second_write_to_a_table_waits_for_the_first(two_connections: Pair, sql: str, count: int) -> None:
+    one, other = two_connections
     one.execute("insert into t values (3, 3)")
-    thread, outcome = waits(other, sql)
+    thread, outcome = start(other, sql)
     assert outcome == []
     assert one.execute("select count(*) from t").fetchone() == (2,)
     one.commit()
     thread.join(5)
-    assert not isinstance(outcome[0], Exception)
+    assert outcome == [count]
 
 
-def test_a_write_by_the_simple_protocol_waits_too_and_readers_do_not(two, empty) -> None:
-    one, other = two
+def test_a_write_by_the_simple_protocol_waits_too_and_readers_do_not(
+    two_connections: Pair, empty_redshift: Connection
+) -> None:
+    one, other = two_connections
     one.execute("insert into t values (3, 3)")
-    with empty.psycopg(autocommit=True, cursor_factory=psycopg.ClientCursor) as third:
-        thread, outcome = waits(third, "insert into t values (4, 4)")
+    with empty_redshift.psycopg(autocommit=True, cursor_factory=psycopg.ClientCursor) as third:
+        thread, outcome = start(third, "insert into t values (4, 4)")
         assert outcome == []
         assert other.execute("select count(*) from t").fetchone() == (1,)
         one.commit()
@@ -82,12 +92,12 @@ def test_a_write_by_the_simple_protocol_waits_too_and_readers_do_not(two, empty)
         assert outcome == [1]
 
 
-def test_one_vacuum_runs_at_a_time(two, empty) -> None:
-    one, other = two
+def test_one_vacuum_runs_at_a_time(two_connections: Pair, empty_redshift: Connection) -> None:
+    one, other = two_connections
     one.execute("insert into t values (3, 3)")
     other.autocommit = True
-    with empty.psycopg(autocommit=True) as third:
-        thread, outcome = waits(other, "vacuum t")
+    with empty_redshift.psycopg(autocommit=True) as third:
+        thread, outcome = start(other, "vacuum t")
         assert outcome == []
         with pytest.raises(psycopg.Error, match="VACUUM is running"):
             third.execute("vacuum u")
@@ -97,10 +107,10 @@ def test_one_vacuum_runs_at_a_time(two, empty) -> None:
         third.execute("vacuum u")
 
 
-def test_lock_blocks_readers_and_works_before_the_snapshot(two) -> None:
-    one, other = two
+def test_lock_blocks_readers_and_works_before_the_snapshot(two_connections: Pair) -> None:
+    one, other = two_connections
     one.execute("lock table t")
-    thread, outcome = waits(other, "lock t")
+    thread, outcome = start(other, "lock t")
     assert outcome == []
     one.execute("update t set v = v + 1")
     one.commit()
@@ -110,19 +120,19 @@ def test_lock_blocks_readers_and_works_before_the_snapshot(two) -> None:
     assert one.execute("select v from t").fetchone() == (3,)
 
 
-def test_waiting_single_statements_do_not_conflict(empty, two) -> None:
-    one, _ = two
+def test_waiting_single_statements_do_not_conflict(empty_redshift: Connection, two_connections: Pair) -> None:
+    one, _ = two_connections
     one.execute("update t set v = v + 1")
-    with empty.psycopg(autocommit=True) as third:
-        thread, outcome = waits(third, "update t set v = v + 10")
+    with empty_redshift.psycopg(autocommit=True) as third:
+        thread, outcome = start(third, "update t set v = v + 10")
         one.commit()
         thread.join(5)
         assert outcome == [1]
         assert third.execute("select v from t").fetchone() == (12,)
 
 
-def test_crossed_reads_and_writes_are_a_serializable_violation_1023(two) -> None:
-    one, other = two
+def test_crossed_reads_and_writes_are_a_serializable_violation_1023(two_connections: Pair) -> None:
+    one, other = two_connections
     one.execute("select * from t").fetchall()
     other.execute("select * from u").fetchall()
     one.execute("insert into u values (1)")
@@ -131,20 +141,23 @@ def test_crossed_reads_and_writes_are_a_serializable_violation_1023(two) -> None
     with pytest.raises(psycopg.Error, match="1023") as error:
         other.commit()
     assert error.value.sqlstate == "XX000"
-    assert "Serializable isolation violation on table" in error.value.diag.message_detail
+    assert "Serializable isolation violation on table" in str(error.value.diag.message_detail)
 
 
-def test_temporary_tables_of_concurrent_loads_do_not_conflict(two) -> None:
-    for connection in two:
+def test_temporary_tables_of_concurrent_loads_do_not_conflict(two_connections: Pair) -> None:
+    for connection in two_connections:
         connection.execute("create temp table stage (like t including defaults)")
         connection.execute("insert into stage select * from t")
-    for connection in two:
+    for connection in two_connections:
         connection.commit()
-    assert [connection.execute("select * from stage").fetchall() for connection in two] == [[(1, 1)], [(1, 1)]]
+    assert [connection.execute("select * from stage").fetchall() for connection in two_connections] == [
+        [(1, 1)],
+        [(1, 1)],
+    ]
 
 
-def test_begin_takes_isolation_words_and_a_failed_statement_fails_the_block(two) -> None:
-    one, _ = two
+def test_begin_takes_isolation_words_and_a_failed_statement_fails_the_block(two_connections: Pair) -> None:
+    one, _ = two_connections
     one.autocommit = True
     one.execute("begin isolation level read committed read write")
     with pytest.raises(psycopg.Error):
@@ -155,9 +168,9 @@ def test_begin_takes_isolation_words_and_a_failed_statement_fails_the_block(two)
     assert one.execute("select 1").fetchone() == (1,)
 
 
-@pytest.mark.usefixtures("two")
-def test_several_statements_in_one_message_are_one_transaction(empty) -> None:
-    with empty.psycopg(autocommit=True, cursor_factory=psycopg.ClientCursor) as third:
+@pytest.mark.usefixtures("two_connections")
+def test_several_statements_in_one_message_are_one_transaction(empty_redshift: Connection) -> None:
+    with empty_redshift.psycopg(autocommit=True, cursor_factory=psycopg.ClientCursor) as third:
         with pytest.raises(psycopg.Error):
             third.execute("insert into t values (5, 5); create table x (a int distkey); select 1/0")
         assert third.execute("select count(*) from t").fetchone() == (1,)
@@ -165,8 +178,8 @@ def test_several_statements_in_one_message_are_one_transaction(empty) -> None:
         assert third.execute("select (select count(*) from t), (select count(*) from x)").fetchone() == (2, 1)
 
 
-def test_the_log_has_statements_with_secrets_masked_and_survives_a_rollback(two) -> None:
-    one, other = two
+def test_the_log_has_statements_with_secrets_masked_and_survives_a_rollback(two_connections: Pair) -> None:
+    one, other = two_connections
     one.execute("select 12345 as logged")
     with pytest.raises(psycopg.Error):
         one.execute(

@@ -9,14 +9,15 @@ from typing import Any
 
 import duckdb
 import pytest
-import redshift_connector
+from redshift_connector.error import ProgrammingError
 
 from local_redshift.testing.pytest_plugin import RedshiftServer
 
 
 @pytest.fixture
-def db(rs: Any, redshift_server: RedshiftServer):
-    cursor = rs.cursor()
+def unloader(driver_connection: Any, redshift_server: RedshiftServer) -> "Unloader":
+    """An Unloader of the shared database, which has a table t of three rows."""
+    cursor = driver_connection.cursor()
     cursor.execute("create table t (id int, name varchar(20), amount decimal(8,2), day date)")
     cursor.execute(
         "insert into t values (1, 'a|\"b', 1.5, '2020-01-02'), (2, null, null, null), (3, '', 0, '2020-01-02')"
@@ -25,18 +26,27 @@ def db(rs: Any, redshift_server: RedshiftServer):
 
 
 class Unloader:
-    def __init__(self, cursor, server, folder) -> None:
+    """Unloads queries to a key prefix of its own."""
+
+    def __init__(self, cursor: Any, server: RedshiftServer, folder: str) -> None:
         self.cursor, self.s3, self.role, self.folder = cursor, server.s3, server.iam_role, folder
 
-    def unload(self, options, query="select * from t order by id"):
+    def unload(self, options: str, query: str = "select * from t order by id") -> dict[str, bytes]:
+        """Unload a query and return the files."""
         self.cursor.execute(f"unload ('{query}') to 's3://lake/{self.folder}/out/' iam_role '{self.role}' {options}")
         return self.files()
 
-    def files(self):
+    def files(self) -> dict[str, bytes]:
+        """Return the content of each file by its name."""
         listed = self.s3.list_objects_v2(Bucket="lake", Prefix=f"{self.folder}/out/").get("Contents", [])
         return {
             o["Key"].split("/out/")[1]: self.s3.get_object(Bucket="lake", Key=o["Key"])["Body"].read() for o in listed
         }
+
+
+def query_file(sql: str) -> list[tuple[Any, ...]]:
+    """Run a query with DuckDB and return its rows."""
+    return duckdb.connect().execute(sql).fetchall()
 
 
 @pytest.mark.parametrize(
@@ -58,8 +68,8 @@ class Unloader:
         ),
     ],
 )
-def test_text_formats(db, options, name, expected) -> None:
-    assert {key: body.decode() for key, body in db.unload(options).items()} == {name: expected}
+def test_text_formats(unloader: Unloader, options: str, name: str, expected: str) -> None:
+    assert {key: body.decode() for key, body in unloader.unload(options).items()} == {name: expected}
 
 
 @pytest.mark.parametrize(
@@ -72,65 +82,66 @@ def test_text_formats(db, options, name, expected) -> None:
         ("csv", b'a\x01b,\x01,\x01x|y\x01,"",\n'),
     ],
 )
-def test_no_byte_of_a_text_is_taken_for_a_mark_of_the_writer(db, options, expected) -> None:
+def test_no_byte_of_a_text_is_taken_for_a_mark_of_the_writer(unloader: Unloader, options: str, expected: bytes) -> None:
     query = "select ''a'' || chr(1) || ''b'', chr(1), chr(1) || ''x|y'' || chr(1), '''', null::varchar"
-    assert list(db.unload(options, query).values()) == [expected]
+    assert list(unloader.unload(options, query).values()) == [expected]
 
 
 @pytest.mark.parametrize("options", ["parquet", "parquet partition by (k)", "csv partition by (k)"])
-def test_a_text_that_looks_like_the_null_marker_is_no_null(db, options) -> None:
+def test_a_text_that_looks_like_the_null_marker_is_no_null(unloader: Unloader, options: str) -> None:
     query = "select 1 as k, chr(92) || ''N'' as a, null::varchar as b, '''' as c, chr(1) || chr(9) as d"
-    (body,) = db.unload(options, query).values()
+    (body,) = unloader.unload(options, query).values()
     if "csv" in options:
         assert body == b'\\N,,"",\x01\t\n'
         return
     with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
         Path(file.name).write_bytes(body)
-        assert duckdb.sql(f"select a, b, c, d from '{file.name}'").fetchall() == [("\\N", None, "", "\x01\t")]
+        assert query_file(f"select a, b, c, d from '{file.name}'") == [("\\N", None, "", "\x01\t")]
 
 
-def test_json_lines(db) -> None:
-    (body,) = db.unload("format json").values()
+def test_json_lines(unloader: Unloader) -> None:
+    (body,) = unloader.unload("format json").values()
     assert json.loads(body.splitlines()[0]) == {"id": 1, "name": 'a|"b', "amount": 1.5, "day": "2020-01-02"}
 
 
-def test_gzip_and_manifest_can_be_copied_back(db) -> None:
-    files = db.unload("csv gzip manifest verbose")
+def test_gzip_and_manifest_can_be_copied_back(unloader: Unloader) -> None:
+    files = unloader.unload("csv gzip manifest verbose")
     assert set(files) == {"0000_part_00.gz", "manifest"}
     manifest = json.loads(files["manifest"])
     assert manifest["entries"][0]["meta"] == {"content_length": len(files["0000_part_00.gz"]), "record_count": 3}
     assert gzip.decompress(files["0000_part_00.gz"]).count(b"\n") == 3
-    db.cursor.execute("create table u (like t)")
-    db.cursor.execute(
-        f"copy u from 's3://lake/{db.folder}/out/manifest' iam_role '{db.role}' csv gzip manifest emptyasnull"
+    unloader.cursor.execute("create table u (like t)")
+    unloader.cursor.execute(
+        f"copy u from 's3://lake/{unloader.folder}/out/manifest' iam_role '{unloader.role}' "
+        "csv gzip manifest emptyasnull"
     )
-    db.cursor.execute("select count(*), sum(amount) from u")
-    assert [list(map(str, row)) for row in db.cursor.fetchall()] == [["3", "1.50"]]
+    unloader.cursor.execute("select count(*), sum(amount) from u")
+    assert [list(map(str, row)) for row in unloader.cursor.fetchall()] == [["3", "1.50"]]
 
 
-def test_parquet_keeps_types_and_partitions_leave_the_column_out(db) -> None:
-    files = db.unload("format parquet partition by (day)")
+def test_parquet_keeps_types_and_partitions_leave_the_column_out(unloader: Unloader) -> None:
+    files = unloader.unload("format parquet partition by (day)")
     assert set(files) == {"day=2020-01-02/0000_part_00.parquet", "day=__HIVE_DEFAULT_PARTITION__/0000_part_00.parquet"}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "f.parquet"
         path.write_bytes(files["day=2020-01-02/0000_part_00.parquet"])
-        described = duckdb.sql(f"describe select * from '{path}'").fetchall()
-        rows = duckdb.sql(f"select id, name, amount::varchar from '{path}' order by 1").fetchall()
+        described = query_file(f"describe select * from '{path}'")
+        rows = query_file(f"select id, name, amount::varchar from '{path}' order by 1")
     assert [row[:2] for row in described] == [("id", "INTEGER"), ("name", "VARCHAR"), ("amount", "DECIMAL(8,2)")]
     assert rows == [(1, 'a|"b', "1.50"), (3, "", "0.00")]
 
 
-def test_a_target_that_is_not_empty_is_refused_overwritten_or_cleaned(db) -> None:
-    db.unload("csv")
-    with pytest.raises(redshift_connector.ProgrammingError, match="not empty"):
-        db.unload("csv")
-    db.s3.put_object(Bucket="lake", Key=f"{db.folder}/out/old", Body=b"x")
-    assert set(db.unload("csv allowoverwrite")) == {"0000_part_00", "old"}
-    assert set(db.unload("csv cleanpath")) == {"0000_part_00"}
+def test_a_target_that_is_not_empty_is_refused_overwritten_or_cleaned(unloader: Unloader) -> None:
+    unloader.unload("csv")
+    with pytest.raises(ProgrammingError, match="not empty"):
+        unloader.unload("csv")
+    unloader.s3.put_object(Bucket="lake", Key=f"{unloader.folder}/out/old", Body=b"x")
+    assert set(unloader.unload("csv allowoverwrite")) == {"0000_part_00", "old"}
+    assert set(unloader.unload("csv cleanpath")) == {"0000_part_00"}
 
 
-def test_files_are_cut_at_maxfilesize(db) -> None:
-    files = db.unload(
+def test_files_are_cut_at_maxfilesize(unloader: Unloader) -> None:
+    files = unloader.unload(
         "maxfilesize 5 mb",
         "select a.n, repeat(chr(120), 2000) from (select row_number() over () as n from pg_attribute limit 3000) a",
     )
@@ -138,13 +149,13 @@ def test_files_are_cut_at_maxfilesize(db) -> None:
     assert max(map(len, files.values())) <= 5 << 20
 
 
-def test_an_outer_limit_is_refused_and_the_query_may_hold_quotes(db) -> None:
-    with pytest.raises(redshift_connector.ProgrammingError, match="Limit clause"):
-        db.unload("csv", "select * from t limit 1")
-    assert db.unload("csv", "select id from t where name = ''a|\"b''") == {"0000_part_00": b"1\n"}
+def test_an_outer_limit_is_refused_and_the_query_may_hold_quotes(unloader: Unloader) -> None:
+    with pytest.raises(ProgrammingError, match="Limit clause"):
+        unloader.unload("csv", "select * from t limit 1")
+    assert unloader.unload("csv", "select id from t where name = ''a|\"b''") == {"0000_part_00": b"1\n"}
 
 
 @pytest.mark.parametrize("options", ["json header", "json escape", "json delimiter ','", "partition by (id)"])
-def test_options_that_a_format_does_not_have_are_refused_and_not_ignored(db, options) -> None:
-    with pytest.raises(redshift_connector.ProgrammingError, match="0A000"):
-        db.unload(options)
+def test_options_that_a_format_does_not_have_are_refused_and_not_ignored(unloader: Unloader, options: str) -> None:
+    with pytest.raises(ProgrammingError, match="0A000"):
+        unloader.unload(options)

@@ -1,7 +1,7 @@
 """COPY takes the default formats of dates and times, and numbers, as Redshift spells them, on every path."""
 
 import pytest
-from loading import Loader, failing
+from copy_loader import Loader, fails_with
 
 from local_redshift.copy.columns import Column
 from local_redshift.copy.value_formats import Layout, Shapes
@@ -34,16 +34,18 @@ PATHS = ["csv", "csv trimblanks", "delimiter ','"]
     ],
 )
 @pytest.mark.parametrize("options", PATHS)
-def test_a_spelling_that_postgresql_alone_takes_is_an_error(loader: Loader, options, kind, value, code) -> None:
+def test_a_spelling_that_postgresql_alone_takes_is_an_error(
+    loader: Loader, options: str, kind: str, value: str | None, code: int
+) -> None:
     loader.run(f"create table t (id int, v {kind}, note varchar(10))")
-    with failing("stl_load_errors"):
+    with fails_with("stl_load_errors"):
         loader.copy(f"1,,a\n2,{value},b\n", options)
     assert loader.errors() == [(2, "v", code, value)]
     assert loader.run("select count(*) from t") == [(0,)]
 
 
 @pytest.mark.parametrize("options", PATHS)
-def test_the_default_formats_are_taken(loader: Loader, options) -> None:
+def test_the_default_formats_are_taken(loader: Loader, options: str) -> None:
     loader.run("create table t (d date, s timestamp, z timestamptz, n decimal(5,2), i int)")
     row = "2020-01-02,2020-01-02 03:04:05.678,2020-01-02 03:04:05+02, -1.5e1 ,+7\n"
     loader.copy("2020-01-02 10:00:00,2020-01-02,2020-01-02 03:04:05,.5,7\n" + row + ",,,,\n", options)
@@ -54,16 +56,18 @@ def test_the_default_formats_are_taken(loader: Loader, options) -> None:
 
 
 @pytest.mark.parametrize(("options", "value"), [("dateformat 'auto'", "01/02/2020"), ("acceptanydate", None)])
-def test_auto_reads_other_dates_and_acceptanydate_makes_them_null(loader: Loader, options, value) -> None:
+def test_auto_reads_other_dates_and_acceptanydate_makes_them_null(
+    loader: Loader, options: str, value: str | None
+) -> None:
     loader.run("create table t (d date)")
     loader.copy("01/02/2020\n", f"csv {options}")
     assert loader.run("select d::varchar from t") == [("2020-01-02" if value else None,)]
 
 
 @pytest.mark.parametrize("more", ["", ', "o": {}'])
-def test_json_is_read_by_the_same_formats(loader: Loader, more) -> None:
+def test_json_is_read_by_the_same_formats(loader: Loader, more: str) -> None:
     loader.run("create table t (id int, at timestamp)")
-    with failing("stl_load_errors"):
+    with fails_with("stl_load_errors"):
         loader.copy(f'{{"id": 1, "at": "2020-01-02T10:00:00Z"{more}}}\n', "json 'auto'")
     assert loader.errors() == [(1, "at", 1206, "2020-01-02T10:00:00Z")]
     loader.copy(f'{{"id": 1, "at": "2020-01-02T10:00:00Z"{more}}}\n', "json 'auto' timeformat 'auto'")
@@ -79,7 +83,7 @@ def test_json_is_read_by_the_same_formats(loader: Loader, more) -> None:
         ("0x1,a,\n", True),
     ],
 )
-def test_odd_values_are_found_wherever_the_text_is_cut_into_pieces(text, odd) -> None:
+def test_odd_values_are_found_wherever_the_text_is_cut_into_pieces(text: str, odd: bool) -> None:
     command = parse_copy("copy t from 's3://b/k' iam_role 'r' csv")
     columns = [Column(kind, kind, kind, False, False) for kind in ("integer", "character varying", "date")]
     for at in range(len(text) + 1):
