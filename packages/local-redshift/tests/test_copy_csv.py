@@ -1,4 +1,4 @@
-"""COPY CSV: empty fields, NULL markers, quotes, and the fast path's guard against what PostgreSQL reads otherwise."""
+"""COPY CSV: empty fields, NULL markers, quotes, and the quotes that PostgreSQL's own COPY reads differently."""
 
 import pytest
 from copy_loader import Loader, fails_with
@@ -34,7 +34,7 @@ def test_csv_null_marker_and_empty_fields_can_be_mixed(loader: Loader) -> None:
     ],
 )
 @pytest.mark.parametrize("options", ["csv", "csv truncatecolumns"])
-def test_a_quote_inside_a_csv_field_is_an_error_and_not_dropped(loader: Loader, options: str, body: str) -> None:
+def test_a_quote_inside_a_csv_field_is_an_error(loader: Loader, options: str, body: str) -> None:
     loader.run("create table t (id int, name varchar(10), day date)")
     with fails_with("stl_load_errors"):
         loader.copy(body, options)
@@ -70,7 +70,7 @@ def test_a_blank_line_is_an_error_on_every_path(loader: Loader, options: str) ->
         ('1,"a"""b\n', True),
     ],
 )
-def test_stray_quotes_are_found_wherever_the_text_is_cut_into_pieces(text: str, stray: bool) -> None:
+def test_stray_quotes_are_found_wherever_the_text_is_divided(text: str, stray: bool) -> None:
     data = text.encode()
     for at in range(len(data) + 1):
         quotes = quote_check.Quotes('"', ",")

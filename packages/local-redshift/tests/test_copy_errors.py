@@ -1,4 +1,4 @@
-"""Rows that COPY cannot load: their codes, MAXERROR, and what the error tables keep."""
+"""Rows that COPY cannot load: their codes, MAXERROR, and the rows of the error tables."""
 
 import pytest
 from copy_loader import Loader, fails_with
@@ -56,7 +56,7 @@ def test_each_kind_of_bad_row_has_redshifts_error_code(
     assert [row[0] for row in loader.errors()] == [2]
 
 
-def test_maxerror_forgives_fewer_than_its_number_and_zero_and_one_are_alike(loader: Loader) -> None:
+def test_maxerror_accepts_fewer_errors_than_its_number_and_zero_is_like_one(loader: Loader) -> None:
     loader.run("create table t (id int)")
     assert loader.copy("1\nx\n2\ny\n3\n", "csv maxerror 3") == [(1,), (2,), (3,)]
     for options in ("csv maxerror 2", "csv maxerror 1", "csv maxerror 0"):

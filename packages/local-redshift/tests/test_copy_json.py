@@ -1,4 +1,4 @@
-"""COPY JSON: keys, JSONPaths, SUPER, and rows that are no objects."""
+"""COPY JSON: keys, JSONPaths, SUPER, and rows that are not objects."""
 
 import json
 
@@ -42,7 +42,7 @@ def test_noshred_puts_each_document_into_one_super(loader: Loader) -> None:
     assert sorted(loader.run("select json_serialize(doc) from t")) == [("[2]",), ('{"id":1}',)]
 
 
-def test_auto_takes_objects_alone_and_an_array_does_not_become_a_row_of_nulls(loader: Loader) -> None:
+def test_auto_accepts_objects_only_and_an_array_is_an_error(loader: Loader) -> None:
     loader.run("create table t (id int)")
     with fails_with("stl_load_errors"):
         loader.copy('[{"id": 1}]', "json 'auto'")

@@ -41,7 +41,7 @@ def test_conversion_options(
     assert [(a, b, None if c is None else str(c)) for a, b, c in found] == expected
 
 
-def test_decimals_are_cut_to_the_scale_unless_roundec(loader: Loader) -> None:
+def test_decimals_are_truncated_to_the_scale_unless_roundec(loader: Loader) -> None:
     loader.run("create table t (id int, amount decimal(8,2), wide decimal(38,2))")
     row, long = "1,20.259,12345678901234567890123456789.999\n", "1234567890123456789012345678"
     for options, cut in (("csv", ("20.25", f"{long}9.99")), ("csv roundec", ("20.26", f"{long[:-1]}90.00"))):
@@ -92,7 +92,7 @@ def test_copy_forms_that_are_refused(loader: Loader, sql: str) -> None:
     assert loader.run("select count(*) from t") == [(0,)]
 
 
-def test_removequotes_does_not_lose_what_follows_a_quote(loader: Loader) -> None:
+def test_removequotes_reports_text_after_a_quote(loader: Loader) -> None:
     loader.run("create table t (id int, name varchar(10))")
     with fails_with("stl_load_errors"):
         loader.copy('1|"a"b\n', "removequotes")

@@ -15,7 +15,7 @@ def parquet(sql: str) -> bytes:
         return Path(file.name).read_bytes()
 
 
-def test_parquet_maps_by_position_and_tells_null_from_the_text_that_looks_like_it(loader: Loader) -> None:
+def test_parquet_maps_columns_by_position_and_distinguishes_null_from_the_null_marker(loader: Loader) -> None:
     loader.run("create table t (a int, b varchar(20), c decimal(8,2), d timestamp, e bool, f float8, g date)")
     rows = (
         r"(1, 'x,\"y\"', 1.25, '2020-01-02 03:04:05', true, 0.1, '2020-01-02'), "

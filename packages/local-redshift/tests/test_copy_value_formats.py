@@ -1,4 +1,4 @@
-"""COPY takes the default formats of dates and times, and numbers, as Redshift spells them, on every path."""
+"""COPY accepts Redshift's default formats of dates, times and numbers, on every path."""
 
 import pytest
 from copy_loader import Loader, fails_with
@@ -34,7 +34,7 @@ PATHS = ["csv", "csv trimblanks", "delimiter ','"]
     ],
 )
 @pytest.mark.parametrize("options", PATHS)
-def test_a_spelling_that_postgresql_alone_takes_is_an_error(
+def test_a_format_that_only_postgresql_accepts_is_an_error(
     loader: Loader, options: str, kind: str, value: str | None, code: int
 ) -> None:
     loader.run(f"create table t (id int, v {kind}, note varchar(10))")
@@ -45,7 +45,7 @@ def test_a_spelling_that_postgresql_alone_takes_is_an_error(
 
 
 @pytest.mark.parametrize("options", PATHS)
-def test_the_default_formats_are_taken(loader: Loader, options: str) -> None:
+def test_the_default_formats_are_accepted(loader: Loader, options: str) -> None:
     loader.run("create table t (d date, s timestamp, z timestamptz, n decimal(5,2), i int)")
     row = "2020-01-02,2020-01-02 03:04:05.678,2020-01-02 03:04:05+02, -1.5e1 ,+7\n"
     loader.copy("2020-01-02 10:00:00,2020-01-02,2020-01-02 03:04:05,.5,7\n" + row + ",,,,\n", options)
@@ -83,7 +83,7 @@ def test_json_is_read_by_the_same_formats(loader: Loader, more: str) -> None:
         ("0x1,a,\n", True),
     ],
 )
-def test_odd_values_are_found_wherever_the_text_is_cut_into_pieces(text: str, odd: bool) -> None:
+def test_odd_values_are_found_wherever_the_text_is_divided(text: str, odd: bool) -> None:
     command = parse_copy("copy t from 's3://b/k' iam_role 'r' csv")
     columns = [Column(kind, kind, kind, False, False) for kind in ("integer", "character varying", "date")]
     for at in range(len(text) + 1):

@@ -1,4 +1,4 @@
-"""docs/local-redshift.md must say what the corpus says."""
+"""The tables in docs/local-redshift.md must match the corpus."""
 
 import pytest
 

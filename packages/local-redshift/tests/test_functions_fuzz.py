@@ -31,7 +31,7 @@ def test_a_statement_cut_anywhere_is_handled() -> None:
             assert is_handled(cut), cut
 
 
-def test_statements_with_tokens_dropped_and_doubled_are_handled() -> None:
+def test_statements_with_tokens_removed_and_repeated_are_handled() -> None:
     rng = random.Random(20132)
     for statement in STATEMENTS:
         try:

@@ -221,7 +221,7 @@ def test_a_missing_bucket_fails_the_copy_and_nothing_else(
         assert p3.execute("select count(*) from t").fetchone() == (0,)
 
 
-def test_random_bytes_never_take_the_server_down(empty_redshift: Connection) -> None:
+def test_random_bytes_do_not_stop_the_server(empty_redshift: Connection) -> None:
     rng = random.Random(1)
     for round_number in range(40):
         with socket.create_connection((empty_redshift.host, empty_redshift.port), timeout=5) as client:
@@ -232,7 +232,7 @@ def test_random_bytes_never_take_the_server_down(empty_redshift: Connection) -> 
     assert alive(empty_redshift)
 
 
-def test_broken_messages_after_login_end_that_session_alone(empty_redshift: Connection) -> None:
+def test_broken_messages_after_login_end_only_that_session(empty_redshift: Connection) -> None:
     rng = random.Random(2)
     kinds = b"QPBDECSHFXdcfpzA\0"
     for _ in range(40):

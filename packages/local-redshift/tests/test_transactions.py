@@ -156,7 +156,7 @@ def test_temporary_tables_of_concurrent_loads_do_not_conflict(two_connections: P
     ]
 
 
-def test_begin_takes_isolation_words_and_a_failed_statement_fails_the_block(two_connections: Pair) -> None:
+def test_begin_accepts_isolation_levels_and_a_failed_statement_fails_the_block(two_connections: Pair) -> None:
     one, _ = two_connections
     one.autocommit = True
     one.execute("begin isolation level read committed read write")

@@ -82,7 +82,9 @@ def test_text_formats(unloader: Unloader, options: str, name: str, expected: str
         ("csv", b'a\x01b,\x01,\x01x|y\x01,"",\n'),
     ],
 )
-def test_no_byte_of_a_text_is_taken_for_a_mark_of_the_writer(unloader: Unloader, options: str, expected: bytes) -> None:
+def test_no_byte_of_a_text_is_read_as_a_separator_of_the_writer(
+    unloader: Unloader, options: str, expected: bytes
+) -> None:
     query = "select ''a'' || chr(1) || ''b'', chr(1), chr(1) || ''x|y'' || chr(1), '''', null::varchar"
     assert list(unloader.unload(options, query).values()) == [expected]
 
@@ -119,7 +121,7 @@ def test_gzip_and_manifest_can_be_copied_back(unloader: Unloader) -> None:
     assert [list(map(str, row)) for row in unloader.cursor.fetchall()] == [["3", "1.50"]]
 
 
-def test_parquet_keeps_types_and_partitions_leave_the_column_out(unloader: Unloader) -> None:
+def test_parquet_preserves_types_and_partitions_exclude_the_column(unloader: Unloader) -> None:
     files = unloader.unload("format parquet partition by (day)")
     assert set(files) == {"day=2020-01-02/0000_part_00.parquet", "day=__HIVE_DEFAULT_PARTITION__/0000_part_00.parquet"}
     with tempfile.TemporaryDirectory() as folder:

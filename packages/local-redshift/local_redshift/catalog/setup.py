@@ -1,4 +1,4 @@
-"""What must be there before the first connection: the template, the user, the database."""
+"""What must exist before the first connection: the template, the user, the database."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from local_redshift.config import Config
 
 
 def prepare(config: Config) -> None:
-    """Create the user and the database unless they exist; the user's password becomes the configured one."""
+    """Create the user and the database unless they exist, and set the user's password."""
     template_database.ensure(config.admin())
     ensure_user(config)
     if not template_database.database_exists(config.admin(), config.database):
@@ -18,9 +18,9 @@ def prepare(config: Config) -> None:
 
 
 def ensure_user(config: Config) -> None:
-    """Create the admin user, or set its password. It owns databases, but is no superuser of PostgreSQL.
+    """Create the admin user, or set its password. It owns databases, but is not a superuser of PostgreSQL.
 
-    Over the users that it creates it may do what Redshift's superuser may: own schemas and set defaults in their name.
+    Like Redshift's superuser, it may create schemas and set default privileges for the users that it creates.
     """
     name, password = sql.Identifier(config.user), sql.Literal(config.password)
     with psycopg.connect(config.admin(), autocommit=True) as admin:

@@ -1,6 +1,6 @@
 """The template database: Redshift's functions, views and registry, built once from `sql/*.sql`, then copied.
 
-The template's name carries a hash of the files, so that a changed file builds a new template; older ones are dropped.
+The template's name has a hash of the files, so that a changed file builds a new template; older ones are dropped.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from psycopg import sql
 
 SQL_FOLDER = Path(__file__).parent / "sql"
 _PREFIX = "redshift_template_"
-_LOCK = 7_235_001  # any constant: serialises builders of the template on one server
+_LOCK = 7_235_001  # any constant: one process at a time builds the template of a server
 _log = logging.getLogger(__name__)
 
 
@@ -32,7 +32,7 @@ def template_name() -> str:
 
 
 def ensure(server: str) -> str:
-    """Build the template unless it is there, and return its name. `server` is a superuser's conninfo."""
+    """Build the template unless it exists, and return its name. `server` is a superuser's conninfo."""
     name = template_name()
     with psycopg.connect(server, autocommit=True) as admin:
         admin.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
@@ -47,7 +47,7 @@ def ensure(server: str) -> str:
 
 
 def create_database(server: str, name: str, owner: str, template: str | None = None) -> None:
-    """Create a Redshift database owned by a role, from the template (built if none is given).
+    """Create a Redshift database owned by a role, from `template`, by default the current one, built if needed.
 
     Raises psycopg.errors.DuplicateDatabase if it exists.
     """
@@ -58,7 +58,7 @@ def create_database(server: str, name: str, owner: str, template: str | None = N
 
 
 def database_exists(server: str, name: str) -> bool:
-    """Whether the server has a database of that name."""
+    """Whether the server has a database with this name."""
     with psycopg.connect(server, autocommit=True) as admin:
         return admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone() is not None
 
@@ -77,8 +77,8 @@ def _build(admin: psycopg.Connection, server: str, name: str) -> None:
 
 
 def _apply(server: str, path: Path) -> None:
-    """One file in one transaction; system tables may change, as functions and views live in pg_catalog."""
-    # psycopg sends a query without parameters as one simple message, so a file may hold many statements.
+    """Apply one file in one transaction. System tables may change: functions and views are in pg_catalog."""
+    # psycopg sends a query without parameters as one simple message, so a file may have many statements.
     with psycopg.connect(server, dbname=_PREFIX + "building") as connection:
         try:
             connection.execute("SET allow_system_table_mods = on; SET check_function_bodies = on")

@@ -1,9 +1,16 @@
-"""The system views that Redshift has and the local one does not model, by prefix."""
+"""The system views of Redshift that the local Redshift does not have, by prefix.
+
+Sources:
+https://docs.aws.amazon.com/redshift/latest/dg/c_intro_STL_tables.html
+https://docs.aws.amazon.com/redshift/latest/dg/c_intro_STV_tables.html
+https://docs.aws.amazon.com/redshift/latest/dg/svl_views.html
+https://docs.aws.amazon.com/redshift/latest/dg/svv_views.html
+https://docs.aws.amazon.com/redshift/latest/dg/svcs_views.html
+https://docs.aws.amazon.com/redshift/latest/dg/serverless_views-monitoring.html
+"""
 
 from __future__ import annotations
 
-# Lists: developer guide pages c_intro_STL_tables, c_intro_STV_tables, svl_views, svv_views, svcs_views and
-# serverless_views-monitoring.
 _NAMES = {
     "stl": """
         aggr alert_event_log analyze analyze_compression bcast commit_stats connection_log delete

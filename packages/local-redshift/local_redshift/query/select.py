@@ -66,7 +66,7 @@ def rewrite_query(items: Sequence[Item], scope: Scope) -> tuple[Item, ...]:
     result: list[Item] = []
     for index, segment in enumerate(parts):
         select = read_select(segment)
-        result += _rewrite(select, scope, alone=len(parts) == 1).items() if select else segment
+        result += _rewrite(select, scope, has_set_operator=len(parts) > 1).items() if select else segment
         result += operators[index]
     return tuple(result)
 
@@ -75,21 +75,21 @@ def _joins_groups(items: Sequence[Item], at: int) -> bool:
     return 0 < at < len(items) - 1 and isinstance(items[at - 1], Group) and isinstance(items[at + 1], Group)
 
 
-def _rewrite(select: Select, scope: Scope, *, alone: bool) -> Select:
-    select = _top(select, alone=alone)
+def _rewrite(select: Select, scope: Scope, *, has_set_operator: bool) -> Select:
+    select = _top(select, has_set_operator=has_set_operator)
     select = _pivot(select, scope)
     select = _exclude(select, scope)
     columns = resolve_aliases(select.columns, select.source, scope.columns)
     return _qualify(replace(select, columns=columns), scope)
 
 
-def _top(select: Select, *, alone: bool) -> Select:
+def _top(select: Select, *, has_set_operator: bool) -> Select:
     if not select.columns or select.columns[0].word != "top" or len(select.columns) < 3:
         return select
     size = select.columns[1]
     if not (isinstance(size, Group) or (isinstance(size, Token) and size.kind in ("number", "parameter"))):
         return select
-    if not alone:
+    if has_set_operator:
         raise Refused(
             "The local Redshift does not model TOP beside UNION, INTERSECT or EXCEPT: put that SELECT in parentheses."
         )

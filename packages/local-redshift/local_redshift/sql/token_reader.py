@@ -22,9 +22,10 @@ class TokenReader:
 
     def peek(self, *words: str) -> bool:
         """Whether the next tokens are these keywords or operators, in lower case."""
-        found = self.tokens[self.position : self.position + len(words)]
-        return len(found) == len(words) and all(
-            token.kind not in (STRING, QUOTED) and token.lower == word for token, word in zip(found, words, strict=True)
+        following = self.tokens[self.position : self.position + len(words)]
+        return len(following) == len(words) and all(
+            token.kind not in (STRING, QUOTED) and token.lower == word
+            for token, word in zip(following, words, strict=True)
         )
 
     def take(self, *words: str) -> bool:

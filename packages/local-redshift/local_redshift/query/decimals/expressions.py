@@ -70,9 +70,8 @@ class _ExpressionReader:
         expressions: list[Expression | None] = []
         while self._at < len(self._items):
             if self._begins_operand():
-                found = self._sum()
-                out += found.items
-                expressions.append(found)
+                expressions.append(expression := self._sum())
+                out += expression.items
             else:
                 self._check_sign()
                 out.append(self._take())
@@ -171,11 +170,11 @@ class _ExpressionReader:
             depth += {"case": 1, "end": -1}.get(self._take().word, 0)
         items, results, name = [case], [], "case"
         for word, branch in branches(self._items[begin : self._at - 1]):
-            inner, found = read_expression(branch, self._type_of)
+            inner, expression = read_expression(branch, self._type_of)
             items += [*word, *inner]
             if word and word[0].word != "when":
-                results.append(found)
-            if word and word[0].word == "else" and found is not None and not found.name:
+                results.append(expression)
+            if word and word[0].word == "else" and expression is not None and not expression.name:
                 name = ""
         number = lambda: types.combined([result.type() if result else None for result in results])  # noqa: E731
         return Expression((*items, self._items[self._at - 1]), number, name=name)
