@@ -22,9 +22,9 @@ from local_redshift.protocol.backend import Backend, BackendError
 from local_redshift.s3 import client as s3
 from local_redshift.s3 import region as copy_region
 from local_redshift.sql.lexer import quote_literal
+from local_redshift.sql.refusal import Refusal
 from local_redshift.sql.token_reader import qualified_sql
 from local_redshift.statements.copy import CopyCommand
-from local_redshift.statements.plan import Refusal
 
 if TYPE_CHECKING:
     from local_redshift.session.base import Carrier

@@ -10,7 +10,7 @@ import re
 from local_redshift.query import function_calls as calls
 from local_redshift.query import window_functions as windows
 from local_redshift.query.unsupported import names as refused
-from local_redshift.sql.long_literals import windows as windows_of
+from local_redshift.sql.windows import windows as windows_of
 
 _SYNTAX = [
     "top",

@@ -15,7 +15,8 @@ from local_redshift.protocol.stream import Link
 from local_redshift.session.planner import Planner
 from local_redshift.session.query_log import Entry, QueryLog
 from local_redshift.sql.lexer import first_word, quote_name
-from local_redshift.statements.plan import Load, Plan, Refusal, Script, Unload
+from local_redshift.sql.refusal import Refusal
+from local_redshift.statements.plan import Load, Plan, Script, Unload
 
 LOCK_MODE = "IN SHARE ROW EXCLUSIVE MODE"  # writers wait for one another, readers do not
 _INTERVAL = 1186  # the type's oid

@@ -17,7 +17,8 @@ from local_redshift.protocol.relay import Relay
 from local_redshift.session.base import SECOND_CURSOR, Carrier
 from local_redshift.session.planner import statement_text, statements, unreadable
 from local_redshift.sql.lexer import LexError
-from local_redshift.statements.plan import Forward, Plan, Refusal
+from local_redshift.sql.refusal import Refusal
+from local_redshift.statements.plan import Forward, Plan
 
 
 class Extended(Carrier):

@@ -10,10 +10,12 @@ from local_redshift.protocol.backend import Backend, BackendError
 from local_redshift.query import rewrite as functions
 from local_redshift.session.query_log import QueryLog, asks
 from local_redshift.sql.lexer import LexError, split
-from local_redshift.sql.long_literals import LARGE, Shortened, shorten, windows
+from local_redshift.sql.long_literals import Shortened, shorten
+from local_redshift.sql.refusal import Refusal
 from local_redshift.sql.token_tree import Column
+from local_redshift.sql.windows import LARGE, windows
 from local_redshift.statements.dispatch import plan
-from local_redshift.statements.plan import Plan, Refusal
+from local_redshift.statements.plan import Plan, restored
 
 _CACHED_PLANS = 512
 _CACHED_LENGTH = 20_000
@@ -57,7 +59,7 @@ class Planner:
         if await asyncio.to_thread(_asks, short.sql):
             await self.log.flush()
         item, _ = await self._plan(short)
-        whole = await asyncio.to_thread(short.restored, item)
+        whole = await asyncio.to_thread(restored, item, short)
         return whole or (await self._plan(Shortened(sql)))[0]
 
     async def _plan(self, text: Shortened) -> tuple[Plan, bool]:

@@ -6,8 +6,8 @@ c_unsupported-postgresql-datatypes.
 
 from __future__ import annotations
 
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import Cursor
-from local_redshift.statements.plan import RefusedError
 
 VARCHAR_MAX = 65535
 CHAR_MAX = 4096

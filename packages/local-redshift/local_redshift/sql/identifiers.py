@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from local_redshift.sql.lexer import QUOTED, WORD, Token, quote_name, tokens
-from local_redshift.statements.plan import RefusedError
+from local_redshift.sql.refusal import RefusedError
 
 # Redshift keeps 127 bytes (r_names), PostgreSQL cuts to 63: two names could become one.
 _LONGEST = 63

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import Cursor, qualified_sql
-from local_redshift.statements.plan import RefusedError
 
 _FOREIGN = {
     "check": "CHECK constraints",

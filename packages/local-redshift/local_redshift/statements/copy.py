@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import Cursor
 from local_redshift.statements.copy_options import READERS, Reader
 from local_redshift.statements.credentials import Credentials, read_authorization
-from local_redshift.statements.plan import RefusedError
 
 _ALL_ERRORS = 1 << 40  # IGNOREALLERRORS (copy-parameters-data-load)
 _COMPRESSIONS = ("gzip", "zstd", "bzip2")

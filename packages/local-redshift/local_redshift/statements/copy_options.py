@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from local_redshift.sql.lexer import STRING
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import Cursor
-from local_redshift.statements.plan import RefusedError
 
 Reader = Callable[[Cursor, dict[str, Any]], None]
 MAXERROR_LIMIT = 100_000

@@ -7,10 +7,11 @@ the same transaction. Sources: developer guide pages r_CREATE_TABLE_NEW, r_CREAT
 from __future__ import annotations
 
 from local_redshift.sql.lexer import quote_name
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import Cursor, qualified_sql
 from local_redshift.statements.columns import read_column
 from local_redshift.statements.constraints import foreign, read_key
-from local_redshift.statements.plan import Plan, RefusedError, Script
+from local_redshift.statements.plan import Plan, Script
 from local_redshift.statements.table_definition import Table, registered, set_attribute
 
 _TABLE_WORDS = ("diststyle", "distkey", "sortkey", "compound", "interleaved", "encode", "backup")

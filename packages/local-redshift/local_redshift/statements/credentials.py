@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import Cursor
-from local_redshift.statements.plan import RefusedError
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from local_redshift.sql.lexer import quote_literal
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import Cursor
-from local_redshift.statements.plan import RefusedError
 
 _WHOLE = ("smallint", "integer", "bigint", "numeric")
 _FLOATS = ("real", "double precision")

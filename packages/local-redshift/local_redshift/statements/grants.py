@@ -6,8 +6,9 @@ Sources: developer guide pages r_CREATE_USER, r_GRANT, r_REVOKE, r_ALTER_DEFAULT
 from __future__ import annotations
 
 from local_redshift.sql.lexer import quote_name
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import Cursor
-from local_redshift.statements.plan import Forward, Plan, RefusedError
+from local_redshift.statements.plan import Forward, Plan
 
 _WRITES = ("insert", "update", "delete")
 _NOT_MODELLED = ("datashare", "assumerole", "share", "explain", "masking", "external")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from local_redshift.sql.lexer import quote_name
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import Cursor, qualified_sql
-from local_redshift.statements.plan import Plan, RefusedError, Script
+from local_redshift.statements.plan import Plan, Script
 
 _NOTHING = "SELECT 1"
 

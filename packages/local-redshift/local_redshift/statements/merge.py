@@ -7,8 +7,9 @@ PostgreSQL's own MERGE does the work, and refuses a target row that several sour
 from __future__ import annotations
 
 from local_redshift.sql.lexer import quote_literal, quote_name
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import Cursor, qualified_sql
-from local_redshift.statements.plan import Plan, RefusedError, Script
+from local_redshift.statements.plan import Plan, Script
 
 
 def merge(sql: str) -> Plan:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from local_redshift.sql.lexer import quote_literal
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import Cursor
-from local_redshift.statements.plan import Forward, Plan, RefusedError
+from local_redshift.statements.plan import Forward, Plan
 
 # Those that PostgreSQL has too, with the same meaning.
 _SHARED = frozenset(

@@ -5,8 +5,9 @@ Sources: developer guide pages r_BEGIN, r_COMMIT, r_ROLLBACK, declare, fetch, r_
 
 from __future__ import annotations
 
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import Cursor
-from local_redshift.statements.plan import Forward, Plan, RefusedError
+from local_redshift.statements.plan import Forward, Plan
 
 _LEVELS = (("serializable",), ("read", "uncommitted"), ("read", "committed"), ("repeatable", "read"))
 

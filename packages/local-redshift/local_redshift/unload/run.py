@@ -21,7 +21,8 @@ from local_redshift.protocol import messages
 from local_redshift.s3 import client as s3
 from local_redshift.s3 import region as copy_region
 from local_redshift.sql.lexer import quote_literal
-from local_redshift.statements.plan import Forward, Refusal
+from local_redshift.sql.refusal import Refusal
+from local_redshift.statements.plan import Forward
 from local_redshift.statements.unload import UnloadCommand
 from local_redshift.unload import duckdb_writer
 from local_redshift.unload.duckdb_writer import Part
