@@ -12,17 +12,15 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from local_redshift.copy.columns import NULL_MARKER
 from local_redshift.copy.duckdb_pipe import engine, load_csv, path_literal, piped
+from local_redshift.copy.job import Job
 from local_redshift.copy.value_formats import Layout, Shapes
-from local_redshift.s3 import client as s3
+from local_redshift.protocol.host import Host
+from local_redshift.s3.client import Source, read_object
 from local_redshift.sql.lexer import quote_name
-
-if TYPE_CHECKING:
-    from local_redshift.copy.run import Job
-    from local_redshift.session.base import Carrier
 
 # A double keeps fifteen digits; translating and finding is much quicker than a regular expression.
 _LONG_NUMBER = b"0" * 16
@@ -49,8 +47,8 @@ def suits(job: Job) -> bool:
     return command.json_paths == "auto" and strict and plain and not scaled
 
 
-async def run(session: Carrier, job: Job) -> None:
-    """Load. Raises BackendError, UnsuitedError or s3.S3Error where the stage must be tried."""
+async def run(session: Host, job: Job) -> None:
+    """Load. Raises BackendError, UnsuitedError or S3Error where the stage must be tried."""
     await load_csv(session, job, _csv)
 
 
@@ -80,11 +78,11 @@ def _one_ahead(parts: Iterator[Path]) -> Iterator[Path]:
             yield part
 
 
-def _parts(client: Any, job: Job, source: s3.Source, folder: Path) -> Iterator[Path]:
+def _parts(client: Any, job: Job, source: Source, folder: Path) -> Iterator[Path]:
     """The object's text on disk, in files of whole lines; its lines go into the job. Raises UnsuitedError."""
     look = _Look(any(column.is_text for column in job.columns))
     pieces: list[bytes] = []
-    for chunk in s3.read(client, source, job.command.compression):
+    for chunk in read_object(client, source, job.command.compression):
         if look.finds(chunk):
             raise UnsuitedError
         cut = chunk.rfind(b"\n") + 1

@@ -12,7 +12,7 @@ from typing import Any
 
 from local_redshift.copy.columns import Column
 from local_redshift.copy.delimited import Record, decoded, has_invalid
-from local_redshift.s3 import client as s3
+from local_redshift.s3.client import S3Error, read_json, split_url
 from local_redshift.statements.copy import CopyCommand
 
 _STEP = re.compile(r"""\.(\w+)|\[\s*'([^']*)'\s*\]|\[\s*"([^"]*)"\s*\]|\[\s*(\d+)\s*\]""")
@@ -21,7 +21,7 @@ Path = tuple["str | int", ...]
 
 
 def records(chunks: Iterable[bytes], command: CopyCommand, columns: list[Column], client: Any) -> Iterator[Record]:
-    """One record a JSON value. Raises s3.S3Error for a wrong JSONPaths file."""
+    """One record a JSON value. Raises S3Error for a wrong JSONPaths file."""
     paths = _paths(command, columns, client)
     for line, text, value in values(decoded(chunks, command.replace_invalid)):
         if value is _MISSING:
@@ -71,12 +71,12 @@ class _Number(str):
 def _paths(command: CopyCommand, columns: list[Column], client: Any) -> list[Path]:
     if not command.json_paths.startswith("s3://"):
         if command.json_paths == "noshred" and len(columns) != 1:
-            raise s3.S3Error("JSON 'noshred' needs a target of one SUPER column")
+            raise S3Error("JSON 'noshred' needs a target of one SUPER column")
         return [] if command.json_paths == "noshred" else [(column.name,) for column in columns]
-    document = s3.read_json(client, *s3.split_url(command.json_paths))
+    document = read_json(client, *split_url(command.json_paths))
     found = [parse_path(text) for text in document.get("jsonpaths", [])]
     if len(found) != len(columns):
-        raise s3.S3Error(
+        raise S3Error(
             "Number of jsonpaths and the number of columns should match. "
             f"JSONPath size: {len(found)}, Number of columns in table or column list: {len(columns)}"
         )
@@ -84,7 +84,7 @@ def _paths(command: CopyCommand, columns: list[Column], client: Any) -> list[Pat
 
 
 def parse_path(text: str) -> Path:
-    """`$.a.b[0]` or `$['a']['b'][0]` as keys and indexes. Raises s3.S3Error."""
+    """`$.a.b[0]` or `$['a']['b'][0]` as keys and indexes. Raises S3Error."""
     steps: list[str | int] = []
     position = 1
     while text.startswith("$") and position < len(text):
@@ -97,7 +97,7 @@ def parse_path(text: str) -> Path:
         )
         position = match.end()
     if not text.startswith("$") or position != len(text):
-        raise s3.S3Error(f"Invalid JSONPath format: {text}")
+        raise S3Error(f"Invalid JSONPath format: {text}")
     return tuple(steps)
 
 

@@ -4,46 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from local_redshift.copy.columns import Column
 from local_redshift.copy.conversions import converter
 from local_redshift.copy.delimited import cut
+from local_redshift.copy.job import Job, LoadError, LoadFailedError
 from local_redshift.copy.value_formats import NUMBERS, invalid_time, invalid_value
 from local_redshift.protocol.backend import BackendError
-
-if TYPE_CHECKING:
-    from local_redshift.copy.run import Job
 
 # A byte-length error comes from a function, whose own context stands before COPY's.
 _WHERE = re.compile(
     r"(?:^|\n)COPY .+?, line (?P<line>\d+)(?:, column (?P<column>.+?): (?:\"(?P<value>.*)\"|null input))?", re.DOTALL
 )
 _KEPT_BYTES = 16 << 20  # sent and not yet known to be good: more than PostgreSQL and the sockets can hold back
-
-
-@dataclass(frozen=True)
-class LoadError:
-    """One row that could not be loaded; `line` counts from 1 within its file."""
-
-    file: str
-    line: int
-    column: str
-    type: str
-    size: str
-    raw_line: str
-    value: str
-    code: int
-    reason: str
-
-
-class LoadFailedError(Exception):
-    """Rows could not be loaded; more than MAXERROR allows."""
-
-    def __init__(self, errors: list[LoadError]) -> None:
-        super().__init__(errors[-1].reason)
-        self.errors = errors
 
 
 class Tracker:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import psycopg
 
 from local_redshift.config import Config
-
-if TYPE_CHECKING:
-    from local_redshift.copy.load_errors import LoadError
-    from local_redshift.copy.run import Job
+from local_redshift.copy.job import Job, LoadError
 
 _ERRORS = """INSERT INTO redshift_internal.load_errors (userid, database_name, query, session,
     transaction_id, tbl, starttime, filename, line_number, colname, type, col_length, "position", raw_line,

@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from local_redshift.copy import json_lines, load_log, parquet, staged
 from local_redshift.copy.columns import Column
 from local_redshift.copy.fast_path import FastCopy, fast_copy
-from local_redshift.copy.load_errors import LoadError, LoadFailedError, Tracker, as_load_failure, position
-from local_redshift.copy.object_stream import ahead, pieces
+from local_redshift.copy.job import Job, LoadFailedError
+from local_redshift.copy.load_errors import Tracker, as_load_failure, position
+from local_redshift.copy.object_stream import pieces
 from local_redshift.protocol import messages
 from local_redshift.protocol.backend import Backend, BackendError
-from local_redshift.s3 import client as s3
-from local_redshift.s3 import region as copy_region
+from local_redshift.protocol.host import Host
+from local_redshift.s3.ahead import ahead
+from local_redshift.s3.client import S3Error, Source, list_sources, s3_client
+from local_redshift.s3.region import check_region
 from local_redshift.sql.lexer import quote_literal
 from local_redshift.sql.refusal import Refusal
 from local_redshift.sql.token_reader import qualified_sql
 from local_redshift.statements.copy import CopyCommand
-
-if TYPE_CHECKING:
-    from local_redshift.session.base import Carrier
 
 _SAVEPOINT = "redshift_copy"
 _LOOKED_AT = 1 << 17  # bytes; small enough for the memory's caches
@@ -38,31 +35,7 @@ class NeedStageError(Exception):
     """The data has what the fast path cannot read; load it through a stage of text columns."""
 
 
-@dataclass
-class Job:
-    """One running COPY."""
-
-    command: CopyCommand
-    query_id: int
-    pid: int
-    transaction: int
-    table_oid: int
-    user_id: int
-    columns: list[Column]
-    started: datetime = field(default_factory=lambda: datetime.now(UTC).replace(tzinfo=None))
-    sources: list[s3.Source] = field(default_factory=list)
-    lines: list[int] = field(default_factory=list)
-    errors: list[LoadError] = field(default_factory=list)
-    rows: int = 0
-    bytes: int = 0
-
-    @property
-    def target(self) -> str:
-        """The table as SQL."""
-        return qualified_sql(self.command.table)
-
-
-async def run(session: Carrier, command: CopyCommand) -> bytes:
+async def run_copy(session: Host, command: CopyCommand) -> bytes:
     """Load, and return the client's replies. Raises BackendError, after failing the client's transaction."""
     backend = session.backend
     own = backend.status == b"I"
@@ -86,16 +59,16 @@ async def run(session: Carrier, command: CopyCommand) -> bytes:
     return messages.notice(done) + messages.command_complete("COPY")
 
 
-async def _prepare(session: Carrier, command: CopyCommand) -> Job:
+async def _prepare(session: Host, command: CopyCommand) -> Job:
     """Lock the table, read its columns, find the objects."""
     backend, target = session.backend, qualified_sql(command.table)
     # Before anything that takes a snapshot: a lock after it does not help (c_serial_isolation).
     await backend.ask(f"LOCK TABLE {target} IN SHARE ROW EXCLUSIVE MODE")
     job = await _describe(backend, command, target)
     await backend.ask(f"SAVEPOINT {_SAVEPOINT}")
-    client = await asyncio.to_thread(s3.client, session.config, command.credentials, command.region)
-    await asyncio.to_thread(copy_region.check, client, session.config, command.region, command.source)
-    job.sources = await asyncio.to_thread(s3.expand, client, command)
+    client = await asyncio.to_thread(s3_client, session.config, command.credentials, command.region)
+    await asyncio.to_thread(check_region, client, session.config, command.region, command.source)
+    job.sources = await asyncio.to_thread(list_sources, client, command)
     return job
 
 
@@ -141,7 +114,7 @@ def choose_columns(command: CopyCommand, columns: list[Column]) -> list[Column]:
     return [known[name] for name in command.columns]
 
 
-async def _load(session: Carrier, job: Job) -> None:
+async def _load(session: Host, job: Job) -> None:
     """By PostgreSQL's own reading where it means the same, through the stage where it does not."""
     command = job.command
     if command.format == "parquet":
@@ -159,14 +132,14 @@ async def _load(session: Carrier, job: Job) -> None:
     return await staged.run(session, job)
 
 
-async def _json_lines(session: Carrier, job: Job) -> None:
+async def _json_lines(session: Host, job: Job) -> None:
     try:
         await json_lines.run(session, job)
-    except (BackendError, s3.S3Error, json_lines.UnsuitedError) as error:
+    except (BackendError, S3Error, json_lines.UnsuitedError) as error:
         raise NeedStageError from error
 
 
-async def _stream(session: Carrier, job: Job, fast: FastCopy) -> None:
+async def _stream(session: Host, job: Job, fast: FastCopy) -> None:
     tracker = Tracker()
     try:
         answer = await session.backend.ask_copy(fast.sql, _tracked(session, job, tracker, fast))
@@ -190,9 +163,9 @@ def _needs_stage(fast: FastCopy, error: BackendError) -> bool:
     return empty or text or not fast.counts_lines
 
 
-async def _tracked(session: Carrier, job: Job, tracker: Tracker, fast: FastCopy) -> AsyncIterator[bytes]:
+async def _tracked(session: Host, job: Job, tracker: Tracker, fast: FastCopy) -> AsyncIterator[bytes]:
     """The files' bytes, remembered for error reports. Raises NeedStageError for what the fast path misreads."""
-    client = s3.client(session.config, job.command.credentials, job.command.region)
+    client = s3_client(session.config, job.command.credentials, job.command.region)
     async for source, data, lines in ahead(_checked(pieces(client, job), fast)):
         if source is not None:
             tracker.begin(source.url, job.command.ignore_header)
@@ -202,8 +175,8 @@ async def _tracked(session: Carrier, job: Job, tracker: Tracker, fast: FastCopy)
 
 
 def _checked(
-    found: Iterator[tuple[s3.Source | None, bytes]], fast: FastCopy
-) -> Iterator[tuple[s3.Source | None, bytes, int]]:
+    found: Iterator[tuple[Source | None, bytes]], fast: FastCopy
+) -> Iterator[tuple[Source | None, bytes, int]]:
     """The pieces and their lines, looked at while PostgreSQL is at work on the one before. Raises NeedStageError."""
     for source, data in found:
         # A file that ends within a row: PostgreSQL would read on in the next one.
@@ -219,7 +192,7 @@ def _checked(
         raise NeedStageError
 
 
-async def _fail(session: Carrier, job: Job | None, error: BaseException, own: bool) -> BaseException:
+async def _fail(session: Host, job: Job | None, error: BaseException, own: bool) -> BaseException:
     """Undo, record, and turn the error into the client's."""
     backend = session.backend
     if isinstance(error, (ConnectionError, asyncio.CancelledError)):

@@ -9,30 +9,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from local_redshift.copy import json_values
 from local_redshift.copy.columns import Column
 from local_redshift.copy.conversions import BadValueError, Converter, converter
 from local_redshift.copy.delimited import Record, decoded, records
-from local_redshift.copy.load_errors import TYPE_NAMES, LoadError, LoadFailedError, classify
-from local_redshift.copy.object_stream import ahead
-from local_redshift.s3 import client as s3
+from local_redshift.copy.job import Job, LoadError, LoadFailedError
+from local_redshift.copy.load_errors import TYPE_NAMES, classify
+from local_redshift.protocol.host import Host
+from local_redshift.s3.ahead import ahead
+from local_redshift.s3.client import S3Error, Source, read_object, s3_client
 from local_redshift.sql.lexer import quote_literal, quote_name
-
-if TYPE_CHECKING:
-    from local_redshift.copy.run import Job
-    from local_redshift.session.base import Carrier
 
 _STAGE = 'pg_temp."redshift$stage"'
 _BATCH_BYTES = 1 << 18
 
 
-async def run(session: Carrier, job: Job) -> None:
-    """Load the job through the stage. Raises load_errors.LoadFailedError, s3.S3Error, BackendError."""
+async def run(session: Host, job: Job) -> None:
+    """Load the job through the stage. Raises load_errors.LoadFailedError, S3Error, BackendError."""
     names = [f"c{number} text" for number in range(len(job.columns))]
     await session.backend.ask(f'CREATE TEMPORARY TABLE "redshift$stage" (file int, line bigint, {", ".join(names)})')
-    client = s3.client(session.config, job.command.credentials, job.command.region)
+    client = s3_client(session.config, job.command.credentials, job.command.region)
     await session.backend.ask_copy(f"COPY {_STAGE} FROM STDIN WITH (FORMAT csv, NULL '')", ahead(_rows(client, job)))
     await _judge(session, job, client)
     allowed = max(job.command.max_errors - 1, 0)
@@ -73,7 +70,7 @@ def _rows(client: object, job: Job) -> Iterator[bytes]:
         for record in _records(client, job, source):
             count += 1
             if "\0" in record.text:  # Redshift keeps it as a character, or loads it as NULL (NULL AS '\\0')
-                raise s3.S3Error(
+                raise S3Error(
                     f"{source.url} holds a NUL character in line {record.line}: the local Redshift does not model them"
                 )
             row = _row(job, source, record, convert)
@@ -91,14 +88,14 @@ def _rows(client: object, job: Job) -> Iterator[bytes]:
     yield b"".join(batch)
 
 
-def _records(client: object, job: Job, source: s3.Source) -> Iterator[Record]:
-    chunks = s3.read(client, source, job.command.compression)
+def _records(client: object, job: Job, source: Source) -> Iterator[Record]:
+    chunks = read_object(client, source, job.command.compression)
     if job.command.format == "json":
         return json_values.records(chunks, job.command, job.columns, client)
     return records(decoded(chunks, job.command.replace_invalid), job.command)
 
 
-def _row(job: Job, source: s3.Source, record: Record, convert: list[Converter]) -> str | None:
+def _row(job: Job, source: Source, record: Record, convert: list[Converter]) -> str | None:
     fields: list[str | None] = list(record.fields)
     problem = record.problem or _count_problem(job, fields)
     if problem:
@@ -135,7 +132,7 @@ def _error(file: str, record: Record, column: Column | None, value: str, code: i
     return LoadError(file, record.line, name, TYPE_NAMES.get(kind, kind), size or "0", text, value, code, reason)
 
 
-async def _judge(session: Carrier, job: Job, client: object) -> None:
+async def _judge(session: Host, job: Job, client: object) -> None:
     """Move the rows that the target would refuse from the stage to the job's errors."""
     limit = max(job.command.max_errors, 1)
     tests = " UNION ALL ".join(_test(number, column, job) for number, column in enumerate(job.columns))

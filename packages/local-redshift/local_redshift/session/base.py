@@ -171,13 +171,14 @@ class Carrier(Planner):
     async def _special(self, item: Plan, several: bool) -> bytes:
         if isinstance(item, Script):
             return await self._script(item, several)
-        from local_redshift.copy import run as load
-        from local_redshift.unload import run as unload  # boto3 is slow to import and most sessions never load
+        # boto3 is slow to import, and most sessions never load.
+        from local_redshift.copy.run import run_copy
+        from local_redshift.unload.run import run_unload
 
         if isinstance(item, Load):
-            return await load.run(self, item.command)
+            return await run_copy(self, item.command)
         assert isinstance(item, Unload)
-        return await unload.run(self, item.command)
+        return await run_unload(self, item.command, await self.plan(item.command.query))
 
     async def _script(self, item: Script, several: bool) -> bytes:
         if item.outside_block and self.backend.status == b"T":

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from local_redshift.sql.long_literals import Shortened, has_placeholder
 from local_redshift.sql.refusal import Refusal
-
-if TYPE_CHECKING:
-    from local_redshift.statements.copy import CopyCommand
-    from local_redshift.statements.unload import UnloadCommand
+from local_redshift.statements.copy import CopyCommand
+from local_redshift.statements.unload import UnloadCommand
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import duckdb
 
 from local_redshift.protocol.backend import Described
 from local_redshift.s3.client import S3Error
-
-if TYPE_CHECKING:
-    from local_redshift.statements.unload import UnloadCommand
+from local_redshift.statements.unload import UnloadCommand
 
 _TYPES = {
     "boolean": "BOOLEAN",
