@@ -11,7 +11,7 @@ import pytest
 import redshift_connector
 
 from local_redshift.protocol import tls
-from local_redshift.testing.processes import free_port
+from local_redshift.storage.processes import free_port
 from local_redshift.testing.pytest_plugin import RedshiftServer, beside
 
 # In a process of its own: SSL_CERT_FILE is read from the environment when the driver makes its context.

