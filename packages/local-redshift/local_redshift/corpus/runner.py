@@ -20,10 +20,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-import boto3
-import psycopg2
-import redshift_connector
-
 from local_redshift.corpus.cases import Case, Group, Heading, read
 
 
@@ -80,7 +76,7 @@ def _run_group(group: Group, cursor: Any, schema: str, lake: Lake | None, *, clu
         _upload(group.files, lake)
     try:
         _all(cursor, [_placed(sql, place) for sql in group.setup])
-    except (psycopg2.Error, redshift_connector.error.Error) as error:
+    except _driver_error(cursor) as error:
         yield Difference(group.topic, "; ".join(group.setup), "the setup to run", str(error))
         return
     for case in group.cases:
@@ -101,8 +97,8 @@ def _outcome(case: Case, statements: Sequence[str], cursor: Any) -> str | None:
     """None when the case gave what it must, else what it gave."""
     try:
         rows = _all(cursor, statements)
-    except (psycopg2.Error, redshift_connector.error.Error) as error:
-        code, message = _error(error)
+    except _driver_error(cursor) as error:
+        code, message = _code_and_message(error)
         _end(cursor)
         if case.kind == "error" and case.expected in (code, "any"):
             return None
@@ -135,13 +131,20 @@ def _end(cursor: Any) -> None:
     """Leave the transaction block that a case may have opened."""
     try:
         cursor.execute("ROLLBACK")
-    except (psycopg2.Error, redshift_connector.error.Error) as error:
+    except _driver_error(cursor) as error:
         raise RuntimeError(f"no statement runs after a failed case: {error}") from error
 
 
-def _error(error: Exception) -> tuple[str, str]:
-    if isinstance(error, psycopg2.Error):
+def _driver_error(cursor: Any) -> type[Exception]:
+    """The Error of the cursor's driver, which PEP 249 puts into the driver's top module."""
+    error: type[Exception] = sys.modules[type(cursor).__module__.partition(".")[0]].Error
+    return error
+
+
+def _code_and_message(error: Exception) -> tuple[str, str]:
+    if hasattr(error, "pgcode"):  # psycopg2
         return error.pgcode or "", str(error)
+    # redshift_connector has the fields of the ErrorResponse.
     detail = error.args[0] if error.args else {}
     if not isinstance(detail, dict):
         return "", str(error)
@@ -211,6 +214,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--iam-role", help="the role that COPY and UNLOAD name")
     parser.add_argument("--only", default="", help="headings whose file name contains this")
     options = parser.parse_args(arguments)
+    # Not at the top: tests bring connections of their own.
+    import boto3
+    import redshift_connector
+
     password = os.environ.get("REDSHIFT_PASSWORD") or getpass.getpass(f"Password of {options.user}: ")
 
     def connect() -> Any:
