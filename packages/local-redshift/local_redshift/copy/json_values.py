@@ -1,6 +1,6 @@
 """JSON COPY: objects or arrays one after another, mapped to columns by name or by a JSONPaths file.
 
-Source: developer guide pages copy-parameters-data-format (JSON) and copy-usage_notes-copy-from-json.
+Source: https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-json.html
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def records(chunks: Iterable[bytes], command: CopyCommand, columns: list[Column]
 
 
 def values(lines: Iterator[str]) -> Iterator[tuple[int, str, Any]]:
-    """Line, text and value of each JSON value; a value may span lines. What is no JSON has the value _MISSING."""
+    """Line, text and value of each JSON value; a value may span lines. What is not JSON has the value _MISSING."""
     decoder = json.JSONDecoder(parse_float=_Number, parse_int=_Number)
     start, text = 1, ""
     for number, line in enumerate(lines, 1):
@@ -57,7 +57,7 @@ def values(lines: Iterator[str]) -> Iterator[tuple[int, str, Any]]:
 
 
 def _complete(text: str, bad: ValueError) -> bool:
-    """Whether more lines could not make the text JSON: the fault is before its end."""
+    """Whether more lines could not make the text JSON: the error is before its end."""
     position = getattr(bad, "pos", len(text))
     return position < len(text.rstrip()) - 1 and "Unterminated" not in str(bad)
 
@@ -74,13 +74,13 @@ def _paths(command: CopyCommand, columns: list[Column], client: Any) -> list[Pat
             raise S3Error("JSON 'noshred' needs a target of one SUPER column")
         return [] if command.json_paths == "noshred" else [(column.name,) for column in columns]
     document = read_json(client, *split_url(command.json_paths))
-    found = [parse_path(text) for text in document.get("jsonpaths", [])]
-    if len(found) != len(columns):
+    paths = [parse_path(text) for text in document.get("jsonpaths", [])]
+    if len(paths) != len(columns):
         raise S3Error(
             "Number of jsonpaths and the number of columns should match. "
-            f"JSONPath size: {len(found)}, Number of columns in table or column list: {len(columns)}"
+            f"JSONPath size: {len(paths)}, Number of columns in table or column list: {len(columns)}"
         )
-    return found
+    return paths
 
 
 def parse_path(text: str) -> Path:
@@ -105,10 +105,10 @@ def _fields(value: Any, paths: list[Path], columns: list[Column], command: CopyC
     if command.json_paths == "noshred":
         return [_dump(value)]
     if command.json_paths == "auto ignorecase" and isinstance(value, dict):
-        value = {key.lower(): found for key, found in value.items()}
+        value = {key.lower(): item for key, item in value.items()}
     return [
-        _super(found) if column.type == "super" else _text(found)
-        for column, found in zip(columns, (_follow(value, path) for path in paths), strict=True)
+        _super(item) if column.type == "super" else _text(item)
+        for column, item in zip(columns, (_follow(value, path) for path in paths), strict=True)
     ]
 
 

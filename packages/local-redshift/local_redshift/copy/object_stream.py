@@ -1,4 +1,4 @@
-"""The text of a COPY's files as one stream of pieces."""
+"""The text of a COPY's files as one stream of chunks."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from local_redshift.copy.job import Job
 from local_redshift.s3.client import Source, read_object
 
 
-def pieces(client: Any, job: Job) -> Iterator[tuple[Source | None, bytes]]:
-    """The files' text without header lines, each ended by a newline; a file's first piece names it."""
+def chunks(client: Any, job: Job) -> Iterator[tuple[Source | None, bytes]]:
+    """The files' text without header lines, each ended by a newline; a file's first chunk has its source."""
     for source in job.sources:
         skip, last, named = job.command.ignore_header, b"\n", False
         for chunk in read_object(client, source, job.command.compression):

@@ -1,7 +1,9 @@
-"""Reading COPY's objects from S3: which they are, and their bytes, decompressed, in constant memory.
+"""The objects of COPY and UNLOAD in S3: listing, and reading in constant memory, decompressed.
 
 An object that changes between listing and reading is an error (If-Match), and so is a compressed stream that ends
-early. Sources: developer guide pages loading-data-files-using-manifest, copy-parameters-data-source-s3.
+early. Sources:
+https://docs.aws.amazon.com/redshift/latest/dg/loading-data-files-using-manifest.html
+https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-source-s3.html
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ _READ = 1 << 20
 
 
 class S3Error(Exception):
-    """S3 did not give what the command needs; the message is in Redshift's form."""
+    """S3 does not have what the command needs, or refuses it; the message is in Redshift's form."""
 
 
 @dataclass(frozen=True)
@@ -206,10 +208,10 @@ def list_keys(s3: Any, bucket: str, prefix: str) -> list[str]:
         raise as_s3_error(error, f"s3://{bucket}/{prefix}") from error
 
 
-def delete_objects(s3: Any, bucket: str, found: list[str]) -> None:
+def delete_objects(s3: Any, bucket: str, keys: list[str]) -> None:
     """Delete objects. Raises S3Error."""
     try:
-        for key in found:
+        for key in keys:
             s3.delete_object(Bucket=bucket, Key=key)
     except (ClientError, BotoCoreError) as error:
         raise as_s3_error(error, f"s3://{bucket}") from error

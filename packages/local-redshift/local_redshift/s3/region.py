@@ -1,4 +1,4 @@
-"""REGION of COPY and UNLOAD: where the bucket is, else where the cluster is (copy-parameters-data-source-s3)."""
+"""REGION of COPY and UNLOAD: the bucket's region, by default the cluster's (copy-parameters-data-source-s3)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def check_region(client: Any, config: Config, region: str | None, url: str) -> N
     """Refuse a REGION that is not the bucket's. Raises S3Error."""
     bucket, _ = split_url(url)
     try:
-        # An S3 that does not tell is taken to be where the cluster is.
+        # An S3 that does not report a region is taken to be in the cluster's.
         bucket_region = _bucket_region(client, bucket) or config.region
     except (ClientError, BotoCoreError):
-        return  # the command's own request will say what is wrong
+        return  # the command's own request reports the error
     if bucket_region != (region or config.region):
         raise S3Error(
             "S3ServiceException:The bucket you are attempting to access must be addressed using the specified "
@@ -29,7 +29,7 @@ def check_region(client: Any, config: Config, region: str | None, url: str) -> N
 
 @functools.lru_cache(maxsize=64)
 def _bucket_region(client: Any, bucket: str) -> str | None:
-    """The bucket's region, which stays what it is. Raises ClientError, BotoCoreError."""
+    """The bucket's region, which does not change. Raises ClientError, BotoCoreError."""
     headers = client.head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPHeaders"]
     bucket_region: str | None = headers.get("x-amz-bucket-region")
     return bucket_region

