@@ -30,7 +30,7 @@ LINT = (
 )
 # Two at a time, as a third only takes the servers' turn on two cores; conftest.py says which stay together.
 TESTS = (("pytest", ("pytest", "tests", "packages", "-n", "2")),)
-STACK = (("pytest -m stack", ("pytest", "tests", "-m", "stack", "--durations=10")),)
+STACK = (("pytest -m stack", ("pytest", "tests", "packages", "-m", "stack", "--durations=10")),)
 
 
 def run(only: str | None) -> int:

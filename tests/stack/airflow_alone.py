@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 
 from local_redshift.storage import embedded_postgres
-from local_redshift.testing.processes import free_port
+from local_redshift.storage.processes import free_port
 
 AIRFLOW = str(Path(sys.executable).with_name("airflow"))
 SERVICES = (["api-server"], ["dag-processor"], ["scheduler", "--skip-serve-logs"])

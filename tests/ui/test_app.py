@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from local_redshift.testing.processes import free_port
+from local_redshift.storage.processes import free_port
 from redshift_etl.ui import app as web
 from tests.ui import world as worlds
 from tests.ui.conftest import Page, page_over, running

@@ -22,7 +22,7 @@ import duckdb
 import psutil
 import psycopg
 
-from local_redshift.testing.processes import environment
+from local_redshift.config import to_environment
 from local_redshift.testing.pytest_plugin import RedshiftServer, running
 
 ROUNDS = 9
@@ -166,7 +166,7 @@ class Bench:
             started = time.perf_counter()
             process = subprocess.Popen(
                 [sys.executable, "-m", "local_redshift"],
-                env=environment(self.server.config),
+                env=to_environment(self.server.config),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
             )

@@ -1,4 +1,4 @@
-"""What the local Redshift is told when it starts. One place reads the environment."""
+"""The settings of the local Redshift, and the environment variables that hold them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ DEFAULT_ROLE = "arn:aws:iam::000000000000:role/local-redshift"
 
 @dataclass(frozen=True)
 class Config:
-    """Where it listens, which PostgreSQL holds its data, whom it lets in, and which S3 it loads from."""
+    """Address, storage (a PostgreSQL), user and S3 of one server.
+
+    With `tls_folder` it offers TLS by an authority that is made there. `iam_role` is the only role that COPY and UNLOAD
+    may assume.
+    """
 
     port: int
     pg_port: int
@@ -39,7 +43,10 @@ class Config:
 
 
 def from_environment(env: Mapping[str, str]) -> Config:
-    """Read LOCAL_REDSHIFT_* and AWS_*. Raises KeyError naming a variable that is missing, ValueError a wrong one."""
+    """Read LOCAL_REDSHIFT_* and AWS_*.
+
+    Raises KeyError with the name of a missing variable, ValueError for a wrong value.
+    """
     isolation = env.get("LOCAL_REDSHIFT_ISOLATION", "SERIALIZABLE").upper()
     if isolation not in ISOLATION:
         raise ValueError(f"LOCAL_REDSHIFT_ISOLATION is {isolation}; it must be SERIALIZABLE or SNAPSHOT")
@@ -60,3 +67,24 @@ def from_environment(env: Mapping[str, str]) -> Config:
         isolation=isolation,
         tls_folder=env.get("LOCAL_REDSHIFT_TLS_FOLDER"),
     )
+
+
+def to_environment(config: Config) -> dict[str, str]:
+    """The variables from which `from_environment` reads this configuration."""
+    env = {
+        "LOCAL_REDSHIFT_PORT": str(config.port),
+        "LOCAL_REDSHIFT_PG_HOST": config.pg_host,
+        "LOCAL_REDSHIFT_PG_PORT": str(config.pg_port),
+        "LOCAL_REDSHIFT_PG_PASSWORD": config.pg_password,
+        "LOCAL_REDSHIFT_HOST": config.host,
+        "LOCAL_REDSHIFT_DATABASE": config.database,
+        "LOCAL_REDSHIFT_USER": config.user,
+        "LOCAL_REDSHIFT_PASSWORD": config.password,
+        "LOCAL_REDSHIFT_IAM_ROLE": config.iam_role,
+        "LOCAL_REDSHIFT_ISOLATION": config.isolation,
+        "LOCAL_REDSHIFT_S3_ENDPOINT": config.s3_endpoint or "",
+        "AWS_ACCESS_KEY_ID": config.access_key or "",
+        "AWS_SECRET_ACCESS_KEY": config.secret_key or "",
+        "AWS_DEFAULT_REGION": config.region,
+    }
+    return env | ({"LOCAL_REDSHIFT_TLS_FOLDER": config.tls_folder} if config.tls_folder else {})

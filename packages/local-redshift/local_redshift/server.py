@@ -1,4 +1,4 @@
-"""The asyncio shell: accepts connections, runs a session for each, and stops cleanly."""
+"""The asyncio server: accepts connections, runs a session for each, and stops cleanly."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from local_redshift.config import Config
 from local_redshift.protocol import messages
 from local_redshift.protocol.backend import Backend
 from local_redshift.protocol.startup import cancel, first_packet, login
-from local_redshift.protocol.stream import Link
+from local_redshift.protocol.stream import Stream
 from local_redshift.session.query_log import QueryLog
 from local_redshift.session.simple import Session
 
@@ -31,9 +31,9 @@ class Server:
     async def start(self) -> int:
         """Listen; return the port (the configured one, or a free one for 0)."""
         loop = asyncio.get_running_loop()
-        self._writer = loop.create_task(self._log.keep_writing())
+        self._writer = loop.create_task(self._log.write_periodically())
         self._server = await loop.create_server(
-            lambda: Link(self._accept), self.config.host, self.config.port, backlog=200
+            lambda: Stream(self._accept), self.config.host, self.config.port, backlog=200
         )
         return int(self._server.sockets[0].getsockname()[1])
 
@@ -48,35 +48,35 @@ class Server:
         await asyncio.gather(*self._sessions, return_exceptions=True)
         await self._log.flush()
 
-    def _accept(self, client: Link) -> None:
+    def _accept(self, client: Stream) -> None:
         task = asyncio.get_running_loop().create_task(self._serve(client))
         self._sessions.add(task)
         task.add_done_callback(self._sessions.discard)
 
-    async def _serve(self, client: Link) -> None:
+    async def _serve(self, client: Stream) -> None:
         try:
             code, body = await first_packet(client, self._tls)
             if code == messages.CANCEL_REQUEST:
                 await cancel(self.config, body)
-            elif (found := await login(self.config, client, body)) is not None:
-                await self._session(client, *found)
+            elif (session := await login(self.config, client, body)) is not None:
+                await self._session(client, *session)
         except messages.ProtocolError as bad:
             client.write(messages.error("08P01", str(bad), severity="FATAL"))
         except ConnectionError:
-            pass  # the client or the backend left; nobody is there to be told
-        except Exception:  # noqa: BLE001 - one session must not take the others down
+            pass  # the client or the backend has disconnected: nobody to report to
+        except Exception:  # noqa: BLE001 - one session must not end the others
             _log.exception("session=%s failed", client.transport.get_extra_info("peername"))
             client.write(messages.error("XX000", "internal error of the local Redshift; see its log", severity="FATAL"))
         finally:
             client.transport.close()
 
-    async def _session(self, client: Link, backend: Backend, parameters: dict[str, str]) -> None:
+    async def _session(self, client: Stream, backend: Backend, parameters: dict[str, str]) -> None:
         session = asyncio.ensure_future(Session(self.config, client, backend, parameters, self._log).run())
-        watch = asyncio.ensure_future(client.gone.wait())
+        watch = asyncio.ensure_future(client.closed.wait())
         try:
             await asyncio.wait((session, watch), return_when=asyncio.FIRST_COMPLETED)
-            if not session.done() and client.buffer.held:
-                await asyncio.wait((session,), timeout=0.2)  # it may be reading the client's last words
+            if not session.done() and client.buffer.size:
+                await asyncio.wait((session,), timeout=0.2)  # it may be reading the client's last message
             if not session.done():
                 session.cancel()
             await asyncio.gather(session, return_exceptions=False)

@@ -73,10 +73,10 @@ def test_a_blank_line_is_an_error_on_every_path(loader: Loader, options: str) ->
 def test_stray_quotes_are_found_wherever_the_text_is_divided(text: str, stray: bool) -> None:
     data = text.encode()
     for at in range(len(data) + 1):
-        quotes = quote_check.Quotes('"', ",")
-        assert any([quotes.odd(data[:at]), quotes.odd(data[at:])]) == stray, data[at:]
-    quotes = quote_check.Quotes('"', ",")
-    assert any(quotes.odd(bytes([byte])) for byte in data) == stray
+        quotes = quote_check.QuoteCheck('"', ",")
+        assert any([quotes.rejects(data[:at]), quotes.rejects(data[at:])]) == stray, data[at:]
+    quotes = quote_check.QuoteCheck('"', ",")
+    assert any(quotes.rejects(bytes([byte])) for byte in data) == stray
 
 
 def test_a_quote_left_open_ends_with_its_file_and_not_in_the_next(loader: Loader) -> None:

@@ -4,7 +4,7 @@ import pytest
 from copy_loader import Loader, fails_with
 
 from local_redshift.copy.columns import Column
-from local_redshift.copy.value_formats import Layout, Shapes
+from local_redshift.copy.value_formats import Layout, ValueFormatCheck
 from local_redshift.statements.copy import parse_copy
 
 PATHS = ["csv", "csv trimblanks", "delimiter ','"]
@@ -87,6 +87,6 @@ def test_odd_values_are_found_wherever_the_text_is_divided(text: str, odd: bool)
     command = parse_copy("copy t from 's3://b/k' iam_role 'r' csv")
     columns = [Column(kind, kind, kind, False, False) for kind in ("integer", "character varying", "date")]
     for at in range(len(text) + 1):
-        shapes = Shapes(command, columns, Layout(",", '"', "\\N"))
-        found = shapes.odd(text[:at].encode()) or shapes.odd(text[at:].encode())
-        assert (found or shapes.open) == odd, text[at:]
+        shapes = ValueFormatCheck(command, columns, Layout(",", '"', "\\N"))
+        found = shapes.rejects(text[:at].encode()) or shapes.rejects(text[at:].encode())
+        assert (found or shapes.incomplete) == odd, text[at:]

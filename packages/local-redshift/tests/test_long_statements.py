@@ -10,9 +10,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from local_redshift.sql.long_literals import LARGE, shorten
+from local_redshift.sql.long_literals import shorten
+from local_redshift.sql.refusal import Refusal
+from local_redshift.sql.windows import LARGE
 from local_redshift.statements.dispatch import plan
-from local_redshift.statements.plan import Forward, Refusal, Script
+from local_redshift.statements.plan import Forward, Script, restored
 from local_redshift.testing.pytest_plugin import Connection, RedshiftServer
 
 LONG = "it''s a \\\\ back\\nslash; -- /* \" $$ top getdate() " * 1000
@@ -70,11 +72,11 @@ def test_a_plan_that_lost_a_literal_is_not_restored() -> None:
     text = f"select '{'x' * 5000}', 'y'"
     short = shorten(text)
     assert len(short.sql) < 100
-    assert short.restored(plan(short.sql)) == Forward(text)
+    assert restored(plan(short.sql), short) == Forward(text)
     inside = short.sql.replace("'", "''")
     for wrong in (Forward("select 1"), Forward(f"select '{inside}'"), Script((short.sql,), "X"), Refusal(short.sql)):
-        assert short.restored(wrong) is None
-    assert short.restored(Refusal("no")) == Refusal("no")
+        assert restored(wrong, short) is None
+    assert restored(Refusal("no"), short) == Refusal("no")
 
 
 def test_another_session_is_served_while_a_long_statement_is_prepared(

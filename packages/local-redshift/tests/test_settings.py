@@ -14,7 +14,7 @@ import redshift_connector
 from redshift_connector.error import InterfaceError
 
 from local_redshift.protocol import tls
-from local_redshift.testing.processes import free_port
+from local_redshift.storage.processes import free_port
 from local_redshift.testing.pytest_plugin import Connection, RedshiftServer, beside
 
 TlsServer = tuple[RedshiftServer, Path]

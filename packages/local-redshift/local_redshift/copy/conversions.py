@@ -1,6 +1,6 @@
 """What COPY's options do to one field before its type reads it.
 
-Source: developer guide page copy-parameters-data-conversion.
+Source: https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-conversion.html
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal, InvalidOperation
 
 from local_redshift.copy.columns import NULL_MARKER, Column
-from local_redshift.copy.value_formats import invalid_time, invalid_value, shape
+from local_redshift.copy.value_formats import invalid_time, invalid_value, value_format
 from local_redshift.statements.copy import CopyCommand
 
 Converter = Callable[[str], "str | None"]
@@ -44,14 +44,14 @@ class BadValueError(ValueError):
 
 
 def converter(command: CopyCommand, column: Column) -> Converter:
-    """A function from a field's text to what the column's type shall read, None for NULL. It raises BadValueError."""
+    """A function from a field's text to the input of the column's type, None for NULL. It raises BadValueError."""
     steps: list[Converter] = []
     if column.is_text:
         steps += _text_steps(command, column)
     elif column.is_time:
         steps += _time_steps(command, column)
-    elif found := shape(command, column):
-        steps.append(_shaped(found, lambda value: invalid_value(column.type, value)))
+    elif found := value_format(command, column):
+        steps.append(_matching(found, lambda value: invalid_value(column.type, value)))
         if column.type == "numeric":
             steps.append(_numeric(column, command.has("roundec")))
     null, empty_is_null = _null_text(command), not column.is_text or command.has("emptyasnull")
@@ -59,12 +59,12 @@ def converter(command: CopyCommand, column: Column) -> Converter:
     def convert(value: str) -> str | None:
         if value == null or (empty_is_null and value == ""):
             return None
-        found: str | None = value
+        result: str | None = value
         for step in steps:
-            if found is None:
+            if result is None:
                 break
-            found = step(found)
-        return found
+            result = step(result)
+        return result
 
     return convert
 
@@ -99,31 +99,34 @@ def _without_excess(most: int) -> Converter:
 
 
 def _time_steps(command: CopyCommand, column: Column) -> list[Converter]:
-    found = shape(command, column)
+    found = value_format(command, column)
     if found is not None:
-        shaped, checked = _shaped(found, lambda value: invalid_time(column.type, value)), _format_reader(None, column)
-        steps = [shaped, checked]
+        matching, checked = (
+            _matching(found, lambda value: invalid_time(column.type, value)),
+            _format_reader(None, column),
+        )
+        steps = [matching, checked]
     else:
         steps = [_format_reader(command.date_format if column.type == "date" else command.time_format, column)]
     return [_lenient(steps)] if command.has("acceptanydate") else steps
 
 
 def _lenient(steps: list[Converter]) -> Converter:
-    """The steps, with NULL for what they refuse: what ACCEPTANYDATE asks for."""
+    """The steps, with NULL for a value that they refuse (ACCEPTANYDATE)."""
 
     def read(value: str) -> str | None:
-        found: str | None = value
+        result: str | None = value
         try:
             for step in steps:
-                found = step(found) if found is not None else None
+                result = step(result) if result is not None else None
         except BadValueError:
             return None
-        return found
+        return result
 
     return read
 
 
-def _shaped(pattern: str, wrong: Callable[[str], tuple[int, str]]) -> Converter:
+def _matching(pattern: str, wrong: Callable[[str], tuple[int, str]]) -> Converter:
     matches = re.compile(pattern).fullmatch
 
     def check(value: str) -> str:
@@ -168,8 +171,8 @@ def _format_reader(wanted: str | None, column: Column) -> Converter:
 
 def _checked(wrong: tuple[int, str]) -> Converter:
     def check(value: str) -> str:
-        # A plain ISO date is looked at here, so that ACCEPTANYDATE can forgive 2020-02-30; other spellings are
-        # PostgreSQL's to judge.
+        # A plain ISO date is checked here, so that ACCEPTANYDATE can make NULL of 2020-02-30; PostgreSQL checks the
+        # other spellings.
         if re.fullmatch(r"\d{4}-\d\d-\d\d", value[:10]):
             try:
                 date.fromisoformat(value[:10])
@@ -180,17 +183,17 @@ def _checked(wrong: tuple[int, str]) -> Converter:
     return check
 
 
-def _iso(found: dict[str, str | None]) -> str:
-    year = int(found.get("Y") or 0) or 2000 + int(found.get("y") or 0)
-    name = (found.get("b") or found.get("B") or "").lower()[:3]
-    month = _MONTHS.index(name) + 1 if name else int(found.get("m") or 1)
-    day = date(year, month, int(found.get("d") or 1))
-    hour = int(found.get("H") or 0)
-    if found.get("p"):
-        hour = hour % 12 + (12 if (found["p"] or "").lower() == "pm" else 0)
-    if found.get("H") is None:
+def _iso(parts: dict[str, str | None]) -> str:
+    year = int(parts.get("Y") or 0) or 2000 + int(parts.get("y") or 0)
+    name = (parts.get("b") or parts.get("B") or "").lower()[:3]
+    month = _MONTHS.index(name) + 1 if name else int(parts.get("m") or 1)
+    day = date(year, month, int(parts.get("d") or 1))
+    hour = int(parts.get("H") or 0)
+    if parts.get("p"):
+        hour = hour % 12 + (12 if (parts["p"] or "").lower() == "pm" else 0)
+    if parts.get("H") is None:
         return day.isoformat()
-    return f"{day.isoformat()} {hour:02d}:{found.get('M') or '00'}:{found.get('S') or '00'}{found.get('z') or ''}"
+    return f"{day.isoformat()} {hour:02d}:{parts.get('M') or '00'}:{parts.get('S') or '00'}{parts.get('z') or ''}"
 
 
 def _numeric(column: Column, rounding: bool) -> Converter:
@@ -204,6 +207,6 @@ def _numeric(column: Column, rounding: bool) -> Converter:
             # Without ROUNDEC, COPY cuts what does not fit the scale.
             return str(Decimal(value).quantize(step, ROUND_HALF_UP if rounding else ROUND_DOWN, _WIDE))
         except InvalidOperation:
-            return value  # what is no number, PostgreSQL refuses in its own words
+            return value  # PostgreSQL refuses what is not a number
 
     return fit

@@ -1,6 +1,6 @@
-"""Reading delimited files record by record in Python: for the options that PostgreSQL's COPY does not have.
+"""Delimited files read record by record in Python, for the options that PostgreSQL's COPY does not have.
 
-A record is its line in the file (the first, when quoted newlines make it several), its fields, and its text for the
+A record has its line in the file (the first of several where newlines are quoted), its fields, and its text for the
 error tables.
 """
 
@@ -15,7 +15,7 @@ from local_redshift.statements.copy import CopyCommand
 
 @dataclass(frozen=True)
 class Record:
-    """One record: `fields` between the delimiters; `problem` is (error code, reason) where it could not be cut."""
+    """One record: `fields` between the delimiters; `problem` is (error code, reason) where it could not be split."""
 
     line: int
     fields: list[str]
@@ -24,7 +24,7 @@ class Record:
 
 
 class _InvalidError(ValueError):
-    """A record that cannot be cut."""
+    """A record that cannot be split into fields."""
 
 
 def decoded(chunks: Iterable[bytes], replacement: str | None) -> Iterator[str]:
@@ -48,7 +48,7 @@ def decoded(chunks: Iterable[bytes], replacement: str | None) -> Iterator[str]:
 
 
 def has_invalid(text: str) -> bool:
-    """Whether bytes that are no UTF-8 were kept in the text."""
+    """Whether the text has bytes that are not UTF-8."""
     return any("\udc80" <= c <= "\udcff" for c in text) if not text.isascii() else False
 
 
@@ -59,7 +59,7 @@ def _replaced(line: str, replacement: str | None) -> str:
 
 
 def records(lines: Iterator[str], command: CopyCommand) -> Iterator[Record]:
-    """Cut a file's lines into records, header lines left out."""
+    """Group a file's lines into records, header lines left out."""
     number = 0
     for line in lines:
         number += 1
@@ -80,7 +80,7 @@ def records(lines: Iterator[str], command: CopyCommand) -> Iterator[Record]:
         text = text.removesuffix("\n").removesuffix("\r")
         if text == "" and command.has("ignoreblanklines"):
             continue
-        yield _record(start, text, command)
+        yield _log_batch(start, text, command)
 
 
 def _escaped_end(text: str) -> bool:
@@ -88,28 +88,28 @@ def _escaped_end(text: str) -> bool:
     return body != text and (len(body) - len(body.rstrip("\\"))) % 2 == 1
 
 
-def _record(line: int, text: str, command: CopyCommand) -> Record:
+def _log_batch(line: int, text: str, command: CopyCommand) -> Record:
     if has_invalid(text):
         return Record(line, [], text, (1220, "String contains invalid or unsupported UTF8 codepoints."))
     try:
-        return Record(line, cut(text, command), text)
+        return Record(line, split_fields(text, command), text)
     except _InvalidError as wrong:
         return Record(line, [], text, (1214, str(wrong)))
 
 
-def cut(text: str, command: CopyCommand) -> list[str]:
+def split_fields(text: str, command: CopyCommand) -> list[str]:
     """The fields of a record's text."""
     if command.format == "csv":
-        return _cut_csv(text, command.delimiter or ",", command.quote)
+        return _split_csv(text, command.delimiter or ",", command.quote)
     delimiter = command.delimiter or "|"
     if command.has("escape"):
-        return _cut_escaped(text, delimiter, "'\"" if command.has("removequotes") else "")
+        return _split_escaped(text, delimiter, "'\"" if command.has("removequotes") else "")
     if command.has("removequotes"):
-        return _cut_quoted(text, delimiter)
+        return _split_quoted(text, delimiter)
     return text.split(delimiter)
 
 
-def _cut_csv(text: str, delimiter: str, quote: str) -> list[str]:
+def _split_csv(text: str, delimiter: str, quote: str) -> list[str]:
     if quote not in text:
         return text.split(delimiter)
     fields, at = [], 0
@@ -152,12 +152,12 @@ def _quoted(text: str, at: int, quote: str) -> tuple[str, int]:
         at = end + 2
 
 
-def _cut_escaped(text: str, delimiter: str, quotes: str) -> list[str]:
+def _split_escaped(text: str, delimiter: str, quotes: str) -> list[str]:
     """Fields whose special characters a backslash hides; one of `quotes` that begins a field goes, with its pair."""
     fields, current, escaped, opened, closed = [], [], False, "", False
     for at, c in enumerate(text):
         if escaped:
-            # `\N` stays the null marker; any other character stands for itself (copy-parameters-data-conversion,
+            # `\N` stays the null marker; any other character is itself (copy-parameters-data-conversion,
             # ESCAPE).
             current.append("\\N" if c == "N" else c)
             escaped = False
@@ -178,7 +178,7 @@ def _cut_escaped(text: str, delimiter: str, quotes: str) -> list[str]:
     return fields
 
 
-def _cut_quoted(text: str, delimiter: str) -> list[str]:
+def _split_quoted(text: str, delimiter: str) -> list[str]:
     fields, at = [], 0
     while True:
         quote = text[at : at + 1]

@@ -1,4 +1,4 @@
-"""What DuckDB reads of a file, it writes as CSV into a pipe, whose bytes go into PostgreSQL's COPY."""
+"""DuckDB reads a file and writes it as CSV into a pipe; the bytes go into PostgreSQL's COPY."""
 
 from __future__ import annotations
 
@@ -9,31 +9,29 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 
 from local_redshift.copy.columns import NULL_MARKER
-from local_redshift.copy.object_stream import ahead
-from local_redshift.s3 import client as s3
+from local_redshift.copy.job import Job
+from local_redshift.protocol.host import Host
+from local_redshift.s3.ahead import ahead
+from local_redshift.s3.client import S3Error, s3_client
 from local_redshift.sql.lexer import quote_literal, quote_name
 
-if TYPE_CHECKING:
-    from local_redshift.copy.run import Job
-    from local_redshift.session.base import Carrier
-
 _READ = 1 << 18
-_PIPE = 1 << 20  # bytes; the most that Linux gives without being root
+_PIPE = 1 << 20  # bytes; the most that Linux allows without being root
 
 
-async def load_csv(session: Carrier, job: Job, csv: Callable[[Any, Job], Iterator[bytes]]) -> None:
-    """Load what `csv` makes of the job's files, given a boto3 client. Raises BackendError, and what `csv` raises."""
-    client = s3.client(session.config, job.command.credentials, job.command.region)
+async def load_csv(session: Host, job: Job, csv: Callable[[Any, Job], Iterator[bytes]]) -> None:
+    """Load the CSV that `csv` yields for a boto3 client and the job. Raises BackendError, and what `csv` raises."""
+    client = s3_client(session.config, job.command.credentials, job.command.region)
     names = ", ".join(quote_name(column.name) for column in job.columns)
     options = f"FORMAT csv, NULL {quote_literal(NULL_MARKER)}, ENCODING 'UTF8'"
     sql = f"COPY {job.target} ({names}) FROM STDIN WITH ({options})"
-    answer = await session.backend.ask_copy(sql, ahead(csv(client, job)))
-    job.rows = int(answer.tags[0].split()[1])
+    result = await session.backend.copy_in(sql, ahead(csv(client, job)))
+    job.rows = int(result.tags[0].split()[1])
 
 
 @functools.cache
@@ -51,10 +49,10 @@ def engine() -> duckdb.DuckDBPyConnection:
 
 
 def piped(reader: duckdb.DuckDBPyConnection, query: str, pipe: Path) -> Iterator[bytes]:
-    """The CSV that DuckDB writes for a query. Raises s3.S3Error when it fails on the way."""
+    """The CSV that DuckDB writes for a query. Raises S3Error when it fails on the way."""
     os.mkfifo(pipe)
     failure: list[duckdb.Error] = []
-    # The null string is quoted where it is a value, so that PostgreSQL tells the two apart.
+    # The null string is quoted where it is a value, so that PostgreSQL can distinguish the two.
     copy = f"COPY ({query}) TO {path_literal(pipe)} (FORMAT csv, HEADER false, NULLSTR '{NULL_MARKER}')"
 
     def write() -> None:
@@ -68,13 +66,13 @@ def piped(reader: duckdb.DuckDBPyConnection, query: str, pipe: Path) -> Iterator
     if hasattr(fcntl, "F_SETPIPE_SZ"):  # Linux's pipe holds 64 KB, and each read of it wakes two threads
         with contextlib.suppress(OSError):  # the user's pipes hold as much as they may already
             fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, _PIPE)
-    guard = os.open(pipe, os.O_WRONLY)  # no end of file before DuckDB has opened it
+    keeper = os.open(pipe, os.O_WRONLY)  # keeps the pipe open until DuckDB has opened it
     writer = threading.Thread(target=write, daemon=True)
     writer.start()
 
     def close() -> None:
         writer.join()
-        os.close(guard)
+        os.close(keeper)
 
     closer = threading.Thread(target=close, daemon=True)
     closer.start()
@@ -87,7 +85,7 @@ def piped(reader: duckdb.DuckDBPyConnection, query: str, pipe: Path) -> Iterator
         closer.join()
         pipe.unlink()
     if failure:
-        raise s3.S3Error(f"The file cannot be read: {failure[0]}")
+        raise S3Error(f"The file cannot be read: {failure[0]}")
 
 
 def path_literal(path: Path) -> str:

@@ -1,8 +1,8 @@
 """CSV and delimited COPY as PostgreSQL's own COPY FROM STDIN, where that means the same: the fast path.
 
 Redshift reads two spellings of NULL at once, the null string and, for columns that are not text, an empty field
-(copy-parameters-data-conversion). PostgreSQL knows one. So the likelier one is chosen, and bytes or errors that show
-the other send the load to the staged path (`copy_staged`).
+(copy-parameters-data-conversion). PostgreSQL has one. So the likelier one is chosen, and where bytes or
+errors show the other, the load takes the staged path (`staged`).
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from local_redshift.copy.columns import NULL_MARKER, Column
-from local_redshift.copy.quote_check import Quotes
-from local_redshift.copy.value_formats import Shapes, by_default, layout
+from local_redshift.copy.quote_check import QuoteCheck
+from local_redshift.copy.value_formats import ValueFormatCheck, by_default, layout
 from local_redshift.sql.lexer import quote_literal, quote_name
 from local_redshift.sql.token_reader import qualified_sql
 from local_redshift.statements.copy import CopyCommand
 
-# Bytes that hardly a text file holds: with one as the quote, PostgreSQL's CSV reader reads plain delimited text. The
-# second for files that are cut at the first, as Hive's are.
+# Bytes that are hardly ever in a text file: with one as the quote, PostgreSQL's CSV reader reads plain delimited text.
+# The second is for files delimited by the first, as Hive's are.
 _NO_QUOTES = ("\x01", "\x02")
 _AS_DIGITS = bytes(0x30 if 0x30 <= c <= 0x39 else c for c in range(256))
-_OVERLAP = 64  # bytes of one piece looked at again with the next: what is looked for may lie across them
+_OVERLAP = 64  # bytes of one chunk checked again with the next: a match may span both
 _STAGED_FLAGS = (
     "blanksasnull",
     "fillrecord",
@@ -34,31 +34,31 @@ _STAGED_FLAGS = (
 
 
 class Check(Protocol):
-    """Looks at the stream, piece by piece, for what PostgreSQL's COPY reads and Redshift's does not, or otherwise."""
+    """Checks the stream, chunk by chunk, for what Redshift's COPY refuses or reads in another way than PostgreSQL's."""
 
     @property
-    def open(self) -> bool:
+    def incomplete(self) -> bool:
         """Whether the stream so far ends within a row."""
         ...
 
-    def odd(self, data: bytes) -> bool:
-        """Whether there is such a thing in the stream's next piece."""
+    def rejects(self, data: bytes) -> bool:
+        """Whether the stream's next chunk has it."""
         ...
 
 
-class Guard:
-    """Finds bytes that the stream must not hold, and more decimals than a column keeps (0: any number is fine)."""
+class ByteCheck:
+    """Rejects byte sequences, and numbers with `decimals` or more digits after the point (0: any are accepted)."""
 
-    open = False
+    incomplete = False
 
     def __init__(self, markers: tuple[bytes, ...], decimals: int) -> None:
         self._markers, self._decimals = markers, decimals
         self._tail = b""
 
-    def odd(self, data: bytes) -> bool:
-        """Whether a piece holds it. Translating and finding is much quicker than a regular expression."""
-        across, self._tail = self._tail + data[:_OVERLAP], data[-_OVERLAP:]
-        return self._finds(data) or self._finds(across)
+    def rejects(self, data: bytes) -> bool:
+        """Whether the chunk has one. Translating and finding is much quicker than a regular expression."""
+        overlap, self._tail = self._tail + data[:_OVERLAP], data[-_OVERLAP:]
+        return self._finds(data) or self._finds(overlap)
 
     def _finds(self, data: bytes) -> bool:
         if any(marker in data for marker in self._markers):
@@ -68,18 +68,18 @@ class Guard:
 
 @dataclass(frozen=True)
 class FastCopy:
-    """PostgreSQL's COPY, and what sends the load to the staged path: odd data, or an empty value refused."""
+    """PostgreSQL's COPY, and what makes the load take the staged path: rejected data, or an empty value refused."""
 
     sql: str
     checks: tuple[Check, ...]
-    shapes: Shapes
-    quotes: Quotes | None
+    formats: ValueFormatCheck
+    quotes: QuoteCheck | None
     empty_refused: bool
 
     @property
     def counts_lines(self) -> bool:
-        """Whether PostgreSQL counts lines as the files have them: no quotes, within which a newline may be."""
-        return self.quotes is None or not self.quotes.met
+        """Whether PostgreSQL counts lines as the files have them: no quotes, which may contain a newline."""
+        return self.quotes is None or not self.quotes.has_quotes
 
 
 def fast_copy(command: CopyCommand, columns: list[Column]) -> FastCopy | None:
@@ -94,17 +94,17 @@ def fast_copy(command: CopyCommand, columns: list[Column]) -> FastCopy | None:
         return None
     if any(column.type == "super" for column in columns):
         return None  # its input function takes no text
-    options, guards = _layout(command)
-    null_options, null_guards, empty_refused = _nulls(command, columns)
+    options, forbidden = _layout(command)
+    null_options, null_forbidden, empty_refused = _nulls(command, columns)
     names = ", ".join(quote_name(column.name) for column in columns)
     sql = f"COPY {qualified_sql(command.table)} ({names}) FROM STDIN WITH ({', '.join(options + null_options)})"
     # More decimals than a DECIMAL column keeps: COPY cuts them off where PostgreSQL rounds.
     scales = [column.scale for column in columns if column.type == "numeric"]
-    guard = Guard((b"\0", *guards, *null_guards), min(scales) + 1 if scales else 0)
-    shapes = Shapes(command, columns, layout(command))
-    quotes = Quotes(command.quote, command.delimiter or ",") if command.format == "csv" else None
-    checks = (guard, shapes, quotes) if quotes else (guard, shapes)
-    return FastCopy(sql, checks, shapes, quotes, empty_refused)
+    bytes_check = ByteCheck((b"\0", *forbidden, *null_forbidden), min(scales) + 1 if scales else 0)
+    formats = ValueFormatCheck(command, columns, layout(command))
+    quotes = QuoteCheck(command.quote, command.delimiter or ",") if command.format == "csv" else None
+    checks = (bytes_check, formats, quotes) if quotes else (bytes_check, formats)
+    return FastCopy(sql, checks, formats, quotes, empty_refused)
 
 
 def _plain_times(command: CopyCommand, columns: list[Column]) -> bool:
@@ -118,12 +118,12 @@ def _plain_times(command: CopyCommand, columns: list[Column]) -> bool:
 
 def _layout(command: CopyCommand) -> tuple[list[str], list[bytes]]:
     if command.format == "csv":
-        delimiter, quote, guards = command.delimiter or ",", command.quote, []
+        delimiter, quote, forbidden = command.delimiter or ",", command.quote, []
     else:
         delimiter = command.delimiter or "|"
         quote = next(byte for byte in _NO_QUOTES if byte != delimiter)
-        guards = [quote.encode()]
-    return ["FORMAT csv", f"DELIMITER {_literal(delimiter)}", f"QUOTE {_literal(quote)}", "ENCODING 'UTF8'"], guards
+        forbidden = [quote.encode()]
+    return ["FORMAT csv", f"DELIMITER {_literal(delimiter)}", f"QUOTE {_literal(quote)}", "ENCODING 'UTF8'"], forbidden
 
 
 def _nulls(command: CopyCommand, columns: list[Column]) -> tuple[list[str], list[bytes], bool]:

@@ -1,8 +1,7 @@
 """JSON COPY's fast path: DuckDB reads objects, one a line, and writes CSV into a pipe for PostgreSQL's COPY.
 
-For `auto`. Whatever it cannot take (a value over several lines, one that a column's type refuses) fails, and the load
-goes through the stage, which knows the reasons; so do files with numbers longer than DuckDB keeps, or with objects
-and arrays for text columns.
+For `auto`. A value over several lines, or one that a column's type refuses, fails, and the load takes the stage, which
+reports the reason; so do files with numbers longer than DuckDB stores, or with objects and arrays for text columns.
 """
 
 from __future__ import annotations
@@ -12,34 +11,32 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from local_redshift.copy.columns import NULL_MARKER
 from local_redshift.copy.duckdb_pipe import engine, load_csv, path_literal, piped
-from local_redshift.copy.value_formats import Layout, Shapes
-from local_redshift.s3 import client as s3
+from local_redshift.copy.job import Job
+from local_redshift.copy.value_formats import Layout, ValueFormatCheck
+from local_redshift.protocol.host import Host
+from local_redshift.s3.client import Source, read_object
 from local_redshift.sql.lexer import quote_name
 
-if TYPE_CHECKING:
-    from local_redshift.copy.run import Job
-    from local_redshift.session.base import Carrier
-
-# A double keeps fifteen digits; translating and finding is much quicker than a regular expression.
+# A double has fifteen digits; translating and finding is much quicker than a regular expression.
 _LONG_NUMBER = b"0" * 16
 _AS_DIGITS = bytes(0x30 if chr(c) in "0123456789." else 0x65 if chr(c) in "eE" else 0x20 for c in range(256))
-# Numbers that DuckDB writes in another way: for a text column they are to stay as they are.
+# Numbers that DuckDB writes in another way; a text column has them as they are in the file.
 _TRAILING_ZERO = re.compile(rb"\.[0-9]+0(?![0-9])")
 _EXPONENT = re.compile(rb"[0-9.][eE][+-]?[0-9]")
-_PART = 8 << 20  # bytes that DuckDB gets at once
-_OVERLAP = 64  # bytes looked at again, so that a number is seen across chunks
+_PART = 8 << 20  # bytes that DuckDB reads at once
+_OVERLAP = 64  # bytes checked again with the next chunk: a number may span both
 
 
-class UnsuitedError(Exception):
-    """The files hold what this path would change."""
+class UnsupportedDataError(Exception):
+    """The files have values that this path would change."""
 
 
-def suits(job: Job) -> bool:
-    """Whether the command's options leave the fast path open."""
+def is_supported(job: Job) -> bool:
+    """Whether the fast path supports the command's options and columns."""
     command = job.command
     strict = (
         command.max_errors <= 1 and command.replace_invalid is None and not command.flags - {"manifest", "explicit_ids"}
@@ -49,8 +46,8 @@ def suits(job: Job) -> bool:
     return command.json_paths == "auto" and strict and plain and not scaled
 
 
-async def run(session: Carrier, job: Job) -> None:
-    """Load. Raises BackendError, UnsuitedError or s3.S3Error where the stage must be tried."""
+async def run(session: Host, job: Job) -> None:
+    """Load. Raises BackendError, UnsupportedDataError or S3Error where the stage must be tried."""
     await load_csv(session, job, _csv)
 
 
@@ -59,20 +56,20 @@ def _csv(client: Any, job: Job) -> Iterator[bytes]:
     options = f"format = 'newline_delimited', columns = {{{columns}}}"
     with tempfile.TemporaryDirectory(prefix="redshift-json-") as folder:
         for source in job.sources:
-            shapes = Shapes(job.command, job.columns, Layout(",", '"', NULL_MARKER))
-            for path in _one_ahead(_parts(client, job, source, Path(folder))):
+            formats = ValueFormatCheck(job.command, job.columns, Layout(",", '"', NULL_MARKER))
+            for path in _prefetched(_parts(client, job, source, Path(folder))):
                 query = f"SELECT * FROM read_json({path_literal(path)}, {options})"
                 with engine() as reader:
                     for data in piped(reader, query, path.with_suffix(".pipe")):
-                        if shapes.odd(data):
-                            raise UnsuitedError
+                        if formats.rejects(data):
+                            raise UnsupportedDataError
                         job.bytes += len(data)
                         yield data
                 path.unlink()
 
 
-def _one_ahead(parts: Iterator[Path]) -> Iterator[Path]:
-    """The parts; while one is used, the next is made."""
+def _prefetched(parts: Iterator[Path]) -> Iterator[Path]:
+    """The parts; while one is used, the next is written."""
     with ThreadPoolExecutor(1) as pool:
         following = pool.submit(next, parts, None)
         while (part := following.result()) is not None:
@@ -80,31 +77,31 @@ def _one_ahead(parts: Iterator[Path]) -> Iterator[Path]:
             yield part
 
 
-def _parts(client: Any, job: Job, source: s3.Source, folder: Path) -> Iterator[Path]:
-    """The object's text on disk, in files of whole lines; its lines go into the job. Raises UnsuitedError."""
-    look = _Look(any(column.is_text for column in job.columns))
-    pieces: list[bytes] = []
-    for chunk in s3.read(client, source, job.command.compression):
-        if look.finds(chunk):
-            raise UnsuitedError
+def _parts(client: Any, job: Job, source: Source, folder: Path) -> Iterator[Path]:
+    """The object's text on disk, in files of whole lines; its lines go into the job. Raises UnsupportedDataError."""
+    check = _TextCheck(any(column.is_text for column in job.columns))
+    chunks: list[bytes] = []
+    for chunk in read_object(client, source, job.command.compression):
+        if check.rejects(chunk):
+            raise UnsupportedDataError
         cut = chunk.rfind(b"\n") + 1
-        if cut and sum(map(len, pieces)) >= _PART:
-            yield _written(folder / f"part-{look.lines}.json", [*pieces, chunk[:cut]])
-            pieces = [chunk[cut:]]
+        if cut and sum(map(len, chunks)) >= _PART:
+            yield _write(folder / f"part-{check.lines}.json", [*chunks, chunk[:cut]])
+            chunks = [chunk[cut:]]
         else:
-            pieces.append(chunk)
-    yield _written(folder / "last.json", pieces)
-    job.lines.append(look.lines)
+            chunks.append(chunk)
+    yield _write(folder / "last.json", chunks)
+    job.lines.append(check.lines)
 
 
-def _written(path: Path, pieces: list[bytes]) -> Path:
+def _write(path: Path, chunks: list[bytes]) -> Path:
     with path.open("wb") as file:
-        file.writelines(pieces)
+        file.writelines(chunks)
     return path
 
 
-class _Look:
-    """Looks at an object's text, piece by piece, for what DuckDB reads or writes in another way."""
+class _TextCheck:
+    """Checks an object's text, chunk by chunk, for what DuckDB reads or writes in another way."""
 
     def __init__(self, texts: bool) -> None:
         self._texts = texts
@@ -112,12 +109,12 @@ class _Look:
         self._objects = 0
         self.lines = 0
 
-    def finds(self, chunk: bytes) -> bool:
-        """Whether there is such a thing in the next piece."""
+    def rejects(self, chunk: bytes) -> bool:
+        """Whether the next chunk has it."""
         self._objects += chunk.count(b"{")
         self.lines += chunk.count(b"\n")
         data, self._tail = self._tail + chunk, chunk[-_OVERLAP:]
-        # More braces than lines, or any bracket: a value inside a value, or text that looks like one.
+        # More braces than lines, or any bracket: a value inside a value, or text that resembles one.
         return b"[" in chunk or self._objects > self.lines + 1 or self._rewritten(data)
 
     def _rewritten(self, data: bytes) -> bool:

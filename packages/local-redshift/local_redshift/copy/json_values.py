@@ -1,6 +1,6 @@
 """JSON COPY: objects or arrays one after another, mapped to columns by name or by a JSONPaths file.
 
-Source: developer guide pages copy-parameters-data-format (JSON) and copy-usage_notes-copy-from-json.
+Source: https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-json.html
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from local_redshift.copy.columns import Column
 from local_redshift.copy.delimited import Record, decoded, has_invalid
-from local_redshift.s3 import client as s3
+from local_redshift.s3.client import S3Error, read_json, split_url
 from local_redshift.statements.copy import CopyCommand
 
 _STEP = re.compile(r"""\.(\w+)|\[\s*'([^']*)'\s*\]|\[\s*"([^"]*)"\s*\]|\[\s*(\d+)\s*\]""")
@@ -21,7 +21,7 @@ Path = tuple["str | int", ...]
 
 
 def records(chunks: Iterable[bytes], command: CopyCommand, columns: list[Column], client: Any) -> Iterator[Record]:
-    """One record a JSON value. Raises s3.S3Error for a wrong JSONPaths file."""
+    """One record a JSON value. Raises S3Error for a wrong JSONPaths file."""
     paths = _paths(command, columns, client)
     for line, text, value in values(decoded(chunks, command.replace_invalid)):
         if value is _MISSING:
@@ -35,7 +35,7 @@ def records(chunks: Iterable[bytes], command: CopyCommand, columns: list[Column]
 
 
 def values(lines: Iterator[str]) -> Iterator[tuple[int, str, Any]]:
-    """Line, text and value of each JSON value; a value may span lines. What is no JSON has the value _MISSING."""
+    """Line, text and value of each JSON value; a value may span lines. What is not JSON has the value _MISSING."""
     decoder = json.JSONDecoder(parse_float=_Number, parse_int=_Number)
     start, text = 1, ""
     for number, line in enumerate(lines, 1):
@@ -57,7 +57,7 @@ def values(lines: Iterator[str]) -> Iterator[tuple[int, str, Any]]:
 
 
 def _complete(text: str, bad: ValueError) -> bool:
-    """Whether more lines could not make the text JSON: the fault is before its end."""
+    """Whether more lines could not make the text JSON: the error is before its end."""
     position = getattr(bad, "pos", len(text))
     return position < len(text.rstrip()) - 1 and "Unterminated" not in str(bad)
 
@@ -71,20 +71,20 @@ class _Number(str):
 def _paths(command: CopyCommand, columns: list[Column], client: Any) -> list[Path]:
     if not command.json_paths.startswith("s3://"):
         if command.json_paths == "noshred" and len(columns) != 1:
-            raise s3.S3Error("JSON 'noshred' needs a target of one SUPER column")
+            raise S3Error("JSON 'noshred' needs a target of one SUPER column")
         return [] if command.json_paths == "noshred" else [(column.name,) for column in columns]
-    document = s3.read_json(client, *s3.split_url(command.json_paths))
-    found = [parse_path(text) for text in document.get("jsonpaths", [])]
-    if len(found) != len(columns):
-        raise s3.S3Error(
+    document = read_json(client, *split_url(command.json_paths))
+    paths = [parse_path(text) for text in document.get("jsonpaths", [])]
+    if len(paths) != len(columns):
+        raise S3Error(
             "Number of jsonpaths and the number of columns should match. "
-            f"JSONPath size: {len(found)}, Number of columns in table or column list: {len(columns)}"
+            f"JSONPath size: {len(paths)}, Number of columns in table or column list: {len(columns)}"
         )
-    return found
+    return paths
 
 
 def parse_path(text: str) -> Path:
-    """`$.a.b[0]` or `$['a']['b'][0]` as keys and indexes. Raises s3.S3Error."""
+    """`$.a.b[0]` or `$['a']['b'][0]` as keys and indexes. Raises S3Error."""
     steps: list[str | int] = []
     position = 1
     while text.startswith("$") and position < len(text):
@@ -97,7 +97,7 @@ def parse_path(text: str) -> Path:
         )
         position = match.end()
     if not text.startswith("$") or position != len(text):
-        raise s3.S3Error(f"Invalid JSONPath format: {text}")
+        raise S3Error(f"Invalid JSONPath format: {text}")
     return tuple(steps)
 
 
@@ -105,10 +105,10 @@ def _fields(value: Any, paths: list[Path], columns: list[Column], command: CopyC
     if command.json_paths == "noshred":
         return [_dump(value)]
     if command.json_paths == "auto ignorecase" and isinstance(value, dict):
-        value = {key.lower(): found for key, found in value.items()}
+        value = {key.lower(): item for key, item in value.items()}
     return [
-        _super(found) if column.type == "super" else _text(found)
-        for column, found in zip(columns, (_follow(value, path) for path in paths), strict=True)
+        _super(item) if column.type == "super" else _text(item)
+        for column, item in zip(columns, (_follow(value, path) for path in paths), strict=True)
     ]
 
 

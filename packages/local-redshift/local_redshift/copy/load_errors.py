@@ -1,53 +1,29 @@
-"""From PostgreSQL's COPY errors to rows of stl_load_errors. Source: developer guide, r_Load_Error_Reference."""
+"""From PostgreSQL's COPY errors to rows of stl_load_errors.
+
+Source of codes and reasons: https://docs.aws.amazon.com/redshift/latest/dg/r_Load_Error_Reference.html
+"""
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from local_redshift.copy.columns import Column
 from local_redshift.copy.conversions import converter
-from local_redshift.copy.delimited import cut
+from local_redshift.copy.delimited import split_fields
+from local_redshift.copy.job import Job, LoadError, LoadFailedError
 from local_redshift.copy.value_formats import NUMBERS, invalid_time, invalid_value
 from local_redshift.protocol.backend import BackendError
 
-if TYPE_CHECKING:
-    from local_redshift.copy.run import Job
-
-# A byte-length error comes from a function, whose own context stands before COPY's.
+# A byte-length error comes from a function, whose own context is before COPY's.
 _WHERE = re.compile(
     r"(?:^|\n)COPY .+?, line (?P<line>\d+)(?:, column (?P<column>.+?): (?:\"(?P<value>.*)\"|null input))?", re.DOTALL
 )
-_KEPT_BYTES = 16 << 20  # sent and not yet known to be good: more than PostgreSQL and the sockets can hold back
+_RECENT_BYTES = 16 << 20  # more than PostgreSQL and the sockets buffer, so that the line of an error is among them
 
 
-@dataclass(frozen=True)
-class LoadError:
-    """One row that could not be loaded; `line` counts from 1 within its file."""
-
-    file: str
-    line: int
-    column: str
-    type: str
-    size: str
-    raw_line: str
-    value: str
-    code: int
-    reason: str
-
-
-class LoadFailedError(Exception):
-    """Rows could not be loaded; more than MAXERROR allows."""
-
-    def __init__(self, errors: list[LoadError]) -> None:
-        super().__init__(errors[-1].reason)
-        self.errors = errors
-
-
-class Tracker:
-    """Knows which line of the stream is which line of which file, and still has the text of the lines sent last."""
+class LineTracker:
+    """Maps a line of the stream to its file and line, and has the text of the lines sent last."""
 
     def __init__(self) -> None:
         self._lines = 0
@@ -61,11 +37,11 @@ class Tracker:
         self._files.append((file, self._lines, header_lines))
 
     def sent(self, data: bytes, count: int) -> None:
-        """Remember a chunk of so many lines."""
+        """Store a chunk and its number of lines."""
         self._lines += count
         self._recent.append((data, count))
         self._recent_size += len(data)
-        while self._recent_size > _KEPT_BYTES and len(self._recent) > 1:
+        while self._recent_size > _RECENT_BYTES and len(self._recent) > 1:
             old, count = self._recent.popleft()
             self._recent_size -= len(old)
             self._recent_lines += count
@@ -149,7 +125,7 @@ TYPE_NAMES = {
 }
 
 
-def as_load_failure(job: Job, tracker: Tracker, error: BackendError) -> Exception:
+def as_load_failure(job: Job, tracker: LineTracker, error: BackendError) -> Exception:
     """The row that an error of PostgreSQL's COPY is about; the error itself when it is about none."""
     where = position(error.fields)
     if where is None:
@@ -157,9 +133,9 @@ def as_load_failure(job: Job, tracker: Tracker, error: BackendError) -> Exceptio
     line, column_name, value = where
     file, line_in_file = tracker.locate(line)
     text = tracker.text(line)
-    column = next((found for found in job.columns if found.name == column_name), None)
+    column = next((each for each in job.columns if each.name == column_name), None)
     if column is None:
-        column, value = blamed(job, text, error.fields.get("C", ""))
+        column, value = violating_column(job, text, error.fields.get("C", ""))
     kind = column.type if column else ""
     code, reason = classify(error.fields, value, kind)
     size = str(column.size or "") if column else ""
@@ -169,10 +145,10 @@ def as_load_failure(job: Job, tracker: Tracker, error: BackendError) -> Exceptio
     )
 
 
-def blamed(job: Job, text: str, state: str) -> tuple[Column | None, str]:
+def violating_column(job: Job, text: str, state: str) -> tuple[Column | None, str]:
     """The column and value of a NOT NULL or byte-length violation, which PostgreSQL's context does not name."""
     try:
-        fields = cut(text, job.command)
+        fields = split_fields(text, job.command)
     except ValueError:
         return None, ""
     for column, value in zip(job.columns, fields, strict=False):

@@ -1,17 +1,13 @@
-"""What COPY leaves in the system tables, written on a connection of its own so that no rollback removes it."""
+"""COPY's rows in the system tables, written on a connection of its own so that no rollback removes them."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import psycopg
 
 from local_redshift.config import Config
-
-if TYPE_CHECKING:
-    from local_redshift.copy.load_errors import LoadError
-    from local_redshift.copy.run import Job
+from local_redshift.copy.job import Job, LoadError
 
 _ERRORS = """INSERT INTO redshift_internal.load_errors (userid, database_name, query, session,
     transaction_id, tbl, starttime, filename, line_number, colname, type, col_length, "position", raw_line,
@@ -27,7 +23,7 @@ _FILE = """INSERT INTO redshift_internal.load_files (query, userid, session, fil
 
 
 def completed(config: Config, database: str, job: Job) -> None:
-    """Record a load that succeeded, its files and the rows that MAXERROR forgave."""
+    """Record a load that succeeded, its files and the rows that it left out within MAXERROR."""
     with psycopg.connect(config.admin(database)) as log:
         now = _now()
         _write_load(log, database, job, "completed", now, job.errors, None)
@@ -76,9 +72,9 @@ def _write_load(
             message,
         ],
     )
-    who = (job.user_id, database, job.query_id, job.pid, job.transaction, job.table_oid, now)
+    common = (job.user_id, database, job.query_id, job.pid, job.transaction, job.table_oid, now)
     rows = [
-        (*who, e.file, e.line, e.column, e.type, e.size, _clean(e.raw_line), _clean(e.value), e.code, e.reason)
+        (*common, e.file, e.line, e.column, e.type, e.size, _clean(e.raw_line), _clean(e.value), e.code, e.reason)
         for e in errors
     ]
     log.cursor().executemany(_ERRORS, rows)

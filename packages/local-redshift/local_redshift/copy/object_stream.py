@@ -1,22 +1,19 @@
-"""The text of a COPY's files as one stream of pieces, read a piece ahead."""
+"""The text of a COPY's files as one stream of chunks."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
-from local_redshift.s3 import client as s3
-
-if TYPE_CHECKING:
-    from local_redshift.copy.run import Job
+from local_redshift.copy.job import Job
+from local_redshift.s3.client import Source, read_object
 
 
-def pieces(client: Any, job: Job) -> Iterator[tuple[s3.Source | None, bytes]]:
-    """The files' text without header lines, each ended by a newline; a file's first piece names it."""
+def chunks(client: Any, job: Job) -> Iterator[tuple[Source | None, bytes]]:
+    """The files' text without header lines, each ended by a newline; a file's first chunk has its source."""
     for source in job.sources:
         skip, last, named = job.command.ignore_header, b"\n", False
-        for chunk in s3.read(client, source, job.command.compression):
+        for chunk in read_object(client, source, job.command.compression):
             data = chunk
             while skip and data:
                 end = data.find(b"\n")
@@ -28,21 +25,3 @@ def pieces(client: Any, job: Job) -> Iterator[tuple[s3.Source | None, bytes]]:
             yield None, b"\n"
         if not named:
             yield source, b""
-
-
-async def ahead(items: Iterator[Any]) -> AsyncIterator[Any]:
-    """Iterate over a blocking iterator in a thread, one item ahead of the consumer."""
-    end = object()
-
-    def step() -> Any:
-        return next(items, end)
-
-    coming = asyncio.ensure_future(asyncio.to_thread(step))
-    try:
-        while (item := await coming) is not end:
-            coming = asyncio.ensure_future(asyncio.to_thread(step))
-            yield item
-    finally:
-        if not coming.done():
-            await asyncio.wait((coming,))
-        coming.exception() if coming.done() and not coming.cancelled() else None

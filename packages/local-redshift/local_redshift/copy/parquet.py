@@ -1,7 +1,7 @@
 """Parquet COPY: DuckDB reads the file and writes CSV into a pipe, whose bytes go into PostgreSQL's COPY.
 
-Columns map by position, their number and types must match (copy-usage_notes-copy-from-columnar). A file is kept on
-disk while it is loaded, since Parquet is read from its end.
+Columns map by position, their number and types must match. A file is on disk while it is loaded, since Parquet is read
+from its end. Source: https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-columnar.html
 """
 
 from __future__ import annotations
@@ -9,19 +9,17 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 
 from local_redshift.copy.columns import Column
 from local_redshift.copy.duckdb_pipe import engine, load_csv, path_literal, piped
-from local_redshift.s3 import client as s3
+from local_redshift.copy.job import Job
+from local_redshift.protocol.host import Host
+from local_redshift.s3.client import S3Error, Source, read_object
 
-if TYPE_CHECKING:
-    from local_redshift.copy.run import Job
-    from local_redshift.session.base import Carrier
-
-_FITS = {
+_TYPES = {
     "boolean": ("BOOLEAN",),
     "smallint": ("SMALLINT", "TINYINT", "UTINYINT"),
     "integer": ("INTEGER", "USMALLINT"),
@@ -38,8 +36,8 @@ _FITS = {
 }
 
 
-async def run(session: Carrier, job: Job) -> None:
-    """Load the job's Parquet files. Raises s3.S3Error, BackendError."""
+async def run(session: Host, job: Job) -> None:
+    """Load the job's Parquet files. Raises S3Error, BackendError."""
     await load_csv(session, job, _csv)
 
 
@@ -48,35 +46,35 @@ def _csv(client: Any, job: Job) -> Iterator[bytes]:
         for source in job.sources:
             path = Path(folder) / "object.parquet"
             with path.open("wb") as file:
-                for chunk in s3.read(client, source, None):
+                for chunk in read_object(client, source, None):
                     file.write(chunk)
             yield from _convert(path, source, job)
 
 
-def _convert(path: Path, source: s3.Source, job: Job) -> Iterator[bytes]:
+def _convert(path: Path, source: Source, job: Job) -> Iterator[bytes]:
     with engine() as reader:
         try:
             described = reader.execute(f"DESCRIBE SELECT * FROM read_parquet({path_literal(path)})").fetchall()
         except duckdb.Error as error:
-            raise s3.S3Error(f"{source.url} has an invalid Parquet file format: {error}") from error
+            raise S3Error(f"{source.url} has an invalid Parquet file format: {error}") from error
         columns = [(str(row[0]), str(row[1])) for row in described]
-        _check(columns, source, job.columns)
+        _check_schema(columns, source, job.columns)
         job.lines.append(reader.execute(f"SELECT count(*) FROM read_parquet({path_literal(path)})").fetchall()[0][0])
         for data in piped(reader, f"SELECT * FROM read_parquet({path_literal(path)})", path.with_suffix(".pipe")):
             job.bytes += len(data)
             yield data
 
 
-def _check(found: list[tuple[str, str]], source: s3.Source, columns: list[Column]) -> None:
-    if len(found) != len(columns):
-        raise s3.S3Error(
+def _check_schema(file_columns: list[tuple[str, str]], source: Source, columns: list[Column]) -> None:
+    if len(file_columns) != len(columns):
+        raise S3Error(
             f"Unmatched number of columns between table and file. Table columns: {len(columns)}, "
-            f"Data columns: {len(found)}, File name: {source.url}"
+            f"Data columns: {len(file_columns)}, File name: {source.url}"
         )
-    for (name, kind), column in zip(found, columns, strict=True):
-        fits = kind.startswith(_FITS.get(column.type, ())) and not kind.endswith("[]")
+    for (name, kind), column in zip(file_columns, columns, strict=True):
+        fits = kind.startswith(_TYPES.get(column.type, ())) and not kind.endswith("[]")
         if not fits or (column.type == "numeric" and not kind.endswith(f",{column.scale})")):
-            raise s3.S3Error(
+            raise S3Error(
                 f"File '{source.url}' has an incompatible Parquet schema for column '{name}'. "
                 f"Column type: {column.sized_type.upper()}, Parquet type: {kind}"
             )

@@ -1,1 +1,1 @@
-"""Statements with the values that Redshift's documentation gives, and their runner."""
+"""Statements with the values of Redshift's documentation, and their runner."""

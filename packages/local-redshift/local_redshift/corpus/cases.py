@@ -1,15 +1,14 @@
-"""The corpus: statements with the values, or the error, that Redshift's documentation gives; and its reader.
+"""The corpus: statements with the values, or the error, of Redshift's documentation; and its reader.
 
 The data is in data/*.yaml. A file is a heading; a group is a topic of one AWS page with an optional
-`setup`; a case is `sql` (a statement, or a list of which the last counts) and what it must give:
+`setup`; a case is `sql` (a statement, or a list of which the last counts) and the expected result:
 
-- `is: value`, `rows: [[…], …]` (one column may drop the inner lists), `ok: true` when running is all there is to see;
-- `error: 22001`, the SQLSTATE, or `error: any` where the page shows an error without its code;
-- `refused: words`: the local Redshift does not model it and says so in a sentence with these words. Left out on a
-  cluster.
+- `is: value`, `rows: [[…], …]` (one column may drop the inner lists), `ok: true` when it only has to run;
+- `error: 22001`, the SQLSTATE, or `error: any` where the page shows an error without a code;
+- `refused: words`: the local Redshift does not model it; its error contains these words. Left out on a cluster.
 
-`files` of a group are put into S3 first; `{s3}` and `{role}` in SQL stand for their prefix and the IAM role, `{schema}`
-for the run's own schema. `corpus_run` runs it.
+`files` of a group are put into S3 first; `{s3}` and `{role}` in SQL are replaced by their prefix and the IAM role,
+`{schema}` by the run's own schema. `runner` runs it.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _KINDS = ("is", "rows", "ok", "error", "refused")
 
 @dataclass(frozen=True)
 class Case:
-    """Statements and what the last one must give: `kind` is one of is, rows, ok, error, refused."""
+    """Statements and the expected result of the last one: `kind` is one of is, rows, ok, error, refused."""
 
     sql: tuple[str, ...]
     kind: str
@@ -67,7 +66,7 @@ _Text.yaml_implicit_resolvers = {
 
 
 def read(folder: Path = FOLDER) -> list[Heading]:
-    """All headings, in the order of their files. Raises ValueError naming what a file lacks."""
+    """All headings, in the order of their files. Raises ValueError with the file and what it lacks."""
     return [_heading(path) for path in sorted(folder.glob("*.yaml"))]
 
 

@@ -26,7 +26,7 @@ def table(headings: list[Heading]) -> str:
 
 
 def document(text: str, headings: list[Heading]) -> str:
-    """The document's text with the tables made anew. Raises ValueError when its markers are missing."""
+    """The document's text with the tables regenerated. Raises ValueError when its markers are missing."""
     if BEGIN not in text or END not in text:
         raise ValueError(f"{DOCUMENT.name} has no {BEGIN} and {END} to write the corpus between")
     before, after = text.split(BEGIN, maxsplit=1)[0], text.split(END)[1]
@@ -41,10 +41,10 @@ def _row(group: Group) -> str:
 def _refusals(group: Group) -> Iterator[str]:
     for case in group.cases:
         if case.kind == "refused":
-            yield f"`{_cell(_shown(case))}`"
+            yield f"`{_cell(_shortened(case))}`"
 
 
-def _shown(case: Case) -> str:
+def _shortened(case: Case) -> str:
     sql = case.sql[-1]
     return sql if len(sql) <= _LONGEST else sql[: _LONGEST - 2] + " …"
 

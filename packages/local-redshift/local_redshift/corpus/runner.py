@@ -1,4 +1,4 @@
-"""Runs the corpus on a Redshift and says what differs.
+"""Runs the corpus on a Redshift and reports what differs.
 
 Values are compared as text, numbers as numbers. Against a real cluster:
 
@@ -20,29 +20,25 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-import boto3
-import psycopg2
-import redshift_connector
-
 from local_redshift.corpus.cases import Case, Group, Heading, read
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A case that gave something else."""
+    """A case with another result."""
 
     topic: str
     sql: str
     expected: str
-    got: str
+    result: str
 
     def __str__(self) -> str:
-        return f"{self.topic}: {self.sql}\n    expected {self.expected}\n    got      {self.got}"
+        return f"{self.topic}: {self.sql}\n    expected {self.expected}\n    got      {self.result}"
 
 
 @dataclass(frozen=True)
 class Lake:
-    """Where the files of COPY cases go: a boto3 client, a bucket, a prefix of its own, and the role that COPY names."""
+    """Where the files of COPY cases are put: a boto3 client, a bucket, a prefix of its own, and the role for COPY."""
 
     client: Any
     bucket: str
@@ -53,57 +49,57 @@ class Lake:
 def run(
     heading: Heading, connect: Callable[[], Any], lake: Lake | None = None, *, cluster: bool = False
 ) -> list[Difference]:
-    """Run a heading on a connection of its own, in a schema of its own that is dropped at the end; what differed."""
+    """Run a heading on a connection and in a schema of its own, which is dropped at the end; return what differs."""
     connection = connect()
     connection.autocommit = True
     schema = f"corpus_{heading.name.split('_')[0]}_{secrets.token_hex(3)}"
     try:
         cursor = connection.cursor()
-        _all(cursor, (f"CREATE SCHEMA {schema}", f"SET search_path TO {schema}, public"))
-        found = [
+        _execute(cursor, (f"CREATE SCHEMA {schema}", f"SET search_path TO {schema}, public"))
+        differences = [
             difference
             for group in heading.groups
             for difference in _run_group(group, cursor, schema, lake, cluster=cluster)
         ]
-        _all(cursor, (f"DROP SCHEMA {schema} CASCADE",))
+        _execute(cursor, (f"DROP SCHEMA {schema} CASCADE",))
     finally:
         connection.close()
-    return found
+    return differences
 
 
 def _run_group(group: Group, cursor: Any, schema: str, lake: Lake | None, *, cluster: bool) -> Iterator[Difference]:
     if group.files and lake is None:
         return
-    place = {"{schema}": schema}
+    values = {"{schema}": schema}
     if lake:
-        place |= {"{s3}": f"s3://{lake.bucket}/{lake.prefix}", "{role}": lake.role}
+        values |= {"{s3}": f"s3://{lake.bucket}/{lake.prefix}", "{role}": lake.role}
         _upload(group.files, lake)
     try:
-        _all(cursor, [_placed(sql, place) for sql in group.setup])
-    except (psycopg2.Error, redshift_connector.error.Error) as error:
+        _execute(cursor, [_substituted(sql, values) for sql in group.setup])
+    except _driver_error(cursor) as error:
         yield Difference(group.topic, "; ".join(group.setup), "the setup to run", str(error))
         return
     for case in group.cases:
         if cluster and case.kind == "refused":
             continue
-        got = _outcome(case, [_placed(sql, place) for sql in case.sql], cursor)
-        if got is not None:
-            yield Difference(group.topic, "; ".join(case.sql), f"{case.kind} {case.expected}", got)
+        result = _outcome(case, [_substituted(sql, values) for sql in case.sql], cursor)
+        if result is not None:
+            yield Difference(group.topic, "; ".join(case.sql), f"{case.kind} {case.expected}", result)
 
 
-def _placed(sql: str, place: Mapping[str, str]) -> str:
-    for name, value in place.items():
+def _substituted(sql: str, values: Mapping[str, str]) -> str:
+    for name, value in values.items():
         sql = sql.replace(name, value)
     return sql
 
 
 def _outcome(case: Case, statements: Sequence[str], cursor: Any) -> str | None:
-    """None when the case gave what it must, else what it gave."""
+    """None when the case has the expected result, else its result."""
     try:
-        rows = _all(cursor, statements)
-    except (psycopg2.Error, redshift_connector.error.Error) as error:
-        code, message = _error(error)
-        _end(cursor)
+        rows = _execute(cursor, statements)
+    except _driver_error(cursor) as error:
+        code, message = _code_and_message(error)
+        _rollback(cursor)
         if case.kind == "error" and case.expected in (code, "any"):
             return None
         if case.kind == "refused" and case.expected.lower() in message.lower():
@@ -118,12 +114,12 @@ def _outcome(case: Case, statements: Sequence[str], cursor: Any) -> str | None:
     )
     return (
         None
-        if _same(rows or [], expected, ordered=case.ordered)
+        if _rows_equal(rows or [], expected, ordered=case.ordered)
         else f"rows {[[text(cell) for cell in row] for row in rows or []]}"
     )
 
 
-def _all(cursor: Any, statements: Sequence[str]) -> list[tuple[Any, ...]] | None:
+def _execute(cursor: Any, statements: Sequence[str]) -> list[tuple[Any, ...]] | None:
     rows = None
     for sql in statements:
         cursor.execute(sql)
@@ -131,24 +127,31 @@ def _all(cursor: Any, statements: Sequence[str]) -> list[tuple[Any, ...]] | None
     return rows
 
 
-def _end(cursor: Any) -> None:
-    """Leave the transaction block that a case may have opened."""
+def _rollback(cursor: Any) -> None:
+    """End the transaction block that a case may have opened."""
     try:
         cursor.execute("ROLLBACK")
-    except (psycopg2.Error, redshift_connector.error.Error) as error:
+    except _driver_error(cursor) as error:
         raise RuntimeError(f"no statement runs after a failed case: {error}") from error
 
 
-def _error(error: Exception) -> tuple[str, str]:
-    if isinstance(error, psycopg2.Error):
+def _driver_error(cursor: Any) -> type[Exception]:
+    """The Error of the cursor's driver, which PEP 249 puts into the driver's top module."""
+    error: type[Exception] = sys.modules[type(cursor).__module__.partition(".")[0]].Error
+    return error
+
+
+def _code_and_message(error: Exception) -> tuple[str, str]:
+    if hasattr(error, "pgcode"):  # psycopg2
         return error.pgcode or "", str(error)
+    # redshift_connector has the fields of the ErrorResponse.
     detail = error.args[0] if error.args else {}
     if not isinstance(detail, dict):
         return "", str(error)
     return detail.get("C", ""), " ".join(detail[field] for field in ("M", "H") if field in detail)
 
 
-def _same(rows: Sequence[Sequence[Any]], expected: Sequence[Sequence[Any]], *, ordered: bool) -> bool:
+def _rows_equal(rows: Sequence[Sequence[Any]], expected: Sequence[Sequence[Any]], *, ordered: bool) -> bool:
     if not ordered:
         rows, expected = sorted(rows, key=_key), sorted(expected, key=_key)
     return len(rows) == len(expected) and all(
@@ -161,19 +164,19 @@ def _key(row: Sequence[Any]) -> list[tuple[bool, str]]:
     return [(cell is None, text(cell) or "") for cell in row]
 
 
-def _equal(got: Any, want: str | None) -> bool:
-    if got is None or want is None:
-        return got is None and want is None
-    if isinstance(got, int | float | Decimal) and not isinstance(got, bool):
+def _equal(result: Any, want: str | None) -> bool:
+    if result is None or want is None:
+        return result is None and want is None
+    if isinstance(result, int | float | Decimal) and not isinstance(result, bool):
         try:
             return (
-                abs(Decimal(str(got)) - Decimal(want)) <= abs(Decimal(want)) * Decimal("1e-9")
-                if isinstance(got, float)
-                else Decimal(got) == Decimal(want)
+                abs(Decimal(str(result)) - Decimal(want)) <= abs(Decimal(want)) * Decimal("1e-9")
+                if isinstance(result, float)
+                else Decimal(result) == Decimal(want)
             )
         except ArithmeticError:
             return False
-    return text(got) == want.rstrip(" ")
+    return text(result) == want.rstrip(" ")
 
 
 def text(cell: Any) -> str | None:
@@ -191,7 +194,7 @@ def text(cell: Any) -> str | None:
 
 def _upload(files: Mapping[str, str], lake: Lake) -> None:
     for name, content in files.items():
-        body = _placed(content, {"{s3}": f"s3://{lake.bucket}/{lake.prefix}"}).encode()
+        body = _substituted(content, {"{s3}": f"s3://{lake.bucket}/{lake.prefix}"}).encode()
         packed = gzip.compress(body) if name.endswith(".gz") else bz2.compress(body) if name.endswith(".bz2") else body
         lake.client.put_object(Bucket=lake.bucket, Key=f"{lake.prefix}/{name}", Body=packed)
 
@@ -208,9 +211,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--database", default="dev")
     parser.add_argument("--no-ssl", action="store_true", help="for the local Redshift")
     parser.add_argument("--bucket", help="for the COPY and UNLOAD cases, which are left out without it")
-    parser.add_argument("--iam-role", help="the role that COPY and UNLOAD name")
+    parser.add_argument("--iam-role", help="the role for COPY and UNLOAD")
     parser.add_argument("--only", default="", help="headings whose file name contains this")
     options = parser.parse_args(arguments)
+    # Not at the top: tests bring connections of their own.
+    import boto3
+    import redshift_connector
+
     password = os.environ.get("REDSHIFT_PASSWORD") or getpass.getpass(f"Password of {options.user}: ")
 
     def connect() -> Any:
@@ -228,16 +235,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.bucket and options.iam_role
         else None
     )
-    differences = 0
+    count = 0
     for heading in read():
         if options.only in heading.name:
-            found = run(heading, connect, lake, cluster=not options.no_ssl)
-            differences += len(found)
+            differing = run(heading, connect, lake, cluster=not options.no_ssl)
+            count += len(differing)
             sys.stdout.write(
-                f"{heading.name}: {sum(len(group.cases) for group in heading.groups)} cases, {len(found)} differ\n"
+                f"{heading.name}: {sum(len(group.cases) for group in heading.groups)} cases, {len(differing)} differ\n"
             )
-            sys.stdout.writelines(f"  {difference}\n" for difference in found)
-    return 1 if differences else 0
+            sys.stdout.writelines(f"  {difference}\n" for difference in differing)
+    return 1 if count else 0
 
 
 if __name__ == "__main__":

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from local_redshift.protocol.error_translation import redshift_fields
 from local_redshift.protocol.messages import SYNC, error_fields, error_message, message, parse, query, text
 from local_redshift.protocol.relay import TERMINAL, Relay
-from local_redshift.protocol.stream import Link
+from local_redshift.protocol.stream import Stream
 
 
 class BackendError(Exception):
-    """The backend answered with an error; `fields` are its ErrorResponse's."""
+    """The backend replied with an error; `fields` are its ErrorResponse's."""
 
     def __init__(self, fields: dict[str, str]) -> None:
         super().__init__(fields.get("M", ""))
@@ -22,7 +22,7 @@ class BackendError(Exception):
 
 
 @dataclass
-class Answer:
+class Result:
     """The replies to one internal request: rows as text, tags, columns (name, type oid, modifier), notices."""
 
     rows: list[list[str | None]] = field(default_factory=list)
@@ -33,7 +33,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Described:
+class QueryColumn:
     """A column of a query: its name, its type without size, and PostgreSQL's type modifier."""
 
     name: str
@@ -42,22 +42,22 @@ class Described:
 
     @property
     def precision(self) -> int:
-        """Of a numeric; 0 when it has none."""
+        """Digits of a numeric; 0 when it has none."""
         return (self.modifier - 4) >> 16 if self.modifier > 4 else 0
 
     @property
     def scale(self) -> int:
-        """Of a numeric."""
+        """Decimals of a numeric."""
         return (self.modifier - 4) & 0x7FF if self.modifier > 4 else 0
 
 
-class Backend(Link):
+class Backend(Stream):
     """The PostgreSQL side. `status` is the transaction status of the last ReadyForQuery: I, T or E."""
 
     status = b"I"
     pid = 0
 
-    async def relay(self, client: Link, relay: Relay) -> Relay:
+    async def relay(self, client: Stream, relay: Relay) -> Relay:
         """Pass replies on until the batch ends."""
         while not relay.done:
             data = relay.feed(await self.chunk())
@@ -67,18 +67,18 @@ class Backend(Link):
             self.status = relay.status
         return relay
 
-    async def ask(self, sql: str) -> Answer:
+    async def query(self, sql: str) -> Result:
         """Run a simple query for the proxy itself. Raises BackendError after the backend is ready again."""
         return await self.exchange(query(sql))
 
-    async def ask_copy(self, sql: str, chunks: AsyncIterator[bytes]) -> Answer:
-        """Run a COPY FROM STDIN with these chunks as its data. Raises BackendError, and whatever the chunks raise."""
+    async def copy_in(self, sql: str, chunks: AsyncIterator[bytes]) -> Result:
+        """Run a COPY FROM STDIN with these chunks as its data. Raises BackendError, and what the chunks raise."""
         await self.send(query(sql))
         kind, body = await self.message()
         if kind != b"G":
             self.buffer.unread(kind, body)
-            return await self.answer()
-        reply = asyncio.ensure_future(self.answer())
+            return await self.read_result()
+        reply = asyncio.ensure_future(self.read_result())
         try:
             async for data in chunks:
                 self.write(b"d" + (len(data) + 4).to_bytes(4, "big"))
@@ -87,7 +87,7 @@ class Backend(Link):
                     break
         except BaseException:
             # Ends the COPY, so that the connection is usable for the rollback.
-            self.write(message(b"f", text("the load was given up")))
+            self.write(message(b"f", text("the load was ended")))
             await asyncio.wait((reply,))
             reply.exception()
             raise
@@ -110,50 +110,50 @@ class Backend(Link):
         if failure is not None:
             raise BackendError(failure)
 
-    async def describe(self, sql: str) -> list[Described]:
+    async def describe(self, sql: str) -> list[QueryColumn]:
         """The columns of a query, by a Describe. Raises BackendError."""
         request = parse(b"", sql) + message(b"D", b"S\0") + SYNC
-        answer = await self.exchange(request)
+        result = await self.exchange(request)
         found = []
-        for name, oid, modifier in answer.columns:
-            kind = (await self.ask(f"SELECT format_type({oid}, NULL)")).rows[0][0]
-            found.append(Described(name, kind or "", modifier))
+        for name, oid, modifier in result.columns:
+            kind = (await self.query(f"SELECT format_type({oid}, NULL)")).rows[0][0]
+            found.append(QueryColumn(name, kind or "", modifier))
         return found
 
-    async def exchange(self, request: bytes, replies: int | None = None) -> Answer:
-        """Send a request and read its replies: until ReadyForQuery, or so many terminal ones. Raises BackendError."""
+    async def exchange(self, request: bytes, replies: int | None = None) -> Result:
+        """Send a request; read replies until ReadyForQuery, or this number of terminal ones. Raises BackendError."""
         await self.send(request)
-        return await self.answer(replies)
+        return await self.read_result(replies)
 
-    async def answer(self, replies: int | None = None) -> Answer:
+    async def read_result(self, replies: int | None = None) -> Result:
         """Read replies. Raises BackendError."""
-        answer = Answer()
+        result = Result()
         while True:
             kind, body = await self.message()
             if kind == b"Z":
                 self.status = body
                 break
-            _note(answer, kind, body)
+            _add_reply(result, kind, body)
             if replies is not None and kind in TERMINAL:
                 replies -= 1
-            if replies == 0 or (replies is not None and answer.error):
+            if replies == 0 or (replies is not None and result.error):
                 break
-        if answer.error:
-            raise BackendError(answer.error)
-        return answer
+        if result.error:
+            raise BackendError(result.error)
+        return result
 
 
-def _note(answer: Answer, kind: bytes, body: bytes) -> None:
+def _add_reply(result: Result, kind: bytes, body: bytes) -> None:
     if kind == b"D":
-        answer.rows.append(_row(body))
+        result.rows.append(_row(body))
     elif kind == b"T":
-        answer.columns = _columns(body)
+        result.columns = _columns(body)
     elif kind == b"C":
-        answer.tags.append(body[:-1].decode())
+        result.tags.append(body[:-1].decode())
     elif kind == b"N":
-        answer.notices.append(error_fields(body))
-    elif kind == b"E" and answer.error is None:
-        answer.error = error_fields(body)
+        result.notices.append(error_fields(body))
+    elif kind == b"E" and result.error is None:
+        result.error = error_fields(body)
 
 
 def _row(body: bytes) -> list[str | None]:
@@ -168,16 +168,16 @@ def _row(body: bytes) -> list[str | None]:
 
 
 def _columns(body: bytes) -> list[tuple[str, int, int]]:
-    found = []
+    columns = []
     position = 2
     for _ in range(int.from_bytes(body[:2], "big")):
         end = body.index(b"\0", position)
         oid, modifier = struct.unpack_from("!6xI2xi", body, end + 1)
-        found.append((body[position:end].decode(), oid, modifier))
+        columns.append((body[position:end].decode(), oid, modifier))
         position = end + 1 + 18
-    return found
+    return columns
 
 
 def client_error(error: BackendError) -> bytes:
-    """The ErrorResponse that the client gets for an error met by the proxy's own request."""
+    """The ErrorResponse for the client after an error of the proxy's own request."""
     return error_message(redshift_fields(error.fields))

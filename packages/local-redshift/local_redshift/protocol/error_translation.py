@@ -1,4 +1,4 @@
-"""PostgreSQL's errors in Redshift's words, where the two differ."""
+"""PostgreSQL's errors in Redshift's words, where they differ."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from local_redshift.catalog.unsupported_views import NOT_MODELLED
 from local_redshift.protocol.messages import error_fields, error_message
 
-# Redshift is older than the fields that name schema, table, column, type and constraint; the rest speaks of the
+# Redshift is older than the fields that name schema, table, column, type and constraint; the rest is about the
 # rewritten text.
 _UNKNOWN_FIELDS = "stcdnPpqWFLRV"
 _INTERNAL = "XX000"
@@ -30,26 +30,26 @@ def redshift_fields(fields: dict[str, str]) -> dict[str, str]:
     PostgreSQL's SQLSTATE.
     """
     code, message = fields.get("C", _INTERNAL), fields.get("M", "")
-    found = {key: value for key, value in fields.items() if key not in _UNKNOWN_FIELDS}
+    translated = {key: value for key, value in fields.items() if key not in _UNKNOWN_FIELDS}
     if code == "40001":
         detail = "Serializable isolation violation on table in Redshift"
         return {
-            **found,
+            **translated,
             "C": _INTERNAL,
             "M": "1023",
             "D": f"{detail} ({message})",
             "H": "Retry the transaction, or LOCK its tables first.",
         }
     if code == "23502" and (match := _COLUMN.search(message)):
-        found.pop("D", None)
-        return {**found, "M": f"Cannot insert a NULL value into column {match['column']}"}
-    if "pg_node_tree" in message:  # a bare literal put into one of the stand-in's own types
-        return {**found, "M": _LITERAL}
+        translated.pop("D", None)
+        return {**translated, "M": f"Cannot insert a NULL value into column {match['column']}"}
+    if "pg_node_tree" in message:  # a bare literal for one of the stand-in's own types
+        return {**translated, "M": _LITERAL}
     if (absent := _absent(code, message)) is not None:
-        return {**found, **absent}
+        return {**translated, **absent}
     if message.startswith("new row for relation"):
-        found.pop("D", None)
-    return found
+        translated.pop("D", None)
+    return translated
 
 
 def _absent(code: str, message: str) -> dict[str, str] | None:

@@ -1,4 +1,4 @@
-"""The PostgreSQL wire protocol 3.0, as far as a proxy reads it: framing, start-up packets, error fields.
+"""The PostgreSQL wire protocol 3.0, the part that a proxy reads: framing, start-up packets, error fields.
 
 Source: PostgreSQL documentation, chapter "Message Formats". Pure functions over bytes.
 """
@@ -6,13 +6,13 @@ Source: PostgreSQL documentation, chapter "Message Formats". Pure functions over
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 PROTOCOL_3 = 3 << 16
 CANCEL_REQUEST = 80877102
 SSL_REQUEST = 80877103
 GSS_REQUEST = 80877104
-# Redshift's statement limit is 16 MB; a longer message is somebody speaking another protocol.
+# Redshift's statement limit is 16 MB; a longer message belongs to another protocol.
 MAX_MESSAGE = 64 << 20
 MAX_STARTUP = 10_000
 
@@ -21,7 +21,7 @@ _HEADER_SIZE = 5  # type and length
 
 
 class ProtocolError(Exception):
-    """Bytes that cannot be a PostgreSQL message; the connection cannot go on."""
+    """Bytes that cannot be a PostgreSQL message; the connection cannot continue."""
 
 
 def message(kind: bytes, *parts: bytes) -> bytes:
@@ -106,18 +106,18 @@ def startup(parameters: Mapping[str, str]) -> bytes:
 
 
 def startup_parameters(body: bytes) -> dict[str, str]:
-    """The parameters of a start-up packet's body. Raises ProtocolError when it is cut or not UTF-8."""
+    """The parameters of a start-up packet's body. Raises ProtocolError when it is truncated or not UTF-8."""
     parts = body.rstrip(b"\0").split(b"\0")
     if len(parts) % 2:
-        parts.append(b"")  # a last empty value lost its terminator
+        parts.append(b"")  # the terminator of a last empty value is stripped
     try:
         return {parts[i].decode(): parts[i + 1].decode() for i in range(0, len(parts), 2)}
     except UnicodeDecodeError as bad:
         raise ProtocolError("invalid byte sequence in the start-up packet") from bad
 
 
-def cut(body: bytes, count: int) -> tuple[list[bytes], bytes]:
-    """Take `count` zero-terminated strings off a message body; return them and the rest. Raises ProtocolError."""
+def split_strings(body: bytes, count: int) -> tuple[list[bytes], bytes]:
+    """Take `count` zero-terminated strings from a message body; return them and the rest. Raises ProtocolError."""
     parts = body.split(b"\0", count)
     if len(parts) <= count:
         raise ProtocolError("invalid message format")
@@ -125,10 +125,10 @@ def cut(body: bytes, count: int) -> tuple[list[bytes], bytes]:
 
 
 class MessageBuffer:
-    """Cuts a stream of bytes into messages. `held` is the number of bytes that are not taken out yet."""
+    """Splits a stream of bytes into messages. `size` is the number of bytes in the buffer."""
 
     def __init__(self) -> None:
-        self.held = 0
+        self.size = 0
         self._data = b""
         self._at = 0
         self._parts: list[bytes] = []  # joined once there are enough of them: a message may be 64 MB
@@ -137,24 +137,24 @@ class MessageBuffer:
     def feed(self, data: bytes) -> None:
         """Add bytes as they come from the socket."""
         self._parts.append(data)
-        self.held += len(data)
+        self.size += len(data)
 
     def take(self, count: int | None = None) -> bytes:
-        """Take bytes out as they came: so many, or all."""
+        """Take bytes out as they came: `count` of them, or all."""
         self._join()
         self._needed = _HEADER_SIZE
         taken, self._data = (self._data, b"") if count is None else (self._data[:count], self._data[count:])
-        self.held = len(self._data)
+        self.size = len(self._data)
         return taken
 
     def unread(self, kind: bytes, body: bytes) -> None:
         """Put a message back, to be read next."""
         self._parts = [message(kind, body), self.take()]
-        self.held = sum(map(len, self._parts))
+        self.size = sum(map(len, self._parts))
 
     def next(self) -> tuple[bytes, bytes] | None:
         """The next complete message as (type, body), or None. Raises ProtocolError for an impossible length."""
-        if self.held < self._needed:
+        if self.size < self._needed:
             return None
         if self._parts:
             self._join()
@@ -162,13 +162,13 @@ class MessageBuffer:
         (length,) = _LENGTH.unpack_from(data, at + 1)
         if not 4 <= length <= MAX_MESSAGE:
             raise ProtocolError(f"invalid message length {length}")
-        if self.held <= length:
+        if self.size <= length:
             self._needed = length + 1
             return None
         end = at + 1 + length
         self._needed = _HEADER_SIZE
-        self.held -= length + 1
-        self._data, self._at = (data, end) if self.held else (b"", 0)  # a long message is not kept until the next
+        self.size -= length + 1
+        self._data, self._at = (data, end) if self.size else (b"", 0)  # frees a long message at once
         return data[at : at + 1], data[at + _HEADER_SIZE : end]
 
     def _join(self) -> None:
@@ -176,8 +176,3 @@ class MessageBuffer:
         self._data = b"".join((rest, *self._parts)) if rest or len(self._parts) != 1 else self._parts[0]
         self._at = 0
         self._parts.clear()
-
-
-def first(fields: Iterable[tuple[bytes, bytes]], kind: bytes) -> bytes | None:
-    """The body of the first message of a type."""
-    return next((body for found, body in fields if found == kind), None)

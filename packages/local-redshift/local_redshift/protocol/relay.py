@@ -1,6 +1,6 @@
-"""Reading a backend's replies on their way to the client: what ends a batch, what must change, what must not be seen.
+"""The backend's replies on their way to the client: what ends a batch, what is changed, what is hidden.
 
-Everything else passes as it came. Rows are skipped over by their length alone.
+Everything else passes unchanged. Rows are skipped by their length alone.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ TERMINAL = frozenset(b"1 2 3 T n C I s".split())
 class Relay:
     """One batch of replies.
 
-    `replies` ends the batch after so many terminal replies (None: at ReadyForQuery, which is passed on unless
+    `replies` ends the batch after that number of terminal replies (None: at ReadyForQuery, which is passed on unless
     `keep_ready` is off). `refuse_type` is the oid of a type that the client would misread: `refused` is set, and
-    nothing of the batch passes from there on. `drop` says for the next terminal replies, in order, whether they are
-    hidden (with the rest of what belongs to them).
+    nothing of the batch passes from there on. `drop` has, for the next terminal replies in order, whether they
+    are hidden.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Relay:
         self.error = ""
 
     def feed(self, chunk: bytes) -> bytes:
-        """Take bytes from the backend; return those for the client. `done` tells when the batch has ended."""
+        """Take bytes from the backend; return those for the client. `done` is set when the batch has ended."""
         if self._skip:
             if len(chunk) <= self._skip:
                 self._skip -= len(chunk)
@@ -85,7 +85,7 @@ class Relay:
         return b"" if self.refused else b"".join(out)
 
     def _other(self, kind: bytes, body: bytes) -> bytes | None:
-        """What replaces a message that is not a row; None leaves it."""
+        """The replacement of a message that is not a row; None when it passes unchanged."""
         if kind == b"T" and self._refuse_type is not None and self._refuse_type in column_types(body):
             self.refused = True
         if kind in TERMINAL:
@@ -106,17 +106,16 @@ class Relay:
         if self._replies is not None:
             self._replies -= 1
             self.done = self._replies == 0
-        # A RowDescription answers a Describe, or heads a simple query's rows; only the former is counted by those who
-        # count.
+        # A RowDescription ends a Describe, or precedes a simple query's rows; `drop` is used for simple queries only.
         hidden = bool(self._drop) and (self._drop.popleft() if kind != b"T" else False)
         return b"" if hidden else None
 
 
 def column_types(body: bytes) -> set[int]:
     """The type oids of a RowDescription."""
-    found, position = set(), 2
+    types, position = set(), 2
     for _ in range(int.from_bytes(body[:2], "big")):
         end = body.index(b"\0", position)
-        found.add(int.from_bytes(body[end + 7 : end + 11], "big"))
+        types.add(int.from_bytes(body[end + 7 : end + 11], "big"))
         position = end + 19
-    return found
+    return types

@@ -1,4 +1,4 @@
-"""How a connection begins: TLS or not, cancel requests, start-up parameters, and the login, PostgreSQL's own."""
+"""The start of a connection: TLS, cancel requests, start-up parameters, and the login, which PostgreSQL decides."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from local_redshift.protocol.messages import (
     startup_parameters,
     text,
 )
-from local_redshift.protocol.stream import Link
+from local_redshift.protocol.stream import Stream
 
 # redshift_connector and the JDBC driver send more (client_protocol_version, driver_version, plugin_name, …), which
 # PostgreSQL refuses.
@@ -38,14 +38,14 @@ _PASSED_ON = frozenset(
         "extra_float_digits",
     }
 )
-_NEEDS_ANSWER = (3, 5, 10, 11)  # passwords in clear and MD5, SASL and its continuation
+_AUTHENTICATION_STEPS = (3, 5, 10, 11)  # with a reply by the client: password in clear, MD5, SASL and its continuation
 _SASL = (10).to_bytes(4, "big")
-_DRIVER_MARK = "client_protocol_version"  # only redshift_connector sends it
+_DRIVER_PARAMETER = "client_protocol_version"  # only redshift_connector sends it
 _VERSION = "8.0.2"
 
 
 def session_parameters(config: Config) -> dict[str, str]:
-    """The settings with which PostgreSQL behaves like Redshift (cm_chap_ConfigurationRef has the defaults)."""
+    """The settings with which PostgreSQL behaves like Redshift (defaults: https://docs.aws.amazon.com/redshift/latest/dg/cm_chap_ConfigurationRef.html)."""
     return {
         "default_transaction_isolation": ISOLATION[config.isolation],
         "standard_conforming_strings": "off",
@@ -53,13 +53,16 @@ def session_parameters(config: Config) -> dict[str, str]:
         "DateStyle": "ISO, MDY",
         "TimeZone": "UTC",
         "extra_float_digits": "0",
-        # A client that vanished must not keep its locks while a long statement runs.
+        # A client that has disconnected must not hold its locks while a long statement runs.
         "client_connection_check_interval": "1000",
     }
 
 
-async def first_packet(client: Link, tls: ssl.SSLContext | None) -> tuple[int, bytes]:
-    """Answer requests for encryption; return the next packet's code and body. Raises ProtocolError, GoneError."""
+async def first_packet(client: Stream, tls: ssl.SSLContext | None) -> tuple[int, bytes]:
+    """Reply to requests for encryption; return the next packet's code and body.
+
+    Raises ProtocolError, StreamClosedError.
+    """
     while True:
         length, code = struct.unpack("!II", await client.exactly(8))
         if not 8 <= length <= MAX_STARTUP:
@@ -83,36 +86,36 @@ async def connect(config: Config) -> Backend:
 
 
 async def cancel(config: Config, body: bytes) -> None:
-    """Hand a cancel request to PostgreSQL, whose process id and secret the client was given."""
+    """Pass a cancel request on to PostgreSQL, whose process id and secret the client received."""
     backend = await connect(config)
     await backend.send(struct.pack("!II", len(body) + 8, CANCEL_REQUEST) + body)
     backend.transport.close()
 
 
-async def login(config: Config, client: Link, body: bytes) -> tuple[Backend, dict[str, str]] | None:
-    """Connect to PostgreSQL and let it authenticate the client; None when it refuses (the client has been told)."""
-    asked = startup_parameters(body)
+async def login(config: Config, client: Stream, body: bytes) -> tuple[Backend, dict[str, str]] | None:
+    """Connect to PostgreSQL and let it authenticate the client; None, after an error to the client, when it refuses."""
+    requested = startup_parameters(body)
     parameters = session_parameters(config)
-    parameters.update({key: value for key, value in asked.items() if key.lower() in _PASSED_ON})
+    parameters.update({key: value for key, value in requested.items() if key.lower() in _PASSED_ON})
     if parameters.get("client_encoding", "").lower() in ("utf-8", "unicode", ""):
         parameters["client_encoding"] = "UTF8"
     try:
         backend = await connect(config)
     except OSError as unreachable:
         await client.send(
-            error("57P03", f"the storage of the local Redshift does not answer: {unreachable}", severity="FATAL")
+            error("57P03", f"the storage of the local Redshift cannot be reached: {unreachable}", severity="FATAL")
         )
         return None
     await backend.send(startup(parameters))
-    if _DRIVER_MARK in asked:
-        parameters[_DRIVER_MARK] = asked[_DRIVER_MARK]
-    if await _authenticate(client, backend, from_driver=_DRIVER_MARK in asked):
+    if _DRIVER_PARAMETER in requested:
+        parameters[_DRIVER_PARAMETER] = requested[_DRIVER_PARAMETER]
+    if await _authenticate(client, backend, from_driver=_DRIVER_PARAMETER in requested):
         return backend, parameters
     backend.transport.close()
     return None
 
 
-async def _authenticate(client: Link, backend: Backend, from_driver: bool) -> bool:
+async def _authenticate(client: Stream, backend: Backend, from_driver: bool) -> bool:
     while True:
         kind, body = await backend.message()
         if kind == b"E":
@@ -123,7 +126,7 @@ async def _authenticate(client: Link, backend: Backend, from_driver: bool) -> bo
             backend.pid = int.from_bytes(body[:4], "big")
         if kind == b"Z":
             return True
-        if kind == b"R" and int.from_bytes(body[:4], "big") in _NEEDS_ANSWER:
+        if kind == b"R" and int.from_bytes(body[:4], "big") in _AUTHENTICATION_STEPS:
             await client.drain()
             await backend.send(message(*await client.message()))
 
@@ -132,5 +135,5 @@ def _as_redshift(kind: bytes, body: bytes, from_driver: bool) -> bytes:
     if kind == b"S" and body.startswith(b"server_version\0"):
         return text("server_version") + text(_VERSION)
     if kind == b"R" and body.startswith(_SASL) and from_driver:
-        return body[:-1]  # redshift_connector 2.2 takes the empty name that ends the list of mechanisms for one of them
+        return body[:-1]  # redshift_connector 2.2 reads the empty name that ends the list of mechanisms as a mechanism
     return body

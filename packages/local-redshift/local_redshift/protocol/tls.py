@@ -20,12 +20,12 @@ _DAY = dt.timedelta(days=1)
 
 
 def context(folder: Path) -> ssl.SSLContext:
-    """A server context with the folder's certificate, which is made if it is not there."""
+    """A server context with the folder's certificate, which is made if it does not exist."""
     if not (folder / "server.pem").exists():
         _make(folder)
-    found = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    found.load_cert_chain(folder / "server.pem", folder / "server.key")
-    return found
+    server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_context.load_cert_chain(folder / "server.pem", folder / "server.key")
+    return server_context
 
 
 def _make(folder: Path) -> None:

@@ -10,7 +10,7 @@ import re
 from local_redshift.query.function_calls import BARE_CALLS, DECIMALS, HANDLERS, MOVED
 from local_redshift.query.unsupported.names import UNSUPPORTED_WORDS
 from local_redshift.query.window_functions import WINDOW_FUNCTIONS
-from local_redshift.sql.long_literals import windows
+from local_redshift.sql.windows import windows
 
 _SYNTAX = [
     "top",

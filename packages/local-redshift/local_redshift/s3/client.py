@@ -1,7 +1,9 @@
-"""Reading COPY's objects from S3: which they are, and their bytes, decompressed, in constant memory.
+"""The objects of COPY and UNLOAD in S3: listing, and reading in constant memory, decompressed.
 
 An object that changes between listing and reading is an error (If-Match), and so is a compressed stream that ends
-early. Sources: developer guide pages loading-data-files-using-manifest, copy-parameters-data-source-s3.
+early. Sources:
+https://docs.aws.amazon.com/redshift/latest/dg/loading-data-files-using-manifest.html
+https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-source-s3.html
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ _READ = 1 << 20
 
 
 class S3Error(Exception):
-    """S3 did not give what the command needs; the message is in Redshift's form."""
+    """S3 does not have what the command needs, or refuses it; the message is in Redshift's form."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ _DECOMPRESSORS: dict[str, Callable[[], Any]] = {
 }
 
 
-def client(config: Config, credentials: Credentials, region: str | None) -> Any:
+def s3_client(config: Config, credentials: Credentials, region: str | None) -> Any:
     """A boto3 client for the command. Raises S3Error when the role is not the one this Redshift may assume."""
     if credentials.iam_role and credentials.iam_role not in (config.iam_role, "default"):
         raise S3Error(
@@ -89,7 +91,7 @@ def _client(
     return session.client("s3", endpoint_url=endpoint, region_name=region, config=limits)
 
 
-def expand(s3: Any, command: CopyCommand) -> list[Source]:
+def list_sources(s3: Any, command: CopyCommand) -> list[Source]:
     """The objects that a COPY reads, in order. Raises S3Error when there are none or a mandatory one is missing."""
     bucket, key = split_url(command.source)
     return _manifest(s3, bucket, key) if command.has("manifest") else _prefix(s3, bucket, key)
@@ -110,7 +112,7 @@ def _prefix(s3: Any, bucket: str, prefix: str) -> list[Source]:
             for item in page.get("Contents", [])
         ]
     except (ClientError, BotoCoreError) as error:
-        raise problem(error, f"s3://{bucket}/{prefix}") from error
+        raise as_s3_error(error, f"s3://{bucket}/{prefix}") from error
     found = [source for source in found if source.size or not source.key.endswith("/")]
     if not found:
         raise S3Error(f"The specified S3 prefix '{prefix}' does not exist")
@@ -138,9 +140,9 @@ def _entry(s3: Any, entry: dict[str, Any]) -> Source | None:
         missing = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404
         if missing and not entry.get("mandatory", False):
             return None
-        raise problem(error, entry["url"]) from error
+        raise as_s3_error(error, entry["url"]) from error
     except BotoCoreError as error:
-        raise problem(error, entry["url"]) from error
+        raise as_s3_error(error, entry["url"]) from error
     expected = entry.get("meta", {}).get("content_length")
     if expected is not None and expected != head["ContentLength"]:
         raise S3Error(f"File size of {entry['url']} is {head['ContentLength']} bytes, but the manifest says {expected}")
@@ -152,7 +154,7 @@ def read_json(s3: Any, bucket: str, key: str) -> dict[str, Any]:
     try:
         body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except (ClientError, BotoCoreError) as error:
-        raise problem(error, f"s3://{bucket}/{key}") from error
+        raise as_s3_error(error, f"s3://{bucket}/{key}") from error
     try:
         found = json.loads(body)
     except ValueError as wrong:
@@ -160,14 +162,14 @@ def read_json(s3: Any, bucket: str, key: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def read(s3: Any, source: Source, compression: str | None) -> Iterator[bytes]:
+def read_object(s3: Any, source: Source, compression: str | None) -> Iterator[bytes]:
     """The object's bytes, decompressed, about a megabyte at a time. Raises S3Error."""
     try:
         body = s3.get_object(Bucket=source.bucket, Key=source.key, IfMatch=source.etag)["Body"]
         chunks = iter(lambda: body.read(_READ), b"")
         yield from chunks if compression is None else _decompress(chunks, compression, source.url)
     except (ClientError, BotoCoreError, OSError) as error:
-        raise problem(error, source.url) from error
+        raise as_s3_error(error, source.url) from error
 
 
 def _decompress(chunks: Iterator[bytes], compression: str, url: str) -> Iterator[bytes]:
@@ -186,7 +188,7 @@ def _decompress(chunks: Iterator[bytes], compression: str, url: str) -> Iterator
         raise S3Error(f"{url} ends in the middle of its {compression} stream")
 
 
-def problem(error: Exception, url: str) -> S3Error:
+def as_s3_error(error: Exception, url: str) -> S3Error:
     """A client library's error in the form of Redshift's."""
     if isinstance(error, ClientError):
         details = error.response.get("Error", {})
@@ -197,35 +199,35 @@ def problem(error: Exception, url: str) -> S3Error:
     return S3Error(f"S3 could not be read: {error} ({url})")
 
 
-def keys(s3: Any, bucket: str, prefix: str) -> list[str]:
+def list_keys(s3: Any, bucket: str, prefix: str) -> list[str]:
     """All keys under a prefix. Raises S3Error."""
     try:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         return [item["Key"] for page in pages for item in page.get("Contents", [])]
     except (ClientError, BotoCoreError) as error:
-        raise problem(error, f"s3://{bucket}/{prefix}") from error
+        raise as_s3_error(error, f"s3://{bucket}/{prefix}") from error
 
 
-def delete(s3: Any, bucket: str, found: list[str]) -> None:
+def delete_objects(s3: Any, bucket: str, keys: list[str]) -> None:
     """Delete objects. Raises S3Error."""
     try:
-        for key in found:
+        for key in keys:
             s3.delete_object(Bucket=bucket, Key=key)
     except (ClientError, BotoCoreError) as error:
-        raise problem(error, f"s3://{bucket}") from error
+        raise as_s3_error(error, f"s3://{bucket}") from error
 
 
-def upload(s3: Any, bucket: str, key: str, path: Path) -> None:
+def upload_file(s3: Any, bucket: str, key: str, path: Path) -> None:
     """Put a file. Raises S3Error."""
     try:
         s3.upload_file(str(path), bucket, key)
     except (ClientError, BotoCoreError, S3UploadFailedError) as error:
-        raise problem(error, f"s3://{bucket}/{key}") from error
+        raise as_s3_error(error, f"s3://{bucket}/{key}") from error
 
 
-def put(s3: Any, bucket: str, key: str, body: bytes) -> None:
+def put_object(s3: Any, bucket: str, key: str, body: bytes) -> None:
     """Put a small object. Raises S3Error."""
     try:
         s3.put_object(Bucket=bucket, Key=key, Body=body)
     except (ClientError, BotoCoreError) as error:
-        raise problem(error, f"s3://{bucket}/{key}") from error
+        raise as_s3_error(error, f"s3://{bucket}/{key}") from error

@@ -1,4 +1,4 @@
-"""What both protocols of a session share: its state, relaying, write locks, the log, and carrying special plans out."""
+"""What both protocols of a session share: state, relaying, write locks, the log, and statements that the proxy runs."""
 
 from __future__ import annotations
 
@@ -11,36 +11,39 @@ from local_redshift.protocol import messages
 from local_redshift.protocol.backend import Backend, BackendError, client_error
 from local_redshift.protocol.error_translation import translate
 from local_redshift.protocol.relay import Relay
-from local_redshift.protocol.stream import Link
+from local_redshift.protocol.stream import Stream
 from local_redshift.session.planner import Planner
 from local_redshift.session.query_log import Entry, QueryLog
 from local_redshift.sql.lexer import first_word, quote_name
-from local_redshift.statements.plan import Load, Plan, Refusal, Script, Unload
+from local_redshift.sql.refusal import Refusal
+from local_redshift.statements.plan import Load, Plan, Script, Unload
 
-LOCK_MODE = "IN SHARE ROW EXCLUSIVE MODE"  # writers wait for one another, readers do not
+LOCK_MODE = "IN SHARE ROW EXCLUSIVE MODE"  # writers wait for each other, readers do not
 _INTERVAL = 1186  # the type's oid
-_MISREAD = Refusal("redshift_connector misreads an INTERVAL from the local Redshift", hint="Cast it: …::varchar.")
-# One VACUUM runs at a time on a cluster (r_VACUUM_command); this process is the cluster.
+_UNREADABLE_INTERVAL = Refusal(
+    "redshift_connector misreads an INTERVAL from the local Redshift", hint="Cast it: …::varchar."
+)
+# A cluster, here this process, runs one VACUUM at a time (r_VACUUM_command).
 _VACUUM_RUNS = Refusal("VACUUM is running", "XX000", hint="re-execute after other vacuum finished")
-# Redshift's words for the rule of the page declare, one open cursor in a session.
+# Redshift's message; one cursor may be open in a session (https://docs.aws.amazon.com/redshift/latest/dg/declare.html).
 SECOND_CURSOR = Refusal("opening multiple cursors from within the same client connection is not allowed.", "24000")
 _OPEN_CURSORS = """SELECT 1 FROM pg_cursors
 WHERE name <> '' AND NOT starts_with(name, 'redshift_') AND statement ILIKE '%declare%' LIMIT 1"""
-_alone = asyncio.Lock()
+_vacuum = asyncio.Lock()
 
 
-class Carrier(Planner):
-    """The state of one connection after login, and what is done for either protocol."""
+class SessionBase(Planner):
+    """The state of one connection after login, and what both protocols need."""
 
     def __init__(
-        self, config: Config, client: Link, backend: Backend, parameters: dict[str, str], log: QueryLog
+        self, config: Config, client: Stream, backend: Backend, parameters: dict[str, str], log: QueryLog
     ) -> None:
         self.config = config
         self.client = client
         self.backend = backend
         self.parameters = parameters
-        self.out = bytearray()  # messages for the backend, not sent yet
-        self.replies = 0  # terminal replies that `out` will bring
+        self.out = bytearray()  # messages for the backend that are not sent yet
+        self.replies = 0  # terminal replies to expect for `out`
         self.statements: dict[bytes, Plan] = {}
         self.portals: dict[bytes, Plan] = {}
         self.locked: set[str] = set()
@@ -48,11 +51,11 @@ class Carrier(Planner):
         self.portal_texts: dict[bytes, str] = {}
         self.running: list[tuple[str, float]] = []
         self.failed = ""  # the message of the error that ended the batch
-        self.tags: list[bytes] = []  # how the batch's statements ended
+        self.tags: list[bytes] = []  # of the batch's CommandComplete messages
         self.current = ""  # the statement parsed or bound last
         self.log = log
         self.skipping = False
-        self.misread = _INTERVAL if "client_protocol_version" in parameters else None
+        self.unreadable_type = _INTERVAL if "client_protocol_version" in parameters else None
         self.lock_count = 0
         self.parsed = b""  # the statement parsed last
 
@@ -61,13 +64,13 @@ class Carrier(Planner):
         if not self.replies:
             return
         await self.backend.send(bytes(self.out) + messages.FLUSH)
-        relay = Relay(translate, replies=self.replies, refuse_type=self.misread)
+        relay = Relay(translate, replies=self.replies, refuse_type=self.unreadable_type)
         self._clear()
         await self._relay(relay)
         self.failed = self.failed or relay.error
         self.skipping = relay.failed or relay.refused
         if relay.refused:
-            await self._refuse_misread()
+            await self._refuse_unreadable()
 
     def _queue(self, message: bytes) -> None:
         self.out += message
@@ -77,7 +80,7 @@ class Carrier(Planner):
         self.out.clear()
         self.replies = 0
 
-    async def _answer(self, reply: bytes) -> None:
+    async def _reply(self, reply: bytes) -> None:
         await self.flush()
         if not self.skipping:
             self.client.write(reply)
@@ -89,13 +92,13 @@ class Carrier(Planner):
         return relay
 
     async def _lock(self, table: str) -> bool:
-        """Take a write lock in the extended protocol before the statement's snapshot; False when that failed."""
+        """Take a write lock in the extended protocol, before the statement's snapshot; False when that failed."""
         if table in self.locked:
             return True
         await self.flush()
         if self.skipping:
             return False
-        # LOCK needs a transaction block; the first Execute makes one of the batch, and takes no snapshot.
+        # LOCK needs a transaction block; the first Execute starts one, and takes no snapshot.
         self.lock_count += 1
         names = (f"redshift_block_{self.lock_count}", f"redshift_lock_{self.lock_count}")
         request = messages.execute_now("RESET redshift.nothing", names[0])
@@ -113,14 +116,14 @@ class Carrier(Planner):
         if table is None or table in self.locked:
             return True
         try:
-            await self.backend.ask(f"LOCK TABLE {table} {LOCK_MODE}")
+            await self.backend.query(f"LOCK TABLE {table} {LOCK_MODE}")
         except BackendError as error:
             await self.client.send(client_error(error))
             return False
         self.locked.add(table)
         return True
 
-    async def _declares_second(self, texts: list[str]) -> bool:
+    async def _declares_second_cursor(self, texts: list[str]) -> bool:
         """Whether a statement declares a cursor while another one is open."""
         if not any(first_word(sql) == "declare" for sql in texts):
             return False
@@ -131,8 +134,8 @@ class Carrier(Planner):
         request = messages.execute_now(_OPEN_CURSORS, f"redshift_cursors_{self.lock_count}") + messages.FLUSH
         return bool((await self.backend.exchange(request, replies=4)).rows)
 
-    def _record(self, hidden: int = 0) -> None:
-        """Log what the batch has run; its replies say how each statement ended."""
+    def _log_batch(self, hidden: int = 0) -> None:
+        """Log what the batch has run, with the result of each statement."""
         tags, ended = self.tags[hidden:], time()
         if self.failed and not self.running:
             self.running.append((self.current, ended))  # it failed before its Execute
@@ -140,25 +143,25 @@ class Carrier(Planner):
             tag = tags[at][:-1].split() if at < len(tags) else []
             rows = int(tag[-1]) if tag and tag[-1].isdigit() else 0
             error = self.failed if at >= len(tags) and self.failed else None
-            who = (self.parameters["database"], self.parameters["user"], self.backend.pid)
-            self.log.add(Entry(*who, sql, started, ended, rows, error))
+            identity = (self.parameters["database"], self.parameters["user"], self.backend.pid)
+            self.log.add(Entry(*identity, sql, started, ended, rows, error))
         self.running.clear()
         self.tags.clear()
         self.failed = ""
 
-    def _settle(self) -> None:
+    def _forget_locks(self) -> None:
         if self.backend.status == b"I":
             self.locked.clear()
 
-    async def carry_out(self, item: Plan, several: bool = False) -> bool:
-        """Do what a special plan says and tell the client, without ReadyForQuery. False when it failed."""
+    async def run_special(self, item: Plan, multiple: bool = False) -> bool:
+        """Run a plan that is not forwarded, and reply to the client without ReadyForQuery. False when it failed."""
         try:
             if isinstance(item, Refusal):
                 await self.refuse(item)
                 return False
             if self.backend.status == b"E":
-                await self.backend.ask("SELECT 1")  # PostgreSQL's own 25P02
-            reply = await self._special(item, several)
+                await self.backend.query("SELECT 1")  # PostgreSQL's own 25P02
+            reply = await self._special(item, multiple)
         except BackendError as error:
             self.failed = str(error)
             await self.client.send(client_error(error))
@@ -167,51 +170,52 @@ class Carrier(Planner):
         self.tags.append(b"\0")
         return True
 
-    async def _special(self, item: Plan, several: bool) -> bytes:
+    async def _special(self, item: Plan, multiple: bool) -> bytes:
         if isinstance(item, Script):
-            return await self._script(item, several)
-        from local_redshift.copy import run as load
-        from local_redshift.unload import run as unload  # boto3 is slow to import and most sessions never load
+            return await self._script(item, multiple)
+        # boto3 is slow to import, and most sessions never load.
+        from local_redshift.copy.run import run_copy
+        from local_redshift.unload.run import run_unload
 
         if isinstance(item, Load):
-            return await load.run(self, item.command)
+            return await run_copy(self, item.command)
         assert isinstance(item, Unload)
-        return await unload.run(self, item.command)
+        return await run_unload(self, item.command, await self.plan(item.command.query))
 
-    async def _script(self, item: Script, several: bool) -> bytes:
+    async def _script(self, item: Script, multiple: bool) -> bytes:
         if item.outside_block and self.backend.status == b"T":
-            where = "a multiple commands statement" if several else "a transaction block"
+            where = "a multiple commands statement" if multiple else "a transaction block"
             raise await self.failure(Refusal(f"{item.outside_block} cannot run inside {where}", "25001"))
         if not item.alone:
             return await self._script_now(item)
-        if _alone.locked():
+        if _vacuum.locked():
             raise await self.failure(_VACUUM_RUNS)
-        async with _alone:
+        async with _vacuum:
             return await self._script_now(item)
 
     async def _script_now(self, item: Script) -> bytes:
         lock = [f"LOCK TABLE {item.lock} {LOCK_MODE}"] if item.lock else []
-        answer = await self.backend.ask(";".join([*lock, *item.statements]))
+        result = await self.backend.query(";".join([*lock, *item.statements]))
         if item.commits and self.backend.status == b"T":
-            await self.backend.ask("COMMIT")
-        notices = b"".join(messages.notice(found.get("M", ""), found.get("S", "INFO")) for found in answer.notices)
-        return notices + messages.command_complete(item.tag or answer.tags[len(lock)])
+            await self.backend.query("COMMIT")
+        notices = b"".join(messages.notice(fields.get("M", ""), fields.get("S", "INFO")) for fields in result.notices)
+        return notices + messages.command_complete(item.tag or result.tags[len(lock)])
 
     async def refuse(self, refusal: Refusal) -> None:
-        """Send an error of our own, after bringing the backend's transaction into the state an error leaves."""
+        """Send an error of the proxy's own, after failing the backend's transaction as an error does."""
         self.failed = refusal.message
         await self.client.send(client_error(await self.failure(refusal)))
 
-    async def _refuse_misread(self) -> None:
-        """Refuse a result that the client would misread; forget the statement, whose name will be used again."""
+    async def _refuse_unreadable(self) -> None:
+        """Refuse a result that the client would misread; deallocate the statement, whose name will be used again."""
         if self.parsed:
-            await self.backend.ask(f"DEALLOCATE {quote_name(self.parsed.decode('utf-8', 'replace'))}")
-        await self.refuse(_MISREAD)
+            await self.backend.query(f"DEALLOCATE {quote_name(self.parsed.decode('utf-8', 'replace'))}")
+        await self.refuse(_UNREADABLE_INTERVAL)
 
     async def failure(self, refusal: Refusal) -> BackendError:
         """Fail the open transaction, if any, and return the error to raise."""
         if self.backend.status == b"T":
-            with contextlib.suppress(BackendError):  # wanted: the transaction is failed now
-                await self.backend.ask("refused")
+            with contextlib.suppress(BackendError):  # intended: the transaction has failed now
+                await self.backend.query("refused")
         fields = {"S": "ERROR", "C": refusal.code, "M": refusal.message, "D": refusal.detail, "H": refusal.hint}
         return BackendError({key: value for key, value in fields.items() if value is not None})

@@ -1,7 +1,7 @@
 """The extended protocol: Parse, Bind, Describe, Execute, Close, and the Sync that ends a batch.
 
 A special statement (a Script, COPY, UNLOAD, or one that is refused) never reaches the backend by name: Parse, Bind and
-Describe are answered here, and Execute does its work with simple queries on the same backend, in the client's
+Describe are replied to here, and Execute runs it with simple queries on the same backend, in the client's
 transaction.
 """
 
@@ -14,13 +14,14 @@ from typing import ClassVar
 from local_redshift.protocol import messages
 from local_redshift.protocol.error_translation import translate
 from local_redshift.protocol.relay import Relay
-from local_redshift.session.base import SECOND_CURSOR, Carrier
+from local_redshift.session.base import SECOND_CURSOR, SessionBase
 from local_redshift.session.planner import statement_text, statements, unreadable
 from local_redshift.sql.lexer import LexError
-from local_redshift.statements.plan import Forward, Plan, Refusal
+from local_redshift.sql.refusal import Refusal
+from local_redshift.statements.plan import Forward, Plan
 
 
-class Extended(Carrier):
+class Extended(SessionBase):
     """A session's handling of the extended protocol."""
 
     async def extended(self, kind: bytes, body: bytes) -> None:
@@ -31,19 +32,19 @@ class Extended(Carrier):
         await handler(self, body)
 
     async def _parse(self, body: bytes) -> None:
-        (name, raw), types = messages.cut(body, 2)
-        found: list[str] = []
+        (name, raw), types = messages.split_strings(body, 2)
+        texts: list[str] = []
         try:
-            found = await statements(statement_text(raw))
-            if len(found) > 1:
+            texts = await statements(statement_text(raw))
+            if len(texts) > 1:
                 item: Plan = Refusal("cannot insert multiple commands into a prepared statement", "42601")
             else:
-                item = await self.plan(found[0]) if found else Forward("")
+                item = await self.plan(texts[0]) if texts else Forward("")
         except (LexError, UnicodeDecodeError, OverflowError) as bad:
             item = unreadable(bad)
         self.parsed = name
         self.statements.pop(name, None)
-        self.texts[name] = self.current = found[0] if found else ""
+        self.texts[name] = self.current = texts[0] if texts else ""
         if isinstance(item, Forward):
             if item.lock:
                 self.statements[name] = item
@@ -56,14 +57,14 @@ class Extended(Carrier):
             self.skipping = True
         else:
             self.statements[name] = item
-            await self._answer(messages.PARSE_COMPLETE)
+            await self._reply(messages.PARSE_COMPLETE)
 
     async def _bind(self, body: bytes) -> None:
-        (portal, name), rest = messages.cut(body, 2)
+        (portal, name), rest = messages.split_strings(body, 2)
         self.portals.pop(portal, None)
         self.portal_texts[portal] = self.current = self.texts.get(name, "")
         item = self.statements.get(name)
-        if await self._declares_second([self.current]):
+        if await self._declares_second_cursor([self.current]):
             await self.refuse(SECOND_CURSOR)
             self.skipping = True
             return
@@ -77,7 +78,7 @@ class Extended(Carrier):
             self.skipping = True
         else:
             self.portals[portal] = item
-            await self._answer(messages.BIND_COMPLETE)
+            await self._reply(messages.BIND_COMPLETE)
 
     async def _describe(self, body: bytes) -> None:
         what, name = body[:1], body[1:-1]
@@ -85,10 +86,10 @@ class Extended(Carrier):
         if item is None or isinstance(item, Forward):
             self._queue(messages.message(b"D", body))
         else:
-            await self._answer((messages.NO_PARAMETERS if what == b"S" else b"") + messages.NO_DATA)
+            await self._reply((messages.NO_PARAMETERS if what == b"S" else b"") + messages.NO_DATA)
 
     async def _execute(self, body: bytes) -> None:
-        (portal,), _ = messages.cut(body, 1)
+        (portal,), _ = messages.split_strings(body, 1)
         item = self.portals.get(portal)
         self.running.append((self.portal_texts.get(portal, ""), time()))
         if item is None:
@@ -96,23 +97,23 @@ class Extended(Carrier):
             return
         await self.flush()
         if not self.skipping:
-            self.skipping = not await self.carry_out(item)
+            self.skipping = not await self.run_special(item)
 
     async def _close(self, body: bytes) -> None:
         what, name = body[:1], body[1:-1]
-        known = self.statements if what == b"S" else self.portals
-        item = known.pop(name, None)
+        items = self.statements if what == b"S" else self.portals
+        item = items.pop(name, None)
         (self.texts if what == b"S" else self.portal_texts).pop(name, None)
         if item is None or isinstance(item, Forward):
             self._queue(messages.message(b"C", body))
         else:
-            await self._answer(messages.CLOSE_COMPLETE)
+            await self._reply(messages.CLOSE_COMPLETE)
 
     async def _flush_message(self, _body: bytes) -> None:
         await self.flush()
 
     async def _refuse_copy_data(self, _body: bytes) -> None:
-        """CopyData, CopyDone, CopyFail outside a COPY are ignored, as the protocol asks."""
+        """CopyData, CopyDone, CopyFail outside a COPY are ignored, as the protocol requires."""
 
     async def _function_call(self, _body: bytes) -> None:
         await self.flush()
@@ -137,12 +138,12 @@ class Extended(Carrier):
         self.skipping = False
         await self.backend.send(bytes(self.out) + messages.SYNC)
         self._clear()
-        relay = await self._relay(Relay(translate, refuse_type=self.misread))
-        self._record()
+        relay = await self._relay(Relay(translate, refuse_type=self.unreadable_type))
+        self._log_batch()
         if relay.refused:
-            await self._refuse_misread()
+            await self._refuse_unreadable()
             await self.client.send(messages.ready(self.backend.status))
-        self._settle()
+        self._forget_locks()
 
 
 def _parameter_count(rest: bytes) -> int:

@@ -1,7 +1,7 @@
-"""What the sessions have run, for STL_QUERY and its kin.
+"""The statements that the sessions have run, for STL_QUERY and the similar views.
 
-Kept in memory and written in batches on a connection of its own, at the latest when somebody asks the log: a
-statement costs one append, and no rollback takes its entry away.
+Entries are held in memory and written in batches on a connection of its own, at the latest when the log is queried: a
+statement costs one append, and no rollback removes its entry.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from local_redshift.config import Config
 from local_redshift.query.rewrite import Refused, tables_read
 from local_redshift.sql.lexer import LexError, first_word
 
-# A row at a time would take its time from the sessions' statements.
+# Writing single rows would slow the sessions' statements down.
 _COPY = """COPY redshift_internal.queries (query, userid, username, database_name, session, transaction_id, query_type,
     status, starttime, endtime, returned_rows, error_message, querytxt, reads) FROM STDIN"""
 _IDS = "SELECT nextval('redshift_internal.query_ids') FROM generate_series(1, %s)"
-_ASKED = re.compile(r"\b(?:stl|svl|stv|sys|svv|svcs)_\w|redshift_internal")
-_ASKED_SIGNS = ("stl_", "svl_", "stv_", "sys_", "svv_", "svcs_", "redshift_internal")
+_LOG_NAME = re.compile(r"\b(?:stl|svl|stv|sys|svv|svcs)_\w|redshift_internal")
+_LOG_NAME_PARTS = ("stl_", "svl_", "stv_", "sys_", "svv_", "svcs_", "redshift_internal")
 _SECRET_WORDS = ("password", "credentials", "access_key", "session_token")
 _SECRETS = re.compile(
     r"(password|credentials|secret_access_key|access_key_id|session_token)(\s+(?:as\s+)?)'(?:[^'\\]|\\.|'')*(?:'|\Z)",
@@ -46,8 +46,8 @@ _KINDS = {
     "comment": "DDL",
 }
 _CTAS = re.compile(r"\bas\s*\(?\s*(?:select|with)\b", re.IGNORECASE)
-_KEPT_TEXT = 65_535
-_REMEMBERED_TEXT = 2_000
+_MAX_TEXT = 65_535
+_CACHED_TEXT = 2_000
 _SECONDS = 2.0
 _log = logging.getLogger(__name__)
 
@@ -66,8 +66,8 @@ class Entry(NamedTuple):
     query_id: int | None = None
 
 
-class About(NamedTuple):
-    """What a statement's text alone tells: its type, the text without secrets, the tables that it reads."""
+class StatementInfo(NamedTuple):
+    """What a statement's text alone determines: its type, the text without secrets, the tables that it reads."""
 
     kind: str
     text: str
@@ -83,17 +83,17 @@ class QueryLog:
         self._writing = asyncio.Lock()
 
     def add(self, entry: Entry) -> None:
-        """Remember a statement."""
+        """Add a statement."""
         self._entries.append(entry)
 
     async def flush(self) -> None:
-        """Write what is remembered; returns when everything added before is readable."""
+        """Write the entries; returns when everything added before is readable."""
         async with self._writing:
             entries, self._entries = self._entries, []
             if entries:
                 await asyncio.to_thread(_write, self._config, entries)
 
-    async def keep_writing(self) -> None:
+    async def write_periodically(self) -> None:
         """Write every other second, until cancelled."""
         while True:
             await asyncio.sleep(_SECONDS)
@@ -102,13 +102,13 @@ class QueryLog:
 
 def _write(config: Config, entries: list[Entry]) -> None:
     for database in {entry.database for entry in entries}:
-        found = [entry for entry in entries if entry.database == database]
+        batch = [entry for entry in entries if entry.database == database]
         try:
             with psycopg.connect(config.admin(database)) as connection:
-                _copy(connection, found)
+                _copy(connection, batch)
         except psycopg.Error as error:
-            # The database may be gone, and with it everybody who could ask.
-            _log.info("database=%s statements=%d not logged: %s", database, len(found), error)
+            # The database may be dropped, and nobody can query its log then.
+            _log.info("database=%s statements=%d not logged: %s", database, len(batch), error)
 
 
 def _copy(connection: psycopg.Connection, entries: list[Entry]) -> None:
@@ -123,38 +123,38 @@ def _copy(connection: psycopg.Connection, entries: list[Entry]) -> None:
 
 def _row(entry: Entry) -> tuple[object, ...]:
     status = "success" if entry.error is None else "canceled" if "cancel" in entry.error else "failed"
-    about = _about(entry.sql) if len(entry.sql) <= _REMEMBERED_TEXT else _about.__wrapped__(entry.sql)
+    info = _statement_info(entry.sql) if len(entry.sql) <= _CACHED_TEXT else _statement_info.__wrapped__(entry.sql)
     times = (_moment(entry.started), _moment(entry.ended))
-    who = (entry.user, entry.database, entry.pid, 0)
-    return (*who, about.kind, status, *times, entry.rows, entry.error, about.text, about.reads)
+    identity = (entry.user, entry.database, entry.pid, 0)
+    return (*identity, info.kind, status, *times, entry.rows, entry.error, info.text, info.reads)
 
 
 def _moment(seconds: float) -> datetime:
-    """As Redshift's tables have it: UTC, without a zone."""
+    """As in Redshift's tables: UTC, without a zone."""
     return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
 
 
-def asks(sql: str, start: int = 0, end: int | None = None) -> bool:
-    """Whether the text may ask the log. Finding words is much quicker than a regular expression."""
+def may_read_log(sql: str, start: int = 0, end: int | None = None) -> bool:
+    """Whether the text may query the log. Searching for words is much quicker than a regular expression."""
     text = sql[start:end].lower()
-    return any(sign in text for sign in _ASKED_SIGNS) and _ASKED.search(text) is not None
+    return any(part in text for part in _LOG_NAME_PARTS) and _LOG_NAME.search(text) is not None
 
 
 @functools.lru_cache(maxsize=512)
-def _about(sql: str) -> About:
-    text = sql[:_KEPT_TEXT]
+def _statement_info(sql: str) -> StatementInfo:
+    text = sql[:_MAX_TEXT]
     if any(word in text.lower() for word in _SECRET_WORDS):
         text = _SECRETS.sub(r"\1\2'***'", text)
-    return About(kind(sql), text.replace("\0", "")[:_KEPT_TEXT], _reads(sql))
+    return StatementInfo(kind(sql), text.replace("\0", "")[:_MAX_TEXT], _reads(sql))
 
 
 def kind(sql: str) -> str:
     """The query type as SYS_QUERY_HISTORY names it."""
     try:
-        found = _KINDS.get(first_word(sql), "UTILITY")
+        category = _KINDS.get(first_word(sql), "UTILITY")
     except LexError:
         return "UTILITY"  # a statement that cannot be read is logged all the same
-    return "CTAS" if found == "DDL" and _CTAS.search(sql) and "view" not in sql[:60].lower() else found
+    return "CTAS" if category == "DDL" and _CTAS.search(sql) and "view" not in sql[:60].lower() else category
 
 
 def _reads(sql: str) -> list[str]:

@@ -1,7 +1,7 @@
-"""One client's connection: reads its messages up to Sync or Query, plans each statement, and relays or carries it out.
+"""One client's connection: reads its messages up to Sync or Query, plans each statement, and forwards or runs it.
 
 Ordinary statements are forwarded with their text replaced, so that types, portals, cursors and row bytes stay
-PostgreSQL's own. What is special is carried out by the proxy on the same backend.
+PostgreSQL's own. The others are run by the proxy on the same backend.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from local_redshift.session.planner import statement_text, statements, unreadabl
 from local_redshift.sql.lexer import LexError
 from local_redshift.statements.plan import Forward, Plan
 
-_TURN = 100  # statements planned before the other sessions have theirs
+_TURN = 100  # statements planned before the other sessions get a turn
 
 
 class Session(Extended):
     """A session with both protocols."""
 
     async def run(self) -> None:
-        """Serve the client until it leaves. Raises GoneError, wire.ProtocolError."""
+        """Serve the client until it disconnects. Raises StreamClosedError, messages.ProtocolError."""
         while True:
             kind, body = await self.client.message()
             if kind == b"X":
@@ -38,24 +38,24 @@ class Session(Extended):
                 await self.extended(kind, body)
 
     async def simple(self, body: bytes) -> None:
-        """One Query message: any number of statements, one transaction unless they say otherwise."""
+        """One Query message: any number of statements, one transaction unless they contain BEGIN or COMMIT."""
         texts: list[str] = []
         plans: list[Plan]
         try:
             texts = await statements(statement_text(body))
-            plans = [SECOND_CURSOR] if await self._declares_second(texts) else await self._plans(texts)
+            plans = [SECOND_CURSOR] if await self._declares_second_cursor(texts) else await self._plans(texts)
         except (LexError, UnicodeDecodeError, OverflowError) as bad:
             plans = [unreadable(bad)]
         self.running = [(sql, time()) for sql in texts]
         if all(isinstance(item, Forward) for item in plans):
             await self._forward([item for item in plans if isinstance(item, Forward)])
         elif len(plans) == 1:
-            await self.carry_out(plans[0])
+            await self.run_special(plans[0])
             await self.client.send(messages.ready(self.backend.status))
         else:
             await self._mixed(plans)
-        self._settle()
-        self._record()
+        self._forget_locks()
+        self._log_batch()
 
     async def _plans(self, texts: list[str]) -> list[Plan]:
         plans = []
@@ -76,24 +76,24 @@ class Session(Extended):
             drop.append(False)
         await self.backend.send(messages.query(";".join(parts)))
         await self._relay(Relay(translate, drop=drop if any(drop) else ()))
-        self._record(hidden=sum(drop))
+        self._log_batch(hidden=sum(drop))
 
     async def _mixed(self, plans: list[Plan]) -> None:
-        """Statements of which some are special: one by one, in a transaction of our own where the client has none."""
+        """Run statements of which some are not forwarded one by one, in a transaction where the client has none."""
         own = False
         for item in plans:
             if self.backend.status == b"I":
-                await self.backend.ask("BEGIN")
+                await self.backend.query("BEGIN")
                 own = True
             if isinstance(item, Forward):
                 own = own and item.sql != "BEGIN"
                 failed = await self._forward_one(item)
             else:
-                failed = not await self.carry_out(item, several=True)
+                failed = not await self.run_special(item, multiple=True)
             if failed:
                 break
         if own and self.backend.status != b"I":
-            await self.backend.ask("COMMIT")  # a failed transaction is rolled back by it
+            await self.backend.query("COMMIT")  # a failed transaction is rolled back by it
         await self.client.send(messages.ready(self.backend.status))
 
     async def _forward_one(self, item: Forward) -> bool:

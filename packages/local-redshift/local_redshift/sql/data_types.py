@@ -7,8 +7,8 @@ https://docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-datatype
 
 from __future__ import annotations
 
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import TokenReader
-from local_redshift.statements.plan import RefusedError
 
 VARCHAR_MAX = 65535
 CHAR_MAX = 4096

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from local_redshift.sql.lexer import QUOTED, WORD, Token, quote_name, tokens
-from local_redshift.statements.plan import RefusedError
+from local_redshift.sql.refusal import RefusedError
 
 # Redshift's identifiers have up to 127 bytes; PostgreSQL truncates to 63, so two names could become one.
 _MAX_BYTES = 63

@@ -1,26 +1,21 @@
-"""Statements of megabytes: planned without keeping the other sessions waiting.
+"""Long literals are taken out of a statement before it is planned, and put back into the plan.
 
-A long literal cannot change what a statement means, so it is taken out before the statement is planned and put back
-into the plan. What is left may still be long (an IN list, rows that are not constants): that is planned in a thread,
-and every search over it goes by windows, because one match of a regular expression holds the interpreter's lock.
+A literal's text cannot change what a statement means. Without the long ones most statements of megabytes are short
+enough to be planned at once; the others (an IN list, rows that are not constants) are planned in a thread.
 """
 
 from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from local_redshift.sql.lexer import marks
-from local_redshift.statements.plan import Forward, Plan, Refusal
 
-LARGE = 1 << 17  # characters
-_LONG = 4096
-_OVERLAP = 1000
-# Not to be guessed, so that no statement can hold it.
+_LONG = 4096  # characters
+# Random, so that no statement can contain it.
 _NAME = f"redshift-{secrets.token_hex(8)}-"
-_PLACE = re.compile(rf"(?<!')'{_NAME}(\d+)'(?!')")
+_PLACEHOLDER = re.compile(rf"(?<!')'{_NAME}(\d+)'(?!')")
 
 
 @dataclass(frozen=True)
@@ -31,21 +26,18 @@ class Shortened:
     literals: tuple[str, ...] = ()
 
     def restore(self, sql: str) -> str:
-        """The text with the literals in their places."""
-        return _PLACE.sub(lambda found: self.literals[int(found[1])], sql) if self.literals else sql
+        """The text with each placeholder replaced by its literal."""
+        return _PLACEHOLDER.sub(lambda match: self.literals[int(match[1])], sql) if self.literals else sql
 
-    def restored(self, plan: Plan) -> Plan | None:
-        """The plan with the literals in their places; None where a plan of the whole statement is needed."""
-        if not self.literals:
-            return plan
-        if isinstance(plan, Refusal):
-            return None if _NAME in repr(plan) else plan
-        if not isinstance(plan, Forward):
-            return None
-        found = {int(number) for number in _PLACE.findall(plan.sql)}
-        if len(found) < len(self.literals) or plan.sql.count(_NAME) > len(_PLACE.findall(plan.sql)):
-            return None
-        return replace(plan, sql=self.restore(plan.sql))
+    def is_restorable(self, sql: str) -> bool:
+        """Whether the text has a placeholder for every literal, and each is a literal of its own."""
+        numbers = _PLACEHOLDER.findall(sql)
+        return len(set(numbers)) == len(self.literals) and sql.count(_NAME) == len(numbers)
+
+
+def has_placeholder(text: str) -> bool:
+    """Whether a placeholder, or a part of one, is in the text."""
+    return _NAME in text
 
 
 def shorten(sql: str) -> Shortened:
@@ -59,9 +51,3 @@ def shorten(sql: str) -> Shortened:
             literals.append(sql[start:end])
             position = end
     return Shortened("".join(parts) + sql[position:], tuple(literals)) if literals else Shortened(sql)
-
-
-def windows(sql: str) -> Iterator[tuple[int, int]]:
-    """Offsets of parts to search one after the other; they overlap by more than any name is long."""
-    for start in range(0, len(sql), LARGE):
-        yield max(0, start - _OVERLAP), min(len(sql), start + LARGE)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from local_redshift.sql.lexer import QUOTED, STRING, WORD, Token, literal, quote_name, tokens
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.reserved_words import RESERVED
-from local_redshift.statements.plan import RefusedError
 
 
 class TokenReader:

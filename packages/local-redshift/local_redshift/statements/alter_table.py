@@ -12,12 +12,13 @@ from typing import Any
 
 from local_redshift.sql.data_types import read_type
 from local_redshift.sql.lexer import quote_literal, quote_name
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import TokenReader, qualified_sql
 from local_redshift.statements.columns import read_column
 from local_redshift.statements.constraints import read_key
 from local_redshift.statements.create_table import read_distribution
 from local_redshift.statements.encodings import check_fit, read_encoding
-from local_redshift.statements.plan import Forward, Plan, RefusedError, Script
+from local_redshift.statements.plan import Forward, Plan, Script
 from local_redshift.statements.table_definition import Table
 
 _TAG = "ALTER TABLE"

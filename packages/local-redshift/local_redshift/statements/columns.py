@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from local_redshift.sql.data_types import read_type
 from local_redshift.sql.lexer import quote_name
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import TokenReader
 from local_redshift.statements.constraints import read_reference, unsupported_clause
 from local_redshift.statements.encodings import read_encoding, require_fit
-from local_redshift.statements.plan import RefusedError
 from local_redshift.statements.table_definition import Table, set_attribute
 
 _COLUMN_WORDS = (

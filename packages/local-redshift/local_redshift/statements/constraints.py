@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import TokenReader, qualified_sql
-from local_redshift.statements.plan import RefusedError
 
 _UNSUPPORTED_CLAUSES = {
     "check": "CHECK constraints",

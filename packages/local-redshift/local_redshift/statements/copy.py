@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import TokenReader
 from local_redshift.statements.copy_options import READERS, OptionReader
 from local_redshift.statements.credentials import Credentials, read_authorization
-from local_redshift.statements.plan import RefusedError
 
 _ALL_ERRORS = 1 << 40  # IGNOREALLERRORS has no limit
 _COMPRESSIONS = ("gzip", "zstd", "bzip2")

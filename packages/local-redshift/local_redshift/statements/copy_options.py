@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from local_redshift.sql.lexer import STRING
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import TokenReader
-from local_redshift.statements.plan import RefusedError
 
 OptionReader = Callable[[TokenReader, dict[str, Any]], None]
 MAXERROR_LIMIT = 100_000

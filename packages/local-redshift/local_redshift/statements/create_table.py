@@ -11,10 +11,11 @@ https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_AS.html
 from __future__ import annotations
 
 from local_redshift.sql.lexer import quote_name
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import TokenReader, qualified_sql
 from local_redshift.statements.columns import read_column
 from local_redshift.statements.constraints import read_key, unsupported_clause
-from local_redshift.statements.plan import Plan, RefusedError, Script
+from local_redshift.statements.plan import Plan, Script
 from local_redshift.statements.table_definition import Table, register_statements, set_attribute
 
 _TABLE_WORDS = ("diststyle", "distkey", "sortkey", "compound", "interleaved", "encode", "backup")

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import TokenReader
-from local_redshift.statements.plan import RefusedError
 
 _FIELDS = {"access_key_id": "access_key", "secret_access_key": "secret_key", "session_token": "token"}
 

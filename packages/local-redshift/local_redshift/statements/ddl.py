@@ -11,11 +11,12 @@ from collections.abc import Callable
 
 from local_redshift.catalog.template_database import template_name
 from local_redshift.sql.lexer import quote_literal, quote_name
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import TokenReader, qualified_sql
 from local_redshift.statements.alter_table import alter_table
 from local_redshift.statements.create_table import create_table
 from local_redshift.statements.grants import create_user, grant
-from local_redshift.statements.plan import Forward, Plan, RefusedError, Script
+from local_redshift.statements.plan import Forward, Plan, Script
 from local_redshift.statements.views import create_materialized_view, create_view
 
 _UNSUPPORTED = {

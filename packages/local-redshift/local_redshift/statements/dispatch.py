@@ -8,6 +8,7 @@ from dataclasses import replace
 from local_redshift.query.rewrite import rewrite
 from local_redshift.sql.identifiers import fold
 from local_redshift.sql.lexer import LexError, first_word
+from local_redshift.sql.refusal import Refusal, RefusedError
 from local_redshift.sql.token_tree import Column, Refused
 from local_redshift.statements import grants, parameters, transactions
 from local_redshift.statements.copy import parse_copy
@@ -15,7 +16,7 @@ from local_redshift.statements.ddl import alter, comment, create, drop
 from local_redshift.statements.dml import delete, insert, update, with_query
 from local_redshift.statements.maintenance import analyze, lock, truncate, vacuum
 from local_redshift.statements.merge import merge
-from local_redshift.statements.plan import Forward, Load, Plan, Refusal, RefusedError, Script, Unload
+from local_redshift.statements.plan import Forward, Load, Plan, Script, Unload
 from local_redshift.statements.unload import parse_unload
 
 Known = Mapping[str, "tuple[Column, ...] | None"]

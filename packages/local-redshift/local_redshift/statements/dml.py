@@ -12,9 +12,10 @@ import itertools
 import re
 
 from local_redshift.sql.lexer import OPERATOR, QUOTED, WORD, Token, first_word, tokens
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.reserved_words import RESERVED
 from local_redshift.sql.token_reader import qualified_sql
-from local_redshift.statements.plan import Forward, Plan, RefusedError
+from local_redshift.statements.plan import Forward, Plan
 
 _HEAD = 16  # tokens that hold the verb and the target's name
 # Searched as substrings: a regular expression over megabytes of literals takes longer than the insert.

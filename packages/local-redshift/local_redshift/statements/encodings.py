@@ -6,8 +6,8 @@ Source: https://docs.aws.amazon.com/redshift/latest/dg/c_Compression_encodings.h
 from __future__ import annotations
 
 from local_redshift.sql.lexer import quote_literal
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import TokenReader
-from local_redshift.statements.plan import RefusedError
 
 _WHOLE = ("smallint", "integer", "bigint", "numeric")
 _FLOATS = ("real", "double precision")

@@ -10,8 +10,9 @@ https://docs.aws.amazon.com/redshift/latest/dg/r_LOCK.html
 from __future__ import annotations
 
 from local_redshift.sql.lexer import quote_name
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import TokenReader, qualified_sql
-from local_redshift.statements.plan import Plan, RefusedError, Script
+from local_redshift.statements.plan import Plan, Script
 
 _NO_OPERATION = "SELECT 1"
 

@@ -9,8 +9,9 @@ Source: https://docs.aws.amazon.com/redshift/latest/dg/r_MERGE.html
 from __future__ import annotations
 
 from local_redshift.sql.lexer import quote_literal, quote_name
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import TokenReader, qualified_sql
-from local_redshift.statements.plan import Plan, RefusedError, Script
+from local_redshift.statements.plan import Plan, Script
 
 
 def merge(sql: str) -> Plan:

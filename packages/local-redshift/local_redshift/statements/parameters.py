@@ -6,8 +6,9 @@ Source: https://docs.aws.amazon.com/redshift/latest/dg/cm_chap_ConfigurationRef.
 from __future__ import annotations
 
 from local_redshift.sql.lexer import quote_literal
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import TokenReader
-from local_redshift.statements.plan import Forward, Plan, RefusedError
+from local_redshift.statements.plan import Forward, Plan
 
 # Parameters that PostgreSQL has with the same meaning.
 _SHARED = frozenset(

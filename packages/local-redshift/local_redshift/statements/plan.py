@@ -1,13 +1,13 @@
-"""What the proxy does with one statement. Plans are values: made by `rewrite.plan`, carried out by `session`."""
+"""What the proxy does with one statement. Plans are values: `dispatch.plan` makes them, a session executes them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
-if TYPE_CHECKING:
-    from local_redshift.statements.copy import CopyCommand
-    from local_redshift.statements.unload import UnloadCommand
+from local_redshift.sql.long_literals import Shortened, has_placeholder
+from local_redshift.sql.refusal import Refusal
+from local_redshift.statements.copy import CopyCommand
+from local_redshift.statements.unload import UnloadCommand
 
 
 @dataclass(frozen=True)
@@ -37,24 +37,6 @@ class Script:
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """A statement that Redshift, or this stand-in, does not run: message, SQLSTATE and what to do instead."""
-
-    message: str
-    code: str = "0A000"
-    hint: str | None = None
-    detail: str | None = None
-
-
-class RefusedError(Exception):
-    """Raised by the parsers; `rewrite.plan` turns it into its refusal."""
-
-    def __init__(self, message: str, code: str = "0A000", hint: str | None = None) -> None:
-        super().__init__(message)
-        self.refusal = Refusal(message, code, hint)
-
-
-@dataclass(frozen=True)
 class Load:
     """COPY from S3."""
 
@@ -69,3 +51,14 @@ class Unload:
 
 
 Plan = Forward | Script | Refusal | Load | Unload
+
+
+def restored(plan: Plan, text: Shortened) -> Plan | None:
+    """The plan of a shortened text with its literals put back; None where the whole text must be planned."""
+    if not text.literals:
+        return plan
+    if isinstance(plan, Refusal):
+        return None if has_placeholder(repr(plan)) else plan
+    if not isinstance(plan, Forward) or not text.is_restorable(plan.sql):
+        return None
+    return replace(plan, sql=text.restore(plan.sql))

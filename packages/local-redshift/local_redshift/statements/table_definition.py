@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local_redshift.sql.lexer import quote_literal
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import qualified_sql
-from local_redshift.statements.plan import RefusedError
 
 
 @dataclass

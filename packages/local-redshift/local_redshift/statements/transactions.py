@@ -9,8 +9,9 @@ https://docs.aws.amazon.com/redshift/latest/dg/r_EXPLAIN.html
 
 from __future__ import annotations
 
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import TokenReader
-from local_redshift.statements.plan import Forward, Plan, RefusedError
+from local_redshift.statements.plan import Forward, Plan
 
 _LEVELS = (("serializable",), ("read", "uncommitted"), ("read", "committed"), ("repeatable", "read"))
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from local_redshift.sql.lexer import STRING, tokens
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import TokenReader
 from local_redshift.statements.copy_options import read_region
 from local_redshift.statements.credentials import Credentials, read_authorization
-from local_redshift.statements.plan import RefusedError
 
 _COMPRESSIONS = {"gzip": ".gz", "zstd": ".zst", "bzip2": ".bz2"}
 _FLAGS = ("header", "addquotes", "escape", "allowoverwrite", "cleanpath")

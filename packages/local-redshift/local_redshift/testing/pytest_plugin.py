@@ -1,4 +1,4 @@
-"""pytest fixtures for code that talks to a warehouse: installing `local-redshift` is enough to have them.
+"""pytest fixtures for code that talks to a warehouse; with `local-redshift` installed, every project has them.
 
 - `redshift_server` (session): a `RedshiftServer`: `host, port, user, password, iam_role, s3_endpoint, access_key,
   secret_key, region, bucket`, `s3` (a boto3 client), `pg` (its PostgreSQL), `new_database() -> name` (a fresh
@@ -8,35 +8,31 @@
 
 The PostgreSQL, the S3 server (moto) and the local Redshift run on free ports, their data in a temporary folder; all
 are stopped at the end of the run, also when it is interrupted.
+
+pytest imports this module whenever it starts, so drivers and servers are imported where they are used.
 """
 
 from __future__ import annotations
 
 import contextlib
 import itertools
-import json
-import secrets
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import boto3
-import psycopg
 import pytest
-import redshift_connector
 
-from local_redshift.catalog import template_database
-from local_redshift.config import Config
-from local_redshift.storage import embedded_postgres
-from local_redshift.testing.processes import environment, free_port, process, wait_for_port
+if TYPE_CHECKING:
+    import subprocess
 
-_START_SECONDS = 60
-BUCKET = "lake"
+    import psycopg
+
+    from local_redshift.config import Config
+    from local_redshift.storage.embedded_postgres import Postgres
+
 # A test's server need not survive a crash of the machine.
 _FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
 
@@ -57,16 +53,22 @@ class Connection:
 
     def dsn(self) -> str:
         """A libpq connection string."""
-        return psycopg.conninfo.make_conninfo(
+        from psycopg.conninfo import make_conninfo
+
+        return make_conninfo(
             host=self.host, port=self.port, user=self.user, password=self.password, dbname=self.database
         )
 
     def connect(self, **more: Any) -> Any:
         """A connection by redshift_connector."""
+        import redshift_connector
+
         return redshift_connector.connect(**{**self.kwargs(), **more})
 
     def psycopg(self, **more: Any) -> psycopg.Connection[Any]:
         """A connection by psycopg 3."""
+        import psycopg
+
         return psycopg.connect(self.dsn(), **more)
 
 
@@ -76,9 +78,9 @@ class RedshiftServer:
 
     config: Config
     port: int
-    pg: embedded_postgres.Postgres
+    pg: Postgres
     process: subprocess.Popen[str]
-    bucket: str = BUCKET
+    bucket: str
     names: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -124,16 +126,14 @@ class RedshiftServer:
     @cached_property
     def s3(self) -> Any:
         """A boto3 client for the S3 server."""
-        return boto3.client(
-            "s3",
-            endpoint_url=self.s3_endpoint,
-            region_name=self.region,
-            aws_access_key_id=self.access_key,
-            aws_secret_access_key=self.secret_key,
-        )
+        from local_redshift.storage.servers import s3_client
+
+        return s3_client(self.config)
 
     def new_database(self, like: str | None = None) -> str:
         """Create a database, empty or as a copy of another to which nobody is connected, and return its name."""
+        from local_redshift.catalog import template_database
+
         name = f"test_{next(self.names)}"
         template_database.create_database(
             self.config.admin(), name, self.user, like or template_database.template_name()
@@ -142,6 +142,8 @@ class RedshiftServer:
 
     def drop_database(self, name: str) -> None:
         """Drop a database, ending its sessions."""
+        import psycopg
+
         with psycopg.connect(self.config.admin(), autocommit=True) as admin:
             admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
@@ -168,46 +170,32 @@ def redshift(redshift_server: RedshiftServer) -> Iterator[Connection]:
 @contextlib.contextmanager
 def running(folder: Path, **settings: Any) -> Iterator[RedshiftServer]:
     """Start PostgreSQL, S3 and the local Redshift in a folder; stop them at the end. `settings` go to Config."""
-    pg = embedded_postgres.Postgres(folder / "pg", free_port(), secrets.token_hex(12), _FAST)
-    with contextlib.ExitStack() as stack:
-        embedded_postgres.init(pg)
-        embedded_postgres.start(pg)
-        stack.callback(embedded_postgres.stop, pg)
-        s3_port = free_port()
-        stack.enter_context(
-            process([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(s3_port)], folder / "s3.log", {})
-        )
-        wait_for_port(s3_port)
-        config = Config(
-            **{
-                "port": 0,
-                "pg_port": pg.port,
-                "pg_password": pg.password,
-                "password": secrets.token_hex(12),
-                "s3_endpoint": f"http://127.0.0.1:{s3_port}",
-                "access_key": "test-" + secrets.token_hex(6),
-                "secret_key": secrets.token_hex(12),
-                **settings,
-            }
-        )
-        server = stack.enter_context(_listening(folder, config, pg))
-        server.s3.create_bucket(Bucket=server.bucket)
+    from local_redshift.storage import servers
+
+    with servers.running(folder, _FAST, **settings) as (config, pg), _listening(folder, config, pg) as server:
         yield server
 
 
 @contextlib.contextmanager
 def beside(server: RedshiftServer, folder: Path, **settings: Any) -> Iterator[RedshiftServer]:
     """Another local Redshift over the same PostgreSQL and S3, with other settings; `folder` gets its log."""
-    with _listening(folder, replace(server.config, **settings), server.pg) as found:
-        found.names = server.names
-        yield found
+    with _listening(folder, replace(server.config, **settings), server.pg) as other:
+        other.names = server.names
+        yield other
 
 
 @contextlib.contextmanager
-def _listening(folder: Path, config: Config, pg: embedded_postgres.Postgres) -> Iterator[RedshiftServer]:
+def _listening(folder: Path, config: Config, pg: Postgres) -> Iterator[RedshiftServer]:
+    import json
+    import sys
+
+    from local_redshift.config import to_environment
+    from local_redshift.storage.processes import process
+    from local_redshift.storage.servers import BUCKET
+
     log = folder / "redshift.log"
-    with process([sys.executable, "-m", "local_redshift"], log, environment(config)) as started:
+    with process([sys.executable, "-m", "local_redshift"], log, to_environment(config)) as started:
         line = started.stdout.readline() if started.stdout else ""
         if not line:
             raise RuntimeError(f"The local Redshift did not start:\n{log.read_text()[-2000:]}")
-        yield RedshiftServer(config, json.loads(line)["port"], pg, started)
+        yield RedshiftServer(config, json.loads(line)["port"], pg, started, BUCKET)

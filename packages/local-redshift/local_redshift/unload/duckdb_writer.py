@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import duckdb
 
-from local_redshift.protocol.backend import Described
+from local_redshift.protocol.backend import QueryColumn
 from local_redshift.s3.client import S3Error
-
-if TYPE_CHECKING:
-    from local_redshift.statements.unload import UnloadCommand
+from local_redshift.statements.unload import UnloadCommand
 
 _TYPES = {
     "boolean": "BOOLEAN",
@@ -30,15 +27,15 @@ _CODECS = {"gzip": "gzip", "zstd": "zstd"}
 
 
 @dataclass
-class Part:
-    """One file: its key below the target, where it is on disk, and its rows."""
+class PartFile:
+    """One file: its key below the target, its path on disk, and its number of rows."""
 
     key: str
     path: Path
     rows: int
 
 
-def write(source: Path, columns: list[Described], command: UnloadCommand, folder: Path) -> list[Part]:
+def write(source: Path, columns: list[QueryColumn], command: UnloadCommand, folder: Path) -> list[PartFile]:
     """Turn a headerless CSV of the query's rows into the command's files. Raises S3Error for what cannot be written."""
     parquet = command.format == "parquet"
     if command.format == "json" or command.compression == "bzip2":
@@ -61,7 +58,7 @@ def write(source: Path, columns: list[Described], command: UnloadCommand, folder
         raise S3Error(f"The rows cannot be written as {command.format}: {str(error).splitlines()[0]}") from error
 
 
-def _write(rows: str, target: Path, command: UnloadCommand) -> list[Part]:
+def _write(rows: str, target: Path, command: UnloadCommand) -> list[PartFile]:
     with duckdb.connect() as engine:
         engine.execute("SET TimeZone = 'UTC'; SET threads = 1")
         if command.partition:
@@ -72,7 +69,7 @@ def _write(rows: str, target: Path, command: UnloadCommand) -> list[Part]:
         return [_part(engine, path, target, command) for path in sorted(target.rglob("*")) if path.is_file()]
 
 
-def _type(column: Described) -> str:
+def _type(column: QueryColumn) -> str:
     if column.type == "numeric":
         return f"DECIMAL({column.precision},{column.scale})" if column.precision else "DECIMAL(38,10)"
     return _TYPES.get(column.type, "VARCHAR")
@@ -93,7 +90,7 @@ def _partition(command: UnloadCommand) -> str:
     return f"PARTITION_BY ({names}), WRITE_PARTITION_COLUMNS {'true' if command.include else 'false'}"
 
 
-def _part(engine: duckdb.DuckDBPyConnection, path: Path, root: Path, command: UnloadCommand) -> Part:
+def _part(engine: duckdb.DuckDBPyConnection, path: Path, root: Path, command: UnloadCommand) -> PartFile:
     reader = "read_parquet" if command.format == "parquet" else "read_csv"
     options = "" if command.format == "parquet" else f", header = {command.has('header')}, all_varchar = true"
     rows = engine.execute(
@@ -102,7 +99,7 @@ def _part(engine: duckdb.DuckDBPyConnection, path: Path, root: Path, command: Un
     folder = unquote(str(path.parent.relative_to(root))) if path.parent != root else ""
     number = path.stem.split("_")[1].split(".")[0]
     name = f"0000_part_{int(number):02d}" if command.parallel else f"{int(number):03d}"
-    return Part("/".join(filter(None, (folder, name + command.suffix))), path, rows)
+    return PartFile("/".join(filter(None, (folder, name + command.suffix))), path, rows)
 
 
 def _quoted(text: str, mark: str = '"') -> str:

@@ -1,4 +1,4 @@
-"""Carrying an UNLOAD out: the query's rows go to files on disk, from there to S3, and a manifest at the end.
+"""UNLOAD: the query's rows go to files on disk, from there to S3, and the manifest last.
 
 The stand-in is a cluster of one slice: PARALLEL ON names files `0000_part_00`, `0000_part_01`, …, PARALLEL OFF `000`,
 `001`, ….
@@ -12,45 +12,46 @@ import gzip
 import json
 import tempfile
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import zstandard
 
 from local_redshift.copy.columns import NULL_MARKER
 from local_redshift.protocol import messages
-from local_redshift.s3 import client as s3
-from local_redshift.s3 import region as copy_region
+from local_redshift.protocol.host import Host
+from local_redshift.s3.client import S3Error, delete_objects, list_keys, put_object, s3_client, split_url, upload_file
+from local_redshift.s3.region import check_region
 from local_redshift.sql.lexer import quote_literal
-from local_redshift.statements.plan import Forward, Refusal
+from local_redshift.sql.refusal import Refusal
+from local_redshift.statements.plan import Forward, Plan
 from local_redshift.statements.unload import UnloadCommand
 from local_redshift.unload import duckdb_writer
-from local_redshift.unload.duckdb_writer import Part
-from local_redshift.unload.text import copy_options, delimiter_of, plain
-
-if TYPE_CHECKING:
-    from local_redshift.session.base import Carrier
+from local_redshift.unload.duckdb_writer import PartFile
+from local_redshift.unload.text import copy_options, delimiter_of, redshift_rows
 
 
-async def run(session: Carrier, command: UnloadCommand) -> bytes:
-    """Unload, and return the client's replies. Raises BackendError, after failing the client's transaction."""
+async def run_unload(session: Host, command: UnloadCommand, query: Plan) -> bytes:
+    """Unload the rows of a query, given the plan of `command.query`, and return the client's replies.
+
+    Raises BackendError, after failing the client's transaction.
+    """
+    if isinstance(query, Refusal):
+        raise await session.failure(query)
+    if not isinstance(query, Forward):
+        raise await session.failure(Refusal("UNLOAD takes a SELECT", "42601"))
     try:
-        item = await session.plan(command.query)
-        if isinstance(item, Refusal):
-            raise await session.failure(item)
-        if not isinstance(item, Forward):
-            raise await session.failure(Refusal("UNLOAD takes a SELECT", "42601"))
-        rows = await _unload(session, command, item.sql)
-    except s3.S3Error as error:
+        rows = await _unload(session, command, query.sql)
+    except S3Error as error:
         raise await session.failure(Refusal(str(error), "XX000")) from error
     return messages.notice(f"UNLOAD completed, {rows} record(s) unloaded successfully.") + messages.command_complete(
         "UNLOAD"
     )
 
 
-async def _unload(session: Carrier, command: UnloadCommand, query: str) -> int:
-    client = await asyncio.to_thread(s3.client, session.config, command.credentials, command.region)
-    await asyncio.to_thread(copy_region.check, client, session.config, command.region, command.target)
-    await asyncio.to_thread(_make_room, client, command)
+async def _unload(session: Host, command: UnloadCommand, query: str) -> int:
+    client = await asyncio.to_thread(s3_client, session.config, command.credentials, command.region)
+    await asyncio.to_thread(check_region, client, session.config, command.region, command.target)
+    await asyncio.to_thread(_prepare_target, client, command)
     columns = await session.backend.describe(query)
     with tempfile.TemporaryDirectory(prefix="redshift-unload-") as name:
         folder = Path(name)
@@ -68,38 +69,38 @@ async def _unload(session: Carrier, command: UnloadCommand, query: str) -> int:
         return sum(file.rows for file in files)
 
 
-def _make_room(client: Any, command: UnloadCommand) -> None:
-    """Refuse a target that is not empty, or empty it, as the options say. Raises S3Error."""
-    bucket, prefix = s3.split_url(command.target)
-    found = s3.keys(client, bucket, prefix)
-    if found and command.has("cleanpath"):
-        s3.delete(client, bucket, found)
-    elif found and not command.has("allowoverwrite"):
-        raise s3.S3Error(
+def _prepare_target(client: Any, command: UnloadCommand) -> None:
+    """Refuse a target that is not empty, or empty it, by the options. Raises S3Error."""
+    bucket, prefix = split_url(command.target)
+    existing = list_keys(client, bucket, prefix)
+    if existing and command.has("cleanpath"):
+        delete_objects(client, bucket, existing)
+    elif existing and not command.has("allowoverwrite"):
+        raise S3Error(
             "Specified unload destination on S3 is not empty. Consider using a different bucket / prefix, "
             "manually removing the target files in S3, or using the ALLOWOVERWRITE option."
         )
 
 
 async def _text_files(
-    session: Carrier, command: UnloadCommand, query: str, names: list[str], folder: Path
-) -> list[Part]:
+    session: Host, command: UnloadCommand, query: str, names: list[str], folder: Path
+) -> list[PartFile]:
     if command.format == "json":
         query = f"SELECT row_to_json(q) FROM ({query}) AS q"
     header = (delimiter_of(command).join(names) + "\n").encode() if command.has("header") else b""
-    rolled = _Rolled(folder, command, header)
+    sequence = _FileSequence(folder, command, header)
     rows = session.backend.copy_out(f"COPY ({query}) TO STDOUT WITH ({copy_options(command)})")
-    async for row in plain(rows, command):
-        rolled.write(row)
-    return rolled.close()
+    async for row in redshift_rows(rows, command):
+        sequence.write(row)
+    return sequence.close()
 
 
-class _Rolled:
+class _FileSequence:
     """Files of at most MAXFILESIZE, each with the header."""
 
     def __init__(self, folder: Path, command: UnloadCommand, header: bytes) -> None:
         self._folder, self._command, self._header = folder, command, header
-        self._files: list[Part] = []
+        self._files: list[PartFile] = []
         self._open: IO[bytes] | None = None
         self._size = 0
 
@@ -117,12 +118,12 @@ class _Rolled:
         number = len(self._files)
         name = f"0000_part_{number:02d}" if self._command.parallel else f"{number:03d}"
         path = self._folder / name
-        self._files.append(Part(name + self._command.suffix, path, 0))
+        self._files.append(PartFile(name + self._command.suffix, path, 0))
         self._open = _compressed(path, self._command.compression)
         self._open.write(self._header)
         self._size = len(self._header)
 
-    def close(self) -> list[Part]:
+    def close(self) -> list[PartFile]:
         if self._open is None:
             self._next()
         assert self._open is not None
@@ -140,11 +141,11 @@ def _compressed(path: Path, compression: str | None) -> Any:
     return path.open("wb")
 
 
-def _upload(client: Any, command: UnloadCommand, files: list[Part], columns: list[Any]) -> None:
-    bucket, prefix = s3.split_url(command.target)
+def _upload(client: Any, command: UnloadCommand, files: list[PartFile], columns: list[Any]) -> None:
+    bucket, prefix = split_url(command.target)
     entries: list[dict[str, Any]] = []
     for file in files:
-        s3.upload(client, bucket, prefix + file.key, file.path)
+        upload_file(client, bucket, prefix + file.key, file.path)
         meta = {"content_length": file.path.stat().st_size}
         if command.verbose:
             meta["record_count"] = file.rows
@@ -160,4 +161,4 @@ def _upload(client: Any, command: UnloadCommand, files: list[Part], columns: lis
                 "record_count": sum(f.rows for f in files),
             }
             document["author"] = {"name": "Amazon Redshift", "version": "1.0.0"}
-        s3.put(client, bucket, prefix + "manifest", json.dumps(document, indent=2).encode())
+        put_object(client, bucket, prefix + "manifest", json.dumps(document, indent=2).encode())

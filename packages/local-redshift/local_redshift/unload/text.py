@@ -1,4 +1,4 @@
-"""UNLOAD's rows of text: what PostgreSQL's CSV writer is told, and its rows turned into Redshift's."""
+"""UNLOAD's rows of text: options for PostgreSQL's CSV writer, and its rows converted to Redshift's."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def delimiter_of(command: UnloadCommand) -> str:
 
 def copy_options(command: UnloadCommand) -> str:
     """The options of PostgreSQL's COPY TO."""
-    # JSON's text holds no character below the blank, so that none is quoted.
+    # JSON's text has no character below the blank, so that none is quoted.
     delimiter, null = ("\x02", "") if command.format == "json" else (delimiter_of(command), command.null_as)
     quote = '"' if _quoted(command) else _mark(delimiter)
     force = ", FORCE_QUOTE *" if command.has("addquotes") or command.has("escape") else ""
@@ -28,8 +28,8 @@ def copy_options(command: UnloadCommand) -> str:
     return f"FORMAT csv, {by}{force}"
 
 
-async def plain(rows: AsyncIterator[bytes], command: UnloadCommand) -> AsyncIterator[bytes]:
-    """The writer's rows without its marks, escaped where the command asks for it."""
+async def redshift_rows(rows: AsyncIterator[bytes], command: UnloadCommand) -> AsyncIterator[bytes]:
+    """The writer's rows without its marks, escaped where the command has ESCAPE."""
     mark = _mark(delimiter_of(command)).encode()
     field = re.compile(mark + rb"((?:[^" + mark + rb"]|" + mark * 2 + rb")*)" + mark)
     write = _writer(command, mark)
@@ -38,7 +38,7 @@ async def plain(rows: AsyncIterator[bytes], command: UnloadCommand) -> AsyncIter
 
 
 def _quoted(command: UnloadCommand) -> bool:
-    """Whether the writer's own quotes are what Redshift writes."""
+    """Whether Redshift writes the same quotes as the writer."""
     return command.format == "csv" or (command.has("addquotes") and not command.has("escape"))
 
 
@@ -47,7 +47,7 @@ def _mark(delimiter: str) -> str:
 
 
 def _writer(command: UnloadCommand, mark: bytes) -> Callable[[re.Match[bytes]], bytes]:
-    """What stands for a marked field. Beside ADDQUOTES both kinds of quotes are escaped (r_UNLOAD, ESCAPE)."""
+    """The replacement of a marked field. Beside ADDQUOTES both kinds of quotes are escaped (r_UNLOAD, ESCAPE)."""
     quote = b'"' if command.has("addquotes") else b""
     specials = re.escape(delimiter_of(command).encode()) + rb"\\\n\r" + (b"\"'" if quote else b"")
     special = re.compile(rb"([" + specials + rb"])")
