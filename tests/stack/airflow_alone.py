@@ -71,6 +71,10 @@ class Airflow:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait(10)
 
+    def stop_all(self) -> None:
+        for name in list(self.processes):
+            self.stop(name)
+
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([AIRFLOW, *command], env=self.environment, capture_output=True, text=True, timeout=300)
 
@@ -122,7 +126,7 @@ def running(folder: Path) -> Iterator[Airflow]:
         dsn = embedded_postgres.dsn(database, "airflow").replace("postgresql://", "postgresql+psycopg2://")
         server = Airflow(folder, environment(folder, dsn, free_port()))
         assert server.run("db", "migrate").returncode == 0
-        cleanup.callback(lambda: [server.stop(name) for name in list(server.processes)])
+        cleanup.callback(server.stop_all)
         for service in SERVICES:
             server.start(*service)
         wait_until_parsed(server)

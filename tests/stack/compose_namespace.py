@@ -169,7 +169,7 @@ def loaded(compose: Compose) -> dict[str, int]:
         dbname=values["REDSHIFT_DATABASE"],
         autocommit=True,
     ) as connection:
-        return {table: connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] for table in tables}  # type: ignore[index, arg-type]
+        return {table: connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] for table in tables}  # type: ignore[index]
 
 
 def main() -> None:
