@@ -61,7 +61,7 @@ def run(path: Path, days: int) -> int:
             return 1
     print()
     console.create().print(console.table(summary.COLUMNS, summary.tables(running)))
-    print(console.login(running))
+    print(f"\n{console.login(running)}")
     return 0
 
 
