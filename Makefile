@@ -53,7 +53,7 @@ redshift-corpus: $(INSTALLED) ## Check the Redshift corpus against a real cluste
 
 bench: $(INSTALLED) ## Run the benchmarks, each against its limit in the same run; PICTURES=docs/images takes those of the page
 	@$(PYTHON_IN_VENV) -m bench.pipeline
-	@$(PYTHON_IN_VENV) -m bench.redshift
+	@$(PYTHON_IN_VENV) packages/local-redshift/bench/redshift.py
 	@AIRFLOW_HOME=$(CURDIR)/build/airflow PYTHONPATH=plugins $(PYTHON_IN_VENV) -m bench.page $(PICTURES)
 
 docs: $(INSTALLED) ## Write docs/catalog, the tables as a static site, and the generated parts of docs/ anew
