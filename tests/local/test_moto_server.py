@@ -50,9 +50,10 @@ def client(port: int, key: str) -> Any:
 
 
 def contents(s3: Any) -> dict[str, tuple[str, bytes]]:
-    found = s3.list_objects_v2(Bucket="lake").get("Contents", [])
+    entries = s3.list_objects_v2(Bucket="lake").get("Contents", [])
     return {
-        entry["Key"]: (entry["ETag"], s3.get_object(Bucket="lake", Key=entry["Key"])["Body"].read()) for entry in found
+        entry["Key"]: (entry["ETag"], s3.get_object(Bucket="lake", Key=entry["Key"])["Body"].read())
+        for entry in entries
     }
 
 

@@ -33,7 +33,7 @@ def test_a_week_runs_to_its_end_and_again_changes_nothing(airflow: Airflow) -> N
     assert again.returncode == 0
     assert "all 7 dates have a run already" in again.stdout
     assert runs(airflow, "plain") == before
-    # The first one is closed by now, so that Airflow's own command is not refused.
+    # The first one is closed by now, so that Airflow's own command is not rejected.
     own = airflow.run("backfill", "create", "--dag-id", "plain", "--from-date", "2013-01-08", "--to-date", "2013-01-08")
     assert own.returncode == 0, own.stdout + own.stderr
 
@@ -86,12 +86,12 @@ def test_what_cannot_run_is_an_error_of_one_line(
     airflow: Airflow, arguments: list[str], code: int, message: str
 ) -> None:
     wait_until_closed(airflow)
-    refused = airflow.backfill(*arguments)
-    assert refused.returncode == code, refused.stdout + refused.stderr
-    last = refused.stderr.strip().splitlines()[-1]
+    rejected = airflow.backfill(*arguments)
+    assert rejected.returncode == code, rejected.stdout + rejected.stderr
+    last = rejected.stderr.strip().splitlines()[-1]
     assert last.startswith("airflow dags backfill: ")
     assert message in last
-    assert "Traceback" not in refused.stderr
+    assert "Traceback" not in rejected.stderr
 
 
 def test_ctrl_c_leaves_the_backfill_running_and_prints_how_to_cancel_it(airflow: Airflow) -> None:
@@ -132,14 +132,14 @@ def test_without_a_scheduler_nothing_is_created(airflow: Airflow) -> None:
     """The last one, as it leaves no scheduler behind."""
     airflow.stop("scheduler")
     before = runs(airflow, "plain")
-    refused = airflow.backfill("plain", "-s", "2013-06-01")
-    assert refused.returncode == 1
-    assert "no live scheduler: none is running" in refused.stderr
+    rejected = airflow.backfill("plain", "-s", "2013-06-01")
+    assert rejected.returncode == 1
+    assert "no live scheduler: none is running" in rejected.stderr
     # The row of a scheduler that was killed 8 s ago: Airflow still counts it as alive.
     with psycopg.connect(airflow.database, autocommit=True) as database:
         beat = "latest_heartbeat = now() - interval '8 s'"
         database.execute(f"UPDATE job SET state = 'running', {beat} WHERE job_type = 'SchedulerJob'")
-    refused = airflow.backfill("plain", "-s", "2013-06-01")
-    assert refused.returncode == 1
-    assert "no live scheduler: the last one was heard of" in refused.stderr
+    rejected = airflow.backfill("plain", "-s", "2013-06-01")
+    assert rejected.returncode == 1
+    assert "no live scheduler: the last one was heard of" in rejected.stderr
     assert runs(airflow, "plain") == before

@@ -36,8 +36,8 @@ def build(folder: Path, *stages: str) -> dict[str, str]:
     """Carry out ENV, COPY and RUN of these stages, and return the environment that they leave."""
     work, venv = folder / "build", str(folder / "venv")
     work.mkdir()
-    kept = ("HOME", "PIP_", "SSL_", "REQUESTS_", "UV_")
-    environment = {name: value for name, value in os.environ.items() if name.startswith(kept)}
+    prefixes = ("HOME", "PIP_", "SSL_", "REQUESTS_", "UV_")
+    environment = {name: value for name, value in os.environ.items() if name.startswith(prefixes)}
     environment["PATH"] = f"{Path(sys.executable).resolve().parent}:/usr/bin:/bin"
     for stage in stages:
         for instruction, text in steps(stage):

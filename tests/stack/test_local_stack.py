@@ -1,4 +1,4 @@
-"""The whole local stack as a person uses it, one start for most tests: they run in the order of this file."""
+"""The local stack by its commands. Most tests share one start of it: they run in the order of this file."""
 
 from __future__ import annotations
 

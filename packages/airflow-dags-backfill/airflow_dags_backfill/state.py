@@ -114,9 +114,9 @@ def dates_to_run(request: Request) -> list[datetime]:
             reprocess_behavior=ReprocessBehavior(request.reprocess),
             session=session,
         )
-        found = [info.logical_date for info in infos]
-    dates: list[datetime] = [date for date in found if date is not None]
-    if len(dates) < len(found):
+        planned = [info.logical_date for info in infos]
+    dates: list[datetime] = [date for date in planned if date is not None]
+    if len(dates) < len(planned):
         raise BackfillError(
             f"DAG {request.dag_id} is partitioned: use `airflow backfill create`, and watch it in the UI"
         )
@@ -144,8 +144,8 @@ def snapshot(dag_id: str, dates: Iterable[datetime]) -> Snapshot:
     wanted = list(dates)
     query = select(DagRun.logical_date, DagRun.state).where(DagRun.dag_id == dag_id, DagRun.logical_date.in_(wanted))
     with create_session() as session:
-        found = {date: str(state) for date, state in session.execute(query)}
-    return Snapshot({date: found.get(date, "gone") for date in wanted})
+        states = {date: str(state) for date, state in session.execute(query)}
+    return Snapshot({date: states.get(date, "gone") for date in wanted})
 
 
 def failed_runs(dag_id: str, dates: Sequence[datetime]) -> list[FailedRun]:
@@ -153,8 +153,11 @@ def failed_runs(dag_id: str, dates: Sequence[datetime]) -> list[FailedRun]:
     runs = select(DagRun.logical_date, DagRun.run_id).where(DagRun.dag_id == dag_id, DagRun.logical_date.in_(dates))
     runs = runs.order_by(DagRun.logical_date)
     with create_session() as session:
-        found = [(date, run_id) for date, run_id in session.execute(runs) if date is not None]
-        return [FailedRun(date, _failed_tasks(session, dag_id, run_id)) for date, run_id in found]
+        return [
+            FailedRun(date, _failed_tasks(session, dag_id, run_id))
+            for date, run_id in session.execute(runs).all()
+            if date is not None
+        ]
 
 
 def _failed_tasks(session: Session, dag_id: str, run_id: str) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ def run(*command: str | Path, env: dict[str, str], folder: Path) -> str:
 
 
 def pip_index() -> dict[str, str]:
-    """The index that pip is configured with, as uv reads it; what uv is told already comes first (bin/setup)."""
+    """The index that pip is configured with, for uv; uv's own settings have precedence, as in bin/setup."""
     done = subprocess.run(
         [sys.executable, "-m", "pip", "config", "get", "global.index-url"], capture_output=True, text=True
     )
