@@ -26,7 +26,9 @@ def record(folder: Path, sources: list[str]) -> None:
         # Not in a forked child; and the folder is gone when a process outlives the tests.
         if os.getpid() == started_by and folder.is_dir():
             os.chdir(folder)  # slipcover shortens the paths below the working directory
-            (folder / f"{uuid.uuid4()}.json").write_text(json.dumps(lines.get_coverage()))
+            part = folder / f"{uuid.uuid4()}.part"
+            part.write_text(json.dumps(lines.get_coverage()))
+            part.rename(part.with_suffix(".json"))  # whole, also when the process is killed meanwhile
 
     atexit.register(write)
 
