@@ -16,12 +16,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local.cli import coverage
 from local.stack import state_dir
 from local.stack.airflow_services import executable
 from local.stack.services import base_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 Step = tuple[str, tuple[str, ...]]
 
@@ -54,8 +55,8 @@ LINT: tuple[Step, ...] = (
     _schema("github-issue-forms", ".github/ISSUE_TEMPLATE/bug.yml", ".github/ISSUE_TEMPLATE/feature.yml"),
 )
 # Two processes, as a third only slows the servers on two cores; conftest.py says which tests stay in one process.
-TESTS: tuple[Step, ...] = (("pytest", ("pytest", "tests", "packages", "-n", "2")),)
-STACK: tuple[Step, ...] = (("pytest -m stack", ("pytest", "tests", "-m", "stack", "--durations=10")),)
+TESTS: Step = ("pytest", ("pytest", "tests", "packages", "-n", "2"))
+STACK: Step = ("pytest -m stack", ("pytest", "tests", "-m", "stack", "--durations=10"))
 
 
 def run(only: str | None) -> int:
@@ -69,8 +70,12 @@ def run(only: str | None) -> int:
     try:
         if only in ("lint", None):
             failed += _together(LINT, folder)
-        for step in {"lint": (), "tests": TESTS, "stack": STACK, None: TESTS}[only]:
-            failed += _alone(step, folder)
+        if only in ("tests", None):
+            (folder / "coverage").mkdir()
+            failed += _alone(TESTS, folder, coverage.environment(folder / "coverage"))
+            print(coverage.report(folder / "coverage"))
+        if only == "stack":
+            failed += _alone(STACK, folder, {})
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"Failed: {', '.join(failed)}" if failed else "All passed.")
@@ -87,7 +92,7 @@ def _end(signum: int, _frame: object) -> None:
 def _together(steps: Sequence[Step], folder: Path) -> list[str]:
     """Run the steps at the same time and print the output of each in order; the names of those that failed."""
     begun = time.monotonic()
-    processes = [_start(command, folder, stdout=subprocess.PIPE) for _, command in steps]
+    processes = [_start(command, folder, {}, stdout=subprocess.PIPE) for _, command in steps]
     failed = []
     with ThreadPoolExecutor(len(steps)) as pool:
         try:
@@ -102,12 +107,12 @@ def _together(steps: Sequence[Step], folder: Path) -> list[str]:
     return failed
 
 
-def _alone(step: Step, folder: Path) -> list[str]:
+def _alone(step: Step, folder: Path, env: Mapping[str, str]) -> list[str]:
     """Run one step with its output on the terminal; its name if it failed."""
     name, command = step
     print(f"== {name}", flush=True)
     begun = time.monotonic()
-    process = _start(command, folder)
+    process = _start(command, folder, env)
     try:
         code = process.wait()
     except BaseException:
@@ -116,11 +121,13 @@ def _alone(step: Step, folder: Path) -> list[str]:
     return _report(name, code, time.monotonic() - begun)
 
 
-def _start(command: Sequence[str], folder: Path, stdout: int | None = None) -> subprocess.Popen[bytes]:
-    env = base_environment(folder / "home") | {"TMPDIR": str(folder), "AIRFLOW_HOME": str(folder / "airflow")}
+def _start(
+    command: Sequence[str], folder: Path, env: Mapping[str, str], stdout: int | None = None
+) -> subprocess.Popen[bytes]:
+    own = {"TMPDIR": str(folder), "AIRFLOW_HOME": str(folder / "airflow")}
     return subprocess.Popen(
         [executable(command[0]), *command[1:]],
-        env=env,
+        env={**base_environment(folder / "home"), **own, **env},
         cwd=state_dir.REPOSITORY,
         process_group=0,
         stdout=stdout,
