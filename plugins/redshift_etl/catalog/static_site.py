@@ -26,7 +26,7 @@ def build(repository: Repository, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.html"):
         old.unlink()
-    for name in ("page.css", "parts.css"):
+    for name in ("page.css", "components.css"):
         shutil.copy(STYLES / name, folder / name)
     texts = render(repository)
     for name, text in texts.items():

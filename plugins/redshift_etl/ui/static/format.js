@@ -12,7 +12,7 @@ export const STATES = {
   fresh: "Fresh",
   late: "Late",
   never: "Never loaded",
-  unwatched: "Not watched",
+  unmonitored: "Not monitored",
   unknown: "Unknown",
 };
 
@@ -23,7 +23,7 @@ export const LOADS = {
   append: "append",
 };
 
-/** 12,345; a dash when it is not known. */
+/** 12,345; a dash for no value. */
 export function number(value) {
   return value === null || value === undefined ? "–" : NUMBER.format(value);
 }
