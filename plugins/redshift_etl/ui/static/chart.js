@@ -13,7 +13,7 @@ export function sparkline(values) {
   const maximum = Math.max(...values, 1);
   const step = SPARK.width / 30;
   const from = SPARK.width - values.length * step;
-  const bars = values.map((value, at) => {
+  const paths = values.map((value, at) => {
     const height = value ? Math.max(1.5, (value / maximum) * SPARK.height) : 0.5;
     return `M${(from + at * step).toFixed(1)} ${SPARK.height}v${-height.toFixed(1)}h${(step - 0.8).toFixed(1)}v${height.toFixed(1)}z`;
   });
@@ -28,7 +28,7 @@ export function sparkline(values) {
       role: "img",
       "aria-label": label,
     },
-    s("path", { d: bars.join("") }),
+    s("path", { d: paths.join("") }),
   );
 }
 

@@ -30,8 +30,8 @@ export function number(value) {
 
 /** A span of seconds in its largest unit: 3 d, 26 h, 5 min. Below two of a unit the next smaller one is used. */
 export function span(seconds) {
-  for (const [size, unit] of STEPS) {
-    if (seconds >= 2 * size) return `${Math.round(seconds / size)} ${unit}`;
+  for (const [length, unit] of STEPS) {
+    if (seconds >= 2 * length) return `${Math.round(seconds / length)} ${unit}`;
   }
   return `${Math.max(0, Math.round(seconds))} s`;
 }

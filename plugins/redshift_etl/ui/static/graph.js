@@ -114,20 +114,19 @@ export class Graph {
   }
 
   /** Select a node (or none) and highlight its upstream and downstream nodes. */
-  select(name, { centre = false, focus = false } = {}) {
-    const index = name === null ? undefined : this.indexes.get(name);
-    this.selected = index ?? null;
-    const related =
-      index === undefined
-        ? null
-        : new Set([index, ...reachable(this.inputs, index), ...reachable(this.outputs, index)]);
+  select(name, { centre, focus } = {}) {
+    const index = this.indexes.get(name) ?? null;
+    this.selected = index;
+    const related = index === null ? null : this.relatedTo(index);
     this.highlight(related, (from, to) => related.has(from) && related.has(to));
     this.marks.forEach((mark, other) => mark.classList.toggle("selected", other === index));
-    if (index !== undefined) {
-      this.makeFocusable(index, focus);
-      if (centre) this.centre(index);
-    }
-    this.onSelect(index === undefined ? null : name);
+    if (index !== null) this.makeFocusable(index, focus);
+    if (index !== null && centre) this.centre(index);
+    this.onSelect(index === null ? null : name);
+  }
+
+  relatedTo(index) {
+    return new Set([index, ...reachable(this.inputs, index), ...reachable(this.outputs, index)]);
   }
 
   /** Highlight the nodes that match the text; returns how many. An empty text highlights none. */

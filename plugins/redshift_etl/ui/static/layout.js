@@ -67,13 +67,13 @@ function order(layers, inputs, outputs) {
   layers.forEach(number);
   for (let sweep = 0; sweep < SWEEPS; sweep += 1) {
     const forward = sweep % 2 === 0;
-    const neighbours = forward ? inputs : outputs;
+    const adjacent = forward ? inputs : outputs;
     for (const layer of forward ? layers : layers.toReversed()) {
       const mean = new Map(
         layer.map((at) => [
           at,
           average(
-            neighbours[at].map((other) => position[other]),
+            adjacent[at].map((other) => position[other]),
             position[at],
           ),
         ]),
@@ -107,7 +107,7 @@ function assignPositions(layers, positions, inputs, outputs, maxRows) {
     left += across * (NODE.width + GAP.column) - GAP.column + GAP.x;
   }
   const free = layers.filter((layer) => layer.length <= maxRows);
-  for (const [ordered, neighbours] of [
+  for (const [ordered, adjacent] of [
     [free, inputs],
     [free.toReversed(), outputs],
     [free, inputs],
@@ -115,7 +115,7 @@ function assignPositions(layers, positions, inputs, outputs, maxRows) {
     for (const layer of ordered) {
       const desired = layer.map((at) =>
         average(
-          neighbours[at].map((other) => positions[other].y),
+          adjacent[at].map((other) => positions[other].y),
           positions[at].y,
         ),
       );

@@ -75,24 +75,32 @@ async function show() {
   await read(visit, page, main);
 }
 
+/** Refresh the page's data, and again after an interval, until the visit is stopped. */
 async function read(visit, page, main) {
+  const { signal } = visit.stop;
   let interval = INTERVAL;
   try {
-    const warehouse = await page.read(visit.stop.signal);
-    if (visit.stop.signal.aborted) return;
-    main.querySelector(":scope > .failure")?.remove();
+    const warehouse = await page.read(signal);
+    if (signal.aborted) return;
+    showFailure(main, null);
     showHealth(warehouse);
     if (warehouse?.reading || isStale(warehouse)) interval = SHORT_INTERVAL;
   } catch (error) {
-    if (visit.stop.signal.aborted || error.name === "AbortError") return;
-    main.querySelector(":scope > .failure")?.remove();
-    main.prepend(h("p", { class: "failure", role: "alert" }, error instanceof Failure ? error.message : String(error)));
-    if (!(error instanceof Failure)) console.error(error);
+    if (signal.aborted || error.name === "AbortError") return;
+    showFailure(main, error);
   }
   visit.timer = setTimeout(() => {
     if (document.hidden) document.addEventListener("visibilitychange", () => read(visit, page, main), { once: true });
     else read(visit, page, main);
   }, interval);
+}
+
+function showFailure(main, error) {
+  main.querySelector(":scope > .failure")?.remove();
+  if (!error) return;
+  const isExpected = error instanceof Failure;
+  main.prepend(h("p", { class: "failure", role: "alert" }, isExpected ? error.message : String(error)));
+  if (!isExpected) console.error(error);
 }
 
 followTheme();

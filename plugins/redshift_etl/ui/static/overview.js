@@ -170,7 +170,7 @@ function line(row) {
       h("p", { class: "about" }, row.problem ?? row.description),
     ),
     h("td", null, row.owner, h("p", { class: "about" }, LOADS[row.load] ?? row.load)),
-    h("td", null, state(row), badges(row)),
+    h("td", null, freshness(row), badges(row)),
     h("td", { class: "number" }, number(row.rows)),
     h("td", { class: "number" }, size(row.size_mb)),
     h(
@@ -185,7 +185,7 @@ function line(row) {
 }
 
 /** A table's freshness as a word with a symbol. */
-export function state(row) {
+export function freshness(row) {
   const limit = row.fresh_within_s
     ? `fresh within ${span(row.fresh_within_s)} of a load`
     : "no fresh_within in the contract";

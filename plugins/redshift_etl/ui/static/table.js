@@ -5,7 +5,7 @@ import { h, originList, replace, route, tableLink } from "./dom.js";
 import { LOADS, ago, moment, number, size, span } from "./format.js";
 import { drawHistory, dataTable, run } from "./history.js";
 import { incidentList } from "./incidents.js";
-import { badges, state } from "./overview.js";
+import { badges, freshness } from "./overview.js";
 
 /** Show one table. */
 export function open(main, name) {
@@ -43,7 +43,7 @@ function changed(view, key, data) {
 function draw(view, data) {
   replace(
     view.page,
-    h("h2", null, data.name, " ", state(data), badges(data)),
+    h("h2", null, data.name, " ", freshness(data), badges(data)),
     data.problem ? h("p", { class: "failure" }, data.problem) : null,
     h("p", { class: "lead" }, data.description),
     data.open_incidents.length ? [h("h3", null, "Open incidents"), incidentList(data.open_incidents)] : null,
