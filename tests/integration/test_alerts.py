@@ -35,7 +35,7 @@ class Mail(socketserver.StreamRequestHandler):
                 body = []
                 while (part := self.rfile.readline().rstrip(b"\r\n")) != b".":
                     body.append(part)
-                self.server.got.append(b"\n".join(body).decode())  # type: ignore[attr-defined]
+                self.server.messages.append(b"\n".join(body).decode())  # type: ignore[attr-defined]
             if word == b"QUIT":
                 self.wfile.write(b"221 bye\r\n")
                 return
@@ -45,7 +45,7 @@ class Mail(socketserver.StreamRequestHandler):
 @contextmanager
 def mail_server() -> Iterator[Any]:
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Mail) as server:
-        server.got = []  # type: ignore[attr-defined]
+        server.messages = []  # type: ignore[attr-defined]
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()
@@ -61,7 +61,7 @@ def test_e_mail_goes_to_the_connection_s_recipients_and_its_text_stays_text(monk
         extra = {"from_email": "etl@x", "to": "oncall@x", "disable_ssl": True, "disable_tls": True}
         set_connection(monkeypatch, conn_type="smtp", host="127.0.0.1", port=server.server_address[1], extra=extra)
         assert alerts.send(ALERT) == ["people"]
-        (message,) = server.got
+        (message,) = server.messages
     assert "To: oncall@x" in message
     assert "Subject: SourceError on core.t" in message
     (body,) = [part for part in email.message_from_string(message).walk() if part.get_content_type() == "text/html"]
@@ -76,7 +76,7 @@ def test_a_name_with_a_line_break_in_it_adds_no_header_to_an_e_mail(monkeypatch:
         extra = {"from_email": "etl@x", "to": "oncall@x", "disable_ssl": True, "disable_tls": True}
         set_connection(monkeypatch, conn_type="smtp", host="127.0.0.1", port=server.server_address[1], extra=extra)
         assert alerts.send(alerts.Alert("SourceError on core.t\nBcc: all@x", "It is bad", {})) == ["people"]
-        (message,) = server.got
+        (message,) = server.messages
     assert email.message_from_string(message)["Subject"] == "SourceError on core.t Bcc: all@x"
 
 

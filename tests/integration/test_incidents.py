@@ -40,12 +40,12 @@ def lake(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Lake:
 
 @pytest.fixture
 def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """A service that takes alerts; the list of what it got."""
-    got: list[dict[str, Any]] = []
+    """The list of alerts that a webhook on this machine has received."""
+    received: list[dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(200)
             self.end_headers()
 
@@ -57,7 +57,7 @@ def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
     url = {"conn_type": "http", "host": f"http://127.0.0.1:{server.server_port}"}
     monkeypatch.setenv("AIRFLOW_CONN_PAGER", json.dumps(url))
     monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__ALERTS", "pager")
-    yield got
+    yield received
     server.shutdown()
     server.server_close()
 
@@ -89,7 +89,7 @@ def test_a_failure_leaves_a_report_that_answers_the_first_questions(bench: Bench
     bench.load(INCREMENTAL, [(1, "2013-01-01", "2013-01-01", "a", None)])
     on_failure(context(refused()))
     (text,) = reports(lake)
-    for told in (
+    for expected in (
         "**SourceError on core.things**, for the owner of the source to act",
         "| Window | [2013-01-01T00:00:00Z, 2013-01-02T00:00:00Z) |",
         "| Task | load |",
@@ -107,7 +107,7 @@ def test_a_failure_leaves_a_report_that_answers_the_first_questions(bench: Bench
         "airflow dags backfill things -s 2013-01-01 -e 2013-01-01 --rerun-failed-tasks",
         "## Cause", "## Impact", "## Follow-up",
     ):  # fmt: skip
-        assert told in text, told
+        assert expected in text, expected
     assert "could not be read or written" not in text
     assert text.endswith(f"\n_Reported by redshift-airflow {__version__}._\n")
     assert rows(bench) == [("things", "core.things", 1, None)]
@@ -228,11 +228,11 @@ def test_no_secret_is_in_a_report_a_row_or_an_alert(bench: Bench, lake: Lake, we
     password = bench.database.password
     url = f"postgresql://awsuser:{password}@{bench.database.host}:5439/db"
     on_failure(context(ValueError(f"cannot reach {url}; aws_secret_access_key={bench.server.secret_key}")))
-    on_failure(context(SourceError(f"bad {url}", fix=f"look at {url}", table="core.things", statement=f"COPY … {url}")))
-    kept = "\n".join([*reports(lake), repr(bench.rows("SELECT * FROM etl.incidents")), repr(webhook)])
+    on_failure(context(SourceError(f"bad {url}", fix=f"check {url}", table="core.things", statement=f"COPY … {url}")))
+    written = "\n".join([*reports(lake), repr(bench.rows("SELECT * FROM etl.incidents")), repr(webhook)])
     assert len(reports(lake)) == 2
-    assert password not in kept
-    assert bench.server.secret_key not in kept
+    assert password not in written
+    assert bench.server.secret_key not in written
 
 
 def test_html_and_braces_of_an_error_stay_text(lake: Lake, webhook: list[Any]) -> None:

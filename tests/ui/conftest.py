@@ -31,7 +31,7 @@ class Page:
 
     url: str
     viewer: str
-    nobody: str
+    no_role: str
     sample: SampleWarehouse
     dsn: str = field(repr=False)
 
@@ -109,7 +109,7 @@ def page_over(
 
 def page_of(served: dict[str, Any], sample: SampleWarehouse, dsn: str = "") -> Page:
     """The page that ``running`` serves."""
-    return Page(f"http://127.0.0.1:{served['port']}/warehouse", served["viewer"], served["nobody"], sample, dsn)
+    return Page(f"http://127.0.0.1:{served['port']}/warehouse", served["viewer"], served["no_role"], sample, dsn)
 
 
 @pytest.fixture(scope="session")

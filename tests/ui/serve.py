@@ -35,7 +35,7 @@ def application() -> tuple[FastAPI, dict[str, str]]:
         root.mount(plugin["url_prefix"], plugin["app"])
     users = {
         "viewer": SimpleAuthManagerUser(username="eve", role="viewer"),
-        "nobody": SimpleAuthManagerUser(username="mallory", role=None),
+        "no_role": SimpleAuthManagerUser(username="mallory", role=None),
     }
     return root, {name: manager.generate_jwt(user) for name, user in users.items()}
 

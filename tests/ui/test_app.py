@@ -59,7 +59,7 @@ def test_these_are_all_routes() -> None:
 def test_every_route_requires_a_login_with_the_right_to_see_the_website(page: Page, path: str) -> None:
     assert page.get(with_values(path), token="").status_code == 401
     assert page.get(with_values(path), token="not.a.token").status_code == 403
-    assert page.get(with_values(path), token=page.nobody).status_code == 403
+    assert page.get(with_values(path), token=page.no_role).status_code == 403
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json"])

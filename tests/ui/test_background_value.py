@@ -99,17 +99,18 @@ def test_an_unexpected_error_is_named_without_its_text() -> None:
     assert reading.error == "RuntimeError; details are in the log of the API server."
 
 
-def test_a_value_clears_the_failure_before_it() -> None:
-    results: Iterator[Exception | int] = iter([TransientError("down", fix="wait"), 5])
+def test_a_value_clears_the_failure_before_it(gate: threading.Event) -> None:
+    failures = [TransientError("down", fix="wait")]
 
     def read() -> int:
-        result = next(results, 5)
-        if isinstance(result, Exception):
-            raise result
-        return result
+        if failures:
+            raise failures.pop()
+        gate.wait(LONG)
+        return 5
 
     value = BackgroundValue("it", read, ALWAYS_DUE)
     assert until(value.get, lambda reading: reading.error is not None).value is None
+    gate.set()
     reading = until(value.get, lambda reading: reading.value == 5)
     assert (reading.error, reading.failing_since) == (None, None)
 

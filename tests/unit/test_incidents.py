@@ -23,18 +23,18 @@ def cause(error: BaseException, **where: str) -> str:
     return model.cause_of(failure(error, **where))
 
 
-def promised(rows: int, table: str = "core.flights") -> SourceError:
+def manifest_error(rows: int, table: str = "core.flights") -> SourceError:
     return SourceError(f"The manifest promises {rows} rows and COPY staged 4.", fix="again", table=table)
 
 
 def test_the_same_error_of_another_window_or_task_is_the_same_cause() -> None:
-    assert cause(promised(5)) == cause(promised(77), task="other", run="r2")
+    assert cause(manifest_error(5)) == cause(manifest_error(77), task="other", run="r2")
 
 
 def test_another_table_another_message_or_another_class_is_another_cause() -> None:
     causes = [
-        cause(promised(5)),
-        cause(promised(5, table="core.weather")),
+        cause(manifest_error(5)),
+        cause(manifest_error(5, table="core.weather")),
         cause(SourceError("COPY refused a row: 22001.", fix="", table="core.flights")),
         cause(ConfigError("The manifest promises 5 rows and COPY staged 4.", fix="", table="core.flights")),
     ]
@@ -115,16 +115,16 @@ def test_a_secret_registered_with_airflow_is_removed_anywhere_in_a_text() -> Non
 
 
 def test_an_incident_comes_back_from_json_as_it_was() -> None:
-    incident = model.new_incident(failure(promised(5)))
+    incident = model.new_incident(failure(manifest_error(5)))
     assert model.Incident.from_dict(incident.as_dict()) == incident
     assert incident.report.startswith("incidents/2013-01-02/20130102T031500-core-flights-")
 
 
 def test_the_commands_run_just_the_failed_part_again() -> None:
-    clear, backfill = model.rerun_commands(failure(promised(5)), ["2013-01-01"])
+    clear, backfill = model.rerun_commands(failure(manifest_error(5)), ["2013-01-01"])
     assert clear == "airflow dags clear flights --run-id 'r1' --only-failed --yes"
     assert backfill == "airflow dags backfill flights -s 2013-01-01 -e 2013-01-01 --rerun-failed-tasks"
-    by_form = model.rerun_commands(failure(promised(5)), [], {"start": "2013-01-01", "end": "2013-01-31"})
+    by_form = model.rerun_commands(failure(manifest_error(5)), [], {"start": "2013-01-01", "end": "2013-01-31"})
     assert by_form[1] == """airflow dags trigger flights --conf '{"start": "2013-01-01", "end": "2013-01-31"}'"""
 
 

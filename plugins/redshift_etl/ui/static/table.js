@@ -58,11 +58,11 @@ function draw(view, data) {
 
 function facts(data) {
   const { contract, last } = data;
-  const promise = data.fresh_within_s ? `within ${span(data.fresh_within_s)}` : "no promise";
+  const freshWithin = data.fresh_within_s ? `within ${span(data.fresh_within_s)}` : "not monitored";
   const rows = [
     ["Owner", data.owner],
     ["Loaded", LOADS[data.load] ?? data.load],
-    ["Fresh", promise],
+    ["Fresh", freshWithin],
     ["Last load", last ? [h("span", { title: moment(last.at) }, ago(last.at)), ", by ", run(last)] : "never"],
     ["Rows", number(data.rows)],
     ["Size", size(data.size_mb)],
@@ -70,10 +70,10 @@ function facts(data) {
   if (contract) {
     rows.push(
       ["Key", code(contract.key)],
-      ["Newest wins by", contract.version ? code([contract.version]) : null],
-      ["Deleted when set", contract.deleted ? code([contract.deleted]) : null],
-      ["Its day", contract.day ? code([contract.day]) : null],
-      ["Kept", contract.retention],
+      ["Version column", contract.version ? code([contract.version]) : null],
+      ["Deletion column", contract.deleted ? code([contract.deleted]) : null],
+      ["Day column", contract.day ? code([contract.day]) : null],
+      ["Retention", contract.retention],
       ["Contract", h("code", null, contract.file)],
     );
   }
