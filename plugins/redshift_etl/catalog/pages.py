@@ -215,18 +215,12 @@ def load(it: Load) -> Json:
 
 def incident(it: Incident) -> Json:
     """One incident."""
-    return {
+    plain = ("dag_id", "task_id", "run_id", "error_class", "who_acts", "summary", "occurrences")
+    return {name: getattr(it, name) for name in plain} | {
         "id": it.incident_id,
+        "table": it.table_name or None,
         "opened_at": it.opened_at.isoformat(),
         "resolved_at": _iso(it.resolved_at),
-        "dag_id": it.dag_id,
-        "task_id": it.task_id,
-        "run_id": it.run_id,
-        "table": it.table_name or None,
-        "error_class": it.error_class,
-        "who_acts": it.who_acts,
-        "summary": it.summary,
-        "occurrences": it.occurrences,
     }
 
 
