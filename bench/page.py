@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from local_redshift.testing import pytest_plugin
-from tests.ui import world as worlds
+from tests.ui import sample_warehouse
 from tests.ui.conftest import Page, page_over
 
 TABLES, DAYS, VISITS = 500, 365, 9
@@ -38,57 +38,59 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 REACHED = "(mark) => performance.getEntriesByName(mark).map((it) => it.startTime + it.duration)[0]"
 
 
-def visit(context: Any, page: Page, location: str, mark: str) -> float:
+def visit(context: Any, page: Page, place: str, mark: str) -> float:
     """Milliseconds from the navigation to the mark that the page sets when the view is drawn."""
     tab = context.new_page()
-    tab.goto(f"{page.url}/#/{location}")
+    tab.goto(f"{page.url}/#/{place}")
     tab.wait_for_function(REACHED, arg=mark)
-    milliseconds = float(tab.evaluate(REACHED, mark))
+    taken = float(tab.evaluate(REACHED, mark))
     tab.close()
-    return milliseconds
+    return taken
 
 
 def measure(context: Any, page: Page) -> None:
     """Print a line a view."""
-    for name, (location, mark, limit) in VIEWS.items():
-        visit(context, page, location, mark)
-        times = [visit(context, page, location, mark) for _ in range(VISITS)]
+    for name, (place, mark, limit) in VIEWS.items():
+        visit(context, page, place, mark)
+        taken = [visit(context, page, place, mark) for _ in range(VISITS)]
         print(
-            f"{name:8} median {statistics.median(times):4.0f} ms, worst {max(times):4.0f} ms (limit {limit})",
+            f"{name:8} median {statistics.median(taken):4.0f} ms, worst {max(taken):4.0f} ms (limit {limit})",
             flush=True,
         )
 
 
 def picture(context: Any, page: Page, folder: Path) -> None:
     """A picture a view."""
-    for name, (location, selector, theme) in PICTURES.items():
+    for name, (place, wanted, theme) in PICTURES.items():
         tab = context.new_page()
         tab.emulate_media(color_scheme=theme)
-        tab.goto(f"{page.url}/#/{location}")
-        tab.wait_for_selector(selector, timeout=60_000)
+        tab.goto(f"{page.url}/#/{place}")
+        tab.wait_for_selector(wanted, timeout=60_000)
         tab.wait_for_timeout(500)
         tab.screenshot(path=str(folder / f"{name}.png"))
         tab.close()
 
 
 def main(arguments: list[str]) -> None:
-    """Start the servers and the browser, measure, and stop them."""
+    """Build the sample warehouse, measure its pages, remove it."""
     from playwright.sync_api import sync_playwright
 
     chromium = shutil.which("chromium")
     if chromium is None:
         sys.exit("The page is not measured: there is no `chromium` in PATH.")
     logging.getLogger("redshift_etl").setLevel(logging.WARNING)
-    with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
-        folder = Path(temporary)
+    with tempfile.TemporaryDirectory() as made, sync_playwright() as started:
+        folder = Path(made)
         for name in ("redshift", "page", "chromium"):
             (folder / name).mkdir()
         with (
             pytest_plugin.running(folder / "redshift") as server,
             page_over(server, folder / "page", TABLES, DAYS) as page,
         ):
-            worlds.incident(page.dsn, f"core.{page.world.core[0]}", "The batch has the same key more than once.")
-            context = playwright.chromium.launch_persistent_context(
+            sample_warehouse.insert_incident(
+                page.dsn, f"core.{page.sample.core[0]}", "The batch has the same key more than once."
+            )
+            context = started.chromium.launch_persistent_context(
                 str(folder / "chromium"), executable_path=chromium, args=FLAGS, color_scheme="light",
                 viewport={"width": 1360, "height": 860},
             )  # fmt: skip
