@@ -1,4 +1,4 @@
-# Targets: `airflow` (the default) is production; `local` adds what stands in for AWS and the outside world on a laptop.
+# Targets: `airflow` (the default) is production; `local` adds the stand-ins for AWS and the source systems.
 ARG BASE_IMAGE=python:3.12-slim
 
 FROM ${BASE_IMAGE} AS packages

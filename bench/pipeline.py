@@ -2,7 +2,7 @@
 
     python -m bench.pipeline [rounds]
 
-The table and the reference tables that its checks look into are there before. Each task runs in a process of its own,
+The table and the reference tables that its checks read exist before. Each task runs in a process of its own,
 as the local scheduler runs it, through its operator; its time is that of `execute`, its memory the peak of the process
 and its children with Airflow imported. The limit is PostgreSQL's own COPY of a CSV of the same rows into a table of the
 same columns, past the local Redshift. What the checks add is the time of their statements against that of the rest of
@@ -52,18 +52,18 @@ def main(rounds: int) -> None:
             for task in TASKS:
                 if task == "load":
                     _empty(running)
-                answer = _in_its_own_process(running, task, "core.flights", batch)
-                seconds[task].append(answer["seconds"])
-                memory[task].append(answer["peak_mib"])
-                batch = answer["returned"]
-            seconds["checks"].append(answer["checking"])
+                result = _in_its_own_process(running, task, "core.flights", batch)
+                seconds[task].append(result["seconds"])
+                memory[task].append(result["peak_mib"])
+                batch = result["returned"]
+            seconds["checks"].append(result["checking"])
             assert (batch["inserted"] + batch["deleted"], batch["rows_after"]) == (FLIGHTS, FLIGHTS), batch
             seconds["raw COPY"].append(_raw_copy(running))
     _report({name: statistics.median(each) for name, each in seconds.items()}, memory)
 
 
 def _empty(running: Servers) -> None:
-    """The table, there and without rows."""
+    """Create the table, without rows."""
     ensure = "from redshift_etl.operators.load import warehouse; from redshift_etl.warehouse import migrate; "
     command = [sys.executable, "-c", ensure + "migrate.ensure(warehouse('redshift_default'), 'core.flights')"]
     subprocess.run(command, env={**os.environ, **running.airflow}, stdout=subprocess.DEVNULL, check=True)
@@ -76,10 +76,10 @@ def _report(seconds: dict[str, float], memory: dict[str, list[float]]) -> None:
         print(f"{task:10} {seconds[task]:6.2f} s {rate:>10,.0f} rows/s  peak {peak:4.0f} MiB")
     checks = seconds["checks"]
     print(f"{'checks':10} {checks:6.2f} s, {checks / (seconds['load'] - checks):.1%} of the load without them")
-    whole, limit = sum(seconds[task] for task in TASKS), seconds["raw COPY"]
-    print(f"{'end to end':10} {whole:6.2f} s {FLIGHTS / whole:>10,.0f} rows/s")
+    total, limit = sum(seconds[task] for task in TASKS), seconds["raw COPY"]
+    print(f"{'end to end':10} {total:6.2f} s {FLIGHTS / total:>10,.0f} rows/s")
     print(f"{'raw COPY':10} {limit:6.2f} s {FLIGHTS / limit:>10,.0f} rows/s  (the limit)")
-    print(f"ratio to the limit: {limit / whole:.2f}")
+    print(f"ratio to the limit: {limit / total:.2f}")
 
 
 def _in_its_own_process(running: Servers, task: str, table: str, batch: dict[str, Any]) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def _in_its_own_process(running: Servers, task: str, table: str, batch: dict[str
 
 
 class Checking(logging.Handler):
-    """Adds up what the sessions' log says of the audit's statements."""
+    """Adds up the seconds of the audit's statements, from the sessions' log."""
 
     seconds = 0.0
 
@@ -129,8 +129,8 @@ def run_task(task: str, table: str, batch: dict[str, Any]) -> None:
     )
     seconds = time.monotonic() - started
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
-    told = {"seconds": seconds, "checking": checking.seconds, "peak_mib": peak, "returned": returned}
-    print(json.dumps(told))
+    result = {"seconds": seconds, "checking": checking.seconds, "peak_mib": peak, "returned": returned}
+    print(json.dumps(result))
 
 
 def _raw_copy(running: Servers) -> float:

@@ -1,4 +1,4 @@
-"""The local Redshift with S3 and the seeded production database, in a throw-away home, for the benchmarks."""
+"""The local Redshift with S3 and the seeded production database, in a temporary state directory, for the benchmarks."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ def servers() -> Iterator[Servers]:
             process.wait()
 
 
-def _environment(running: state_dir.Home, folder: str) -> dict[str, str]:
+def _environment(running: state_dir.StateDir, folder: str) -> dict[str, str]:
     repository = Path(__file__).resolve().parents[1]
     paths = os.pathsep.join((str(repository), str(repository / "plugins")))
     return {**airflow_services.environment(running), "AIRFLOW_HOME": f"{folder}/airflow", "PYTHONPATH": paths}
 
 
-def _seed(running: state_dir.Home) -> None:
+def _seed(running: state_dir.StateDir) -> None:
     env = {
         **os.environ,
         "AIRLINE_DSN": embedded_postgres.dsn(running.postgres, airline.DATABASE),

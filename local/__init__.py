@@ -1,1 +1,1 @@
-"""What stands in for AWS and the outside world, on a laptop and in tests."""
+"""The laptop's stack, and the stand-ins for AWS and the source systems."""

@@ -1,4 +1,4 @@
-"""The door to the local stack: `python -m local.cli <verb>`, which the Makefile's targets call."""
+"""The command line of the local stack: `python -m local.cli <verb>`, which the Makefile's targets call."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+# What the user can act on: reported without a traceback.
+ERRORS = (stack.StackError, state_dir.StateDirInUseError, embedded_postgres.PostgresError, FileNotFoundError)
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
@@ -34,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     try:
         return verbs[arguments.verb](arguments)
-    except (stack.StackError, state_dir.HomeInUseError, embedded_postgres.PostgresError, FileNotFoundError) as error:
+    except ERRORS as error:
         print(f"{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -48,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--days", type=int, default=7, help="how many days of 2013, 1 to 365")
     verbs.add_parser("start", help="start the stack")
     verbs.add_parser("stop", help="stop the stack")
-    verbs.add_parser("status", help="show the parts of the stack")
+    verbs.add_parser("status", help="show the services of the stack")
     verbs.add_parser("clean", help="stop the stack and delete its data")
     verbs.add_parser("env", help="print a shell's settings")
     verbs.add_parser("redshift", help="run the local Redshift and S3 alone, in the foreground")
@@ -66,7 +69,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _start(_: argparse.Namespace) -> int:
     with console.Progress() as progress:
-        started = stack.start(state_dir.default_path(), progress.parts)
+        started = stack.start(state_dir.default_path(), progress.services)
     print(f"The local stack runs. {console.login(started)}")
     return 0
 
@@ -82,17 +85,18 @@ def _status(_: argparse.Namespace) -> int:
     if current is None:
         print(f"No local stack runs in {path}. `make run` starts one.")
         return 3
-    print(console.status(state_dir.create(path), current))
-    return 0 if all(entry["state"] in ("ready", "done") for entry in current["parts"].values()) else 1
+    console.print_status(state_dir.create(path), current)
+    return 1 if stack.not_ready(current) else 0
 
 
 def _clean(_: argparse.Namespace) -> int:
     path = state_dir.default_path()
-    for each in (path, _redshift_home(path)):
+    for each in (path, _redshift_alone(path)):
         stack.stop(each)
     if path.exists() and not (path / "secrets.json").exists() and any(path.iterdir()):
-        raise stack.StackError(f"{path} does not look like a local stack's home; not deleted.")
-    shutil.rmtree(path, ignore_errors=False) if path.exists() else None
+        raise stack.StackError(f"{path} is not a local stack's state directory; not deleted.")
+    if path.exists():
+        shutil.rmtree(path)
     print(f"Deleted {path}.")
     return 0
 
@@ -106,8 +110,8 @@ def _env(_: argparse.Namespace) -> int:
     return 0
 
 
-def shell_environment(running: state_dir.Home) -> dict[str, str]:
-    """Variables of a shell in which airflow, psql, boto3 and the aws command talk to the running stack."""
+def shell_environment(running: state_dir.StateDir) -> dict[str, str]:
+    """Variables of a shell in which airflow, psql, boto3 and the aws command connect to the running stack."""
     base = services.base_environment(running.path)
     return {
         "PATH": f"{base['PATH'].split(':', 1)[0]}:{embedded_postgres.bin_dir()}:{base['PATH'].split(':', 1)[1]}",
@@ -125,16 +129,16 @@ def shell_environment(running: state_dir.Home) -> dict[str, str]:
     }
 
 
-def _redshift_home(path: Path) -> Path:
+def _redshift_alone(path: Path) -> Path:
     return path / "redshift-alone"
 
 
 def _redshift(_: argparse.Namespace) -> int:
-    path = _redshift_home(state_dir.default_path())
-    return reaper.guarded(lambda: stack.supervise(path, services.redshift_parts, _announce_redshift))
+    path = _redshift_alone(state_dir.default_path())
+    return reaper.run(lambda: stack.supervise(path, services.redshift_alone, _announce_redshift))
 
 
-def _announce_redshift(running: state_dir.Home) -> None:
+def _announce_redshift(running: state_dir.StateDir) -> None:
     facts = {
         "host": state_dir.HOST,
         "port": running.ports["redshift"],
@@ -154,11 +158,11 @@ def _announce_redshift(running: state_dir.Home) -> None:
 def _test(arguments: argparse.Namespace) -> int:
     from local.cli import test_runner
 
-    return reaper.guarded(lambda: test_runner.run(arguments.only))
+    return reaper.run(lambda: test_runner.run(arguments.only))
 
 
 def _supervise(_: argparse.Namespace) -> int:
-    return reaper.guarded(lambda: stack.supervise(state_dir.default_path()))
+    return reaper.run(lambda: stack.supervise(state_dir.default_path()))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import requests
@@ -17,41 +16,41 @@ _TIMEOUT = 120
 ACTIVE = ("queued", "running")
 
 
-class RestError(Exception):
-    """Airflow answered with an error; the message has the request, the status and the answer."""
+class AirflowApiError(Exception):
+    """Airflow returned an error; the message has the request, the status and the response."""
 
 
-class Rest:
+class AirflowApi:
     """A logged-in client of a running stack's api-server."""
 
-    def __init__(self, stack: state_dir.Home) -> None:
+    def __init__(self, stack: state_dir.StateDir) -> None:
         self._base = stack.url("ui")
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy on the way to 127.0.0.1
-        # A question is asked again while the api-server is busy or coming back; a command never.
-        patience = Retry(total=6, backoff_factor=0.5, allowed_methods=["GET"], raise_on_status=False)
-        self._session.mount(self._base, HTTPAdapter(max_retries=patience))
+        # A GET is retried while the api-server is busy or restarting; a command never is.
+        retry = Retry(total=6, backoff_factor=0.5, allowed_methods=["GET"], raise_on_status=False)
+        self._session.mount(self._base, HTTPAdapter(max_retries=retry))
         self._login = {"username": airflow_services.USER, "password": stack.secrets["ui"]}
         self._log_in()
 
     def _log_in(self) -> None:
-        answer = self._session.post(f"{self._base}/auth/token", json=self._login, timeout=_TIMEOUT)
-        if not answer.ok:
-            raise RestError(f"POST /auth/token: {answer.status_code} {answer.text[:300]}")
-        self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        response = self._session.post(f"{self._base}/auth/token", json=self._login, timeout=_TIMEOUT)
+        if not response.ok:
+            raise AirflowApiError(f"POST /auth/token: {response.status_code} {response.text[:300]}")
+        self._session.headers["Authorization"] = f"Bearer {response.json()['access_token']}"
 
     def call(self, method: str, path: str, *, params: dict[str, Any] | None = None, json: Any = None) -> Any:
-        """One request under /api/v2; returns the decoded answer. Raises RestError."""
+        """One request under /api/v2; returns the decoded response. Raises AirflowApiError."""
         for last in (False, True):
-            answer = self._session.request(
+            response = self._session.request(
                 method, f"{self._base}/api/v2{path}", params=params, json=json, timeout=_TIMEOUT
             )
-            if answer.status_code == 401 and not last:  # tokens expire
+            if response.status_code == 401 and not last:  # tokens expire
                 self._log_in()
                 continue
-            if not answer.ok:
-                raise RestError(f"{method} {path}: {answer.status_code} {answer.text[:500]}")
-            return answer.json() if answer.content else None
+            if not response.ok:
+                raise AirflowApiError(f"{method} {path}: {response.status_code} {response.text[:500]}")
+            return response.json() if response.content else None
         raise AssertionError
 
     def dag_ids(self) -> set[str]:
@@ -85,7 +84,7 @@ class Rest:
         return int(self.call("GET", f"/dags/{dag_id}/dagRuns", params=params)["total_entries"])
 
     def active_backfills(self, dag_id: str) -> list[int]:
-        """Ids of the DAG's backfills that have not ended; Airflow takes no second one beside them."""
+        """Ids of the DAG's backfills that have not ended; Airflow accepts no second one beside them."""
         backfills = self.call("GET", "/backfills", params={"dag_id": dag_id, "limit": 100})["backfills"]
         return [backfill["id"] for backfill in backfills if backfill["completed_at"] is None]
 
@@ -122,13 +121,3 @@ def _log_lines(entry: Any) -> list[str]:
     text = [f"{str(entry.get('timestamp') or '')[11:19]} {entry.get('level') or ''} {entry.get('event') or ''}".strip()]
     text += [f"{error.get('exc_type')}: {error.get('exc_value')}" for error in entry.get("error_detail") or []]
     return [line for part in text for line in part.splitlines()]
-
-
-def wait_until(ask: Any, *, seconds: float, every: float = 0.5) -> bool:
-    """Ask until the answer is true; False when it is not within `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not ask():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(every)
-    return True

@@ -1,88 +1,88 @@
-"""What `make run` and `make status` show: one live line on a terminal, plain lines in a log."""
+"""What `make run` and `make status` print: colours and one live line on a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-from local.stack import airflow_services, state_dir
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from local.stack import airflow_services, stack, state_dir
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-# In a log, what is running is written at most this often, and if it is the same again, that often.
-LOG_SECONDS, SAME_SECONDS = 10.0, 30.0
+# In a log, the current step is written at most every LOG_SECONDS; an unchanged one every UNCHANGED_SECONDS.
+LOG_SECONDS, UNCHANGED_SECONDS = 10.0, 30.0
+# A log is not wrapped at a terminal's width.
+LOG_COLUMNS = 200
+STYLES = {"ready": "green", "done": "green", "starting": "yellow", "waiting": "yellow", "down": "red", "failed": "red"}
+
+
+def create() -> Console:
+    """A console on stdout that prints text as it is."""
+    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else LOG_COLUMNS)
 
 
 class Progress:
-    """Says what is running, how far it is, and the time since the start; finished steps stay on the screen."""
+    """Shows the current step with the time since the start; finished steps stay on the screen."""
 
     def __init__(self) -> None:
         self._start = time.monotonic()
-        self._live = sys.stdout.isatty()
-        self._shown, self._written, self._seen = "", 0.0, ""
+        self._console = create()
+        self._live = self._console.status("")
+        self._written, self._last = 0.0, ""
 
     def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
         return self
 
     def __exit__(
         self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        self._clear()
+        self._live.stop()
 
     def elapsed(self) -> float:
         """Seconds since this was made."""
         return time.monotonic() - self._start
 
     def now(self, text: str) -> None:
-        """What is running at this moment; replaces the last such line on a terminal."""
-        if self._live:
-            line = self._stamped(text)[: shutil.get_terminal_size().columns - 1]
-            self._clear()
-            sys.stdout.write(line)
-            self._shown = line
-        elif time.monotonic() - self._written > (SAME_SECONDS if text == self._seen else LOG_SECONDS):
-            print(self._stamped(text))
-            self._seen, self._written = text, time.monotonic()
-        sys.stdout.flush()
+        """Show the current step; on a terminal it replaces the previous one."""
+        if self._console.is_terminal:
+            self._live.update(Text(self._stamped(text)))
+        elif time.monotonic() - self._written > (UNCHANGED_SECONDS if text == self._last else LOG_SECONDS):
+            self.done(text)
+            self._last = text
 
     def done(self, text: str) -> None:
-        """A step that has ended."""
-        self._clear()
-        print(self._stamped(text), flush=True)
+        """Print a step that has ended."""
+        self._console.print(self._stamped(text), soft_wrap=True)
         self._written = time.monotonic()
 
-    def parts(self, state: dict[str, Any]) -> None:
-        """The start of the stack."""
-        entries = state["parts"]
-        waiting = [name for name, entry in entries.items() if entry["state"] not in ("ready", "done")]
-        ready = f"{len(entries) - len(waiting)} of {len(entries)} parts"
+    def services(self, state: dict[str, Any]) -> None:
+        """Show the start of the stack."""
+        waiting, total = stack.not_ready(state), len(state["services"])
+        ready = f"{total - len(waiting)} of {total} services"
         self.now(f"starting the local stack: {ready}; waiting for {', '.join(waiting)}")
 
     def _stamped(self, text: str) -> str:
         return f"{self.elapsed():6.1f} s  {text}"
 
-    def _clear(self) -> None:
-        if self._shown:
-            sys.stdout.write("\r" + " " * len(self._shown) + "\r")
-            self._shown = ""
 
-
-def table(header: Sequence[str], rows: Sequence[Sequence[object]], *, left: int = 1) -> str:
-    """Columns lined up: the first `left` of them to the left, the others to the right."""
-    cells = [list(header), *([_cell(value) for value in row] for row in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    lines = [
-        "  ".join(
-            text.ljust(width) if column < left else text.rjust(width)
-            for column, (text, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in cells
-    ]
-    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+def table(header: Sequence[str], rows: Sequence[Sequence[object]], *, left: int = 1) -> Table:
+    """A table whose first `left` columns are aligned to the left, the others to the right."""
+    result = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for position, name in enumerate(header):
+        result.add_column(name, justify="left" if position < left else "right", overflow="fold")
+    for row in rows:
+        result.add_row(*(Text(text, STYLES.get(text, "")) for text in map(_cell, row)))
+    return result
 
 
 def _cell(value: object) -> str:
@@ -93,38 +93,27 @@ def _cell(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def login(stack: state_dir.Home) -> str:
-    """How to get into the UI."""
-    password = airflow_services.password_file(stack)
-    return f"Airflow: {stack.url('ui')}   user: {airflow_services.USER}   password: in {password}"
+def login(state: state_dir.StateDir) -> str:
+    """How to log in to the UI."""
+    password = airflow_services.password_file(state)
+    return f"Airflow: {state.url('ui')}   user: {airflow_services.USER}   password: in {password}"
 
 
-def status(stack: state_dir.Home, state: dict[str, Any]) -> str:
-    """The parts of a running stack, their addresses and logs, and Airflow's own health."""
+def print_status(running: state_dir.StateDir, state: dict[str, Any]) -> None:
+    """Print the services of a running stack, their addresses and logs, and Airflow's own health."""
     addresses = {
-        "postgres": f"{state_dir.HOST}:{stack.ports['postgres']}",
-        "redshift": f"{state_dir.HOST}:{stack.ports['redshift']}",
-        "s3": stack.url("s3"),
-        "weather-api": stack.url("weather_api"),
-        "api-server": stack.url("ui"),
+        "postgres": f"{state_dir.HOST}:{running.ports['postgres']}",
+        "redshift": f"{state_dir.HOST}:{running.ports['redshift']}",
+        "s3": running.url("s3"),
+        "weather-api": running.url("weather_api"),
+        "api-server": running.url("ui"),
     }
     rows = [
-        (
-            name,
-            entry["state"],
-            addresses.get(name),
-            entry["pid"] and str(entry["pid"]),
-            entry["restarts"],
-            entry["seconds"],
-        )
-        for name, entry in state["parts"].items()
+        (name, it["state"], addresses.get(name), it["pid"] and str(it["pid"]), it["restarts"], it["seconds"])
+        for name, it in state["services"].items()
     ]
-    health = ", ".join(f"{name} {value}" for name, value in airflow_services.health(stack).items()) or "does not answer"
-    return "\n".join(
-        [
-            table(("part", "state", "address", "process", "restarts", "start, s"), rows, left=3),
-            f"Health: {health}",
-            f"Logs: {stack.logs}",
-            login(stack),
-        ]
-    )
+    health = ", ".join(f"{name} {value}" for name, value in airflow_services.health(running).items())
+    console = create()
+    console.print(table(("service", "state", "address", "process", "restarts", "start, s"), rows, left=3))
+    lines = (f"Health: {health or 'the api-server does not respond'}", f"Logs: {running.logs}", login(running))
+    console.print("\n".join(lines), soft_wrap=True)

@@ -1,7 +1,6 @@
-"""`make run`: the local stack, then real data through the running scheduler, and at the end what the warehouse holds.
+"""`make run`: start the local stack, load real data through its scheduler, and print what the warehouse holds.
 
-Only what a person could do as well: the REST API, and `airflow dags backfill`. Everything can be run again: what is
-there already stays.
+It uses the REST API and `airflow dags backfill` only. It can be repeated: data that is loaded already stays.
 """
 
 from __future__ import annotations
@@ -10,15 +9,15 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import requests
 
-from local.cli import console
-from local.cli.airflow_api import ACTIVE, Rest, RestError, wait_until
-from local.cli.summary import Warehouse
+from local.cli import console, summary
+from local.cli.airflow_api import ACTIVE, AirflowApi, AirflowApiError
 from local.stack import airflow_services, stack, state_dir
 from local.stack.services import base_environment
+from local.stack.stack import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,21 +26,21 @@ if TYPE_CHECKING:
 REFERENCE, BACKFILLS, MARTS = "reference_tables", ("flights", "weather"), "daily_performance"
 FIRST_DAY = date(2013, 1, 1)
 YEAR_DAYS = 365
-# How soon the scheduler starts the run of a schedule after the DAG is switched on.
+# How soon the scheduler starts the run of a schedule after the DAG is unpaused.
 SCHEDULE_SECONDS = 10
-PARSE_SECONDS, RUN_SECONDS, BACKFILL_SECONDS_A_DAY, MARTS_SECONDS, MARTS_SECONDS_A_DAY = 120, 600, 60, 600, 10
+PARSE_SECONDS, RUN_SECONDS, BACKFILL_SECONDS_A_DAY, MARTS_SECONDS_A_DAY = 120, 600, 60, 10
 
 
 class StepFailedError(Exception):
-    """A step of the tour failed; the message says the task, the end of its log, and what to do."""
+    """A step of the quickstart failed; the message has the task, the end of its log, and what to do."""
 
 
 @dataclass(frozen=True)
-class Tour:
-    """A running stack, the client for it, and where progress is shown."""
+class Quickstart:
+    """A running stack, the client of its Airflow, and the progress shown."""
 
-    stack: state_dir.Home
-    rest: Rest
+    stack: state_dir.StateDir
+    api: AirflowApi
     progress: console.Progress
 
 
@@ -52,198 +51,168 @@ def run(path: Path, days: int) -> int:
         return 1
     with console.Progress() as progress:
         try:
-            running = stack.start(path, progress.parts)
+            running = stack.start(path, progress.services)
             progress.done(f"the local stack runs, Airflow at {running.url('ui')}")
-            _load(Tour(running, Rest(running), progress), days)
-        except (StepFailedError, RestError, requests.RequestException) as error:
+            _load(Quickstart(running, AirflowApi(running), progress), days)
+        except (StepFailedError, AirflowApiError, requests.RequestException) as error:
             progress.done("failed")
-            print(
-                f"\n{error}\n\nThe stack stays up; `make run` goes on from here, `make stop` stops it.", file=sys.stderr
-            )
+            advice = "The stack stays up; `make run` continues, `make stop` stops it."
+            print(f"\n{error}\n\n{advice}", file=sys.stderr)
             return 1
+    print()
+    console.create().print(console.table(summary.COLUMNS, summary.tables(running)))
     print(f"\n{console.login(running)}")
     return 0
 
 
-def _load(tour: Tour, days: int) -> None:
-    _wait_for_dags(tour)
-    _refresh(tour, REFERENCE)
+def _load(quickstart: Quickstart, days: int) -> None:
+    _wait_for_dags(quickstart)
+    _refresh(quickstart, REFERENCE)
     for dag_id in (*BACKFILLS, MARTS):
-        tour.rest.unpause(dag_id)
+        quickstart.api.unpause(dag_id)
     # Flights that departed on the last day of the year land on the next.
     last = FIRST_DAY + timedelta(days=days - (0 if days == YEAR_DAYS else 1))
-    _backfill(tour, BACKFILLS, FIRST_DAY, last)
-    _wait_for_marts(tour, MARTS_SECONDS + days * MARTS_SECONDS_A_DAY)
-    _show_tables(tour)
+    _backfill(quickstart, BACKFILLS, FIRST_DAY, last)
+    _build_marts(quickstart, RUN_SECONDS + days * MARTS_SECONDS_A_DAY)
 
 
-def _wait_for_dags(tour: Tour) -> None:
+def _wait_for_dags(quickstart: Quickstart) -> None:
     wanted = {REFERENCE, *BACKFILLS, MARTS}
 
     def parsed() -> bool:
-        """Whether Airflow has all DAGs; a file that it cannot import ends the tour."""
-        if errors := tour.rest.import_errors():
+        """Whether Airflow has all DAGs; a file that it cannot import ends the quickstart."""
+        if errors := quickstart.api.import_errors():
             raise StepFailedError(f"{errors[0]['filename']} cannot be imported:\n{errors[0]['stack_trace']}")
-        missing = wanted - tour.rest.dag_ids()
-        tour.progress.now(f"waiting for Airflow to read the DAGs: {', '.join(sorted(missing))}")
+        missing = wanted - quickstart.api.dag_ids()
+        quickstart.progress.now(f"waiting for Airflow to parse the DAGs: {', '.join(sorted(missing))}")
         return not missing
 
     if not wait_until(parsed, seconds=PARSE_SECONDS):
-        raise StepFailedError(
-            f"Airflow did not find all of {', '.join(sorted(wanted))}; see {tour.stack.logs / 'dag-processor.log'}."
-        )
+        log = quickstart.stack.logs / "dag-processor.log"
+        raise StepFailedError(f"Airflow did not find all of {', '.join(sorted(wanted))}; see {log}.")
 
 
-def _refresh(tour: Tour, dag_id: str) -> None:
-    """Run a full refresh and wait for it: the one that its schedule asks for when first switched on, or another."""
-    begun, first_time = tour.progress.elapsed(), not tour.rest.count(dag_id)
-    tour.rest.unpause(dag_id)
+def _refresh(quickstart: Quickstart, dag_id: str) -> None:
+    """Run a full refresh and wait for it: the run that its schedule starts at first, or one triggered here."""
+    api, begun = quickstart.api, quickstart.progress.elapsed()
+    first_time = not api.count(dag_id)
+    api.unpause(dag_id)
     if first_time:
-        wait_until(lambda: tour.rest.count(dag_id), seconds=SCHEDULE_SECONDS)
-    active = tour.rest.runs(dag_id, *ACTIVE)
-    run_id = active[-1]["dag_run_id"] if active else tour.rest.trigger(dag_id)
+        wait_until(lambda: api.count(dag_id) > 0, seconds=SCHEDULE_SECONDS)
+    _finish_run(quickstart, dag_id, RUN_SECONDS)
+    quickstart.progress.done(f"{dag_id}: loaded in {quickstart.progress.elapsed() - begun:.0f} s")
+
+
+def _finish_run(quickstart: Quickstart, dag_id: str, seconds: float) -> str:
+    """Wait for the DAG's active run, or trigger one, until it succeeds; returns its id."""
+    api = quickstart.api
+    active = api.runs(dag_id, *ACTIVE)
+    run_id = str(active[-1]["dag_run_id"]) if active else api.trigger(dag_id)
 
     def ended() -> bool:
         """Whether the run has; shows its tasks."""
-        state = tour.rest.run_state(dag_id, run_id)
-        tour.progress.now(f"{dag_id}: {state}{_tasks(tour, dag_id, run_id)}")
+        state = api.run_state(dag_id, run_id)
+        quickstart.progress.now(f"{dag_id}: {state}{_task_progress(quickstart, dag_id, run_id)}")
         return state not in ACTIVE
 
-    if not wait_until(ended, seconds=RUN_SECONDS):
-        raise StepFailedError(
-            f"{dag_id}: run {run_id} has not ended after {RUN_SECONDS} s; see it in the UI at {tour.stack.url('ui')}."
-        )
-    if tour.rest.run_state(dag_id, run_id) != "success":
-        raise StepFailedError(
-            _failure(tour, dag_id, run_id, f"trigger {dag_id} in the UI, or `airflow dags trigger {dag_id}`")
-        )
-    tour.progress.done(f"{dag_id}: loaded in {tour.progress.elapsed() - begun:.0f} s")
+    if not wait_until(ended, seconds=seconds):
+        address = quickstart.stack.url("ui")
+        raise StepFailedError(f"{dag_id}: run {run_id} has not ended after {seconds:.0f} s; see the UI at {address}.")
+    if api.run_state(dag_id, run_id) != "success":
+        advice = f"trigger {dag_id} in the UI, or `airflow dags trigger {dag_id}`"
+        raise StepFailedError(_failure(quickstart, dag_id, run_id, advice))
+    return run_id
 
 
-def _tasks(tour: Tour, dag_id: str, run_id: str) -> str:
-    tasks = tour.rest.tasks(dag_id, run_id)
-    ended = sum(1 for task in tasks if task["state"] == "success")
-    working = [task["task_id"] for task in tasks if task["state"] in ("running", "up_for_retry")]
-    return f", {ended} of {len(tasks)} tasks done" + (f", now {', '.join(working)}" if working else "")
+def _task_progress(quickstart: Quickstart, dag_id: str, run_id: str) -> str:
+    tasks = quickstart.api.tasks(dag_id, run_id)
+    ended = sum(1 for task in tasks if task["state"] in ("success", "skipped"))
+    running = [task["task_id"] for task in tasks if task["state"] in ("running", "up_for_retry")]
+    return f", {ended} of {len(tasks)} tasks done" + (f", now {', '.join(running)}" if running else "")
 
 
-def _backfill(tour: Tour, dag_ids: Sequence[str], first: date, last: date) -> None:
+def _backfill(quickstart: Quickstart, dag_ids: Sequence[str], first: date, last: date) -> None:
     """Run `airflow dags backfill` for each DAG at the same time; loaded dates stay, failed ones run again."""
-    env = {**base_environment(tour.stack.path), **airflow_services.environment(tour.stack)}
-    begun, days = tour.progress.elapsed(), (last - first).days + 1
+    env = {**base_environment(quickstart.stack.path), **airflow_services.environment(quickstart.stack)}
+    begun, days = quickstart.progress.elapsed(), (last - first).days + 1
     seconds = RUN_SECONDS + days * BACKFILL_SECONDS_A_DAY
-    _wait_for_earlier_backfills(tour, dag_ids, seconds)
+    _wait_for_earlier_backfills(quickstart, dag_ids, seconds)
     commands: dict[str, subprocess.Popen[bytes]] = {}
     options = ("-s", str(first), "-e", str(last), "--rerun-failed-tasks")
     for dag_id in dag_ids:
         command = [airflow_services.executable("airflow"), "dags", "backfill", dag_id, *options]
-        with (tour.stack.logs / f"backfill-{dag_id}.log").open("wb") as log:
+        with (quickstart.stack.logs / f"backfill-{dag_id}.log").open("wb") as log:
             commands[dag_id] = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def ended() -> bool:
         """Whether all commands have; shows the days done."""
-        counts = (f"{dag_id} {_done(tour, dag_id, first, last)}/{days}" for dag_id in dag_ids)
-        tour.progress.now(f"airflow dags backfill: {', '.join(counts)} days; marts: {_running_marts(tour)}")
+        done = {dag_id: quickstart.api.count(dag_id, "success", **_between(first, last)) for dag_id in dag_ids}
+        counts = ", ".join(f"{dag_id} {count}/{days}" for dag_id, count in done.items())
+        marts = "building" if quickstart.api.count(MARTS, *ACTIVE) else "waiting"
+        quickstart.progress.now(f"airflow dags backfill: {counts} days; marts: {marts}")
         return all(process.poll() is not None for process in commands.values())
 
     try:
         if not wait_until(ended, seconds=seconds, every=1):
-            raise StepFailedError(f"The backfill has not ended in time; see the logs in {tour.stack.logs}.")
+            raise StepFailedError(f"The backfill has not ended in time; see the logs in {quickstart.stack.logs}.")
     finally:
         for process in commands.values():
             process.terminate() if process.poll() is None else None
             process.wait()
     for dag_id, process in commands.items():
         if process.returncode:
-            _explain_backfill(tour, dag_id, first, last)
-    tour.progress.done(
-        f"{' and '.join(dag_ids)}: {days} days from {first} to {last} in {tour.progress.elapsed() - begun:.0f} s"
-    )
+            raise StepFailedError(_backfill_failure(quickstart, dag_id, first, last))
+    elapsed = quickstart.progress.elapsed() - begun
+    quickstart.progress.done(f"{' and '.join(dag_ids)}: {days} days from {first} to {last} in {elapsed:.0f} s")
 
 
-def _wait_for_earlier_backfills(tour: Tour, dag_ids: Sequence[str], seconds: float) -> None:
-    """A `make run` that was interrupted leaves backfills behind, which the scheduler goes on with."""
+def _wait_for_earlier_backfills(quickstart: Quickstart, dag_ids: Sequence[str], seconds: float) -> None:
+    """A `make run` that was interrupted leaves backfills behind, which the scheduler continues."""
 
     def ended() -> bool:
         """Whether no backfill is active; shows the runs left."""
-        active = {dag_id: ids for dag_id in dag_ids if (ids := tour.rest.active_backfills(dag_id))}
-        left = (f"{dag_id} {tour.rest.count(dag_id, *ACTIVE)} runs left" for dag_id in active)
-        tour.progress.now(f"waiting for an earlier backfill: {', '.join(left)}")
+        active = [dag_id for dag_id in dag_ids if quickstart.api.active_backfills(dag_id)]
+        left = (f"{dag_id} {quickstart.api.count(dag_id, *ACTIVE)} runs left" for dag_id in active)
+        quickstart.progress.now(f"waiting for an earlier backfill: {', '.join(left)}")
         return not active
 
     if not wait_until(ended, seconds=seconds, every=1):
-        raise StepFailedError(
-            f"An earlier backfill has not ended after {seconds:.0f} s; cancel it by "
-            f"{' or '.join(f'`airflow dags backfill {dag_id} --cancel`' for dag_id in dag_ids)}."
-        )
+        commands = " or ".join(f"`airflow dags backfill {dag_id} --cancel`" for dag_id in dag_ids)
+        raise StepFailedError(f"An earlier backfill has not ended after {seconds:.0f} s; cancel it by {commands}.")
 
 
-def _done(tour: Tour, dag_id: str, first: date, last: date) -> int:
-    between = {"logical_date_gte": f"{first}T00:00:00Z", "logical_date_lte": f"{last}T00:00:00Z"}
-    return tour.rest.count(dag_id, "success", **between)
+def _between(first: date, last: date) -> dict[str, str]:
+    return {"logical_date_gte": f"{first}T00:00:00Z", "logical_date_lte": f"{last}T00:00:00Z"}
 
 
-def _running_marts(tour: Tour) -> str:
-    return "building" if tour.rest.count(MARTS, *ACTIVE) else "waiting"
-
-
-def _explain_backfill(tour: Tour, dag_id: str, first: date, last: date) -> None:
-    log = tour.stack.logs / f"backfill-{dag_id}.log"
+def _backfill_failure(quickstart: Quickstart, dag_id: str, first: date, last: date) -> str:
+    log = quickstart.stack.logs / f"backfill-{dag_id}.log"
     command = f"airflow dags backfill {dag_id} -s {first} -e {last} --rerun-failed-tasks"
     advice = f'`{command}` in a shell with `eval "$(make -s env)"`'
-    between = {"logical_date_gte": f"{first}T00:00:00Z", "logical_date_lte": f"{last}T00:00:00Z"}
-    failed = tour.rest.runs(dag_id, "failed", **between)
-    if failed:
-        raise StepFailedError(_failure(tour, dag_id, failed[-1]["dag_run_id"], advice, others=len(failed) - 1))
-    raise StepFailedError(f"`airflow dags backfill {dag_id}` failed. The end of its log ({log}):\n{stack.tail(log)}")
+    if failed := quickstart.api.runs(dag_id, "failed", **_between(first, last)):
+        return _failure(quickstart, dag_id, failed[-1]["dag_run_id"], advice, others=len(failed) - 1)
+    return f"`airflow dags backfill {dag_id}` failed. The end of its log ({log}):\n{stack.tail(log)}"
 
 
-def _wait_for_marts(tour: Tour, seconds: float) -> None:
-    begun, warehouse = tour.progress.elapsed(), Warehouse(tour.stack)
-    known_failures = {run["dag_run_id"] for run in tour.rest.runs(MARTS, "failed")}
-
-    def fresh() -> bool:
-        """Whether no mart has a stale day; a run that fails meanwhile ends the tour."""
-        stale = warehouse.stale_days()
-        left = ", ".join(f"{len(days)} days of {mart}" for mart, days in stale.items())
-        tour.progress.now(f"{MARTS}: {_running_marts(tour)}; to build: {left or 'nothing'}")
-        for run in tour.rest.runs(MARTS, "failed"):
-            if run["dag_run_id"] not in known_failures:
-                raise StepFailedError(
-                    _failure(
-                        tour, MARTS, run["dag_run_id"], f"trigger {MARTS} in the UI, or `airflow dags trigger {MARTS}`"
-                    )
-                )
-        return not stale and not tour.rest.count(MARTS, *ACTIVE)
-
-    try:
-        # After a mart run that failed earlier no asset event comes any more: wake the marts up by hand.
-        if not wait_until(fresh, seconds=1) and not tour.rest.count(MARTS, *ACTIVE):
-            tour.rest.trigger(MARTS)
-        if not wait_until(fresh, seconds=seconds, every=1):
-            raise StepFailedError(
-                f"{MARTS} left stale days after {seconds:.0f} s: {warehouse.stale_days()}; see it in the UI."
-            )
-    finally:
-        warehouse.close()
-    tour.progress.done(f"{MARTS}: nothing stale after {tour.progress.elapsed() - begun:.0f} s more")
+def _build_marts(quickstart: Quickstart, seconds: float) -> None:
+    """Run the marts' DAG until a run that started after the last load has found no stale day."""
+    api, begun = quickstart.api, quickstart.progress.elapsed()
+    while api.count(MARTS, *ACTIVE):  # started by a load, perhaps before the last one
+        _finish_run(quickstart, MARTS, seconds)
+    while True:
+        run_id = _finish_run(quickstart, MARTS, seconds)
+        # `build` is mapped over the stale days that the DAG finds: it is skipped when there is none.
+        succeeded = [task["task_id"] for task in api.tasks(MARTS, run_id) if task["state"] == "success"]
+        if not any(task_id.endswith(".build") for task_id in succeeded):
+            break
+    quickstart.progress.done(f"{MARTS}: nothing stale after {quickstart.progress.elapsed() - begun:.0f} s more")
 
 
-def _failure(tour: Tour, dag_id: str, run_id: str, advice: str, *, others: int = 0) -> str:
+def _failure(quickstart: Quickstart, dag_id: str, run_id: str, advice: str, *, others: int = 0) -> str:
     lines = [f"{dag_id}: run {run_id} failed" + (f", and {others} other runs" if others else "")]
-    for task in tour.rest.failed_tasks(dag_id, run_id)[:3]:
+    for task in quickstart.api.failed_tasks(dag_id, run_id)[:3]:
         lines.append(f"Task {dag_id}.{task['task_id']}, try {task['try_number']}. The end of its log:")
-        lines += [f"  {line}" for line in tour.rest.log(task)]
-    lines.append(f"What to do: mend the cause that the log names, then run it again: {advice}.")
-    lines.append(f"The run in the UI: {tour.stack.url('ui')}/dags/{dag_id}/runs/{run_id}")
+        lines += [f"  {line}" for line in quickstart.api.log(task)]
+    lines.append(f"What to do: fix the cause that is in the log, then run it again: {advice}.")
+    lines.append(f"The run in the UI: {quickstart.stack.url('ui')}/dags/{dag_id}/runs/{run_id}")
     return "\n".join(lines)
-
-
-def _show_tables(tour: Tour) -> None:
-    warehouse = Warehouse(tour.stack)
-    try:
-        rows: list[tuple[Any, ...]] = warehouse.summary()
-    finally:
-        warehouse.close()
-    print()
-    print(console.table(("table", "rows", "window", "inserted", "updated", "deleted", "seconds"), rows))

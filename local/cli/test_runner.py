@@ -1,6 +1,6 @@
-"""`make test`: lint, types, then the tests, each on what it starts itself, in a home that is deleted afterwards.
+"""`make test`: lint and types, then the tests, on servers of their own in a folder that is deleted afterwards.
 
-It runs under `guard.guarded`, so whatever a test has left running is ended, also when this is interrupted.
+It runs under `reaper.guarded`, which ends whatever a test has left running, also when this is interrupted.
 """
 
 from __future__ import annotations
@@ -12,37 +12,75 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local.cli import coverage
 from local.stack import state_dir
 from local.stack.airflow_services import executable
 from local.stack.services import base_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-LINT = (
+Step = tuple[str, tuple[str, ...]]
+
+# Files with `[tool.importlinter]`: the contracts that hold the floors of the folders.
+IMPORT_CONTRACTS = (
+    "packages/local-redshift/pyproject.toml",
+    "packages/airflow-dags-backfill/pyproject.toml",
+)
+JAVASCRIPT = ("plugins/redshift_etl/ui/static", "tests/js")
+
+
+def _schema(name: str, *files: str) -> Step:
+    """Check files against a schema that comes with check-jsonschema."""
+    return f"schema {name}", ("check-jsonschema", "--builtin-schema", f"vendor.{name}", *files)
+
+
+def _files(pattern: str) -> tuple[str, ...]:
+    return tuple(path.relative_to(state_dir.REPOSITORY).as_posix() for path in state_dir.REPOSITORY.glob(pattern))
+
+
+LINT: tuple[Step, ...] = (
     ("ruff check", ("ruff", "check", ".")),
     ("ruff format", ("ruff", "format", "--check", ".")),
     ("sqlfluff", ("sqlfluff", "lint", "include/sql")),
     ("mypy", ("mypy",)),
+    *((f"lint-imports {config}", ("lint-imports", "--no-cache", "--config", config)) for config in IMPORT_CONTRACTS),
+    ("oxlint", ("oxlint", "--config", "tests/js/oxlintrc.json", "--deny-warnings", *JAVASCRIPT)),
+    ("codespell", ("codespell",)),
+    ("hadolint", ("hadolint", "Dockerfile", "deploy/astro.Dockerfile")),
+    ("actionlint", ("actionlint", *_files(".github/workflows/*.yml"))),
+    _schema("compose-spec", "docker-compose.yaml"),
+    _schema("github-workflows", *_files(".github/workflows/*.yml")),
+    _schema("dependabot", ".github/dependabot.yml"),
+    _schema("github-issue-config", ".github/ISSUE_TEMPLATE/config.yml"),
+    _schema("github-issue-forms", ".github/ISSUE_TEMPLATE/bug.yml", ".github/ISSUE_TEMPLATE/feature.yml"),
 )
-# Two at a time, as a third only takes the servers' turn on two cores; conftest.py says which stay together.
-TESTS = (("pytest", ("pytest", "tests", "packages", "-n", "2")),)
-STACK = (("pytest -m stack", ("pytest", "tests", "packages", "-m", "stack", "--durations=10")),)
+# Two processes, as a third only slows the servers on two cores; conftest.py says which tests stay in one process.
+TESTS: Step = ("pytest", ("pytest", "tests", "packages", "-n", "2"))
+STACK: Step = ("pytest -m stack", ("pytest", "tests", "packages", "-m", "stack", "--durations=10"))
 
 
 def run(only: str | None) -> int:
-    """Run the steps one after another; the first exit code that is not 0 counts, and every lint step runs."""
-    steps = {"lint": LINT, "tests": TESTS, "stack": STACK, None: (*LINT, *TESTS)}[only]
+    """Run lint, tests or stack; without `only` lint and tests. Every step runs; 1 when one has failed, else 0."""
     folder = Path(tempfile.mkdtemp(prefix="stack-test-"))
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, _end)
     # Where PostgreSQL runs as another user, that user must be able to enter.
     folder.chmod(0o711)
+    failed: list[str] = []
     try:
-        failed = [name for name, command in steps if _step(name, command, folder)]
+        if only in ("lint", None):
+            failed += _together(LINT, folder)
+        if only in ("tests", None):
+            (folder / "coverage").mkdir()
+            failed += _alone(TESTS, folder, coverage.environment(folder / "coverage"))
+            print(coverage.report(folder / "coverage"))
+        if only == "stack":
+            failed += _alone(STACK, folder, {})
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"Failed: {', '.join(failed)}" if failed else "All passed.")
@@ -50,30 +88,67 @@ def run(only: str | None) -> int:
 
 
 def _end(signum: int, _frame: object) -> None:
-    """Ctrl-C comes twice, from the terminal and from the guard: the second must not cut the tidying short."""
+    """Ctrl-C arrives twice, from the terminal and from the reaper: the second must not interrupt the cleanup."""
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, signal.SIG_IGN)
     sys.exit(128 + signum)
 
 
-def _step(name: str, command: Sequence[str], folder: Path) -> int:
-    print(f"== {name}", flush=True)
-    env = base_environment(folder / "home") | {"TMPDIR": str(folder), "AIRFLOW_HOME": str(folder / "airflow")}
+def _together(steps: Sequence[Step], folder: Path) -> list[str]:
+    """Run the steps at the same time and print the output of each in order; the names of those that failed."""
     begun = time.monotonic()
-    process = subprocess.Popen(
-        [executable(command[0]), *command[1:]], env=env, cwd=state_dir.REPOSITORY, process_group=0
-    )
+    processes = [_start(command, folder, {"PYTHONPATH": "plugins"}, stdout=subprocess.PIPE) for _, command in steps]
+    failed = []
+    with ThreadPoolExecutor(len(steps)) as pool:
+        try:
+            outputs = pool.map(lambda process: (process.communicate()[0], time.monotonic() - begun), processes)
+            for (name, _), process, (output, seconds) in zip(steps, processes, outputs, strict=True):
+                print(f"== {name}\n{output.decode()}", end="")
+                failed += _report(name, process.returncode, seconds)
+        except BaseException:
+            for process in processes:
+                _interrupt(process)
+            raise
+    return failed
+
+
+def _alone(step: Step, folder: Path, env: Mapping[str, str]) -> list[str]:
+    """Run one step with its output on the terminal; its name if it failed."""
+    name, command = step
+    print(f"== {name}", flush=True)
+    begun = time.monotonic()
+    process = _start(command, folder, env)
     try:
         code = process.wait()
     except BaseException:
         _interrupt(process)
         raise
-    print(f"== {name}: {'failed' if code else 'passed'} in {time.monotonic() - begun:.1f} s", flush=True)
-    return code
+    return _report(name, code, time.monotonic() - begun)
+
+
+def _start(
+    command: Sequence[str], folder: Path, env: Mapping[str, str], stdout: int | None = None
+) -> subprocess.Popen[bytes]:
+    own = {"TMPDIR": str(folder), "AIRFLOW_HOME": str(folder / "airflow")}
+    return subprocess.Popen(
+        [executable(command[0]), *command[1:]],
+        env={**base_environment(folder / "home"), **own, **env},
+        cwd=state_dir.REPOSITORY,
+        process_group=0,
+        stdout=stdout,
+        stderr=subprocess.STDOUT if stdout else None,
+    )
+
+
+def _report(name: str, code: int, seconds: float) -> list[str]:
+    print(f"== {name}: {'failed' if code else 'passed'} in {seconds:.1f} s", flush=True)
+    return [name] if code else []
 
 
 def _interrupt(process: subprocess.Popen[bytes]) -> None:
-    """Let pytest tear its fixtures down; what is left after that, the guard ends."""
+    """Let pytest tear its fixtures down; what is left after that, the reaper ends."""
+    if process.poll() is not None:
+        return
     os.killpg(process.pid, signal.SIGINT)
     try:
         process.wait(15)

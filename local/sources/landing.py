@@ -18,7 +18,7 @@ TABLES = ("airlines", "airports", "planes")
 
 
 def drop_files(s3: Any, landing: str) -> list[str]:
-    """Put the files under `landing` that are not there yet, and return their keys; one that is there stays."""
+    """Write the files that are missing under `landing`, and return their keys; existing ones are left alone."""
     address = urlsplit(landing)
     prefix = address.path.strip("/")
     written = []

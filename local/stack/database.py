@@ -1,6 +1,6 @@
 """The stack's PostgreSQL as a foreground program: start it, make its databases and roles, stop it on SIGTERM.
 
-python -m local.stack.database in the home of $LOCAL_HOME
+python -m local.stack.database in the state directory of $LOCAL_HOME
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from local_redshift.storage import embedded_postgres
 
 AIRFLOW = "airflow"
 AIRLINE = "airline"
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 
 
-def prepare(stack: state_dir.Home) -> None:
-    """Create what is missing: role and database `airflow`, database `airline`. The local Redshift makes its own."""
+def prepare(stack: state_dir.StateDir) -> None:
+    """Create what is missing: role and database `airflow`, database `airline`. The local Redshift creates its own."""
     with psycopg.connect(embedded_postgres.dsn(stack.postgres, "postgres"), autocommit=True) as connection:
         role, password = sql.Identifier(AIRFLOW), sql.Literal(stack.secrets["airflow_database"])
         if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (AIRFLOW,)).fetchone():
@@ -31,7 +31,7 @@ def prepare(stack: state_dir.Home) -> None:
                 connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), owner))
 
 
-def is_ready(stack: state_dir.Home) -> bool:
+def is_ready(stack: state_dir.StateDir) -> bool:
     """Whether Airflow could log in to its database."""
     server = stack.postgres
     try:
@@ -49,18 +49,18 @@ def is_ready(stack: state_dir.Home) -> bool:
 
 
 def main() -> int:
-    """Run until SIGTERM, or until the server is gone: then 1, and the supervisor starts both again."""
+    """Run until SIGTERM, or until the server exits: then the exit code is 1, and the supervisor restarts both."""
     stack = state_dir.create(state_dir.default_path())
-    stopping: list[int] = []
+    signals: list[int] = []
     for signum in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signum, lambda number, _frame: stopping.append(number))
+        signal.signal(signum, lambda number, _frame: signals.append(number))
     embedded_postgres.init(stack.postgres)
     embedded_postgres.start(stack.postgres)
     prepare(stack)
-    while not stopping and embedded_postgres.is_running(stack.postgres):
-        time.sleep(_LOOK_SECONDS)
+    while not signals and embedded_postgres.is_running(stack.postgres):
+        time.sleep(_POLL_SECONDS)
     embedded_postgres.stop(stack.postgres)
-    return 0 if stopping else 1
+    return 0 if signals else 1
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """S3 on 127.0.0.1: moto's server, with objects that survive stop, start and a kill, for one access key.
 
-moto keeps everything in memory. A wrapper around it stores what each successful request changed in a SQLite file
-before the answer is sent, and puts everything back at start. Buckets are addressed by path, as boto3 does for an IP
-address. Versions, tags and ACLs are not kept; the other services of moto (STS, DynamoDB, …) answer, and forget.
+moto stores everything in memory. A wrapper around it writes what each successful request changed to a SQLite file
+before the response is sent, and restores it at start. Buckets are addressed by path, as boto3 does for an IP
+address. Versions, tags and ACLs are not stored, nor is the state of moto's other services (STS, DynamoDB, …).
 
     python -m local.stack.moto_server
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-# The account of every access key that moto did not hand out itself (moto.core.DEFAULT_ACCOUNT_ID).
+# The account of every access key that moto did not create itself (moto.core.DEFAULT_ACCOUNT_ID).
 ACCOUNT = "123456789012"
-_REFUSED = (
+_FORBIDDEN = (
     b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>InvalidAccessKeyId</Code>'
     b"<Message>The AWS Access Key Id you provided does not exist in our records.</Message></Error>"
 )
@@ -44,7 +44,7 @@ CREATE TABLE IF NOT EXISTS objects (
 
 
 class Mirror:
-    """moto's S3 backend and a SQLite file that follows it, one changed key at a time."""
+    """moto's S3 backend and a SQLite copy of it, updated one key at a time."""
 
     def __init__(self, file: Path) -> None:
         self._lock = threading.Lock()
@@ -62,13 +62,13 @@ class Mirror:
             entry.set_metadata(json.loads(metadata), replace=True)
 
     def create_bucket(self, name: str, region: str) -> None:
-        """Create a bucket unless it is there."""
+        """Create a bucket unless it exists."""
         if name not in self._backend.buckets:
             self._backend.create_bucket(name, region)
         self.save(name, "")
 
     def save(self, bucket: str, key: str) -> None:
-        """Make the file agree with moto for one key; with `key` empty, for the bucket and everything that left it."""
+        """Update the file for one key; with `key` empty, for the bucket and all keys deleted from it."""
         with self._lock:
             if key:
                 self._save_key(bucket, key)
@@ -80,9 +80,9 @@ class Mirror:
                 self._db.execute("INSERT OR REPLACE INTO buckets VALUES (?, ?)", (bucket, entry.region_name))
             present = set(entry.keys) if entry else set()
             stored = [key for (key,) in self._db.execute("SELECT key FROM objects WHERE bucket = ?", (bucket,))]
-            gone = [(bucket, key) for key in stored if key not in present]
+            deleted = [(bucket, key) for key in stored if key not in present]
             self._db.execute("BEGIN")
-            self._db.executemany("DELETE FROM objects WHERE bucket = ? AND key = ?", gone)
+            self._db.executemany("DELETE FROM objects WHERE bucket = ? AND key = ?", deleted)
             self._db.execute("COMMIT")
 
     def _save_key(self, bucket: str, key: str) -> None:
@@ -95,26 +95,26 @@ class Mirror:
 
 
 def persistent(app: WSGIApplication, mirror: Mirror, access_key_id: str) -> WSGIApplication:
-    """Wrap moto: refuse other access keys, and save what a successful request changed before it is answered."""
+    """Wrap moto: reject other access keys, and save what a successful request changed before the response is sent."""
 
     def handle(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """One request; the part of a multipart upload changes nothing yet, its completion does."""
+        """Handle one request; a part of a multipart upload is not saved, its completion is."""
         if not _is_signed_with(environ, access_key_id):
             start_response("403 Forbidden", [("Content-Type", "application/xml")])
-            return [_REFUSED]
+            return [_FORBIDDEN]
         statuses: list[str] = []
 
-        def note_status(status: str, headers: Any, exc_info: Any = None) -> Callable[[bytes], object]:
-            """Start the answer, and remember its status."""
+        def record_status(status: str, headers: Any, exc_info: Any = None) -> Callable[[bytes], object]:
+            """Start the response, and record its status."""
             statuses.append(status)
             return start_response(status, headers, exc_info)
 
-        answer = app(environ, note_status)
+        response = app(environ, record_status)
         bucket, _, key = environ["PATH_INFO"].lstrip("/").encode("latin-1").decode().partition("/")
         changes = environ["REQUEST_METHOD"] not in ("GET", "HEAD") and "partNumber=" not in environ["QUERY_STRING"]
         if changes and bucket and statuses[0].startswith("2"):
             mirror.save(bucket, key)
-        return answer
+        return response
 
     return handle
 

@@ -1,9 +1,9 @@
-"""No orphans: run a function so that whatever way it ends, no process that it started is left.
+"""No orphans: run a function so that, however it ends, no process that it started is left.
 
-`guarded` forks. The child does the work; the parent waits, and when the child has ended, cleanly or by SIGKILL, ends
+`run` forks. The child calls the function; the parent waits, and when the child has ended, cleanly or by SIGKILL, ends
 every process that came from it. On Linux the parent is a subreaper (prctl(2)), so descendants that left their group,
 their session or their parent are still found. Elsewhere the process groups that `local.stack.supervisor` records are
-the net. If the parent itself is killed, the child gets SIGTERM and ends cleanly.
+used. If the parent itself is killed, the child gets SIGTERM and ends cleanly.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def die_with_parent(signum: int = signal.SIGTERM) -> None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, int(signum), 0, 0, 0)
 
 
-def guarded(work: Callable[[], int]) -> int:
-    """Run `work` in a child process and return its exit code, when nothing that it started is left.
+def run(work: Callable[[], int]) -> int:
+    """Run `work` in a child process, end everything that it started, and return its exit code.
 
     SIGTERM and SIGHUP are passed on to the child; SIGINT reaches it from the terminal, or is passed on like the others.
     """
@@ -54,7 +54,7 @@ def guarded(work: Callable[[], int]) -> int:
 
 
 def end_all(processes: Iterable[psutil.Process], grace: float = GRACE_SECONDS) -> None:
-    """SIGTERM, and SIGKILL for those that are still there after `grace` seconds."""
+    """SIGTERM, and SIGKILL for those that still run after `grace` seconds."""
     alive = list(processes)
     for process in alive:
         _quietly(process.terminate)
@@ -83,7 +83,7 @@ def _run_and_exit(work: Callable[[], int]) -> None:
         code = ended.code if isinstance(ended.code, int) else 1
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT
-    except BaseException:  # noqa: BLE001 the process ends here, so its report is the last thing it can do
+    except BaseException:  # noqa: BLE001 the process ends here, after reporting the error
         sys.excepthook(*sys.exc_info())
     finally:
         sys.stdout.flush()
@@ -93,16 +93,16 @@ def _run_and_exit(work: Callable[[], int]) -> None:
 
 def _wait_for(child: int) -> int:
     while True:
-        pid, status = os.wait()  # also reaps descendants that were handed to this process
+        pid, status = os.wait()  # also reaps descendants that were reparented to this process
         if pid == child:
             return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
 
 
 def _signal(pid: int, signum: int) -> None:
-    with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+    with contextlib.suppress(ProcessLookupError):  # it has exited already
         os.kill(pid, signum)
 
 
 def _quietly(action: Callable[[], None]) -> None:
-    with contextlib.suppress(psutil.NoSuchProcess):  # it has ended by itself
+    with contextlib.suppress(psutil.NoSuchProcess):  # it has exited already
         action()

@@ -36,15 +36,15 @@ PRELOADED = (
 
 
 def main() -> None:
-    """Import, then be `airflow scheduler` with this process's arguments."""
+    """Import, then run `airflow scheduler` with this process's arguments."""
     # `python -m` puts the working folder first: Airflow must not find this repository's packages there.
     sys.path[:] = [entry for entry in sys.path if entry not in ("", str(Path.cwd()))]
     from airflow.__main__ import main as airflow
 
     for module in PRELOADED:
         importlib.import_module(module)
-    # Each AWS hook looks through inspect.stack() for who calls it, and the first such look resolves the path of every
-    # module: 0.4 s of CPU in each task, unless a parent has looked.
+    # Each AWS hook searches inspect.stack() for its caller, and the first such call resolves the path of every module:
+    # 0.4 s of CPU in each task, unless a parent process has made it.
     inspect.stack()
     sys.argv = ["airflow", "scheduler", *sys.argv[1:]]
     airflow()

@@ -1,4 +1,4 @@
-"""Which parts the local stack has, how each is started, and what it needs first."""
+"""The services of the local stack: how each is started, and which must be ready before it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from local.sources import airline
 from local.stack import airflow_services, database, state_dir
-from local.stack.supervisor import Part
+from local.stack.supervisor import Service
 from local_redshift.storage import embedded_postgres
 
 if TYPE_CHECKING:
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 def base_environment(path: Path) -> dict[str, str]:
-    """What every part inherits: the user's environment without what would lead it to another Airflow or a real AWS."""
+    """What every service inherits: the user's environment without settings of another Airflow or a real AWS."""
     foreign = ("AIRFLOW", "AWS_", "PG", "PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     for name in ("NO_PROXY", "no_proxy"):
-        kept[name] = ",".join(filter(None, (os.environ.get(name), state_dir.HOST, "localhost")))
-    kept["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), kept.get("PATH", os.defpath)))
-    return {**kept, "LOCAL_HOME": str(path), "PYTHONUNBUFFERED": "1"}
+        environment[name] = ",".join(filter(None, (os.environ.get(name), state_dir.HOST, "localhost")))
+    environment["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), environment.get("PATH", os.defpath)))
+    return {**environment, "LOCAL_HOME": str(path), "PYTHONUNBUFFERED": "1"}
 
 
-def aws_environment(stack: state_dir.Home) -> dict[str, str]:
+def aws_environment(stack: state_dir.StateDir) -> dict[str, str]:
     """Credentials and region as every AWS SDK reads them."""
     return {
         "AWS_ACCESS_KEY_ID": stack.secrets["aws_access_key_id"],
@@ -35,8 +35,8 @@ def aws_environment(stack: state_dir.Home) -> dict[str, str]:
     }
 
 
-def parts(stack: state_dir.Home) -> list[Part]:
-    """All parts of the stack."""
+def full_stack(stack: state_dir.StateDir) -> list[Service]:
+    """All services of the stack."""
     base = base_environment(stack.path)
     sources = base | aws_environment(stack)
     seed = {
@@ -49,16 +49,16 @@ def parts(stack: state_dir.Home) -> list[Part]:
         "LANDING": airflow_services.environment(stack)["AIRFLOW__REDSHIFT_ETL__LANDING"],
     }
     return [
-        *redshift_parts(stack),
-        Part("airline-seed", _module("local.sources.airline"), base | seed, after=("postgres",), once=True),
-        Part("landing-files", _module("local.sources.landing"), sources | landing, after=("s3",), once=True),
-        Part("weather-api", _module("local.sources.weather_api"), base | weather, ready=_listens(stack, "weather_api")),
-        *airflow_services.parts(stack, base),
+        *redshift_alone(stack),
+        Service("airline-seed", _module("local.sources.airline"), base | seed, after=("postgres",), once=True),
+        Service("landing-files", _module("local.sources.landing"), sources | landing, after=("s3",), once=True),
+        Service("weather-api", _module("local.sources.weather_api"), base | weather, _listens(stack, "weather_api")),
+        *airflow_services.define(stack, base),
     ]
 
 
-def redshift_parts(stack: state_dir.Home) -> list[Part]:
-    """The local Redshift with what it stands on."""
+def redshift_alone(stack: state_dir.StateDir) -> list[Service]:
+    """The local Redshift with its storage and S3."""
     base = base_environment(stack.path) | aws_environment(stack)
     s3 = {
         "S3_PORT": str(stack.ports["s3"]),
@@ -77,9 +77,9 @@ def redshift_parts(stack: state_dir.Home) -> list[Part]:
         "LOCAL_REDSHIFT_IAM_ROLE": state_dir.IAM_ROLE,
     }
     return [
-        Part("postgres", _module("local.stack.database"), base, ready=lambda: database.is_ready(stack), grace=30),
-        Part("s3", _module("local.stack.moto_server"), base | s3, ready=_listens(stack, "s3")),
-        Part(
+        Service("postgres", _module("local.stack.database"), base, ready=lambda: database.is_ready(stack), grace=30),
+        Service("s3", _module("local.stack.moto_server"), base | s3, ready=_listens(stack, "s3")),
+        Service(
             "redshift",
             _module("local_redshift"),
             base | redshift,
@@ -93,5 +93,5 @@ def _module(name: str) -> tuple[str, ...]:
     return (sys.executable, "-m", name)
 
 
-def _listens(stack: state_dir.Home, part: str) -> Callable[[], bool]:
-    return lambda: not state_dir.is_free(stack.ports[part])
+def _listens(stack: state_dir.StateDir, service: str) -> Callable[[], bool]:
+    return lambda: not state_dir.is_free(stack.ports[service])

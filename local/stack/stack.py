@@ -1,12 +1,13 @@
 """The local stack: starting, checking and stopping it.
 
-One background process per home supervises the parts (`supervise`, under `guard.guarded`) and holds the home's lock as
-long as it runs. It writes the state of the parts to `state.json`; everybody else reads that.
+One background process per state directory supervises the services (`supervise`, under `reaper.run`) and holds the
+directory's lock as long as it runs. It writes the states of the services to `state.json`, which the commands read.
 """
 
 from __future__ import annotations
 
 import json
+import operator
 import os
 import signal
 import subprocess
@@ -16,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from local.stack import state_dir
-from local.stack.services import base_environment, parts
-from local.stack.supervisor import Part, Supervisor, sweep
+from local.stack import services, state_dir
+from local.stack.supervisor import READY_STATES, Service, Supervisor, end_recorded
 from local_redshift.storage import embedded_postgres
 
 if TYPE_CHECKING:
@@ -27,114 +28,121 @@ if TYPE_CHECKING:
 
 START_SECONDS = 300
 STOP_SECONDS = 60
-_TURN_SECONDS = 0.1
+_TICK_SECONDS = 0.1
 
 
 class StackError(Exception):
-    """The stack did not start or stop; the message says which part, why and what to do."""
+    """The stack did not start or stop; the message has the service, the reason and what to do."""
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float, every: float = 0.5) -> bool:
+    """Poll a condition until it is true; returns False when it is not within `seconds`."""
+    poll = Retrying(
+        retry=retry_if_result(operator.not_),
+        stop=stop_after_delay(seconds),
+        wait=wait_fixed(every),
+        retry_error_callback=lambda _: False,
+    )
+    return bool(poll(condition))
 
 
 def supervise(
     path: Path,
-    choose: Callable[[state_dir.Home], Sequence[Part]] = parts,
-    announce: Callable[[state_dir.Home], None] = lambda _: None,
+    choose: Callable[[state_dir.StateDir], Sequence[Service]] = services.full_stack,
+    announce: Callable[[state_dir.StateDir], None] = lambda _: None,
 ) -> int:
-    """Run the parts in this process until SIGTERM, SIGINT or the parent's end.
+    """Run the services in this process until SIGTERM, SIGINT or the parent's end.
 
-    `announce` is called once, when all are ready. A part that does not come up before that ends the whole with 1 and a
-    report on stderr.
+    `announce` is called once, when all are ready. A service that does not come up before that ends the stack: the exit
+    code is 1 and the end of its log is on stderr.
     """
-    stopping: list[int] = []
+    signals: list[int] = []
     for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(signum, lambda number, _frame: stopping.append(number))
+        signal.signal(signum, lambda number, _frame: signals.append(number))
     os.chdir(state_dir.REPOSITORY)
-    parent, announced, trouble = os.getppid(), False, None
+    parent, announced, failed = os.getppid(), False, None
     with state_dir.lock(path):
-        stack = _tidy(path)
+        # Before ports are chosen: what a killed stack left behind must not have taken them.
+        _end_leftovers(path)
+        stack = state_dir.create(path, new_ports=True)
         supervisor = Supervisor(choose(stack), stack.logs, path / "run")
-        while not stopping and not trouble and os.getppid() == parent:
+        while not signals and not failed and os.getppid() == parent:
             if supervisor.tick():
                 _write_state(path, supervisor, parent)
             if not announced and supervisor.is_ready():
                 announced = True
                 announce(stack)
             if not announced:
-                trouble = supervisor.hopeless()
-            time.sleep(_TURN_SECONDS)
+                failed = supervisor.failed_service()
+            time.sleep(_TICK_SECONDS)
         supervisor.stop()
         (path / "state.json").unlink(missing_ok=True)
-    if trouble:
-        log = stack.logs / f"{trouble}.log"
-        print(
-            f"Part {trouble} of the local stack does not start. The end of its log ({log}):\n{tail(log)}",
-            file=sys.stderr,
-            flush=True,
-        )
-    return 1 if trouble else 0
-
-
-def _tidy(path: Path) -> state_dir.Home:
-    """End what a killed stack left behind, then choose the ports: its own leftovers must not have taken them."""
-    _end_leftovers(path)
-    return state_dir.create(path, new_ports=True)
+    if failed:
+        log = stack.logs / f"{failed}.log"
+        message = f"Service {failed} of the local stack does not start. The end of its log ({log}):\n{tail(log)}"
+        print(message, file=sys.stderr, flush=True)
+    return 1 if failed else 0
 
 
 def _end_leftovers(path: Path) -> None:
-    sweep(path / "run")
+    end_recorded(path / "run")
     embedded_postgres.stop(state_dir.create(path).postgres)
 
 
-def _write_state(path: Path, supervisor: Supervisor, guard_pid: int) -> None:
+def _write_state(path: Path, supervisor: Supervisor, reaper_pid: int) -> None:
     entries = {
         name: {
-            "state": running.state,
-            "restarts": running.restarts,
-            "seconds": round(running.seconds, 1),
-            "pid": running.process.pid if running.process else None,
+            "state": status.state,
+            "restarts": status.restarts,
+            "seconds": round(status.seconds, 1),
+            "pid": status.process.pid if status.process else None,
         }
-        for name, running in supervisor.parts.items()
+        for name, status in supervisor.services.items()
     }
-    state_dir.write_private(path / "state.json", json.dumps({"guard": guard_pid, "parts": entries}))
+    state_dir.write_private(path / "state.json", json.dumps({"reaper": reaper_pid, "services": entries}))
 
 
 def state(path: Path) -> dict[str, Any] | None:
-    """Guard's process id and the parts' states, or None when no stack runs in this home."""
+    """The reaper's process id and the services' states, or None when no stack runs in this state directory."""
     try:
         return dict(json.loads((path / "state.json").read_text())) if state_dir.is_locked(path) else None
     except FileNotFoundError:
         return None
 
 
-def start(path: Path, progress: Callable[[dict[str, Any]], None]) -> state_dir.Home:
-    """Start the stack unless it runs, and wait until every part is ready. Raises StackError."""
+def not_ready(state: dict[str, Any]) -> list[str]:
+    """Names of the services that are neither ready nor done."""
+    return [name for name, entry in state["services"].items() if entry["state"] not in READY_STATES]
+
+
+def start(path: Path, progress: Callable[[dict[str, Any]], None]) -> state_dir.StateDir:
+    """Start the stack unless it runs, and wait until every service is ready. Raises StackError."""
     log = state_dir.create(path).logs / "supervisor.log"
     daemon = None if state_dir.is_locked(path) else _spawn(path, log)
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
+
+    def ready() -> bool:
+        """Whether all services are; reports those that are not."""
         if daemon is not None and daemon.poll() is not None:
             raise StackError(tail(log))
-        if current := state(path):
-            if all(entry["state"] in ("ready", "done") for entry in current["parts"].values()):
-                return state_dir.create(path)
+        current = state(path)
+        if current and not_ready(current):
             progress(current)
-        time.sleep(0.2)
-    missing = [
-        name
-        for name, entry in (state(path) or {"parts": {}})["parts"].items()
-        if entry["state"] not in ("ready", "done")
-    ]
+        return current is not None and not not_ready(current)
+
+    if wait_until(ready, seconds=START_SECONDS, every=0.2):
+        return state_dir.create(path)
+    current = state(path)
     raise StackError(
-        f"Not ready after {START_SECONDS} s: {', '.join(missing) or 'the supervisor'}; see {log.parent}."
-        " `make stop`, then try again."
+        f"Not ready after {START_SECONDS} s: {', '.join(not_ready(current)) if current else 'the supervisor'};"
+        f" see {log.parent}. `make stop`, then try again."
     )
 
 
 def _spawn(path: Path, log: Path) -> subprocess.Popen[bytes]:
-    command, env = (sys.executable, "-m", "local", "supervise"), base_environment(path)
     with log.open("wb") as output:
         return subprocess.Popen(
-            command,
-            env=env,
+            (sys.executable, "-m", "local.cli", "supervise"),
+            env=services.base_environment(path),
             cwd=state_dir.REPOSITORY,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -151,16 +159,13 @@ def tail(log: Path, lines: int = 15) -> str:
 def stop(path: Path) -> bool:
     """Stop the stack; False if none ran. Raises StackError when it does not end in time."""
     current, running = state(path), state_dir.is_locked(path)
-    guard = _process(current["guard"]) if current else None
-    if guard is not None:
-        guard.send_signal(signal.SIGTERM)
-    deadline = time.monotonic() + STOP_SECONDS
-    # The guard outlives the supervisor, which holds the lock, for as long as it has processes to end.
-    while state_dir.is_locked(path) or _lives(guard):
-        if time.monotonic() > deadline:
-            log = path / "logs" / "supervisor.log"
-            raise StackError(f"The local stack in {path} did not stop in {STOP_SECONDS} s; see {log}.")
-        time.sleep(0.1)
+    reaper = _process(current["reaper"]) if current else None
+    if reaper is not None:
+        reaper.send_signal(signal.SIGTERM)
+    # The reaper outlives the supervisor, which holds the lock, for as long as it has processes to end.
+    if not wait_until(lambda: not state_dir.is_locked(path) and not _lives(reaper), seconds=STOP_SECONDS, every=0.1):
+        log = path / "logs" / "supervisor.log"
+        raise StackError(f"The local stack in {path} did not stop in {STOP_SECONDS} s; see {log}.")
     if (path / "secrets.json").exists():
         _end_leftovers(path)
     return running

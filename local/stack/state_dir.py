@@ -1,23 +1,23 @@
-"""Where a local stack keeps everything: one folder with its data, logs, generated passwords and ports.
+"""The state directory of a local stack: its data, logs, generated passwords and ports.
 
-`$LOCAL_HOME` names it (default `.local` in the repository). Two homes are two stacks that do not know of each other.
+It is `$LOCAL_HOME`, by default `.local` in the repository. Two state directories are two independent stacks.
 """
 
 from __future__ import annotations
 
 import base64
-import fcntl
 import json
 import os
 import random
 import secrets
 import socket
 import string
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
 
 from local_redshift.storage.embedded_postgres import Postgres
 
@@ -37,13 +37,13 @@ PREFERRED_PORTS = {"ui": 8080, "redshift": 5439, "postgres": None, "s3": None, "
 _PORT_RANGE = range(20_000, 32_000)
 
 
-class HomeInUseError(Exception):
-    """Another stack already runs in this home."""
+class StateDirInUseError(Exception):
+    """Another stack already runs in this state directory."""
 
 
 @dataclass(frozen=True)
-class Home:
-    """A stack's folder, its ports by part, and its secrets by name."""
+class StateDir:
+    """A stack's folder, its ports by service, and its secrets by name."""
 
     path: Path
     ports: Mapping[str, int]
@@ -51,7 +51,7 @@ class Home:
 
     @property
     def logs(self) -> Path:
-        """One log file a part."""
+        """One log file a service."""
         return self.path / "logs"
 
     @property
@@ -61,12 +61,12 @@ class Home:
 
     @property
     def postgres(self) -> Postgres:
-        """The one PostgreSQL of this home."""
+        """The one PostgreSQL of this stack."""
         return Postgres(self.path / "postgres", self.ports["postgres"], self.secrets["postgres"])
 
-    def url(self, part: str) -> str:
+    def url(self, service: str) -> str:
         """The HTTP address of `ui`, `s3` or `weather_api`."""
-        return f"http://{HOST}:{self.ports[part]}"
+        return f"http://{HOST}:{self.ports[service]}"
 
 
 def default_path() -> Path:
@@ -74,8 +74,8 @@ def default_path() -> Path:
     return Path(os.environ.get("LOCAL_HOME") or REPOSITORY / ".local").resolve()
 
 
-def create(path: Path, *, new_ports: bool = False) -> Home:
-    """Open a home, making its folder, secrets and ports where they are missing.
+def create(path: Path, *, new_ports: bool = False) -> StateDir:
+    """Open a state directory, creating its folder, secrets and ports where they are missing.
 
     With `new_ports`, a port that another program has taken since is replaced: only for a stack that does not run.
     """
@@ -85,49 +85,44 @@ def create(path: Path, *, new_ports: bool = False) -> Home:
     if missing := {name: value for name, value in _new_secrets().items() if name not in secret_values}:
         secret_values |= missing
         write_private(path / "secrets.json", json.dumps(secret_values, indent=1))
-    known = _read(path / "ports.json")
-    ports = _ports(known, check=new_ports)
-    if ports != known:
+    recorded = _read(path / "ports.json")
+    ports = _ports(recorded, check=new_ports)
+    if ports != recorded:
         write_private(path / "ports.json", json.dumps(ports, indent=1))
-    return Home(path, ports, secret_values)
+    return StateDir(path, ports, secret_values)
 
 
 def write_private(path: Path, text: str) -> None:
     """Replace a file in one step; only its owner may read it."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.touch(mode=0o600)
-    part.write_text(text)
-    part.rename(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.touch(mode=0o600)
+    temporary.write_text(text)
+    temporary.rename(path)
 
 
 @contextmanager
-def lock(path: Path, *, patience: float = 2.0) -> Iterator[None]:
-    """Hold a home for the stack that runs in it; released by the system when the process dies.
+def lock(path: Path, *, timeout: float = 2.0) -> Iterator[None]:
+    """Lock a state directory for the stack that runs in it; the system releases it when the process dies.
 
-    Tries for `patience` seconds, as somebody who only looks (`is_locked`) holds it for a moment. Raises HomeInUseError.
+    Waits for `timeout` seconds, because `is_locked` also holds the lock for a moment. Raises StateDirInUseError.
     """
     path.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + patience
-    with (path / "lock").open("w") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise HomeInUseError(f"A local stack already runs in {path}.") from None
-                time.sleep(0.05)
+    try:
+        acquired = FileLock(path / "lock").acquire(timeout=timeout)
+    except Timeout:
+        raise StateDirInUseError(f"A local stack already runs in {path}.") from None
+    with acquired:
         yield
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a stack runs in this home."""
+    """Whether a stack runs in this state directory."""
     if not (path / "lock").exists():
         return False
     try:
-        with lock(path, patience=0):
+        with lock(path, timeout=0):
             return False
-    except HomeInUseError:
+    except StateDirInUseError:
         return True
 
 
@@ -141,7 +136,7 @@ def _new_secrets() -> dict[str, str]:
         "postgres": secrets.token_urlsafe(24),
         "airflow_database": secrets.token_urlsafe(24),
         "airline_database": secrets.token_urlsafe(24),
-        # Redshift asks for an upper-case letter, a lower-case letter and a digit.
+        # Redshift requires an upper-case letter, a lower-case letter and a digit.
         "redshift": "Rs1" + secrets.token_urlsafe(24),
         "ui": secrets.token_urlsafe(12),
         "jwt": secrets.token_urlsafe(48),
@@ -152,15 +147,15 @@ def _new_secrets() -> dict[str, str]:
     }
 
 
-def _ports(known: Mapping[str, int], *, check: bool) -> dict[str, int]:
+def _ports(recorded: Mapping[str, int], *, check: bool) -> dict[str, int]:
     ports: dict[str, int] = {}
-    for part, preferred in PREFERRED_PORTS.items():
-        candidates = [port for port in (known.get(part), preferred) if port]
-        if known.get(part) and not check:
-            ports[part] = known[part]
+    for service, preferred in PREFERRED_PORTS.items():
+        if service in recorded and not check:
+            ports[service] = recorded[service]
             continue
+        candidates = [port for port in (recorded.get(service), preferred) if port]
         candidates += random.sample(_PORT_RANGE, 50)
-        ports[part] = next(port for port in candidates if port not in ports.values() and is_free(port))
+        ports[service] = next(port for port in candidates if port not in ports.values() and is_free(port))
     return ports
 
 
@@ -168,7 +163,7 @@ def is_free(port: int) -> bool:
     """Whether nothing listens on 127.0.0.1:port, on any address of this machine's loopback."""
     with socket.socket() as probe:
         probe.settimeout(1)
-        # macOS lets two programs bind 127.0.0.1 and 0.0.0.0 on one port: asking for an answer shows the other one.
+        # macOS lets two programs bind 127.0.0.1 and 0.0.0.0 on one port: a connection detects the other one.
         if probe.connect_ex((HOST, port)) == 0:
             return False
     with socket.socket() as probe:

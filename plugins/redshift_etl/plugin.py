@@ -1,7 +1,7 @@
-"""What Airflow registers from this repository: the Warehouse page, as an application and an entry of the navigation.
+"""The Airflow plugin: it registers the Warehouse page as an application and as an entry of the navigation.
 
-Every Airflow process imports this file, so it imports nothing else of ours: the application is made when the API
-server is first asked for a page.
+Every Airflow process imports this file, so it imports no other module of this package: the application is created at
+the API server's first request for a page.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from airflow.plugins_manager import AirflowPlugin
 
 
 class WarehouseApp:
-    """The page's application, made at its first request."""
+    """The page's application, created at its first request."""
 
     def __init__(self) -> None:
         self._app: Any = None
@@ -27,7 +27,7 @@ class WarehouseApp:
 
 
 class RedshiftEtlPlugin(AirflowPlugin):
-    """Tables, lineage and incidents, beside the DAGs that fill them."""
+    """The page of tables, lineage and incidents in Airflow's navigation."""
 
     name = "redshift_etl"
     fastapi_apps = [{"app": WarehouseApp(), "url_prefix": "/warehouse", "name": "Warehouse"}]  # noqa: RUF012 — Airflow's

@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 
+from redshift_etl import __version__
 from redshift_etl.incidents import alerts
 from tests.integration.test_incidents import webhook
 
 __all__ = ["webhook"]
 
-NOTICE = alerts.Notice("SourceError on core.t", "A <b>row</b> {{ 1/0 }} is bad", {"state": "open"})
+ALERT = alerts.Alert("SourceError on core.t", "A <b>row</b> {{ 1/0 }} is bad", {"state": "open"})
 
 
 class Mail(socketserver.StreamRequestHandler):
@@ -34,7 +35,7 @@ class Mail(socketserver.StreamRequestHandler):
                 body = []
                 while (part := self.rfile.readline().rstrip(b"\r\n")) != b".":
                     body.append(part)
-                self.server.got.append(b"\n".join(body).decode())  # type: ignore[attr-defined]
+                self.server.messages.append(b"\n".join(body).decode())  # type: ignore[attr-defined]
             if word == b"QUIT":
                 self.wfile.write(b"221 bye\r\n")
                 return
@@ -44,56 +45,59 @@ class Mail(socketserver.StreamRequestHandler):
 @contextmanager
 def mail_server() -> Iterator[Any]:
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Mail) as server:
-        server.got = []  # type: ignore[attr-defined]
+        server.messages = []  # type: ignore[attr-defined]
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()
 
 
-def name(monkeypatch: pytest.MonkeyPatch, **connection: Any) -> None:
+def set_connection(monkeypatch: pytest.MonkeyPatch, **connection: Any) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_PEOPLE", json.dumps(connection))
     monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__ALERTS", "people")
 
 
-def test_e_mail_goes_to_whom_the_connection_says_and_its_text_stays_text(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_e_mail_goes_to_the_connection_s_recipients_and_its_text_stays_text(monkeypatch: pytest.MonkeyPatch) -> None:
     with mail_server() as server:
         extra = {"from_email": "etl@x", "to": "oncall@x", "disable_ssl": True, "disable_tls": True}
-        name(monkeypatch, conn_type="smtp", host="127.0.0.1", port=server.server_address[1], extra=extra)
-        assert alerts.send(NOTICE) == ["people"]
-        (message,) = server.got
+        set_connection(monkeypatch, conn_type="smtp", host="127.0.0.1", port=server.server_address[1], extra=extra)
+        assert alerts.send(ALERT) == ["people"]
+        (message,) = server.messages
     assert "To: oncall@x" in message
     assert "Subject: SourceError on core.t" in message
     (body,) = [part for part in email.message_from_string(message).walk() if part.get_content_type() == "text/html"]
-    assert b"<pre>A &lt;b&gt;row&lt;/b&gt; {{ 1/0 }} is bad</pre>" in body.get_payload(decode=True)
+    expected = f"<pre>A &lt;b&gt;row&lt;/b&gt; {{{{ 1/0 }}}} is bad\nredshift-airflow {__version__}</pre>"
+    payload = body.get_payload(decode=True)
+    assert isinstance(payload, bytes)
+    assert expected in payload.decode()
 
 
 def test_a_name_with_a_line_break_in_it_adds_no_header_to_an_e_mail(monkeypatch: pytest.MonkeyPatch) -> None:
     with mail_server() as server:
         extra = {"from_email": "etl@x", "to": "oncall@x", "disable_ssl": True, "disable_tls": True}
-        name(monkeypatch, conn_type="smtp", host="127.0.0.1", port=server.server_address[1], extra=extra)
-        assert alerts.send(alerts.Notice("SourceError on core.t\nBcc: all@x", "It is bad", {})) == ["people"]
-        (message,) = server.got
+        set_connection(monkeypatch, conn_type="smtp", host="127.0.0.1", port=server.server_address[1], extra=extra)
+        assert alerts.send(alerts.Alert("SourceError on core.t\nBcc: all@x", "It is bad", {})) == ["people"]
+        (message,) = server.messages
     assert email.message_from_string(message)["Subject"] == "SourceError on core.t Bcc: all@x"
 
 
 def test_mail_without_a_recipient_is_logged_and_not_raised(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    name(monkeypatch, conn_type="smtp", host="127.0.0.1", port=1)
-    assert alerts.send(NOTICE) == []
-    assert "does not say to whom" in caplog.text
+    set_connection(monkeypatch, conn_type="smtp", host="127.0.0.1", port=1)
+    assert alerts.send(ALERT) == []
+    assert "has no recipients" in caplog.text
 
 
-def test_slack_gets_the_subject_and_the_text_and_nothing_that_it_would_act_on(
+def test_slack_gets_the_subject_and_the_text_without_anything_that_it_would_interpret(
     monkeypatch: pytest.MonkeyPatch, webhook: list[Any]
 ) -> None:
     url = json.loads(os.environ["AIRFLOW_CONN_PAGER"])["host"]
-    name(monkeypatch, conn_type="slackwebhook", host=url, password="T0/B0/secret")
-    alerts.send(replace(NOTICE, text="A <b>row</b> {{ 1/0 }} & <!channel> is bad"))
-    said = "A &lt;b&gt;row&lt;/b&gt; {{ 1/0 }} &amp; &lt;!channel&gt; is bad"
-    assert webhook[0]["text"] == f"SourceError on core.t\n{said}"
+    set_connection(monkeypatch, conn_type="slackwebhook", host=url, password="T0/B0/secret")
+    alerts.send(replace(ALERT, text="A <b>row</b> {{ 1/0 }} & <!channel> is bad"))
+    escaped = "A &lt;b&gt;row&lt;/b&gt; {{ 1/0 }} &amp; &lt;!channel&gt; is bad"
+    assert webhook[0]["text"] == f"SourceError on core.t\n{escaped}\nredshift-airflow {__version__}"
 
 
-def test_with_nothing_configured_nobody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_nothing_configured_no_alert_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIRFLOW__REDSHIFT_ETL__ALERTS", raising=False)
-    assert alerts.send(NOTICE) == []
+    assert alerts.send(ALERT) == []

@@ -33,12 +33,12 @@ COMMENT ON COLUMN core.small.id IS 'x';"""
 
 
 @pytest.fixture
-def watch(bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> monitor.Watch:
+def watch(bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> monitor.Monitor:
     """A repository with one table beside the bookkeeping, and a monitor of it."""
     lake = connect_airflow(bench, monkeypatch)
     repository(tmp_path / "sql", monkeypatch, {"tables/core/small.sql": SMALL})
     bench.create(contracts.load("core.small"))
-    yield monitor.Watch(bench.connect, lake, "freshness", "run", "watch")
+    yield monitor.Monitor(bench.connect, lake, "freshness", "run", "watch")
     contracts.load.cache_clear()
 
 
@@ -50,7 +50,7 @@ def rows(bench: Bench) -> list[tuple[object, ...]]:
     return bench.rows("SELECT kind, table_name, occurrences, resolution FROM etl.incidents ORDER BY opened_at")
 
 
-def test_a_late_table_is_said_once_and_resolved_once(bench: Bench, watch: monitor.Watch) -> None:
+def test_a_late_table_is_said_once_and_resolved_once(bench: Bench, watch: monitor.Monitor) -> None:
     small = contracts.load("core.small")
     assert monitor.run(watch, in_days(0)) == {"late": [], "opened": [], "resolved": []}, "never loaded is not late"
     bench.load(small, [(1, "a")], window_start=None, window_end=None)
@@ -65,7 +65,7 @@ def test_a_late_table_is_said_once_and_resolved_once(bench: Bench, watch: monito
     assert len(monitor.run(watch, in_days(2))["opened"]) == 1, "late again is a new incident"
 
 
-def test_the_report_of_a_failure_says_which_table_is_late_by_now(bench: Bench, watch: monitor.Watch) -> None:
+def test_the_report_of_a_failure_says_which_table_is_late_by_now(bench: Bench, watch: monitor.Monitor) -> None:
     bench.load(contracts.load("core.small"), [(1, "a")], window_start=None, window_end=None)
     bench.run("UPDATE etl.load_history SET committed_at = '2013-01-01 06:00'")
     failure.on_failure(context(SourceError("The file is empty.", fix="send it", table="core.small")))
@@ -77,7 +77,7 @@ def test_the_report_of_a_failure_says_which_table_is_late_by_now(bench: Bench, w
     ("plan", "dag"), [("/*\ndag: small\n*/", "small"), (None, "backfill_table"), ("no front matter", "backfill_table")]
 )
 def test_the_report_of_a_late_table_names_its_own_dag_and_not_the_one_that_swapped_its_rows(
-    bench: Bench, watch: monitor.Watch, tmp_path: Path, plan: str | None, dag: str
+    bench: Bench, watch: monitor.Monitor, tmp_path: Path, plan: str | None, dag: str
 ) -> None:
     if plan:
         (tmp_path / "sql" / "reconcile" / "core").mkdir(parents=True)
@@ -92,7 +92,7 @@ def test_the_report_of_a_late_table_names_its_own_dag_and_not_the_one_that_swapp
     assert f"airflow dags trigger {dag}\n" in text
 
 
-def test_a_failure_is_resolved_by_the_load_that_followed_it(bench: Bench, watch: monitor.Watch) -> None:
+def test_a_failure_is_resolved_by_the_load_that_followed_it(bench: Bench, watch: monitor.Monitor) -> None:
     failure.on_failure(context(refused()))
     assert monitor.run(watch, in_days(0))["resolved"] == []
     (incident,) = lake_store.all_open(watch.lake)
@@ -106,7 +106,7 @@ def test_a_failure_is_resolved_by_the_load_that_followed_it(bench: Bench, watch:
 
 
 def test_what_was_reported_while_the_warehouse_was_down_is_written_when_it_is_back(
-    bench: Bench, watch: monitor.Watch, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, watch: monitor.Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as down:
         down.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", '{"conn_type": "redshift", "host": "127.0.0.1", "port": 1}')
@@ -115,7 +115,7 @@ def test_what_was_reported_while_the_warehouse_was_down_is_written_when_it_is_ba
     assert rows(bench) == [("failure", "core.things", 1, None)]
 
 
-def test_a_person_resolves_an_incident_by_its_id(bench: Bench, watch: monitor.Watch) -> None:
+def test_a_person_resolves_an_incident_by_its_id(bench: Bench, watch: monitor.Monitor) -> None:
     failure.on_failure(context(refused()))
     (incident,) = lake_store.all_open(watch.lake)
     monitor.close_by_hand(watch, incident.incident_id, in_days(0))
@@ -124,14 +124,14 @@ def test_a_person_resolves_an_incident_by_its_id(bench: Bench, watch: monitor.Wa
         monitor.close_by_hand(watch, incident.incident_id, in_days(0))
 
 
-def test_an_incident_that_went_quiet_ends_when_its_cause_opens_another(bench: Bench, watch: monitor.Watch) -> None:
-    old = incidents.first(replace(failure_now(refused()), failed_at=in_days(-3)))
-    lake_store.take(watch.lake, old)
+def test_an_incident_that_went_quiet_ends_when_its_cause_opens_another(bench: Bench, watch: monitor.Monitor) -> None:
+    old = incidents.new_incident(replace(failure_now(refused()), failed_at=in_days(-3)))
+    lake_store.open_or_count(watch.lake, old)
     table_store.record(bench.connect, old, "its report")
     failure.on_failure(context(refused()))
     (standing,) = lake_store.all_open(watch.lake)
     assert monitor.run(watch, in_days(0))["resolved"] == []
-    assert [row[3] for row in rows(bench)] == [f"it went on as {standing.incident_id}", None]
+    assert [row[3] for row in rows(bench)] == [f"succeeded by {standing.incident_id}", None]
 
 
 def without_a_lake(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -143,7 +143,7 @@ def without_a_lake(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_an_incident_that_only_the_warehouse_knows_is_resolved_by_a_load(
-    bench: Bench, watch: monitor.Watch, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, watch: monitor.Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = without_a_lake(bench, monkeypatch)
     assert monitor.run(watch, in_days(0))["resolved"] == []
@@ -156,14 +156,14 @@ def test_an_incident_that_only_the_warehouse_knows_is_resolved_by_a_load(
 
 
 def test_an_incident_that_only_the_warehouse_knows_is_resolved_by_a_person(
-    bench: Bench, watch: monitor.Watch, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, watch: monitor.Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monitor.close_by_hand(watch, without_a_lake(bench, monkeypatch), in_days(0))
     assert rows(bench)[0][3] == "a person resolved it"
 
 
 def test_people_are_told_of_a_late_table_also_when_its_row_cannot_be_written(
-    bench: Bench, watch: monitor.Watch, webhook: list[Any]
+    bench: Bench, watch: monitor.Monitor, webhook: list[Any]
 ) -> None:
     def until_it_is_open() -> Any:
         if lake_store.all_open(watch.lake):

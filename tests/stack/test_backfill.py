@@ -1,4 +1,4 @@
-"""`airflow dags backfill` against a live scheduler: what it does, says and returns."""
+"""`airflow dags backfill` against a live scheduler: what it does, prints and returns."""
 
 import os
 import re
@@ -33,7 +33,7 @@ def test_a_week_runs_to_its_end_and_again_changes_nothing(airflow: Airflow) -> N
     assert again.returncode == 0
     assert "all 7 dates have a run already" in again.stdout
     assert runs(airflow, "plain") == before
-    # The first one is closed by now, so that Airflow's own command is not refused.
+    # The first one is closed by now, so that Airflow's own command is not rejected.
     own = airflow.run("backfill", "create", "--dag-id", "plain", "--from-date", "2013-01-08", "--to-date", "2013-01-08")
     assert own.returncode == 0, own.stdout + own.stderr
 
@@ -82,29 +82,29 @@ def test_a_failed_run_makes_the_exit_code_1_and_is_named_with_the_way_to_repeat_
         (["plain", "--cancel"], 1, "has no active backfill"),
     ],
 )
-def test_what_cannot_run_is_refused_in_one_line(
+def test_what_cannot_run_is_an_error_of_one_line(
     airflow: Airflow, arguments: list[str], code: int, message: str
 ) -> None:
     wait_until_closed(airflow)
-    refused = airflow.backfill(*arguments)
-    assert refused.returncode == code, refused.stdout + refused.stderr
-    last = refused.stderr.strip().splitlines()[-1]
+    rejected = airflow.backfill(*arguments)
+    assert rejected.returncode == code, rejected.stdout + rejected.stderr
+    last = rejected.stderr.strip().splitlines()[-1]
     assert last.startswith("airflow dags backfill: ")
     assert message in last
-    assert "Traceback" not in refused.stderr
+    assert "Traceback" not in rejected.stderr
 
 
-def test_ctrl_c_leaves_the_backfill_running_and_says_how_to_cancel_it(airflow: Airflow) -> None:
+def test_ctrl_c_leaves_the_backfill_running_and_prints_how_to_cancel_it(airflow: Airflow) -> None:
     waiting = airflow.spawn_backfill("slow", "-s", "2013-01-01", "-e", "2013-01-06", "--max-active-runs", "1")
-    said = read_until(waiting, "1 running")
+    output = read_until(waiting, "1 running")
     second = airflow.backfill("slow", "-s", "2013-02-01")
     assert second.returncode == 1
     assert "has an active backfill already" in second.stderr
     waiting.send_signal(signal.SIGINT)
-    said += waiting.communicate(timeout=60)[0]
-    assert waiting.returncode == 130, said
-    assert "Traceback" not in said
-    assert "airflow dags backfill slow --cancel" in said
+    output += waiting.communicate(timeout=60)[0]
+    assert waiting.returncode == 130, output
+    assert "Traceback" not in output
+    assert "airflow dags backfill slow --cancel" in output
     assert " running" in runs(airflow, "slow")
     cancelled = airflow.backfill("slow", "--cancel")
     assert cancelled.returncode == 0, cancelled.stderr
@@ -120,26 +120,26 @@ def test_a_time_out_stops_the_waiting_and_not_the_backfill(airflow: Airflow) -> 
 
 def test_a_backfill_outlives_a_restart_of_the_scheduler(airflow: Airflow) -> None:
     waiting = airflow.spawn_backfill("plain", "-s", "2013-05-01", "-e", "2013-05-20", "--max-active-runs", "1")
-    said = read_until(waiting, "2/20 done")
+    output = read_until(waiting, "2/20 done")
     airflow.stop("scheduler")
     airflow.start("scheduler", "--skip-serve-logs")
-    said += waiting.communicate(timeout=240)[0]
-    assert waiting.returncode == 0, said
-    assert "plain: 20 of 20 succeeded" in said
+    output += waiting.communicate(timeout=240)[0]
+    assert waiting.returncode == 0, output
+    assert "plain: 20 of 20 succeeded" in output
 
 
 def test_without_a_scheduler_nothing_is_created(airflow: Airflow) -> None:
     """The last one, as it leaves no scheduler behind."""
     airflow.stop("scheduler")
     before = runs(airflow, "plain")
-    refused = airflow.backfill("plain", "-s", "2013-06-01")
-    assert refused.returncode == 1
-    assert "no live scheduler: none is running" in refused.stderr
-    # What a scheduler leaves behind that was killed 8 s ago: Airflow still holds it for alive.
+    rejected = airflow.backfill("plain", "-s", "2013-06-01")
+    assert rejected.returncode == 1
+    assert "no live scheduler: none is running" in rejected.stderr
+    # The row of a scheduler that was killed 8 s ago: Airflow still counts it as alive.
     with psycopg.connect(airflow.database, autocommit=True) as database:
         beat = "latest_heartbeat = now() - interval '8 s'"
         database.execute(f"UPDATE job SET state = 'running', {beat} WHERE job_type = 'SchedulerJob'")
-    refused = airflow.backfill("plain", "-s", "2013-06-01")
-    assert refused.returncode == 1
-    assert "no live scheduler: the last one was heard of" in refused.stderr
+    rejected = airflow.backfill("plain", "-s", "2013-06-01")
+    assert rejected.returncode == 1
+    assert "no live scheduler: the last one was heard of" in rejected.stderr
     assert runs(airflow, "plain") == before

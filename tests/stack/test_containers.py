@@ -1,4 +1,4 @@
-"""Every service of docker-compose.yaml by its own command line and health check, and then the tour."""
+"""Every service of docker-compose.yaml by its own command line and health check, and then the quickstart."""
 
 import json
 import subprocess
@@ -31,7 +31,7 @@ def test_every_service_comes_up_by_its_own_command_and_health_check(reports: lis
     started = {report["service"] for report in reports if "service" in report}
     assert started == {
         *("webserver", "scheduler", "worker", "dag-processor", "triggerer", "init", "postgres", "redis"),
-        *("local-postgres", "local-redshift", "s3", "weather-api", "airline-seed", "landing-files", "tour"),
+        *("local-postgres", "local-redshift", "s3", "weather-api", "airline-seed", "landing-files", "quickstart"),
     }
 
 
@@ -43,7 +43,7 @@ def test_the_first_runs_fill_the_warehouse_through_celery(reports: list[dict[str
     assert rows["core.weather"] == 52  # hours that the data has of the three airports on the first day (UTC)
 
 
-def test_no_password_stands_in_the_arguments_of_a_process(reports: list[dict[str, object]]) -> None:
+def test_no_password_is_in_the_arguments_of_a_process(reports: list[dict[str, object]]) -> None:
     assert [report["argv_secrets"] for report in reports if "argv_secrets" in report] == [[]]
 
 

@@ -1,4 +1,4 @@
-"""The whole local stack as a person uses it, one start for most tests: they run in the order of this file."""
+"""The local stack by its commands. Most tests share one start of it: they run in the order of this file."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
 import pytest
 import requests
 
-from local.cli.summary import Warehouse
+from local.cli import summary
 from local.stack import airflow_services, stack, state_dir
 from local_redshift.storage import embedded_postgres
 
@@ -38,8 +40,8 @@ failing()
 """
 
 
-class Stack:
-    """`python -m local.cli <verb>` in a home of its own."""
+class CommandLine:
+    """`python -m local.cli <verb>` in a state directory of its own."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -47,7 +49,7 @@ class Stack:
 
     def begin(self, *verb: str) -> subprocess.Popen[str]:
         env = os.environ | {"LOCAL_HOME": str(self.path), "LOCAL_DAGS_FOLDER": str(self.dags)}
-        command = [sys.executable, "-m", "local", *verb]
+        command = [sys.executable, "-m", "local.cli", *verb]
         pipe = subprocess.PIPE
         return subprocess.Popen(command, cwd=state_dir.REPOSITORY, env=env, stdout=pipe, stderr=pipe, text=True)
 
@@ -61,134 +63,129 @@ class Stack:
         return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
 
     @property
-    def state(self) -> dict:
+    def state(self) -> dict[str, Any]:
         return stack.state(self.path) or {}
 
     @property
-    def opened(self) -> state_dir.Home:
+    def state_dir(self) -> state_dir.StateDir:
         return state_dir.create(self.path)
 
     def supervisor(self) -> psutil.Process:
-        guard = psutil.Process(self.state["guard"])
-        return next(child for child in guard.children() if child.cmdline()[1:3] == ["-m", "local"])
+        reaper = psutil.Process(self.state["reaper"])
+        return next(child for child in reaper.children() if child.cmdline()[1:3] == ["-m", "local.cli"])
 
     def processes(self) -> list[psutil.Process]:
-        guard = psutil.Process(self.state["guard"])
-        return [guard, *guard.children(recursive=True)]
+        reaper = psutil.Process(self.state["reaper"])
+        return [reaper, *reaper.children(recursive=True)]
 
 
 @pytest.fixture(scope="module")
-def local(tmp_path_factory: pytest.TempPathFactory):
-    made = Stack(tmp_path_factory.mktemp("stack") / "home")
-    yield made
-    made.run("clean")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
+    command_line = CommandLine(tmp_path_factory.mktemp("stack") / "state")
+    yield command_line
+    command_line.run("clean")
 
 
-def wait_for(condition, seconds: float = 120) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s"
         time.sleep(0.2)
 
 
-def contents(local: Stack) -> dict[str, int]:
-    warehouse = Warehouse(local.opened)
-    try:
-        return {str(row[0]): int(str(row[1])) for row in warehouse.summary()}
-    finally:
-        warehouse.close()
+def row_counts(local: CommandLine) -> dict[str, int]:
+    return {str(row[0]): int(str(row[1])) for row in summary.tables(local.state_dir)}
 
 
-def test_run_loads_the_data_and_says_what_the_warehouse_holds(local) -> None:
+def test_run_loads_the_data_and_prints_the_tables_of_the_warehouse(local: CommandLine) -> None:
     done = local.run("run", "--days", "2")
 
     assert done.returncode == 0, done.stdout + done.stderr
-    rows = contents(local)
+    rows = row_counts(local)
     assert rows["core.airlines"] == 16
     assert rows["core.airports"] == 1_458
     assert rows["core.planes"] == 3_322
-    with psycopg.connect(embedded_postgres.dsn(local.opened.postgres, "airline")) as source:
+    with psycopg.connect(embedded_postgres.dsn(local.state_dir.postgres, "airline")) as source:
         query = "SELECT count(*) FROM flights WHERE modified_at >= '2013-01-01' AND modified_at < '2013-01-03'"
         assert source.execute(query).fetchone() == (rows["core.flights"],)
     for table, count in rows.items():
         assert f"{table} " in done.stdout
         assert f"{count:,}" in done.stdout
         assert count > 0
-    assert local.opened.url("ui") in done.stdout
-    assert str(airflow_services.password_file(local.opened)) in done.stdout
+    assert local.state_dir.url("ui") in done.stdout
+    assert str(airflow_services.password_file(local.state_dir)) in done.stdout
 
 
-def test_a_second_run_changes_nothing(local) -> None:
-    before = contents(local)
+def test_a_second_run_changes_nothing(local: CommandLine) -> None:
+    before = row_counts(local)
 
     done = local.run("run", "--days", "2")
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert contents(local) == before
+    assert row_counts(local) == before
 
 
-def test_a_scheduler_that_is_killed_in_mid_backfill_costs_no_row_and_doubles_none(local) -> None:
+def test_a_scheduler_killed_in_mid_backfill_loses_no_row_and_duplicates_none(local: CommandLine) -> None:
     query = "SELECT flight_id FROM {} WHERE modified_at >= '2013-01-01' AND modified_at < '2013-01-07' ORDER BY 1"
-    loaded = contents(local)["core.flights"]
+    loaded = row_counts(local)["core.flights"]
 
     with local.begin("run", "--days", "6") as running:
-        wait_for(lambda: contents(local)["core.flights"] > loaded)
-        os.kill(local.state["parts"]["scheduler"]["pid"], signal.SIGKILL)
+        wait_for(lambda: row_counts(local)["core.flights"] > loaded)
+        os.kill(local.state["services"]["scheduler"]["pid"], signal.SIGKILL)
         out, errors = running.communicate(timeout=600)
 
     assert running.returncode == 0, out + errors
-    warehouse = Warehouse(local.opened)
-    try:
-        rows = warehouse.rows(query.format("core.flights"))
-    finally:
-        warehouse.close()
-    with psycopg.connect(embedded_postgres.dsn(local.opened.postgres, "airline")) as source:
-        assert source.execute(query.format("flights")).fetchall() == rows
+    with summary.connect(local.state_dir) as warehouse:
+        rows = summary.query(warehouse, query.format("core.flights"))
+    with psycopg.connect(embedded_postgres.dsn(local.state_dir.postgres, "airline")) as source:
+        assert source.execute(query.format("flights").encode()).fetchall() == rows
 
 
-def test_the_ui_asks_for_a_login(local) -> None:
-    url = local.opened.url("ui")
+def test_the_ui_requires_a_login(local: CommandLine) -> None:
+    url = local.state_dir.url("ui")
 
     assert requests.get(f"{url}/api/v2/dags", timeout=30).status_code == 401
     wrong = requests.post(f"{url}/auth/token", json={"username": "admin", "password": "admin"}, timeout=30)
     assert wrong.status_code == 401
 
 
-def test_nothing_listens_beyond_this_machine_and_no_command_line_has_a_secret(local) -> None:
-    secrets = set(local.opened.secrets.values())
-    looked_at = 0
-    for process in local.stack.supervisor():
+def test_nothing_listens_beyond_this_machine_and_no_command_line_has_a_secret(local: CommandLine) -> None:
+    secrets = set(local.state_dir.secrets.values())
+    checked = 0
+    for process in local.processes():
         with suppress(psutil.NoSuchProcess):  # a task's process, which has ended meanwhile
             listening = [one for one in process.net_connections("tcp") if one.status == psutil.CONN_LISTEN]
             assert {one.laddr.ip for one in listening} <= {"127.0.0.1"}, process.cmdline()
             assert not [secret for secret in secrets for argument in process.cmdline() if secret in argument]
-            looked_at += 1
-    assert looked_at > 10
+            checked += 1
+    assert checked > 10
 
 
-def test_no_secret_is_in_a_log(local) -> None:
-    secrets = [secret for secret in local.opened.secrets.values() if not secret.startswith("AKIA")]
-    for log in (local.path / "logs").glob("*.log"):
+def test_no_secret_is_in_a_log(local: CommandLine) -> None:
+    secrets = [secret for secret in local.state_dir.secrets.values() if not secret.startswith("AKIA")]
+    logs = list((local.path / "logs").glob("*.log"))
+    assert len(logs) > 5
+    for log in logs:
         text = log.read_text(errors="replace")
         assert not [secret for secret in secrets if secret in text], log
 
 
-@pytest.mark.parametrize("part", ["scheduler", "redshift", "postgres"])
-def test_a_part_that_is_killed_comes_back(local, part) -> None:
-    before = local.state["parts"][part]
+@pytest.mark.parametrize("service", ["scheduler", "redshift", "postgres"])
+def test_a_service_that_is_killed_is_restarted(local: CommandLine, service: str) -> None:
+    before = local.state["services"][service]
 
     os.kill(before["pid"], signal.SIGKILL)
 
     def is_back() -> bool:
-        entry = local.state["parts"][part]
-        return entry["state"] == "ready" and entry["restarts"] > before["restarts"]
+        entry = local.state["services"][service]
+        return bool(entry["state"] == "ready" and entry["restarts"] > before["restarts"])
 
     wait_for(is_back)
-    assert local.state["parts"][part]["pid"] != before["pid"]
-    wait_for(lambda: contents(local)["core.airlines"] == 16)
+    assert local.state["services"][service]["pid"] != before["pid"]
+    wait_for(lambda: row_counts(local)["core.airlines"] == 16)
 
 
-def test_the_shells_settings_reach_the_warehouse(local) -> None:
+def test_the_shells_settings_reach_the_warehouse(local: CommandLine) -> None:
     script = f'eval "$({sys.executable} -m local.cli env)" && psql -Atc "SELECT COUNT(*) FROM core.airlines"'
     env = os.environ | {"LOCAL_HOME": str(local.path)}
     done = subprocess.run(
@@ -198,8 +195,8 @@ def test_the_shells_settings_reach_the_warehouse(local) -> None:
     assert done.stdout.split() == ["16"], done.stderr
 
 
-def test_stop_leaves_no_process(local) -> None:
-    processes = local.stack.supervisor()
+def test_stop_leaves_no_process(local: CommandLine) -> None:
+    processes = local.processes()
     assert len(processes) > 10
 
     done = local.run("stop")
@@ -209,8 +206,8 @@ def test_stop_leaves_no_process(local) -> None:
     assert local.run("status").returncode == 3
 
 
-def test_a_failing_step_ends_with_the_task_its_log_and_what_to_do(local, tmp_path: Path) -> None:
-    # The stack starts again here, with what it held before.
+def test_a_failing_step_ends_with_the_task_its_log_and_what_to_do(local: CommandLine, tmp_path: Path) -> None:
+    # The stack starts again here, with its data.
     local.dags = tmp_path
     for dag_id in ("reference_tables", "flights", "weather", "daily_performance"):
         (tmp_path / f"{dag_id}.py").write_text(FAILING_DAG.format(dag_id=dag_id))
@@ -224,15 +221,15 @@ def test_a_failing_step_ends_with_the_task_its_log_and_what_to_do(local, tmp_pat
     assert "Traceback" not in done.stderr
 
 
-def test_what_was_there_is_still_there_after_a_restart(local) -> None:
-    rows = contents(local)
+def test_the_data_survives_a_restart(local: CommandLine) -> None:
+    rows = row_counts(local)
 
     assert rows["core.planes"] == 3_322
     assert rows["mart.carrier_day"] > 0
 
 
-def test_a_killed_supervisor_leaves_no_process(local) -> None:
-    processes = local.stack.supervisor()
+def test_a_killed_supervisor_leaves_no_process(local: CommandLine) -> None:
+    processes = local.processes()
 
     local.supervisor().kill()
 
@@ -240,11 +237,11 @@ def test_a_killed_supervisor_leaves_no_process(local) -> None:
     assert not left
 
 
-def test_clean_deletes_the_home_and_nothing_that_is_not_one(local, tmp_path: Path) -> None:
+def test_clean_deletes_a_state_directory_and_no_other(local: CommandLine, tmp_path: Path) -> None:
     foreign = tmp_path / "documents"
     foreign.mkdir()
     (foreign / "letter.txt").write_text("dear")
-    assert Stack(foreign).run("clean").returncode == 1
+    assert CommandLine(foreign).run("clean").returncode == 1
     assert (foreign / "letter.txt").exists()
 
     assert local.run("clean").returncode == 0
@@ -253,8 +250,9 @@ def test_clean_deletes_the_home_and_nothing_that_is_not_one(local, tmp_path: Pat
 
 def test_redshift_alone_prints_one_line_of_json_and_stops_on_sigterm(tmp_path: Path) -> None:
     env = os.environ | {"LOCAL_HOME": str(tmp_path)}
-    command = [sys.executable, "-m", "local", "redshift"]
+    command = [sys.executable, "-m", "local.cli", "redshift"]
     with subprocess.Popen(command, cwd=state_dir.REPOSITORY, env=env, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
         facts = json.loads(process.stdout.readline())
         started = psutil.Process(process.pid).children(recursive=True)
         dsn = psycopg.conninfo.make_conninfo(
@@ -272,26 +270,26 @@ def test_redshift_alone_prints_one_line_of_json_and_stops_on_sigterm(tmp_path: P
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_an_interrupted_test_run_leaves_no_process(tmp_path: Path, signum) -> None:
+def test_an_interrupted_test_run_leaves_no_process(tmp_path: Path, signum: signal.Signals) -> None:
     env = os.environ | {
         "TMPDIR": str(tmp_path),
         "PYTEST_ADDOPTS": "-k test_flights_are_the_published_ones -p no:cacheprovider",
     }
-    command = [sys.executable, "-m", "local", "test", "--only", "tests"]
+    command = [sys.executable, "-m", "local.cli", "test", "--only", "tests"]
     with (tmp_path / "log").open("w") as log:
-        door = subprocess.Popen(
+        reaper = subprocess.Popen(
             command, cwd=state_dir.REPOSITORY, env=env, stdout=log, stderr=log, start_new_session=True
         )
 
     def descendants() -> list[psutil.Process]:
-        return psutil.Process(door.pid).children(recursive=True)
+        return psutil.Process(reaper.pid).children(recursive=True)
 
     wait_for(lambda: any(process.name() == "postgres" for process in descendants()), seconds=180)
-    # The door is the guard; its child does the work. A kill of either must do.
+    # The command is the reaper; its child runs the tests. Killing either must end all.
     started = descendants()
-    victim = door.pid if signum != signal.SIGKILL else started[0].pid
+    victim = reaper.pid if signum != signal.SIGKILL else started[0].pid
     os.kill(victim, signum)
-    door.wait(60)
+    reaper.wait(60)
 
     wait_for(lambda: not [process for process in started if process.is_running()], seconds=60)
     assert not list(tmp_path.glob("stack-test-*")) or signum == signal.SIGKILL

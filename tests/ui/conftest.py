@@ -1,4 +1,4 @@
-"""The page as a browser meets it: behind Airflow's login, over a local Redshift with history in it."""
+"""The page as a browser gets it: behind Airflow's login, over a local Redshift with a history of loads."""
 
 from __future__ import annotations
 
@@ -18,37 +18,38 @@ import psycopg
 import pytest
 
 from local_redshift.storage import embedded_postgres
-from tests.ui import world as worlds
-from tests.ui.world import World
+from local_redshift.testing.pytest_plugin import Connection, RedshiftServer
+from tests.ui import sample_warehouse
+from tests.ui.sample_warehouse import SampleWarehouse
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @dataclass
 class Page:
-    """A running page: where it is, tokens to see it, its world, and how to reach its database as an administrator."""
+    """A running page: its address, tokens for it, its sample warehouse, and the DSN of its database's administrator."""
 
     url: str
     viewer: str
-    nobody: str
-    world: World
+    no_role: str
+    sample: SampleWarehouse
     dsn: str = field(repr=False)
 
     def get(self, path: str, token: str | None = None, **more: Any) -> httpx.Response:
-        """Ask for a path below the page, as the viewer unless another token is given ('' for none)."""
-        held = self.viewer if token is None else token
-        cookies = {"_token": held} if held else {}
-        # Nothing to verify without TLS, and to read the certificates takes longer than most answers.
+        """Request a path below the page, as the viewer unless another token is given ('' for none)."""
+        token = self.viewer if token is None else token
+        cookies = {"_token": token} if token else {}
+        # There is no TLS to verify, and reading the certificates takes longer than most responses.
         return httpx.get(f"{self.url}{path}", cookies=cookies, timeout=30, verify=False, **more)
 
 
 @contextlib.contextmanager
 def running(
-    folder: Path, sql: Path, connection: dict[str, Any] | None, every: float | None = None
+    folder: Path, sql: Path, connection: dict[str, Any] | None, max_age: float | None = None
 ) -> Iterator[dict[str, Any]]:
-    """The page over the SQL files and the warehouse connection given; yields its address and tokens.
+    """Serve the page for SQL files and a warehouse connection; yields its port and tokens.
 
-    ``every``: seconds between two looks at the files and at the warehouse; the page's own where it is None.
+    ``max_age``: seconds until the files and the warehouse are read again; None for the page's own limits.
     """
     env = os.environ | {
         "AIRFLOW_HOME": str(folder / "airflow"),
@@ -59,8 +60,8 @@ def running(
         "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "plugins")]),
     }
     env.pop("AIRFLOW_CONN_REDSHIFT_DEFAULT", None)
-    if every:
-        env["PAGE_LOOKS_EVERY"] = str(every)
+    if max_age:
+        env["PAGE_MAX_AGE"] = str(max_age)
     if connection:
         env["AIRFLOW_CONN_REDSHIFT_DEFAULT"] = json.dumps(
             {"conn_type": "redshift", "extra": {"ssl": False}, **connection}
@@ -79,7 +80,7 @@ def running(
             process.stdout.close()
 
 
-def login(database: Any) -> dict[str, Any]:
+def login(database: Connection) -> dict[str, Any]:
     """A database of the local Redshift as an Airflow connection."""
     return {
         "host": database.host,
@@ -91,21 +92,28 @@ def login(database: Any) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def page_over(server: Any, folder: Path, tables: int, days: int, every: float | None = None) -> Iterator[Page]:
-    """A page over a world of so many tables, loaded on so many days; ``every`` as in ``running``."""
-    world = worlds.build(folder / "include" / "sql", tables)
+def page_over(
+    server: RedshiftServer, folder: Path, tables: int, days: int, max_age: float | None = None
+) -> Iterator[Page]:
+    """Serve a page for a sample warehouse of ``tables``, loaded on ``days``; ``max_age`` as in ``running``."""
+    sample = sample_warehouse.build(folder / "include" / "sql", tables)
     database = server.connection(server.new_database())
     dsn = embedded_postgres.dsn(server.pg, database.database)
-    worlds.bookkeeping(database.connect)
-    worlds.fill(dsn, world, days)
+    sample_warehouse.create_bookkeeping(database.connect)
+    sample_warehouse.insert_history(dsn, sample, days)
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("ANALYZE")
-    with running(folder, world.sql, login(database), every) as found:
-        yield Page(f"http://127.0.0.1:{found['port']}/warehouse", found["viewer"], found["nobody"], world, dsn)
+    with running(folder, sample.sql, login(database), max_age) as served:
+        yield page_of(served, sample, dsn)
+
+
+def page_of(served: dict[str, Any], sample: SampleWarehouse, dsn: str = "") -> Page:
+    """The page that ``running`` serves."""
+    return Page(f"http://127.0.0.1:{served['port']}/warehouse", served["viewer"], served["no_role"], sample, dsn)
 
 
 @pytest.fixture(scope="session")
-def page(redshift_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    """A page over twelve tables, loaded for 40 days."""
-    with page_over(redshift_server, tmp_path_factory.mktemp("page"), tables=12, days=40, every=1) as found:
-        yield found
+def page(redshift_server: RedshiftServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """A page for a warehouse of twelve tables, loaded for 40 days."""
+    with page_over(redshift_server, tmp_path_factory.mktemp("page"), tables=12, days=40, max_age=1) as opened:
+        yield opened

@@ -1,7 +1,7 @@
 """The page behind Airflow's real login, without the rest of Airflow: ``python -m tests.ui.serve``.
 
-Prints one line of JSON: the port, and a token of a user who may look and of one who may do nothing. PAGE_LOOKS_EVERY in
-the environment: how many seconds a value is kept that was read from the files or the warehouse.
+Prints one line of JSON: the port, a token of a user with the role viewer, and a token of a user without a role. The
+environment variable PAGE_MAX_AGE sets after how many seconds the files and the warehouse are read again.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ def application() -> tuple[FastAPI, dict[str, str]]:
 
     from redshift_etl.ui import state
 
-    if every := os.environ.get("PAGE_LOOKS_EVERY"):
-        state.FILES_EVERY = state.WAREHOUSE_EVERY = timedelta(seconds=float(every))
+    if max_age := os.environ.get("PAGE_MAX_AGE"):
+        state.FILES_MAX_AGE = state.WAREHOUSE_MAX_AGE = timedelta(seconds=float(max_age))
     settings.initialize()
     RevokedToken.__table__.create(settings.engine, checkfirst=True)
     root = FastAPI()
     manager = init_auth_manager(root)
-    for made in plugins_manager.get_fastapi_plugins()[0]:
-        root.mount(made["url_prefix"], made["app"])
+    for plugin in plugins_manager.get_fastapi_plugins()[0]:
+        root.mount(plugin["url_prefix"], plugin["app"])
     users = {
         "viewer": SimpleAuthManagerUser(username="eve", role="viewer"),
-        "nobody": SimpleAuthManagerUser(username="mallory", role=None),
+        "no_role": SimpleAuthManagerUser(username="mallory", role=None),
     }
     return root, {name: manager.generate_jwt(user) for name, user in users.items()}
 

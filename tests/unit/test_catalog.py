@@ -1,4 +1,4 @@
-"""What the pages say, from contracts and a state of the warehouse made by hand; and the static site."""
+"""The content of the pages, from the contracts and a hand-written state of the warehouse; and the static site."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from redshift_etl.catalog import pages, static_site
-from redshift_etl.catalog.model import CheckResult, Freshness, Incident, Load, Snapshot, freshness
+from redshift_etl.catalog.model import CheckResult, Freshness, Load, Snapshot, freshness
 from redshift_etl.catalog.repository import Reader, Repository
+from redshift_etl.incidents.model import Incident
 
 NOW = datetime(2013, 1, 8, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -29,7 +30,11 @@ def load(hours_ago: float, **changes: object) -> Load:
 
 
 def incident(resolved: bool = False) -> Incident:
-    return Incident("i", NOW, NOW if resolved else None, "d", "t", "r", FLIGHTS, "SourceError", "owner", "text", 1)
+    return Incident(
+        incident_id="i", cause="c", kind="failure", table_name=FLIGHTS, dag_id="d", run_id="r", task_id="t",
+        error_class="SourceError", who_acts="owner", summary="text", report="incidents/i.md", opened_at=NOW,
+        last_seen_at=NOW, resolved_at=NOW if resolved else None,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +49,10 @@ def repository() -> Repository:
         (26 * HOUR, load(26), Freshness.FRESH),
         (26 * HOUR, load(26.1), Freshness.LATE),
         (26 * HOUR, None, Freshness.NEVER),
-        (None, load(9999), Freshness.UNWATCHED),
-        (None, None, Freshness.UNWATCHED),
+        (None, load(9999), Freshness.UNMONITORED),
+        (None, None, Freshness.UNMONITORED),
     ],
-    ids=["fresh", "just fresh", "late", "never", "no promise", "no promise, never"],
+    ids=["fresh", "just fresh", "late", "never", "no limit", "no limit, never"],
 )
 def test_freshness_is_the_age_of_the_last_load(
     within: timedelta | None, last: Load | None, expected: Freshness
@@ -55,7 +60,7 @@ def test_freshness_is_the_age_of_the_last_load(
     assert freshness(within, last, NOW) is expected
 
 
-def test_without_a_look_at_the_warehouse_nothing_is_claimed(repository: Repository) -> None:
+def test_without_a_snapshot_of_the_warehouse_a_row_has_no_state(repository: Repository) -> None:
     row = pages.table_row(repository, None, FLIGHTS, NOW)
     assert (row["state"], row["rows"], row["last"], row["spark"]) == ("unknown", None, None, [])
 
@@ -67,29 +72,29 @@ def test_a_row_shows_the_newest_load_and_the_last_ones_oldest_first(repository: 
     assert row["last"]["inserted"] == 10
 
 
-def test_the_count_of_the_last_load_is_truer_than_the_system_views() -> None:
-    known = Snapshot(NOW, loads={FLIGHTS: (load(1),)}, rows={FLIGHTS: 7, "core.planes": 8})
-    assert known.row_count(FLIGHTS) == 842
-    assert known.row_count("core.planes") == 8
-    assert known.row_count("core.airports") is None
+def test_the_count_of_the_last_load_is_preferred_to_the_system_views() -> None:
+    snapshot = Snapshot(NOW, loads={FLIGHTS: (load(1),)}, rows={FLIGHTS: 7, "core.planes": 8})
+    assert snapshot.row_count(FLIGHTS) == 842
+    assert snapshot.row_count("core.planes") == 8
+    assert snapshot.row_count("core.airports") is None
 
 
 def test_only_open_incidents_and_last_outcomes_count_against_a_table(repository: Repository) -> None:
     check = CheckResult(FLIGHTS, "key_unique", "fail", "failed", 3, NOW)
-    known = Snapshot(NOW, checks={FLIGHTS: (check,)}, incidents=(incident(), incident(resolved=True)))
-    row = pages.table_row(repository, known, FLIGHTS, NOW)
+    snapshot = Snapshot(NOW, checks={FLIGHTS: (check,)}, incidents=(incident(), incident(resolved=True)))
+    row = pages.table_row(repository, snapshot, FLIGHTS, NOW)
     assert row["incidents"] == 1
     assert row["checks"] == {"failed": 1, "warned": 0, "passed": 0}
 
 
-def test_an_incident_that_only_the_lake_knows_is_shown_once(repository: Repository) -> None:
+def test_an_incident_of_the_lake_alone_is_shown_once(repository: Repository) -> None:
     shown = pages.overview(
-        repository, Snapshot(NOW, incidents=(incident(),)), NOW, [incident(), replace(incident(), id="j")]
+        repository, Snapshot(NOW, incidents=(incident(),)), NOW, [incident(), replace(incident(), incident_id="j")]
     )
     assert sorted(it["id"] for it in shown["incidents"]) == ["i", "j"]
 
 
-def test_a_column_says_its_key_references_values_and_origin(repository: Repository) -> None:
+def test_a_column_has_its_key_references_values_and_origin(repository: Repository) -> None:
     columns = {it["name"]: it for it in pages.table_page(repository, None, FLIGHTS, NOW)["columns"]}
     assert columns["flight_id"]["key"]
     assert columns["carrier"]["references"] == {"table": "core.airlines", "column": "carrier"}
@@ -110,8 +115,8 @@ def test_the_graph_has_sources_and_no_bookkeeping(repository: Repository) -> Non
 
 
 @pytest.fixture
-def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the repository's SQL that a test may spoil."""
+def sql_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the repository's SQL that a test may change."""
     folder = shutil.copytree(Path(__file__).parents[2] / "include" / "sql", tmp_path / "include" / "sql")
     monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__SQL_DIR", str(folder))
     return folder
@@ -127,8 +132,8 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
     ids=["contract", "front matter", "transform", "mart"],
 )
-def test_a_file_that_cannot_be_read_is_a_problem_of_its_table_alone(copy: Path, file: str, text: str) -> None:
-    (copy / file).write_text(text)
+def test_a_file_that_cannot_be_read_is_a_problem_of_its_table_alone(sql_copy: Path, file: str, text: str) -> None:
+    (sql_copy / file).write_text(text)
     repository = Reader().read()
     table = "mart.carrier_day" if file.startswith("marts") else FLIGHTS
     page = pages.table_page(repository, None, table, NOW)
@@ -137,11 +142,11 @@ def test_a_file_that_cannot_be_read_is_a_problem_of_its_table_alone(copy: Path, 
     assert pages.table_page(repository, None, "core.planes", NOW)["columns"]
 
 
-def test_files_are_read_again_when_they_change_and_only_then(copy: Path) -> None:
+def test_files_are_read_again_when_they_change_and_only_then(sql_copy: Path) -> None:
     reader = Reader()
     before = reader.read()
     assert reader.read().contracts[FLIGHTS] is before.contracts[FLIGHTS]
-    path = copy / "tables/core/flights.sql"
+    path = sql_copy / "tables/core/flights.sql"
     path.write_text(path.read_text().replace("owner: flight-operations", "owner: somebody-else"))
     os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
     after = reader.read()
@@ -157,7 +162,7 @@ def test_the_site_has_a_page_a_table_and_no_dead_link(repository: Repository, tm
             assert (tmp_path / target).is_file(), f"{name} → {target}"
 
 
-def test_the_site_says_what_the_contract_says_and_needs_nothing_from_elsewhere(
+def test_the_site_shows_the_contract_and_loads_nothing_from_another_host(
     repository: Repository, tmp_path: Path
 ) -> None:
     static_site.build(repository, tmp_path)
@@ -168,7 +173,7 @@ def test_the_site_says_what_the_contract_says_and_needs_nothing_from_elsewhere(
     assert "http" not in text
 
 
-def test_a_page_of_a_table_that_is_gone_goes_and_nothing_else_does(repository: Repository, tmp_path: Path) -> None:
+def test_the_page_of_a_removed_table_is_deleted_and_no_other_file_is(repository: Repository, tmp_path: Path) -> None:
     (tmp_path / "core.gone.html").write_text("old")
     (tmp_path / "notes.txt").write_text("mine")
     static_site.build(repository, tmp_path)
@@ -176,11 +181,16 @@ def test_a_page_of_a_table_that_is_gone_goes_and_nothing_else_does(repository: R
     assert (tmp_path / "notes.txt").exists()
 
 
-def test_markup_in_a_contract_becomes_text_on_the_site() -> None:
-    hostile = "<script>alert('x')</script>"
-    assert static_site.tag("p", hostile, title='"><b>') == (
-        '<p title="&quot;&gt;&lt;b&gt;">&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;</p>'
-    )
+def test_markup_in_a_contract_becomes_text_on_the_site(sql_copy: Path) -> None:
+    contract = sql_copy / "tables/core/flights.sql"
+    hostile = "<script>alert(1)</script>"
+    text = contract.read_text().replace("owner: flight-operations", f"owner: '{hostile}'")
+    contract.write_text(text.replace("IS '", f'IS \'<b onload="x">{hostile}'))
+    site = static_site.render(Reader().read())
+    page = site[f"{FLIGHTS}.html"]
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") > 2
+    assert "&lt;b onload=&#34;x&#34;&gt;" in page
+    assert all("<script" not in text and "<b " not in text for text in site.values())
 
 
 def test_the_documentation_command_writes_the_site(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

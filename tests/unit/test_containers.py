@@ -1,4 +1,4 @@
-"""The container files, held without a container engine: schema, lint, and what a reader relies on."""
+"""The container files, checked without a container engine: schema, lint, and their conventions."""
 
 import base64
 import json
@@ -18,9 +18,9 @@ from airflow.configuration import conf
 from tests.unit.compose import ENV_EXAMPLE, ROOT, interpolate, read_env
 
 COMPOSE = ROOT / "docker-compose.yaml"
-ONE_SHOT = {"airline-seed", "init", "landing-files", "tour"}
+ONE_SHOT = {"airline-seed", "init", "landing-files", "quickstart"}
 AIRFLOW = {"webserver", "scheduler", "worker", "dag-processor", "triggerer"}
-LOCAL = {"airline-seed", "landing-files", "local-postgres", "local-redshift", "s3", "tour", "weather-api"}
+LOCAL = {"airline-seed", "landing-files", "local-postgres", "local-redshift", "s3", "quickstart", "weather-api"}
 SECRET = re.compile(r"PASSWORD|SECRET|FERNET|_KEY$|ACCESS_KEY")
 
 
@@ -67,7 +67,7 @@ def test_the_dockerfile_has_no_lint() -> None:
 @pytest.mark.parametrize(
     "pattern", [r"#\s*syntax=", r"@sha256:", r"\bcurl\b", r"\bwget\b", r"\bgit\b", r"^ADD\b", r"github", r"apt-get"]
 )
-def test_the_build_takes_nothing_but_the_base_image_and_the_package_index(pattern: str) -> None:
+def test_the_build_downloads_from_the_base_image_and_the_package_index_only(pattern: str) -> None:
     assert not re.search(pattern, (ROOT / "Dockerfile").read_text(), re.MULTILINE | re.IGNORECASE)
 
 
@@ -104,7 +104,7 @@ def test_every_variable_has_a_comment_above_it() -> None:
             assert block, f"{line.split('=')[0]} is not explained"
 
 
-def test_no_secret_stands_in_the_compose_file() -> None:
+def test_no_secret_is_in_the_compose_file() -> None:
     found = []
     for name, service in yaml.safe_load(COMPOSE.read_text())["services"].items():
         for key, value in (service.get("environment") or {}).items():
@@ -143,7 +143,7 @@ def test_each_image_of_ours_is_built_by_one_service() -> None:
     assert sorted(built) == sorted(used)
 
 
-def test_local_parts_off_leaves_airflow_its_database_and_its_queue() -> None:
+def test_local_parts_off_starts_only_airflow_its_database_and_its_queue() -> None:
     started = {
         name for name, service in services(LOCAL_PARTS="0").items() if service.get("deploy", {}).get("replicas") != 0
     }
@@ -151,7 +151,7 @@ def test_local_parts_off_leaves_airflow_its_database_and_its_queue() -> None:
     assert set(services()) - started == LOCAL
 
 
-def test_no_service_that_stays_depends_on_a_local_part() -> None:
+def test_no_other_service_depends_on_a_local_one() -> None:
     for name, service in services().items():
         assert name in LOCAL or not set(service.get("depends_on", {})) & LOCAL
 

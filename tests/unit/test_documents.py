@@ -1,4 +1,4 @@
-"""What README.md and docs/ tell people to type and to open is there: links, commands, files, settings."""
+"""What the documents tell people to type and to open exists: links, commands, files, settings."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -19,11 +20,15 @@ from cryptography.fernet import Fernet
 
 from tests.unit.compose import ENV_EXAMPLE, ROOT, read_env
 
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 SERVICES = set(yaml.safe_load((ROOT / "docker-compose.yaml").read_text(encoding="utf-8"))["services"])
 SHELL = re.compile(r"^ *```sh\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`\n]+)`")
+NEW_FILES = ("dags/crews.py", *(f"include/sql/{kind}/crews.sql" for kind in ("extract", "tables/core", "transform")))
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -83,10 +88,23 @@ def test_every_make_target_is_in_the_makefile(path: Path) -> None:
     assert {target for target in targets if f"\n{target}:" not in MAKEFILE} == set()
 
 
+FILE = re.compile(r"(?:\.ci|\.github|bench|bin|dags|deploy|docs|include|local|packages|plugins|tests)/[\w./*-]+")
+
+
+def files(text: str) -> set[str]:
+    """The words of a command or of text set as code that are a path in this repository."""
+    return {word.rstrip("/.") for word in re.split(r"[\s:=,()]+", text) if FILE.fullmatch(word)}
+
+
+def test_a_path_is_found_in_a_command_and_a_word_with_a_slash_is_none() -> None:
+    assert files(".venv/bin/pytest tests/unit/test_window.py -k a/b") == {"tests/unit/test_window.py"}
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_every_script_and_test_that_is_named_exists(path: Path) -> None:
-    named = {text for text in [*spans(path), *lines(path)] if re.match(r"(bin|tests|deploy)/[\w./-]+", text)}
-    assert {text for text in named if not any(ROOT.glob(re.split(r"[ :]", text)[0]))} == set()
+def test_every_file_that_is_named_exists(path: Path) -> None:
+    written_by_the_reader = set(NEW_FILES if path.name == "add-a-pipeline.md" else ())
+    named = {file for text in [*spans(path), *lines(path)] for file in files(text)}
+    assert {file for file in named if not any(ROOT.glob(file))} == written_by_the_reader
 
 
 def test_every_airflow_command_in_a_block_is_one_that_airflow_takes() -> None:
@@ -158,7 +176,7 @@ def test_two_fernet_keys_read_what_the_old_one_wrote_and_write_by_the_new_one(mo
 
     new, old = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", f"{new},{old}")
-    both = get_fernet.__wrapped__()  # and not the one that this process keeps
+    both: Any = get_fernet.__wrapped__()  # and not the one that this process keeps
     assert both.decrypt(Fernet(old).encrypt(b"kept")) == b"kept"
     assert Fernet(new).decrypt(both.rotate(Fernet(old).encrypt(b"kept"))) == b"kept"
 

@@ -35,15 +35,15 @@ def test_the_sentence_says_how_late() -> None:
     )
 
 
-def part(run: str, day: int) -> model.Part:
-    return model.Part(run, datetime(2013, 1, day, tzinfo=UTC), datetime(2013, 1, day + 1, tzinfo=UTC))
+def part(run: str, day: int) -> model.FailedRun:
+    return model.FailedRun(run, datetime(2013, 1, day, tzinfo=UTC), datetime(2013, 1, day + 1, tzinfo=UTC))
 
 
 FAILED = replace(
     model.Incident(
         *("i", "c", "failure", "core.t", "flights", "r1", "load", "SourceError", "us", "s", "incidents/x.md"), NOW, NOW
     ),
-    parts=(part("r1", 1), part("r2", 2)),
+    failed_runs=(part("r1", 1), part("r2", 2)),
 )
 
 
@@ -67,22 +67,22 @@ def load(run: str, first: int | None = None, last: int | None = None, **other: A
     ],
 )
 def test_a_failure_is_over_when_every_part_that_failed_was_loaded_since(loads, over) -> None:
-    assert bool(monitor.over(FAILED, {}, loads, "freshness")) is over
+    assert bool(monitor.resolution(FAILED, {}, loads, "freshness")) is over
 
 
 def test_a_failure_without_a_table_is_over_when_its_dag_loads_again_and_the_monitors_own_when_it_runs() -> None:
     unknown = replace(FAILED, table_name="")
-    assert monitor.over(unknown, {}, [load("again", 1, 3, table="core.x")], "freshness")
-    assert not monitor.over(unknown, {}, [load("again", 1, 3, dag_id="weather")], "freshness")
-    assert monitor.over(replace(unknown, dag_id="freshness"), {}, [], "freshness")
+    assert monitor.resolution(unknown, {}, [load("again", 1, 3, table="core.x")], "freshness")
+    assert not monitor.resolution(unknown, {}, [load("again", 1, 3, dag_id="weather")], "freshness")
+    assert monitor.resolution(replace(unknown, dag_id="freshness"), {}, [], "freshness")
 
 
 @pytest.mark.parametrize("dag_id", ["retention", "reconcile"])
 def test_a_load_does_not_make_good_what_no_load_has_done(dag_id) -> None:
-    assert monitor.over(replace(FAILED, dag_id=dag_id), {}, [load("whole table")], "freshness") is None
+    assert monitor.resolution(replace(FAILED, dag_id=dag_id), {}, [load("whole table")], "freshness") is None
 
 
 @pytest.mark.parametrize(("status", "over"), [("late", False), ("fresh", True)])
 def test_a_late_table_is_over_when_it_is_fresh(status, over) -> None:
     states = {"core.t": freshness.Freshness("core.t", "us", DAY, NOW, status)}
-    assert bool(monitor.over(replace(FAILED, kind="late"), states, [], "freshness")) is over
+    assert bool(monitor.resolution(replace(FAILED, kind="late"), states, [], "freshness")) is over

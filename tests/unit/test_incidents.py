@@ -1,4 +1,4 @@
-"""Which failures are one incident, and what never gets into a report."""
+"""Which failures are one incident, and what is never written to a report."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,32 +9,32 @@ from airflow.sdk.log import mask_secret
 
 from redshift_etl.errors import ConfigError, SourceError, TransientError
 from redshift_etl.incidents import model
+from redshift_etl.incidents.context import IncidentContext
 from redshift_etl.incidents.on_failure import TRACEBACK_CHARS, read_failure
-from redshift_etl.incidents.report import Evidence
 
 NOW = datetime(2013, 1, 2, 3, 15, tzinfo=UTC)
 
 
 def failure(error: BaseException, dag: str = "flights", task: str = "load", run: str = "r1") -> model.Failure:
-    return model.Failure(dag_id=dag, run_id=run, task_id=task, failed_at=NOW, **model.failure_of(error))
+    return model.Failure(dag_id=dag, run_id=run, task_id=task, failed_at=NOW, **model.describe_error(error))
 
 
 def cause(error: BaseException, **where: str) -> str:
     return model.cause_of(failure(error, **where))
 
 
-def promised(rows: int, table: str = "core.flights") -> SourceError:
+def manifest_error(rows: int, table: str = "core.flights") -> SourceError:
     return SourceError(f"The manifest promises {rows} rows and COPY staged 4.", fix="again", table=table)
 
 
 def test_the_same_error_of_another_window_or_task_is_the_same_cause() -> None:
-    assert cause(promised(5)) == cause(promised(77), task="other", run="r2")
+    assert cause(manifest_error(5)) == cause(manifest_error(77), task="other", run="r2")
 
 
 def test_another_table_another_message_or_another_class_is_another_cause() -> None:
     causes = [
-        cause(promised(5)),
-        cause(promised(5, table="core.weather")),
+        cause(manifest_error(5)),
+        cause(manifest_error(5, table="core.weather")),
         cause(SourceError("COPY refused a row: 22001.", fix="", table="core.flights")),
         cause(ConfigError("The manifest promises 5 rows and COPY staged 4.", fix="", table="core.flights")),
     ]
@@ -48,14 +48,14 @@ def test_a_warehouse_that_is_down_is_one_cause_for_all_dags() -> None:
     )
 
 
-def test_an_error_that_the_library_does_not_know_is_a_cause_of_its_dag() -> None:
+def test_an_error_of_no_class_of_the_library_is_a_cause_of_its_dag() -> None:
     assert cause(KeyError("x"), dag="flights") != cause(KeyError("x"), dag="weather")
 
 
 def test_a_task_that_was_killed_still_has_a_message_and_someone_who_acts() -> None:
-    told = model.failure_of(None)
-    assert "killed" in told["message"]
-    assert told["who_acts"]
+    fields = model.describe_error(None)
+    assert "killed" in fields["message"]
+    assert fields["who_acts"]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_task_that_was_killed_still_has_a_message_and_someone_who_acts() -> No
         ("-----BEGIN PRIVATE KEY-----\nMIIEvQ\nabc\n-----END PRIVATE KEY-----", "MIIEvQ"),
     ],
 )
-def test_a_secret_is_taken_out_of_what_is_written(text: str, secret: str) -> None:
+def test_a_secret_is_removed_from_what_is_written(text: str, secret: str) -> None:
     assert secret not in model.redact(text)
 
 
@@ -100,33 +100,34 @@ def test_what_is_no_secret_stays_readable(text: str) -> None:
     assert model.redact(text) == text
 
 
-def test_a_traceback_is_cut_after_its_secrets_are_taken_out() -> None:
+def test_a_traceback_is_cut_after_its_secrets_are_removed() -> None:
     filler = "x" * (TRACEBACK_CHARS - len("passes@host/db\n") - 3)
     error = ValueError(f"postgresql://awsuser:first-half-passes@host/db {filler}")
-    told = read_failure({"ti": SimpleNamespace(dag_id="d", run_id="r", task_id="t"), "exception": error}, Evidence())
-    assert len(told.traceback) <= TRACEBACK_CHARS
-    assert "passes" not in told.traceback
+    task_context = {"ti": SimpleNamespace(dag_id="d", run_id="r", task_id="t"), "exception": error}
+    text = read_failure(task_context, IncidentContext()).traceback
+    assert len(text) <= TRACEBACK_CHARS
+    assert "passes" not in text
 
 
-def test_a_secret_that_airflow_knows_is_taken_out_wherever_it_stands() -> None:
+def test_a_secret_registered_with_airflow_is_removed_anywhere_in_a_text() -> None:
     mask_secret("correct-horse-battery")
     assert "correct-horse" not in model.redact("the server said correct-horse-battery is wrong")
 
 
 def test_an_incident_comes_back_from_json_as_it_was() -> None:
-    incident = model.first(failure(promised(5)))
+    incident = model.new_incident(failure(manifest_error(5)))
     assert model.Incident.from_dict(incident.as_dict()) == incident
     assert incident.report.startswith("incidents/2013-01-02/20130102T031500-core-flights-")
 
 
 def test_the_commands_run_just_the_failed_part_again() -> None:
-    clear, backfill = model.commands(failure(promised(5)), ["2013-01-01"])
+    clear, backfill = model.rerun_commands(failure(manifest_error(5)), ["2013-01-01"])
     assert clear == "airflow dags clear flights --run-id 'r1' --only-failed --yes"
     assert backfill == "airflow dags backfill flights -s 2013-01-01 -e 2013-01-01 --rerun-failed-tasks"
-    asked = model.commands(failure(promised(5)), [], {"start": "2013-01-01", "end": "2013-01-31"})
-    assert asked[1] == """airflow dags trigger flights --conf '{"start": "2013-01-01", "end": "2013-01-31"}'"""
+    by_form = model.rerun_commands(failure(manifest_error(5)), [], {"start": "2013-01-01", "end": "2013-01-31"})
+    assert by_form[1] == """airflow dags trigger flights --conf '{"start": "2013-01-01", "end": "2013-01-31"}'"""
 
 
 def test_a_hostile_name_cannot_leave_the_folder_of_the_reports() -> None:
     hostile = replace(failure(KeyError("x")), dag_id="../../etc/passwd; rm -rf")
-    assert ".." not in model.first(hostile).report
+    assert ".." not in model.new_incident(hostile).report

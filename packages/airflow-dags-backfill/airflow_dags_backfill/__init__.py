@@ -1,4 +1,4 @@
-"""An Airflow provider whose one feature is the command `airflow dags backfill`."""
+"""An Airflow provider with one feature: the command `airflow dags backfill`."""
 
 from typing import Any
 

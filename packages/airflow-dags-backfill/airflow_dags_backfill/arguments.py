@@ -1,7 +1,7 @@
-"""What `airflow dags backfill` accepts, and the `airflow backfill create` command line that it stands for.
+"""The flags of `airflow dags backfill`, and the `airflow backfill create` command line that they become.
 
-The flags are those of Airflow 2's command. One that Airflow 3 can still honour is mapped; any other is refused by name,
-because leaving it out in silence would run something else than was asked for.
+The flags are those of Airflow 2's command. A flag that Airflow 3 has a counterpart for is mapped; any other is an error
+that names it, because ignoring it would run something else than was requested.
 """
 
 import json
@@ -14,11 +14,11 @@ from airflow._shared.timezones.timezone import parse as parse_date
 
 
 class UsageError(Exception):
-    """The command line asks for something that cannot be done; the message says what to write instead."""
+    """The command line is invalid or has an unsupported flag; the message has what to write instead."""
 
 
 @dataclass(frozen=True)
-class Refused:
+class UnsupportedFlag:
     """A flag of Airflow 2 that Airflow 3's backfills have no counterpart for."""
 
     flags: tuple[str, ...]
@@ -28,27 +28,29 @@ class Refused:
     @property
     def dest(self) -> str:
         """The name under which argparse stores it."""
-        return "refused" + self.flags[-1].replace("-", "_")
+        return "unsupported" + self.flags[-1].replace("-", "_")
 
 
-REFUSED = (
-    Refused(
+UNSUPPORTED = (
+    UnsupportedFlag(
         ("-t", "--task-regex"),
         "a backfill runs whole DAG runs; clear single tasks with `airflow tasks clear -t`",
         takes_value=True,
     ),
-    Refused(("-m", "--mark-success"), "mark runs as successful in the UI or through the REST API"),
-    Refused(("-l", "--local"), "the scheduler's executor runs the tasks"),
-    Refused(("-x", "--donot-pickle"), "Airflow 3 never pickles DAGs; leave it out"),
-    Refused(("-i", "--ignore-dependencies"), "Airflow 3 cannot run tasks against their dependencies"),
-    Refused(("-I", "--ignore-first-depends-on-past"), "Airflow 3 cannot ignore depends_on_past"),
-    Refused(("-S", "--subdir"), "the scheduler runs the DAGs of its own bundles", takes_value=True),
-    Refused(("--pool",), "the pool is set on the task", takes_value=True),
-    Refused(("--delay-on-limit",), "the scheduler paces the runs; limit them with --max-active-runs", takes_value=True),
-    Refused(("--disable-retry",), "retries are set on the task"),
-    Refused(("--treat-dag-as-regex",), "name one DAG a command"),
-    Refused(("--treat-dag-id-as-regex",), "name one DAG a command"),
-    Refused(
+    UnsupportedFlag(("-m", "--mark-success"), "mark runs as successful in the UI or through the REST API"),
+    UnsupportedFlag(("-l", "--local"), "the scheduler's executor runs the tasks"),
+    UnsupportedFlag(("-x", "--donot-pickle"), "Airflow 3 never pickles DAGs; leave it out"),
+    UnsupportedFlag(("-i", "--ignore-dependencies"), "Airflow 3 cannot run tasks against their dependencies"),
+    UnsupportedFlag(("-I", "--ignore-first-depends-on-past"), "Airflow 3 cannot ignore depends_on_past"),
+    UnsupportedFlag(("-S", "--subdir"), "the scheduler runs the DAGs of its own bundles", takes_value=True),
+    UnsupportedFlag(("--pool",), "the pool is set on the task", takes_value=True),
+    UnsupportedFlag(
+        ("--delay-on-limit",), "the scheduler paces the runs; limit them with --max-active-runs", takes_value=True
+    ),
+    UnsupportedFlag(("--disable-retry",), "retries are set on the task"),
+    UnsupportedFlag(("--treat-dag-as-regex",), "name one DAG a command"),
+    UnsupportedFlag(("--treat-dag-id-as-regex",), "name one DAG a command"),
+    UnsupportedFlag(
         ("-v", "--verbose"),
         "the tasks' logs are in the UI; for the command's own set AIRFLOW__LOGGING__LOGGING_LEVEL=DEBUG",
     ),
@@ -57,7 +59,7 @@ REFUSED = (
 
 @dataclass(frozen=True)
 class Request:
-    """One backfill as asked for. `start` and `end` are inclusive logical dates, `timeout` is seconds or None."""
+    """One requested backfill. `start` and `end` are inclusive logical dates, `timeout` is seconds or None."""
 
     dag_id: str
     start: datetime
@@ -71,12 +73,12 @@ class Request:
 
 
 def read(args: Namespace) -> Request:
-    """Check a parsed command line and return the backfill it asks for.
+    """Check a parsed command line and return the backfill that it requests.
 
-    Raises UsageError for a refused flag, a date that is missing, unreadable or out of order, two flags that contradict,
-    or a conf that is no JSON object.
+    Raises UsageError for an unsupported flag, a date that is missing, invalid or out of order, two flags that
+    contradict each other, or a conf that is not a JSON object.
     """
-    _refuse(args)
+    _reject_unsupported(args)
     start, end = _dates(args.start_date, args.end_date)
     return Request(
         dag_id=args.dag_id,
@@ -105,10 +107,10 @@ def create_argv(request: Request) -> list[str]:
     return argv
 
 
-def _refuse(args: Namespace) -> None:
-    given = [flag for flag in REFUSED if getattr(args, flag.dest, None)]
-    if given:
-        reasons = (f"{'/'.join(flag.flags)} has no counterpart in Airflow 3: {flag.instead}" for flag in given)
+def _reject_unsupported(args: Namespace) -> None:
+    flags = [flag for flag in UNSUPPORTED if getattr(args, flag.dest, None)]
+    if flags:
+        reasons = (f"{'/'.join(flag.flags)} has no counterpart in Airflow 3: {flag.instead}" for flag in flags)
         raise UsageError("; ".join(reasons))
 
 

@@ -1,8 +1,8 @@
 """Adds `backfill` to Airflow's `dags` commands.
 
-Airflow calls the hook at every start of its command line, so this module imports nothing but the parser that is being
-built. A second `dags` group returned by the hook would be refused as a conflict and break every command
-(airflow/cli/cli_parser.py), hence the change in place.
+Airflow calls the hook at every start of its command line, so this module imports only Airflow's parser. The existing
+`dags` group is changed in place: Airflow treats a second one returned by the hook as a conflict, and every command
+would fail (airflow/cli/cli_parser.py).
 """
 
 import argparse
@@ -10,31 +10,31 @@ import argparse
 from airflow.cli import cli_config, cli_parser
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand
 
-from airflow_dags_backfill.arguments import REFUSED
+from airflow_dags_backfill.arguments import UNSUPPORTED
 
 ARGS = (
     Arg(("dag_id",), help="The DAG to run"),
     Arg(("-s", "--start-date"), help="First logical date, inclusive; alone, the only one"),
     Arg(("-e", "--end-date"), help="Last logical date, inclusive; alone, the only one"),
-    Arg(("-c", "--conf"), help="JSON object handed to each run"),
+    Arg(("-c", "--conf"), help="JSON object passed to each run"),
     Arg(("-n", "--dry-run"), help="List the runs that would be started, and start none", action="store_true"),
     Arg(("-B", "--run-backwards"), help="Start with the most recent date", action="store_true"),
     Arg(("--rerun-failed-tasks",), help="Also run again the dates whose run has failed", action="store_true"),
     Arg(("--reset-dagruns",), help="Also run again the dates whose run has ended, failed or not", action="store_true"),
     Arg(("--max-active-runs",), help="Runs at the same time (default 10)", metavar="N"),
-    Arg(("--timeout",), help="Stop waiting after so many seconds; the backfill itself goes on", metavar="SECONDS"),
+    Arg(("--timeout",), help="Stop waiting after so many seconds; the backfill itself continues", metavar="SECONDS"),
     Arg(
         ("--cancel",), help="Cancel the DAG's active backfill: queued runs fail, running ones end", action="store_true"
     ),
-    Arg(("-y", "--yes"), help="Accepted, as in Airflow 2; nothing is asked", action="store_true"),
-    Arg(("--continue-on-failures",), help="Accepted, as in Airflow 2; Airflow 3 always goes on", action="store_true"),
+    Arg(("-y", "--yes"), help="Accepted, as in Airflow 2; there is no prompt", action="store_true"),
+    Arg(("--continue-on-failures",), help="Accepted, as in Airflow 2; Airflow 3 always continues", action="store_true"),
 )
 
 HIDDEN = tuple(
     Arg(flag.flags, help=argparse.SUPPRESS, dest=flag.dest)
     if flag.takes_value
     else Arg(flag.flags, help=argparse.SUPPRESS, dest=flag.dest, action="store_true")
-    for flag in REFUSED
+    for flag in UNSUPPORTED
 )
 
 BACKFILL = ActionCommand(

@@ -1,4 +1,4 @@
-"""What a person sees of a backfill while it runs. Pure: states in, text out."""
+"""The progress of a backfill as text. Pure functions of the runs' states."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -27,12 +27,12 @@ class Snapshot:
 
     @property
     def unended(self) -> int:
-        """How many runs can still change."""
+        """How many runs have not ended."""
         return self.count("queued", "running")
 
     @property
     def ended(self) -> bool:
-        """Whether no run can change any more."""
+        """Whether every run has ended."""
         return self.unended == 0
 
     @property
@@ -51,7 +51,7 @@ def line(dag_id: str, snapshot: Snapshot, seconds: float) -> str:
 
 
 def bar(dag_id: str, snapshot: Snapshot, seconds: float) -> str:
-    """Return the same as a bar, for a terminal."""
+    """Return a progress bar and the line, for a terminal."""
     done = snapshot.count(*FINISHED, "gone")
     filled = BAR_WIDTH * done // max(snapshot.total, 1)
     return f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] {line(dag_id, snapshot, seconds)}"

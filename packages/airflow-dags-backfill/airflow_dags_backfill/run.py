@@ -1,6 +1,6 @@
-"""Runs `airflow dags backfill`: checks, creates the backfill by Airflow's own command, waits, and tells the outcome.
+"""Runs `airflow dags backfill`: checks, creates the backfill by Airflow's own command, waits, and reports the outcome.
 
-The exit code comes from the states of the runs: a backfill that Airflow calls completed has finished, not succeeded.
+The exit code comes from the states of the runs: a backfill that is completed for Airflow has ended, not succeeded.
 """
 
 import signal
@@ -25,26 +25,26 @@ from airflow_dags_backfill.state import BackfillError
 
 SIGNALS = {signal.SIGINT, signal.SIGTERM}
 POLL_SECONDS = 1.0
-# A restart of the scheduler takes less than this, so a silence this long means that nobody is restarting it.
+# Longer than a restart of the scheduler takes.
 SCHEDULER_GRACE_SECONDS = 120.0
 SHOWN_FAILURES = 10
 
 
 class InterruptError(Exception):
-    """Ctrl-C, or SIGTERM, came while waiting."""
+    """Ctrl-C or SIGTERM during the wait."""
 
 
 @providers_configuration_loaded
 def backfill(args: Namespace) -> None:
-    """Run the command and leave with its exit code."""
+    """Run the command and exit with its code."""
     try:
         code = _cancel(args.dag_id) if args.cancel else _run(read(args))
     except UsageError as error:
-        code = _complain(error, 2)
+        code = _report(error, 2)
     except OperationalError as error:
-        code = _complain(f"the metadata database does not answer: {error.orig}", 1)
+        code = _report(f"the metadata database does not respond: {error.orig}", 1)
     except (BackfillError, AirflowException, ValueError) as error:
-        code = _complain(error, 1)
+        code = _report(error, 1)
     raise SystemExit(code)
 
 
@@ -53,7 +53,7 @@ def _cancel(dag_id: str) -> int:
     return 0
 
 
-def _complain(error: object, code: int) -> int:
+def _report(error: object, code: int) -> int:
     print(f"airflow dags backfill: {error}", file=sys.stderr)
     return code
 
@@ -78,7 +78,7 @@ def _run(request: Request) -> int:
             last = _wait(request, backfill_id, dates, started)
     except InterruptError:
         return _interrupted(request, backfill_id, dates)
-    return _verdict(request, last, time.monotonic() - started)
+    return _outcome(request, last, time.monotonic() - started)
 
 
 def _dry_run(request: Request, to_run: list[datetime]) -> int:
@@ -102,26 +102,26 @@ def _nothing_to_run(request: Request) -> int:
             last = _wait(request, None, dates, started)
     except InterruptError:
         return _interrupted(request, None, dates)
-    return _verdict(request, last, time.monotonic() - started)
+    return _outcome(request, last, time.monotonic() - started)
 
 
 def _create(request: Request) -> int:
     from airflow.cli.cli_parser import get_parser
 
-    # Two lines a run, which say no more than the progress does.
+    # Two lines a run that add nothing to the progress.
     PER_LOGGER_LEVELS.update({"airflow.models.backfill": WARNING, "airflow.serialization.definitions.dag": WARNING})
     before = state.newest_backfill(request.dag_id)
     args = get_parser().parse_args(create_argv(request))
     args.func(args)
     created = state.newest_backfill(request.dag_id)
     if created == before:
-        raise BackfillError(f"Airflow created no backfill of {request.dag_id}, and gave no reason")
+        raise BackfillError(f"Airflow created no backfill of {request.dag_id}, and reported no reason")
     return created
 
 
 def _wait(request: Request, backfill_id: int | None, dates: list[datetime], started: float) -> Snapshot:
-    show = _shower(request.dag_id)
-    heard = time.monotonic()
+    show = _progress_printer(request.dag_id)
+    last_alive = time.monotonic()
     while True:
         seconds = time.monotonic() - started
         now = state.snapshot(request.dag_id, dates)
@@ -129,14 +129,14 @@ def _wait(request: Request, backfill_id: int | None, dates: list[datetime], star
         if now.ended and (backfill_id is None or state.is_closed(backfill_id)):
             return now
         if state.scheduler_is_alive():
-            heard = time.monotonic()
-        elif time.monotonic() - heard > SCHEDULER_GRACE_SECONDS:
+            last_alive = time.monotonic()
+        elif time.monotonic() - last_alive > SCHEDULER_GRACE_SECONDS:
             raise BackfillError(
                 f"no live scheduler for {SCHEDULER_GRACE_SECONDS:.0f} s; {now.unended} runs are left. "
                 f"Start it (`airflow scheduler`) and they go on; to drop them: {_cancel_command(request)}"
             )
         if request.timeout is not None and seconds > request.timeout:
-            raise BackfillError(f"timed out, with {line(request.dag_id, now, seconds)}. {_still_there(request)}")
+            raise BackfillError(f"timed out, with {line(request.dag_id, now, seconds)}. {_continues(request)}")
         time.sleep(POLL_SECONDS)
 
 
@@ -144,17 +144,17 @@ def _cancel_command(request: Request) -> str:
     return f"airflow dags backfill {request.dag_id} --cancel"
 
 
-def _still_there(request: Request) -> str:
+def _continues(request: Request) -> str:
     return f"The backfill goes on in the scheduler; to stop it: {_cancel_command(request)}"
 
 
-def _shower(dag_id: str) -> Callable[[Snapshot, float], None]:
-    """Return what shows a snapshot: a bar drawn over itself on a terminal, a line a change elsewhere."""
+def _progress_printer(dag_id: str) -> Callable[[Snapshot, float], None]:
+    """Return a function that prints a snapshot: a bar redrawn in place on a terminal, else a line for each change."""
     terminal = sys.stdout.isatty()
     shown: Snapshot | None = None
 
     def show(now: Snapshot, seconds: float) -> None:
-        """Show it, unless nothing has changed."""
+        """Print it, unless nothing has changed."""
         nonlocal shown
         if terminal and not (now.ended and now == shown):
             print(f"\r\x1b[K{bar(dag_id, now, seconds)}", end="\n" if now.ended else "", flush=True)
@@ -170,20 +170,19 @@ def _shower(dag_id: str) -> Callable[[Snapshot, float], None]:
 def _interrupted(request: Request, backfill_id: int | None, dates: list[datetime]) -> int:
     now = state.snapshot(request.dag_id, dates)
     print(f"\nInterrupted: {now.total} dates, {now.unended} runs left.")
-    outcome = "No backfill was created." if backfill_id is None else f"Backfill {backfill_id}: {_still_there(request)}"
-    print(outcome, flush=True)
+    print(f"Backfill {backfill_id}: {_continues(request)}" if backfill_id else "No backfill was created.", flush=True)
     return 130
 
 
-def _verdict(request: Request, last: Snapshot, seconds: float) -> int:
-    bad = last.unsuccessful
+def _outcome(request: Request, last: Snapshot, seconds: float) -> int:
+    unsuccessful = last.unsuccessful
     print(f"{request.dag_id}: {last.count('success')} of {last.total} succeeded in {clock(seconds)}")
-    if not bad:
+    if not unsuccessful:
         return 0
-    for run in state.failed_runs(request.dag_id, bad[:SHOWN_FAILURES]):
+    for run in state.failed_runs(request.dag_id, unsuccessful[:SHOWN_FAILURES]):
         print(f"  failed: {run.date.isoformat()}, task {', '.join(run.tasks) or 'none (failed by hand, or cancelled)'}")
-    if len(bad) > SHOWN_FAILURES:
-        print(f"  and {len(bad) - SHOWN_FAILURES} more")
+    if len(unsuccessful) > SHOWN_FAILURES:
+        print(f"  and {len(unsuccessful) - SHOWN_FAILURES} more")
     print(
         f"Their logs are in the UI. To run them again: airflow dags backfill {request.dag_id} "
         f"-s {request.start.isoformat()} -e {request.end.isoformat()} --rerun-failed-tasks"
@@ -193,7 +192,7 @@ def _verdict(request: Request, last: Snapshot, seconds: float) -> int:
 
 @contextmanager
 def _signals_deferred() -> Iterator[None]:
-    """Hold Ctrl-C and SIGTERM back until the backfill is whole: cut in half it would have an owner and no runs."""
+    """Block Ctrl-C and SIGTERM while the backfill is created: interrupted, it would be active without runs."""
     before = {number: signal.getsignal(number) for number in SIGNALS}
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:

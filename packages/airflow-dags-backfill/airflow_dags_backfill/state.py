@@ -1,4 +1,4 @@
-"""What Airflow's metadata database knows of a backfill: scheduler, DAG, runs. Reads only, but for `cancel`."""
+"""The state of a backfill in Airflow's metadata database: scheduler, DAG, runs. Read-only, except for `cancel`."""
 
 import difflib
 import time
@@ -24,14 +24,14 @@ START_ONE = "No run would start. Start it (`airflow scheduler`) and try again"
 
 
 class BackfillError(Exception):
-    """The backfill cannot start or go on; the message says why and what to do."""
+    """The backfill cannot start or continue; the message has the reason and what to do."""
 
 
 @dataclass(frozen=True)
 class FailedRun:
     """A run that did not end in success: its logical date, and its tasks in state failed.
 
-    The run's id is of no use to a person here: it carries the date of `run_after`, a day later in a daily DAG.
+    The run's id is left out: it has the date of `run_after`, a day later in a daily DAG.
     """
 
     date: datetime
@@ -39,16 +39,16 @@ class FailedRun:
 
 
 def scheduler_is_alive() -> bool:
-    """Tell whether Airflow's own health check holds a scheduler for alive."""
+    """Return whether a scheduler is alive by Airflow's own health check."""
     job = most_recent_job("SchedulerJob")
     return job is not None and job.is_alive()
 
 
 def require_scheduler() -> None:
-    """Raise BackfillError unless a scheduler beats; for one whose beat is late, wait for the next.
+    """Raise BackfillError unless a scheduler sends heartbeats; when the last one is late, wait for the next.
 
-    Airflow holds a killed scheduler for alive until `scheduler_health_check_threshold` (30 s) has passed, and on a busy
-    machine a living one is late by half of that: so neither its word nor a missed beat is enough by itself.
+    Airflow counts a killed scheduler as alive until `scheduler_health_check_threshold` (30 s) has passed, and on a busy
+    machine a running one is late by half of that: neither the health check nor a late heartbeat is sufficient.
     """
     late = 1 + conf.getfloat("scheduler", "scheduler_heartbeat_sec")
     while True:
@@ -64,7 +64,7 @@ def require_scheduler() -> None:
 
 
 def require_runnable(dag_id: str) -> None:
-    """Raise BackfillError when the DAG is unknown, gone from its bundle, paused, or has an active backfill."""
+    """Raise BackfillError when the DAG is unknown, missing from its bundle, paused, or has an active backfill."""
     with create_session() as session:
         dag = session.get(DagModel, dag_id)
         known = list(session.scalars(select(DagModel.dag_id).where(DagModel.is_stale.is_(False))))
@@ -87,8 +87,8 @@ def active_backfill(dag_id: str) -> Backfill | None:
     """Return the backfill of a DAG that the scheduler has not closed yet."""
     query = select(Backfill).where(Backfill.dag_id == dag_id, Backfill.completed_at.is_(None)).limit(1)
     with create_session() as session:
-        found: Backfill | None = session.scalar(query)
-    return found
+        backfill: Backfill | None = session.scalar(query)
+    return backfill
 
 
 def newest_backfill(dag_id: str) -> int:
@@ -98,13 +98,13 @@ def newest_backfill(dag_id: str) -> int:
 
 
 def is_closed(backfill_id: int) -> bool:
-    """Tell whether this backfill has been closed, by the scheduler (which looks every 30 s) or by a cancellation."""
+    """Return whether the backfill was closed, by the scheduler (which checks every 30 s) or by a cancellation."""
     with create_session() as session:
         return session.scalar(select(Backfill.completed_at).where(Backfill.id == backfill_id)) is not None
 
 
 def dates_to_run(request: Request) -> list[datetime]:
-    """Return the logical dates that this backfill would start runs for. Raises what Airflow raises when it refuses."""
+    """Return the logical dates that this backfill would start runs for. Airflow's own errors are raised unchanged."""
     with create_session() as session:
         infos = _do_dry_run(
             dag_id=request.dag_id,
@@ -114,9 +114,9 @@ def dates_to_run(request: Request) -> list[datetime]:
             reprocess_behavior=ReprocessBehavior(request.reprocess),
             session=session,
         )
-        found = [info.logical_date for info in infos]
-    dates: list[datetime] = [date for date in found if date is not None]
-    if len(dates) < len(found):
+        planned = [info.logical_date for info in infos]
+    dates: list[datetime] = [date for date in planned if date is not None]
+    if len(dates) < len(planned):
         raise BackfillError(
             f"DAG {request.dag_id} is partitioned: use `airflow backfill create`, and watch it in the UI"
         )
@@ -133,7 +133,7 @@ def dates_with_runs(request: Request) -> list[datetime]:
 
 
 def dates_of(backfill_id: int) -> list[datetime]:
-    """Return the logical dates of a backfill, those that it left alone included."""
+    """Return the logical dates of a backfill, including those whose run it did not start."""
     query = select(BackfillDagRun.logical_date).where(BackfillDagRun.backfill_id == backfill_id)
     with create_session() as session:
         return [date for date in session.scalars(query) if date is not None]
@@ -144,8 +144,8 @@ def snapshot(dag_id: str, dates: Iterable[datetime]) -> Snapshot:
     wanted = list(dates)
     query = select(DagRun.logical_date, DagRun.state).where(DagRun.dag_id == dag_id, DagRun.logical_date.in_(wanted))
     with create_session() as session:
-        found = {date: str(state) for date, state in session.execute(query)}
-    return Snapshot({date: found.get(date, "gone") for date in wanted})
+        states = {date: str(state) for date, state in session.execute(query)}
+    return Snapshot({date: states.get(date, "gone") for date in wanted})
 
 
 def failed_runs(dag_id: str, dates: Sequence[datetime]) -> list[FailedRun]:
@@ -153,8 +153,11 @@ def failed_runs(dag_id: str, dates: Sequence[datetime]) -> list[FailedRun]:
     runs = select(DagRun.logical_date, DagRun.run_id).where(DagRun.dag_id == dag_id, DagRun.logical_date.in_(dates))
     runs = runs.order_by(DagRun.logical_date)
     with create_session() as session:
-        found = [(date, run_id) for date, run_id in session.execute(runs) if date is not None]
-        return [FailedRun(date, _failed_tasks(session, dag_id, run_id)) for date, run_id in found]
+        return [
+            FailedRun(date, _failed_tasks(session, dag_id, run_id))
+            for date, run_id in session.execute(runs).all()
+            if date is not None
+        ]
 
 
 def _failed_tasks(session: Session, dag_id: str, run_id: str) -> tuple[str, ...]:
@@ -165,7 +168,7 @@ def _failed_tasks(session: Session, dag_id: str, run_id: str) -> tuple[str, ...]
 
 
 def cancel(dag_id: str) -> int:
-    """Cancel the DAG's active backfill as the UI does, and return its id: queued runs fail, running ones go on.
+    """Cancel the DAG's active backfill as the UI does, and return its id: queued runs fail, running ones continue.
 
     Raises BackfillError when there is none.
     """

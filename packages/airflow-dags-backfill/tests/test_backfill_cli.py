@@ -1,4 +1,4 @@
-"""The command line of `airflow dags backfill`: what it stands for and refuses, and Airflow's own beside it."""
+"""The command line of `airflow dags backfill`: what it becomes, what it rejects, and Airflow's other commands."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 from airflow.cli import cli_parser
 from airflow.cli.cli_config import GroupCommand
 
-from airflow_dags_backfill.arguments import REFUSED, Request, UsageError, create_argv, read
+from airflow_dags_backfill.arguments import UNSUPPORTED, Request, UsageError, create_argv, read
 from airflow_dags_backfill.command import add_to_dags_group
 from airflow_dags_backfill.progress import Snapshot, bar, clock, line
 
@@ -45,26 +45,26 @@ def test_a_week_becomes_airflows_own_create_command() -> None:
 def test_each_flag_has_its_counterpart(flags: list[str], mapped: list[str]) -> None:
     argv = create_argv(request_of(*WEEK, *flags))
     assert any(argv[start : start + len(mapped)] == mapped for start in range(len(argv)))
-    # Airflow's own parser takes the result.
+    # Airflow's own parser accepts the result.
     assert cli_parser.get_parser().parse_args(argv).dag_id == "flights"
 
 
 @pytest.mark.parametrize("flags", [["-y"], ["--yes"], ["--continue-on-failures"]])
-def test_a_flag_that_asks_for_what_always_happens_changes_nothing(flags: list[str]) -> None:
+def test_a_flag_for_what_always_happens_changes_nothing(flags: list[str]) -> None:
     assert request_of(*WEEK, *flags) == request_of(*WEEK)
 
 
-@pytest.mark.parametrize("name", [name for flag in REFUSED for name in flag.flags])
-def test_a_flag_without_counterpart_is_refused_by_name(name: str) -> None:
-    flag = next(flag for flag in REFUSED if name in flag.flags)
+@pytest.mark.parametrize("name", [name for flag in UNSUPPORTED for name in flag.flags])
+def test_an_unsupported_flag_is_an_error_that_names_it(name: str) -> None:
+    flag = next(flag for flag in UNSUPPORTED if name in flag.flags)
     with pytest.raises(UsageError, match=f"{name}.* has no counterpart in Airflow 3: {flag.instead[:20]}"):
         request_of(*WEEK, name, *(["1"] if flag.takes_value else []))
 
 
-def test_refused_flags_are_not_offered_in_the_help() -> None:
+def test_unsupported_flags_are_not_in_the_help() -> None:
     text = help_of("dags", "backfill")
     assert "--reset-dagruns" in text
-    assert not [name for flag in REFUSED for name in flag.flags if name.startswith("--") and name in text]
+    assert not [name for flag in UNSUPPORTED for name in flag.flags if name.startswith("--") and name in text]
 
 
 @pytest.mark.parametrize("flag", ["-s", "-e"])
@@ -91,12 +91,12 @@ def test_a_date_keeps_its_offset() -> None:
         ([*WEEK, "--timeout", "nan"], "--timeout nan is not a number above zero"),
     ],
 )
-def test_a_command_line_that_cannot_be_meant_is_refused(argv: list[str], message: str) -> None:
+def test_an_invalid_command_line_is_an_error(argv: list[str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         request_of(*argv)
 
 
-def test_the_command_is_added_once_however_often_airflow_asks() -> None:
+def test_the_command_is_added_once_however_often_airflow_calls_the_hook() -> None:
     assert add_to_dags_group() == []
     groups = [
         group for group in cli_parser.airflow_commands if isinstance(group, GroupCommand) and group.name == "dags"

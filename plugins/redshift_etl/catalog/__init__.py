@@ -1,1 +1,1 @@
-"""What is known about each table: contracts and lineage from the files, history and health from the warehouse."""
+"""The catalogue of tables: contracts and lineage from the files, history and health from the warehouse."""

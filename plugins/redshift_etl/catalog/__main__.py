@@ -10,7 +10,7 @@ from redshift_etl.catalog.repository import Reader
 
 
 def main(arguments: list[str]) -> int:
-    """Write the site into the one folder given; 1 when a file of the repository is broken."""
+    """Write the site into the folder that is the only argument. Exit code 1 when a contract or its SQL is invalid."""
     if len(arguments) != 1:
         print("Usage: python -m redshift_etl.catalog FOLDER", file=sys.stderr)
         return 2

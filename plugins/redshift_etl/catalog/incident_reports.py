@@ -1,4 +1,4 @@
-"""Incidents as the lake knows them, which is there when the warehouse is not: those that are open, and the reports."""
+"""The incidents in the lake, which is available when the warehouse is not: those that are open, and the reports."""
 
 from __future__ import annotations
 
@@ -6,28 +6,21 @@ import re
 
 from botocore.exceptions import ClientError
 
-from redshift_etl.catalog.model import Incident
 from redshift_etl.incidents import lake_store
+from redshift_etl.incidents.model import Incident
 from redshift_etl.lake.storage import Lake
 
 MAX_BYTES = 1 << 20
-_ID = re.compile(r"(\d{4})(\d{2})(\d{2})T\d{6}-[a-z0-9-]+")  # as `incidents.incident_id` makes it: no path fits
+_ID = re.compile(r"(\d{4})(\d{2})(\d{2})T\d{6}-[a-z0-9-]+")  # as `incidents.model.incident_id` makes it: never a path
 
 
 def open_incidents(lake: Lake) -> tuple[Incident, ...]:
-    """The incidents that are open, newest first."""
-    found = [
-        Incident(
-            it.incident_id, it.opened_at, None, it.dag_id, it.task_id, it.run_id, it.table_name or None,
-            it.error_class, it.who_acts, it.summary, it.occurrences,
-        )
-        for it in lake_store.all_open(lake)
-    ]  # fmt: skip
-    return tuple(reversed(found))
+    """The open incidents, newest first."""
+    return tuple(reversed(lake_store.all_open(lake)))
 
 
 def read(lake: Lake, incident_id: str) -> str | None:
-    """The post-mortem of an incident, its beginning if it is very long; None when there is none."""
+    """The report of an incident, at most its first ``MAX_BYTES``; None when there is none."""
     match = _ID.fullmatch(incident_id)
     if not match:
         return None

@@ -1,4 +1,4 @@
-"""What the warehouse knows about the tables, as values: loads, sizes, checks, incidents. Pure."""
+"""What the warehouse has recorded about the tables: loads, sizes, checks, incidents. Pure."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from redshift_etl.incidents.model import Incident
 from redshift_etl.warehouse import freshness as monitor
 
 
 class Freshness(StrEnum):
-    """Whether a table keeps its promise (``fresh_within``)."""
+    """Whether a table was loaded within the ``fresh_within`` of its contract."""
 
     FRESH = "fresh"
     LATE = "late"
     NEVER = "never"
-    UNWATCHED = "unwatched"
+    UNMONITORED = "unmonitored"
     UNKNOWN = "unknown"
 
 
@@ -61,25 +62,8 @@ class CheckResult:
 
 
 @dataclass(frozen=True)
-class Incident:
-    """Something that failed after its last retry; open while ``resolved_at`` is None."""
-
-    id: str
-    opened_at: datetime
-    resolved_at: datetime | None
-    dag_id: str
-    task_id: str
-    run_id: str
-    table: str | None
-    error_class: str
-    who_acts: str
-    summary: str
-    occurrences: int
-
-
-@dataclass(frozen=True)
 class Snapshot:
-    """The warehouse at one moment, by table; ``missing`` says what could not be read, and why."""
+    """The warehouse at one moment, by table; ``missing`` names what could not be read, with the reason."""
 
     read_at: datetime
     loads: Mapping[str, tuple[Load, ...]] = field(default_factory=dict)
@@ -95,18 +79,18 @@ class Snapshot:
         return loads[0] if loads else None
 
     def row_count(self, table: str) -> int | None:
-        """Rows: as the last load counted them, else as the system views say."""
+        """The rows that the last load counted, else those of the system views; None if neither has them."""
         last = self.last(table)
         return last.rows_after if last and last.rows_after is not None else self.rows.get(table)
 
     def open_incidents(self, table: str) -> tuple[Incident, ...]:
         """The incidents of a table that are not resolved."""
-        return tuple(it for it in self.incidents if it.table == table and it.resolved_at is None)
+        return tuple(it for it in self.incidents if it.table_name == table and it.resolved_at is None)
 
 
 @dataclass(frozen=True)
 class FailedRow:
-    """A row that a check held up."""
+    """A row that failed a check."""
 
     check: str
     severity: str
@@ -117,7 +101,7 @@ class FailedRow:
 
 @dataclass(frozen=True)
 class History:
-    """One table's longer past: loads newest first, its checks, rows that failed them, days that are stale (a mart)."""
+    """The history of one table: loads newest first, checks, rows that failed them, and stale days (of a mart)."""
 
     table: str
     read_at: datetime
@@ -129,7 +113,7 @@ class History:
 
 
 def freshness(fresh_within: timedelta | None, last: Load | None, now: datetime) -> Freshness:
-    """As the monitor has it; a table whose contract promises nothing is not watched."""
+    """As the monitor decides it; a table without ``fresh_within`` is not monitored."""
     if fresh_within is None:
-        return Freshness.UNWATCHED
+        return Freshness.UNMONITORED
     return Freshness(monitor.status(fresh_within, last.at if last else None, now))

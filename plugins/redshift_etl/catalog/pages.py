@@ -1,4 +1,4 @@
-"""What the pages show, as JSON-ready values: assembled from the files and the warehouse's state. Pure."""
+"""The content of the pages as JSON-ready values, assembled from the files and the warehouse's state. Pure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from redshift_etl.catalog.model import CheckResult, Freshness, History, Incident, Load, Snapshot, freshness
+from redshift_etl.catalog.model import CheckResult, Freshness, History, Load, Snapshot, freshness
 from redshift_etl.catalog.repository import Repository
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.contracts.ddl import Column
+from redshift_etl.incidents.model import Incident
 from redshift_etl.lineage.columns import ColumnLineage, Origin
 from redshift_etl.lineage.graph import Fill
 
@@ -24,10 +25,10 @@ def overview(
 ) -> Json:
     """The first page: every table with its freshness, rows, last load and last loads, and the incidents.
 
-    ``incidents`` are those that the snapshot does not know.
+    ``incidents`` are those of the lake; one that is also in the snapshot is shown once.
     """
-    known = {it.id: it for it in [*incidents, *(snapshot.incidents if snapshot else ())]}
-    newest = sorted(known.values(), key=lambda it: it.opened_at, reverse=True)
+    by_id = {it.incident_id: it for it in [*incidents, *(snapshot.incidents if snapshot else ())]}
+    newest = sorted(by_id.values(), key=lambda it: it.opened_at, reverse=True)
     return {
         "tables": [table_row(repository, snapshot, table, now) for table in repository.tables],
         "incidents": [incident(it) for it in newest],
@@ -36,7 +37,7 @@ def overview(
 
 
 def table_row(repository: Repository, snapshot: Snapshot | None, table: str, now: datetime) -> Json:
-    """One line of the first page."""
+    """One row of the first page."""
     contract, last = repository.contracts.get(table), snapshot.last(table) if snapshot else None
     loads = snapshot.loads.get(table, ()) if snapshot else ()
     return {
@@ -68,14 +69,14 @@ def kind_of(repository: Repository, name: str) -> str:
 
 
 def state_of(contract: Contract | None, snapshot: Snapshot | None, now: datetime) -> Freshness:
-    """Whether the table is as fresh as its contract says."""
+    """The freshness of a table; unknown without a snapshot or a contract."""
     if snapshot is None or contract is None:
         return Freshness.UNKNOWN
     return freshness(contract.fresh_within, snapshot.last(contract.table), now)
 
 
 def table_page(repository: Repository, snapshot: Snapshot | None, table: str, now: datetime) -> Json:
-    """A table's page: its line, contract, columns, lineage, SQL. The history comes by itself."""
+    """A table's page: its row of the first page, contract, columns, lineage, SQL. The history is a separate request."""
     contract, graph = repository.contracts.get(table), repository.graph
     page = table_row(repository, snapshot, table, now) | {
         "inputs": list(graph.inputs(table)),
@@ -137,21 +138,21 @@ def _origin(origin: Origin) -> Json:
 
 
 def _sql(contract: Contract, fill: Fill | None) -> list[Json]:
-    shown = [("The table", str(contract.path), ";\n\n".join(contract.statements) + ";")]
+    sources = [("The table", str(contract.path), ";\n\n".join(contract.statements) + ";")]
     if fill:
-        shown.insert(0, ("Built by" if fill.is_mart else "Transformed by", str(fill.path), fill.select))
+        sources.insert(0, ("Built by" if fill.is_mart else "Transformed by", str(fill.path), fill.select))
     if fill and fill.extract:
-        shown.insert(0, ("Extracted by", str(fill.extract_path), fill.extract.strip()))
-    return [{"title": title, "file": _below_include(path), "text": text} for title, path, text in shown]
+        sources.insert(0, ("Extracted by", str(fill.extract_path), fill.extract.strip()))
+    return [{"title": title, "file": _below_include(path), "text": text} for title, path, text in sources]
 
 
 def _below_include(path: str) -> str:
-    _, found, after = path.rpartition("/include/")
-    return f"include/{after}" if found else path
+    _, separator, below = path.rpartition("/include/")
+    return f"include/{below}" if separator else path
 
 
 def column_links(repository: Repository, table: str) -> Json:
-    """One step of column lineage either way: where each column comes from, and which columns it goes into."""
+    """One step of column lineage in both directions: the origins of each column, and the columns that it goes into."""
     contract = repository.contracts.get(table)
     lineage, problem = _column_lineage(repository, table)
     into: dict[str, list[Json]] = {}
@@ -164,17 +165,18 @@ def column_links(repository: Repository, table: str) -> Json:
                         {"table": name, "column": column, "kind": origin.kind.value}
                     )
     names = contract.column_names if contract else tuple(sorted(into))
-    came = lineage.columns if lineage else {}
+    origins_of = lineage.columns if lineage else {}
     columns = [
-        {"name": name, "from": [_origin(it) for it in came.get(name, ())], "into": into.get(name, [])} for name in names
+        {"name": name, "from": [_origin(it) for it in origins_of.get(name, ())], "into": into.get(name, [])}
+        for name in names
     ]
     return {"name": table, "columns": columns, "problem": problem}
 
 
 def lineage_graph(repository: Repository, snapshot: Snapshot | None, now: datetime) -> Json:
-    """Every table and source that feeds or is fed, and the edges as pairs of places in the list of nodes."""
+    """Every table and source of the lineage, and the edges as pairs of indexes into the list of nodes."""
     names = sorted(name for name in repository.graph.names if kind_of(repository, name) != "bookkeeping")
-    place = {name: at for at, name in enumerate(names)}
+    index = {name: at for at, name in enumerate(names)}
     contracts = repository.contracts
     nodes = [
         {
@@ -185,7 +187,7 @@ def lineage_graph(repository: Repository, snapshot: Snapshot | None, now: dateti
         }
         for name in names
     ]
-    edges = sorted((place[edge.upstream], place[edge.downstream]) for edge in repository.graph.edges)
+    edges = sorted((index[edge.upstream], index[edge.downstream]) for edge in repository.graph.edges)
     return {"nodes": nodes, "edges": edges}
 
 
@@ -213,7 +215,13 @@ def load(it: Load) -> Json:
 
 def incident(it: Incident) -> Json:
     """One incident."""
-    return vars(it) | {"opened_at": it.opened_at.isoformat(), "resolved_at": _iso(it.resolved_at)}
+    plain = ("dag_id", "task_id", "run_id", "error_class", "who_acts", "summary", "occurrences")
+    return {name: getattr(it, name) for name in plain} | {
+        "id": it.incident_id,
+        "table": it.table_name or None,
+        "opened_at": it.opened_at.isoformat(),
+        "resolved_at": _iso(it.resolved_at),
+    }
 
 
 def _check(it: CheckResult) -> Json:
@@ -221,10 +229,10 @@ def _check(it: CheckResult) -> Json:
 
 
 def _outcomes(checks: Iterable[CheckResult]) -> dict[str, int]:
-    counted = dict.fromkeys(OUTCOMES, 0)
+    counts = dict.fromkeys(OUTCOMES, 0)
     for check in checks:
-        counted[check.outcome] = counted.get(check.outcome, 0) + 1
-    return counted
+        counts[check.outcome] = counts.get(check.outcome, 0) + 1
+    return counts
 
 
 def _iso(moment: datetime | date | None) -> str | None:
@@ -236,7 +244,7 @@ def _seconds(age: timedelta | None) -> float | None:
 
 
 def days(age: timedelta) -> str:
-    """An age as its contract would write it."""
+    """An age in the units of a contract: years, days or hours."""
     if age.days >= 365 and age.days % 365 == 0:
         return f"{age.days // 365} years"
     return f"{age.days} days" if age.days else f"{round(age.total_seconds() / 3600)} hours"

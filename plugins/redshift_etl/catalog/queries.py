@@ -1,9 +1,10 @@
-"""The statements behind the Warehouse page, as text. Pure. Each reads one of our own tables, or one system view."""
+"""The statements of the Warehouse page. Pure. Each reads one of the pipelines' own tables, or one system view."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
+from redshift_etl.incidents import table_store
 from redshift_etl.warehouse.load_sql import Statement
 
 LOADS_SHOWN = 30
@@ -20,10 +21,6 @@ _BUILD = (
     "MAX(dag_id) AS dag_id, MAX(run_id) AS run_id, SUM(rows_written) AS rows_written, COUNT(*) AS days"
 )
 _BUILD_NAMES = "mart_name, built_at, seconds, first_day, last_day, dag_id, run_id, rows_written, days"
-_INCIDENT = (
-    "incident_id, opened_at, resolved_at, dag_id, task_id, run_id, table_name, error_class, who_acts, summary, "
-    "occurrences"
-)
 
 
 def last_loads() -> Statement:
@@ -31,10 +28,10 @@ def last_loads() -> Statement:
     return Statement(
         "read the last loads",
         f"""SELECT {_LOAD} FROM (
-    SELECT {_LOAD}, ROW_NUMBER() OVER (PARTITION BY table_name ORDER BY committed_at DESC, load_id DESC) AS place
+    SELECT {_LOAD}, ROW_NUMBER() OVER (PARTITION BY table_name ORDER BY committed_at DESC, load_id DESC) AS position
     FROM etl.load_history
-) AS placed
-WHERE place <= {LOADS_SHOWN} ORDER BY table_name, place""",
+) AS numbered
+WHERE position <= {LOADS_SHOWN} ORDER BY table_name, position""",
     )
 
 
@@ -43,41 +40,44 @@ def last_builds() -> Statement:
     return Statement(
         "read the last builds",
         f"""SELECT {_BUILD_NAMES} FROM (
-    SELECT {_BUILD_NAMES}, ROW_NUMBER() OVER (PARTITION BY mart_name ORDER BY built_at DESC, build_id DESC) AS place
+    SELECT {_BUILD_NAMES}, ROW_NUMBER() OVER (PARTITION BY mart_name ORDER BY built_at DESC, build_id DESC) AS position
     FROM (SELECT build_id, {_BUILD} FROM etl.mart_builds GROUP BY build_id, mart_name) AS builds
-) AS placed
-WHERE place <= {LOADS_SHOWN} ORDER BY mart_name, place""",
+) AS numbered
+WHERE position <= {LOADS_SHOWN} ORDER BY mart_name, position""",
     )
 
 
 def mart_rows() -> Statement:
-    """Rows of every mart: those of the last build of each of its days."""
+    """The rows of every mart: the sum of the last build of each of its days."""
     return Statement(
         "count the rows of the marts",
         """SELECT mart_name, SUM(rows_written) FROM (
-    SELECT mart_name, rows_written, ROW_NUMBER() OVER (PARTITION BY mart_name, day ORDER BY built_at DESC) AS place
+    SELECT mart_name, rows_written, ROW_NUMBER() OVER (PARTITION BY mart_name, day ORDER BY built_at DESC) AS position
     FROM etl.mart_builds
-) AS placed
-WHERE place = 1 GROUP BY mart_name""",
+) AS numbered
+WHERE position = 1 GROUP BY mart_name""",
     )
 
 
 def sizes() -> Statement:
-    """Rows and size in MB of every table that has rows (AWS, SVV_TABLE_INFO)."""
+    """Rows and size in MB of every table that has rows.
+
+    https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_TABLE_INFO.html
+    """
     return Statement("read the sizes", 'SELECT "schema", "table", tbl_rows, size FROM svv_table_info')
 
 
 def last_checks(since: datetime) -> Statement:
-    """The last outcome of every check that ran since then."""
+    """The last outcome of every check that ran since a time (UTC, naive)."""
     return _last_outcomes("checked_at >= %s", since, description="''")
 
 
 def incidents(since: datetime) -> Statement:
-    """Every open incident, and those opened since then."""
+    """Every open incident, and those opened since a time (UTC, naive)."""
     return Statement(
         "read the incidents",
-        f"SELECT {_INCIDENT} FROM etl.incidents WHERE resolved_at IS NULL OR opened_at >= %s\n"
-        f"ORDER BY opened_at DESC LIMIT {INCIDENTS_SHOWN}",
+        f"SELECT {', '.join(table_store.COLUMNS)} FROM {table_store.TABLE}\n"
+        f"WHERE resolved_at IS NULL OR opened_at >= %s ORDER BY opened_at DESC LIMIT {INCIDENTS_SHOWN}",
         (since,),
     )
 
@@ -103,7 +103,7 @@ def builds_of(table: str) -> Statement:
 
 
 def checks_of(table: str) -> Statement:
-    """The last outcome of every check of one table, whenever it was."""
+    """The last outcome of every check of one table, of any age."""
     return _last_outcomes("table_name = %s", table, description="description")
 
 
@@ -112,16 +112,16 @@ def _last_outcomes(condition: str, value: object, *, description: str) -> Statem
         "read the last checks",
         f"""SELECT table_name, check_name, severity, outcome, failing_rows, checked_at, {description} FROM (
     SELECT table_name, check_name, severity, outcome, failing_rows, checked_at, description,
-        ROW_NUMBER() OVER (PARTITION BY table_name, check_name ORDER BY checked_at DESC) AS place
+        ROW_NUMBER() OVER (PARTITION BY table_name, check_name ORDER BY checked_at DESC) AS position
     FROM etl.check_results WHERE {condition}
-) AS placed
-WHERE place = 1 ORDER BY table_name, check_name""",
+) AS numbered
+WHERE position = 1 ORDER BY table_name, check_name""",
         (value,),
     )
 
 
 def failures_of(table: str) -> Statement:
-    """The rows that failed a check of one table last."""
+    """The last rows that failed a check of one table."""
     return Statement(
         "read the failed rows",
         "SELECT check_name, severity, row_key, reason, failed_at FROM etl.check_failures WHERE table_name = %s\n"

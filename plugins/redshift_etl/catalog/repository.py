@@ -1,4 +1,4 @@
-"""Every contract, and what fills each table, read from the files. A file that is not sound is shown, not fatal."""
+"""The contracts and the SQL that fills each table, read from files. An invalid file is a problem of its table alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from redshift_etl.lineage.graph import Edge, Fill, Graph
 
 @dataclass(frozen=True)
 class Repository:
-    """The files as they are now. ``problems`` names what could not be read, by table."""
+    """The files as they are now. ``problems`` has the reason why a table's files could not be read, by table."""
 
     contracts: Mapping[str, Contract]
     fills: Mapping[str, Fill]
@@ -25,23 +25,23 @@ class Repository:
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """Every table that has a file, sound or not."""
+        """Every table that has a file, valid or not."""
         return tuple(sorted({*self.contracts, *self.problems}))
 
     def columns(self, table: str) -> ColumnLineage | None:
-        """Where the table's columns come from; None when nothing fills it. Raises ValueError for unsound SQL."""
+        """Where the table's columns come from; None when nothing fills it. Raises ValueError for invalid SQL."""
         fill = self.fills.get(table)
         if fill is None:
             return None
         names = fill.reads() if fill.is_mart else ()
-        known = {name: self.contracts[name] for name in names if name in self.contracts}
-        tables = {name: {column.name: str(column.type) for column in it.columns} for name, it in known.items()}
+        inputs = {name: self.contracts[name] for name in names if name in self.contracts}
+        tables = {name: {column.name: str(column.type) for column in it.columns} for name, it in inputs.items()}
         return lineage.columns_of(fill, tables)
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """What one table's files say."""
+    """What was read from one table's files."""
 
     contract: Contract | None = None
     fill: Fill | None = None
@@ -51,9 +51,9 @@ class _Entry:
 
 @dataclass
 class Reader:
-    """Reads a table's files again only when one of them has changed, by its time."""
+    """Reads a table's files again only when the modification time of one of them has changed."""
 
-    _memory: dict[Path, tuple[tuple[int, ...], _Entry]] = field(default_factory=dict)
+    _cache: dict[Path, tuple[tuple[int, ...], _Entry]] = field(default_factory=dict)
 
     def read(self) -> Repository:
         """The repository as it is now."""
@@ -71,22 +71,22 @@ class Reader:
         sql = settings.sql_dir()
         files = (path, *(sql / kind / path.name for kind in ("marts", "transform", "extract")))
         times = tuple(file.stat().st_mtime_ns if file.is_file() else 0 for file in files)
-        known = self._memory.get(path)
-        if known is None or known[0] != times:
-            known = self._memory[path] = (times, _read(path))
-        return known[1]
+        cached = self._cache.get(path)
+        if cached is None or cached[0] != times:
+            cached = self._cache[path] = (times, _read(path))
+        return cached[1]
 
 
 def _read(path: Path) -> _Entry:
     try:
         contract = contracts.parse(path.read_text(encoding="utf-8"), path)
     except (ValueError, OSError) as error:
-        return _Entry(problem=f"The contract does not hold together: {error}")
+        return _Entry(problem=f"The contract is not valid: {error}")
     if contract.table != f"{path.parent.name}.{path.stem}":
         return _Entry(problem=f"The contract in {path} creates {contract.table}")
     try:
         fill = lineage.fill_of(contract)
         edges = frozenset(Edge(name, fill.table) for name in fill.reads()) if fill else frozenset()
     except (ValueError, OSError) as error:
-        return _Entry(contract, problem=f"What fills the table does not hold together: {error}")
+        return _Entry(contract, problem=f"The SQL that fills the table is not valid: {error}")
     return _Entry(contract, fill, edges)

@@ -1,4 +1,4 @@
-"""Reads the page's state from the warehouse. A table or view that is not there, or not granted, is said, not fatal."""
+"""Reads the page's data from the warehouse. What cannot be read is reported as missing, not raised."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
 
 from redshift_etl.catalog import queries
-from redshift_etl.catalog.model import CheckResult, FailedRow, History, Incident, Load, Snapshot
+from redshift_etl.catalog.model import CheckResult, FailedRow, History, Load, Snapshot
+from redshift_etl.incidents import table_store
 from redshift_etl.marts import build
 from redshift_etl.marts.build import Mart
 from redshift_etl.warehouse.load_sql import Statement
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
 
-CHECKS_WITHIN = timedelta(days=35)  # a check of a monthly table is still its last
+CHECKS_WITHIN = timedelta(days=35)  # includes the last check of a table that is loaded monthly
 INCIDENTS_WITHIN = timedelta(days=30)
 UNDEFINED_TABLE = ("42P01", "3F000")  # no such table, no such schema
 
@@ -23,7 +24,7 @@ Row = Sequence[Any]
 
 
 def read_snapshot(connect: Connect, now: datetime) -> Snapshot:
-    """One look at the warehouse. Raises ConfigError or TransientError when there is no connection."""
+    """The state of all tables. Raises ConfigError or TransientError when there is no connection."""
     with open_session(connect, "warehouse page") as session:
         reader = _Reader(session)
         loads = reader.rows("loads", queries.last_loads(), _load)
@@ -31,12 +32,12 @@ def read_snapshot(connect: Connect, now: datetime) -> Snapshot:
         rows = dict(reader.rows("rows of marts", queries.mart_rows(), lambda row: (str(row[0]), int(row[1]))))
         sizes = reader.rows("sizes", queries.sizes(), lambda row: (f"{row[0]}.{row[1]}", row[2], row[3]))
         checks = reader.rows("checks", queries.last_checks(_naive(now - CHECKS_WITHIN)), _check)
-        incidents = reader.rows("incidents", queries.incidents(_naive(now - INCIDENTS_WITHIN)), _incident)
-    seen = {name: int(count) for name, count, _ in sizes if count is not None}
+        incidents = reader.rows("incidents", queries.incidents(_naive(now - INCIDENTS_WITHIN)), table_store.from_row)
+    counts = {name: int(count) for name, count, _ in sizes if count is not None}
     return Snapshot(
         read_at=now,
         loads=_by_table([*loads, *builds]),
-        rows=rows | seen,
+        rows=rows | counts,
         size_mb={name: int(size) for name, _, size in sizes if size is not None},
         checks=_by_table(checks),
         incidents=tuple(incidents),
@@ -45,7 +46,7 @@ def read_snapshot(connect: Connect, now: datetime) -> Snapshot:
 
 
 def read_history(connect: Connect, table: str, mart: Mart | None, now: datetime) -> History:
-    """One table's past. Raises ConfigError or TransientError when there is no connection."""
+    """The history of one table. Raises ConfigError or TransientError when there is no connection."""
     with open_session(connect, f"warehouse page, {table}") as session:
         reader = _Reader(session)
         if mart:
@@ -59,15 +60,15 @@ def read_history(connect: Connect, table: str, mart: Mart | None, now: datetime)
 
 
 class _Reader:
-    """Runs each statement in a transaction of its own, so that one that fails does not spoil the next."""
+    """Runs each statement in a transaction of its own, so that an error does not abort the next one."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        session.log_level = logging.DEBUG  # it looks every few seconds
+        session.log_level = logging.DEBUG  # it reads every few seconds
         self.missing: dict[str, str] = {}
 
     def rows(self, what: str, statement: Statement, make: Callable[[Row], T]) -> list[T]:
-        """The rows as values; none of a table that nothing has written yet; else none, and why it was refused."""
+        """The rows as values. No rows for a missing table; no rows and an entry in ``missing`` after another error."""
         try:
             rows = self.session.run(statement)
             self.session.commit()
@@ -117,14 +118,6 @@ def _midnight(day: date) -> datetime:
 def _check(row: Row) -> CheckResult:
     table, check, severity, outcome, failing, at, description = row
     return CheckResult(table, check, severity, outcome, int(failing), at.replace(tzinfo=UTC), description or "")
-
-
-def _incident(row: Row) -> Incident:
-    name, opened, resolved, dag_id, task_id, run_id, table, error_class, who_acts, summary, occurrences = row
-    return Incident(
-        name, opened.replace(tzinfo=UTC), _utc(resolved), dag_id, task_id, run_id, table, error_class, who_acts,
-        summary, int(occurrences),
-    )  # fmt: skip
 
 
 def _failed_row(row: Row) -> FailedRow:

@@ -1,1 +1,1 @@
-"""Incidents: their cause, report, storage, alerts and end."""
+"""Incidents: their cause, report, storage, alerts and resolution."""

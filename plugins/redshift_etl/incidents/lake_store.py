@@ -1,7 +1,8 @@
-"""Where incidents are kept: the lake, so that there is a report even while the warehouse is down.
+"""Incidents in the lake, so that there is a report even while the warehouse is down.
 
-``incidents/<day>/<id>.md`` is the report; ``incidents/open/<cause>.json`` says that a cause is open, and is written
-only if it is not there (S3 conditional writes), so of many tasks that fail at once one opens the incident.
+``incidents/<day>/<id>.md`` is the report; ``incidents/open/<cause>.json`` marks a cause as open. The mark is created
+by a conditional write, so of many tasks that fail at the same time exactly one opens the incident.
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 """
 
 from __future__ import annotations
@@ -20,25 +21,28 @@ log = logging.getLogger(__name__)
 
 _OPEN = "incidents/open"
 _ATTEMPTS = 20
-_TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
-_GONE = ("NoSuchKey", "404")
+_CONFLICT = ("PreconditionFailed", "ConditionalRequestConflict")
+_NOT_FOUND = ("NoSuchKey", "404")
 
 
-def take(lake: Lake, incident: Incident) -> tuple[Incident, bool]:
-    """Open the incident, or count one more failure of the open one of that cause. Returns it, and whether it is new."""
+def open_or_count(lake: Lake, incident: Incident) -> tuple[Incident, bool]:
+    """Open the incident, or count one more failure in the open one of its cause.
+
+    Returns the incident as stored, and whether it is new. Raises TransientError when too many writers compete.
+    """
     for _ in range(_ATTEMPTS):
-        standing, etag = _read(lake, incident.cause)
-        if standing is None:
+        existing, etag = _read(lake, incident.cause)
+        if existing is None:
             if _write(lake, incident, IfNoneMatch="*"):
                 return incident, True
             continue
-        if incident.opened_at - standing.last_seen_at > QUIET:
+        if incident.opened_at - existing.last_seen_at > QUIET:
             if _write(lake, incident, IfMatch=etag):
                 return incident, True
             continue
-        again = standing.again(incident)
-        if _write(lake, again, IfMatch=etag):
-            return again, False
+        counted = existing.with_failure(incident)
+        if _write(lake, counted, IfMatch=etag):
+            return counted, False
     raise TransientError("Too many tasks fail with one cause at once.", fix="nothing", cause=incident.cause)
 
 
@@ -62,35 +66,37 @@ def all_open(lake: Lake) -> list[Incident]:
     prefix = lake.location.key(_OPEN) + "/"
     pages = lake.client.get_paginator("list_objects_v2").paginate(Bucket=lake.location.bucket, Prefix=prefix)
     causes = [entry["Key"].rsplit("/", 1)[-1][:-5] for page in pages for entry in page.get("Contents", ())]
-    found = [incident for cause in causes if (incident := _read(lake, cause)[0])]
-    return sorted(found, key=lambda incident: incident.opened_at)
+    incidents = [incident for cause in causes if (incident := _read(lake, cause)[0])]
+    return sorted(incidents, key=lambda incident: incident.opened_at)
 
 
-def close(lake: Lake, incident: Incident, seen: datetime) -> bool:
-    """Close it, unless it has failed again after ``seen``. Returns whether it is closed now."""
-    standing, etag = _read(lake, incident.cause)
-    if standing is None or standing.incident_id != incident.incident_id:
+def close(lake: Lake, incident: Incident, last_seen_at: datetime) -> bool:
+    """Delete the mark, unless there was a failure after ``last_seen_at``. Returns whether the incident is closed."""
+    existing, etag = _read(lake, incident.cause)
+    if existing is None or existing.incident_id != incident.incident_id:
         return True
-    if standing.last_seen_at > seen:
+    if existing.last_seen_at > last_seen_at:
         return False
-    name = lake.location.key(_OPEN, f"{incident.cause}.json")
-    lake.client.delete_object(Bucket=lake.location.bucket, Key=name)
+    key = lake.location.key(_OPEN, f"{incident.cause}.json")
+    lake.client.delete_object(Bucket=lake.location.bucket, Key=key)
     log.info("The incident %s is closed (%s)", incident.incident_id, etag)
     return True
 
 
 def _read(lake: Lake, cause: str) -> tuple[Incident | None, str]:
+    """The open incident of a cause and its ETag; None and an empty text if there is none."""
+    key = lake.location.key(_OPEN, f"{cause}.json")
     try:
-        answer = lake.client.get_object(Bucket=lake.location.bucket, Key=lake.location.key(_OPEN, f"{cause}.json"))
+        response = lake.client.get_object(Bucket=lake.location.bucket, Key=key)
     except ClientError as error:
-        if error.response["Error"]["Code"] in _GONE:
+        if error.response["Error"]["Code"] in _NOT_FOUND:
             return None, ""
         raise
-    return Incident.from_dict(json.loads(answer["Body"].read())), answer["ETag"]
+    return Incident.from_dict(json.loads(response["Body"].read())), response["ETag"]
 
 
 def _write(lake: Lake, incident: Incident, **condition: str) -> bool:
-    """Write the mark under a condition; False when somebody else was first."""
+    """Write the mark under a condition; False when another writer was first."""
     try:
         lake.client.put_object(
             Bucket=lake.location.bucket,
@@ -99,7 +105,7 @@ def _write(lake: Lake, incident: Incident, **condition: str) -> bool:
             **condition,
         )
     except ClientError as error:
-        if error.response["Error"]["Code"] in _TAKEN or error.response["Error"]["Code"] in _GONE:
+        if error.response["Error"]["Code"] in (*_CONFLICT, *_NOT_FOUND):
             return False
         raise
     return True

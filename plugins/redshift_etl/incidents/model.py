@@ -1,8 +1,8 @@
-"""What an incident is, which failures are the same one, and the report that is half written when someone looks. Pure.
+"""The data model of incidents, and the rule by which failures belong to the same one. Pure.
 
-The same cause makes one incident, however many tasks, windows and DAGs it stops. A cause is the class of the error,
-what it concerns (a table, a connection; the DAG if the error names neither) and its message without the values. An
-incident takes further failures until it is resolved, or until it has been quiet for ``QUIET``.
+One cause is one incident, however many tasks, windows and DAGs it stops. A cause is the class of the error, what it
+concerns (a table or a connection; the DAG if the error names neither) and its message without the values. Further
+failures of the cause are counted in its incident until that is resolved or has had no failure for ``QUIET``.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from redshift_etl.errors import EtlError
 
-QUIET = timedelta(hours=48)  # a daily DAG that fails each day is never quiet for so long
+QUIET = timedelta(hours=48)  # longer than a daily DAG that fails each day is without a failure
 FAILURE, LATE = "failure", "late"
 SUMMARY_CHARS = 500
-MAX_PARTS = 200
+MAX_FAILED_RUNS = 200
 _HIDDEN = "***"
 _NAMES = (
     r"(?:pass(?:word|wd|phrase)?|pwd|secret\w*|token|api[_-]?key|access[_-]?key\w*|private[_-]?key|fernet[_-]?key|"
@@ -41,8 +41,8 @@ _VALUES = re.compile(r"'[^']*'|\"[^\"]*\"|\b[0-9a-f]{8,}\b|\d+([.:T-]\d+)*", re.
 
 
 @dataclass(frozen=True)
-class Part:
-    """A run that failed, and its window (UTC) if it has one: what must be loaded before the incident is over."""
+class FailedRun:
+    """A run that failed, and its window (UTC) if it has one: what must be loaded before the incident is resolved."""
 
     run_id: str
     start: datetime | None = None
@@ -53,7 +53,7 @@ class Part:
         return [self.run_id, *(moment.isoformat() if moment else None for moment in (self.start, self.end))]
 
     @classmethod
-    def from_list(cls, value: Sequence[str | None]) -> Part:
+    def from_list(cls, value: Sequence[str | None]) -> FailedRun:
         """Back from JSON."""
         run_id, *moments = value
         return cls(str(run_id), *(datetime.fromisoformat(moment) if moment else None for moment in moments))
@@ -61,7 +61,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Incident:
-    """One cause. Times are UTC; ``report`` is where the Markdown file is; ``parts`` the first ``MAX_PARTS`` runs."""
+    """One cause. It is open while ``resolved_at`` is None.
+
+    Times are UTC. ``report`` is the key of the Markdown file in the lake; in ``etl.incidents`` it is the file's URL.
+    ``table_name`` is empty if no table is concerned. ``failed_runs`` has the first ``MAX_FAILED_RUNS`` runs; only the
+    lake stores them.
+    """
 
     incident_id: str
     cause: str
@@ -77,36 +82,40 @@ class Incident:
     opened_at: datetime
     last_seen_at: datetime
     occurrences: int = 1
-    parts: tuple[Part, ...] = ()
+    resolved_at: datetime | None = None
+    failed_runs: tuple[FailedRun, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """An open incident as JSON-ready values, for the lake and for alerts."""
         plain = {
             name: value.isoformat() if isinstance(value, datetime) else value for name, value in self.row().items()
         }
-        return {**plain, "parts": [part.as_list() for part in self.parts]}
+        return {**plain, "parts": [run.as_list() for run in self.failed_runs]}
 
     def row(self) -> dict[str, Any]:
-        """What ``etl.incidents`` has of it."""
-        return {name: value for name, value in asdict(self).items() if name != "parts"}
+        """The columns of ``etl.incidents`` that are written when the incident is opened."""
+        return {name: value for name, value in vars(self).items() if name not in ("resolved_at", "failed_runs")}
 
-    def again(self, other: Incident) -> Incident:
-        """With one more failure of the same cause."""
-        parts = self.parts + tuple(part for part in other.parts if part not in self.parts)
-        seen = max(self.last_seen_at, other.last_seen_at)
-        return replace(self, occurrences=self.occurrences + 1, last_seen_at=seen, parts=parts[:MAX_PARTS])
+    def with_failure(self, other: Incident) -> Incident:
+        """The incident with one more failure of the same cause, which ``other`` would have opened."""
+        runs = self.failed_runs + tuple(run for run in other.failed_runs if run not in self.failed_runs)
+        last_seen_at = max(self.last_seen_at, other.last_seen_at)
+        return replace(
+            self, occurrences=self.occurrences + 1, last_seen_at=last_seen_at, failed_runs=runs[:MAX_FAILED_RUNS]
+        )
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Incident:
         """Back from JSON."""
+        plain = {name: part for name, part in value.items() if name != "parts"}
         times = {name: datetime.fromisoformat(value[name]) for name in ("opened_at", "last_seen_at")}
-        parts = tuple(Part.from_list(part) for part in value.get("parts", ()))
-        return cls(**{**value, **times, "parts": parts})
+        runs = tuple(FailedRun.from_list(run) for run in value.get("parts", ()))
+        return cls(**{**plain, **times, "failed_runs": runs})
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A task that failed after its last try, as far as could be found out."""
+    """A task that failed after its last try. What could not be read has its default."""
 
     dag_id: str
     run_id: str
@@ -128,50 +137,50 @@ class Failure:
 
     @property
     def window(self) -> str:
-        """The data window, or nothing."""
+        """The data window as text; empty if there is none."""
         if not (self.window_start and self.window_end):
             return ""
         return f"[{self.window_start:%Y-%m-%dT%H:%M:%SZ}, {self.window_end:%Y-%m-%dT%H:%M:%SZ})"
 
     @property
     def table(self) -> str:
-        """The table that it concerns: the error's own, else the only one that the task writes, else none."""
+        """The table that the error names, else the only one that the task writes, else an empty text."""
         return self.where.get("table") or (self.tables[0] if len(self.tables) == 1 else "")
 
-
-def concerned(failure: Failure) -> tuple[str, ...]:
-    """The tables that a failure is about: those that the task writes, and the error's own."""
-    return tuple(dict.fromkeys(filter(None, (*failure.tables, failure.table))))
+    @property
+    def affected_tables(self) -> tuple[str, ...]:
+        """The tables that the task writes, and the one that the error names."""
+        return tuple(dict.fromkeys(filter(None, (*self.tables, self.table))))
 
 
 def redact(text: str) -> str:
-    """Take out what looks like a secret, beside those that Airflow knows of."""
-    from airflow.sdk.log import redact as known  # type: ignore[attr-defined]
+    """Remove what has the form of a secret, and the secrets that are registered with Airflow."""
+    from airflow.sdk.log import redact as redact_registered  # type: ignore[attr-defined]
 
-    text = str(known(text))
+    text = str(redact_registered(text))
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     return text
 
 
-def failure_of(error: BaseException | str | None) -> dict[str, Any]:
-    """What an error says of itself: class, message, who must act, the fix and where it is."""
+def describe_error(error: BaseException | str | None) -> dict[str, Any]:
+    """The fields of a Failure that come from its error: class, message, who must act, fix and where it is."""
     if isinstance(error, EtlError):
         where = {name: redact(value if isinstance(value, str) else repr(value)) for name, value in error.where.items()}
-        named = {"message": redact(error.what), "who_acts": error.who_acts, "fix": redact(error.fix), "where": where}
-        return {"error_class": type(error).__name__, **named}
+        texts = {"message": redact(error.what), "who_acts": error.who_acts, "fix": redact(error.fix), "where": where}
+        return {"error_class": type(error).__name__, **texts}
     if isinstance(error, BaseException):
         return {
             "error_class": type(error).__name__,
             "message": redact(str(error)),
-            "who_acts": "data engineering: the library does not know this error",
+            "who_acts": "data engineering: the error has no class of this library",
         }
     text = redact(str(error)) if error else "The task's process ended without an error of its own (killed, or lost)."
     return {"error_class": "Killed", "message": text, "who_acts": "whoever runs Airflow: memory, time-outs, workers"}
 
 
 def cause_of(failure: Failure) -> str:
-    """The cause as a short hash: the same for failures that one act would mend."""
+    """The cause as a short hash: the same for failures that have one fix."""
     ours = failure.error_class in ("ConfigError", "SourceError", "TransientError")
     concerns = failure.where.get("table") or failure.where.get("connection") or ("shared" if ours else failure.dag_id)
     message = _VALUES.sub("#", failure.message.split("\n", 1)[0]).lower()
@@ -179,7 +188,7 @@ def cause_of(failure: Failure) -> str:
 
 
 def late_cause(table: str) -> str:
-    """The cause of a table that is late."""
+    """The cause, as a hash, of the incident of a table that is late."""
     return _hash(LATE, table)
 
 
@@ -187,13 +196,13 @@ def _hash(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def incident_id(opened_at: datetime, about: str, cause: str) -> str:
-    """Readable, sorted by time, and a safe file name: ``20130102T031500-core-flights-1a2b3c4d``."""
-    slug = re.sub("[^a-z0-9]+", "-", about.lower()).strip("-")[:40]
+def incident_id(opened_at: datetime, subject: str, cause: str) -> str:
+    """An id that sorts by time and is a safe file name: ``20130102T031500-core-flights-1a2b3c4d``."""
+    slug = re.sub("[^a-z0-9]+", "-", subject.lower()).strip("-")[:40]
     return f"{opened_at.astimezone(UTC):%Y%m%dT%H%M%S}-{slug}-{cause[:8]}"
 
 
-def first(failure: Failure) -> Incident:
+def new_incident(failure: Failure) -> Incident:
     """The incident that a failure opens."""
     cause = cause_of(failure)
     name = incident_id(failure.failed_at, failure.table or failure.dag_id, cause)
@@ -211,19 +220,19 @@ def first(failure: Failure) -> Incident:
         report=f"incidents/{failure.failed_at:%Y-%m-%d}/{name}.md",
         opened_at=failure.failed_at,
         last_seen_at=failure.failed_at,
-        parts=(Part(failure.run_id, failure.window_start, failure.window_end),),
+        failed_runs=(FailedRun(failure.run_id, failure.window_start, failure.window_end),),
     )
 
 
-def commands(failure: Failure, days: Sequence[str], form: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """What runs the failed part again, the narrowest first.
+def rerun_commands(failure: Failure, days: Sequence[str], form: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """The commands that run the failed part again, the narrowest first.
 
-    ``days`` are the UTC days of the window; ``form`` the dates that the run was started with, if it was.
+    ``days`` are the UTC days of the window; ``form`` has the dates of the trigger form if the run was started with it.
     """
-    found = [f"airflow dags clear {failure.dag_id} --run-id '{failure.run_id}' --only-failed --yes"]
+    commands = [f"airflow dags clear {failure.dag_id} --run-id '{failure.run_id}' --only-failed --yes"]
     if form:
         dates = ", ".join(f'"{name}": "{value}"' for name, value in form.items())
-        found.append(f"airflow dags trigger {failure.dag_id} --conf '{{{dates}}}'")
+        commands.append(f"airflow dags trigger {failure.dag_id} --conf '{{{dates}}}'")
     elif days:
-        found.append(f"airflow dags backfill {failure.dag_id} -s {days[0]} -e {days[-1]} --rerun-failed-tasks")
-    return tuple(found)
+        commands.append(f"airflow dags backfill {failure.dag_id} -s {days[0]} -e {days[-1]} --rerun-failed-tasks")
+    return tuple(commands)

@@ -1,10 +1,10 @@
-"""Looks at all tables and open incidents at once: opens one for each table that has become late, closes what is over.
+"""Monitors all tables and open incidents: opens an incident for each late table, and resolves those that are over.
 
 An incident is over when its table is fresh again, or when each run that failed has been made good since: that run, or
-one of a window that holds its own, has committed a load of the table (or, if none is known, a load of its DAG). A
-failure of a DAG that loads nothing is ended by a person. Each is announced once when it opens and once when it is
-resolved. Incidents that were reported while the warehouse was down are written to ``etl.incidents`` as soon as it is
-back; those that were reported while the lake was down are in that table alone, and end there.
+one whose window contains the failed run's, has committed a load of the table (or, if no table is concerned, a load of
+its DAG). A failure of a DAG that loads nothing is resolved by a person. One alert is sent when an incident opens, and
+one when it is resolved. Incidents that were reported while the warehouse was down are written to ``etl.incidents`` as
+soon as it is available; those that were reported while the lake was down exist in that table alone.
 """
 
 from __future__ import annotations
@@ -18,11 +18,9 @@ from redshift_etl.backfill import history
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.dag import RUN_TIMEOUT
 from redshift_etl.errors import ConfigError, EtlError
-from redshift_etl.incidents import alerts, context, lake_store, model, table_store
-from redshift_etl.incidents import report as incident_report
-from redshift_etl.incidents.context import Committed
-from redshift_etl.incidents.model import LATE, Failure, Incident, Part
-from redshift_etl.incidents.report import Evidence, LastLoad
+from redshift_etl.incidents import alerts, context, lake_store, model, report, table_store
+from redshift_etl.incidents.context import Committed, IncidentContext, LastLoad
+from redshift_etl.incidents.model import LATE, FailedRun, Failure, Incident
 from redshift_etl.lake.storage import Lake
 from redshift_etl.lineage import graph
 from redshift_etl.reconcile import compare
@@ -32,14 +30,14 @@ from redshift_etl.warehouse.session import Connect, StatementError, open_session
 
 log = logging.getLogger(__name__)
 
-LOADLESS = ("reconcile", "retention")
-"""The DAGs that load nothing: no load makes their failures good, a person ends them."""
+DAGS_WITHOUT_LOADS = ("reconcile", "retention")
+"""No load makes a failure of these DAGs good: a person resolves it."""
 LATE_CLASS = "Late"
 
 
 @dataclass(frozen=True)
-class Watch:
-    """Where the monitor looks, and as whom."""
+class Monitor:
+    """The warehouse and lake that are monitored, and the task that does it."""
 
     connect: Connect
     lake: Lake
@@ -48,95 +46,102 @@ class Watch:
     task_id: str
 
 
-def run(watch: Watch, now: datetime) -> dict[str, list[str]]:
-    """Look once. Returns the tables that are late, and the incidents opened and resolved."""
-    migrate.ensure(watch.connect, table_store.TABLE)
-    history.bury(watch.connect, RUN_TIMEOUT + timedelta(hours=1))
+def run(monitor: Monitor, now: datetime) -> dict[str, list[str]]:
+    """Check everything once. Returns the names of late tables, and the ids of incidents opened and resolved."""
+    migrate.ensure(monitor.connect, table_store.TABLE)
+    history.bury(monitor.connect, RUN_TIMEOUT + timedelta(hours=1))
     limited = [contract for name in contracts.all_tables() if (contract := contracts.load(name)).fresh_within]
-    with open_session(watch.connect, watch.run_id) as session:
+    with open_session(monitor.connect, monitor.run_id) as session:
         states = freshness.look(session, limited, now)
         loads = {row[0]: context.last_load(row) for row in session.run(context.last_loads())}
-        known = table_store.recorded(session)
+        in_table = table_store.open_incidents(session)
     late = [state for state in states if state.status == freshness.LATE]
-    opened = [name for state in late if (name := _open(watch, state, loads, now))]
-    marked = lake_store.all_open(watch.lake)
-    standing = [*marked, *_unmarked(watch, marked, known, now)]
-    with open_session(watch.connect, watch.run_id) as session:
-        since = context.committed_since(session, min((one.opened_at for one in standing), default=now))
+    opened = [incident_id for state in late if (incident_id := _open(monitor, state, loads, now))]
+    in_lake = lake_store.all_open(monitor.lake)
+    existing = [*in_lake, *_in_table_alone(monitor, in_lake, in_table, now)]
+    with open_session(monitor.connect, monitor.run_id) as session:
+        commits = context.committed_since(session, min((incident.opened_at for incident in existing), default=now))
     resolved = []
-    for incident in standing:
-        if incident.incident_id not in known:
-            table_store.record(watch.connect, incident, lake_store.url(watch.lake, incident))
-        how = over(incident, {state.table: state for state in states}, since, watch.dag_id)
-        if how and close(watch, incident, how, now):
+    for incident in existing:
+        if incident.incident_id not in in_table:
+            table_store.record(monitor.connect, incident, lake_store.url(monitor.lake, incident))
+        reason = resolution(incident, {state.table: state for state in states}, commits, monitor.dag_id)
+        if reason and close(monitor, incident, reason, now):
             resolved.append(incident.incident_id)
     return {"late": [state.table for state in late], "opened": opened, "resolved": resolved}
 
 
-def _unmarked(watch: Watch, marked: Sequence[Incident], known: Mapping[str, Incident], now: datetime) -> list[Incident]:
-    """The incidents open in the table alone. Of those, one whose cause went quiet and then opened another ends."""
-    names, heirs = {one.incident_id for one in marked}, {one.cause: one.incident_id for one in marked}
-    found = []
-    for incident in (one for name, one in known.items() if name not in names):
-        if incident.cause in heirs:
-            how = f"it went on as {heirs[incident.cause]}"
-            table_store.resolve(watch.connect, incident.incident_id, now, how)
+def _in_table_alone(
+    monitor: Monitor, in_lake: Sequence[Incident], in_table: Mapping[str, Incident], now: datetime
+) -> list[Incident]:
+    """The incidents that are open in the table alone.
+
+    One whose cause has a newer incident in the lake is resolved here: after ``QUIET`` a cause opens a successor.
+    """
+    ids, successors = {it.incident_id for it in in_lake}, {it.cause: it.incident_id for it in in_lake}
+    remaining = []
+    for incident in (it for incident_id, it in in_table.items() if incident_id not in ids):
+        if incident.cause in successors:
+            reason = f"succeeded by {successors[incident.cause]}"
+            table_store.resolve(monitor.connect, incident.incident_id, now, reason)
         else:
-            found.append(incident)
-    return found
+            remaining.append(incident)
+    return remaining
 
 
-def over(incident: Incident, states: Mapping[str, Freshness], since: Sequence[Committed], monitor: str) -> str | None:
-    """Why the incident is over, or None. ``since``: what was committed since it opened. Pure."""
+def resolution(
+    incident: Incident, states: Mapping[str, Freshness], commits: Sequence[Committed], monitor_dag_id: str
+) -> str | None:
+    """Why the incident is over, or None. ``commits`` are those since it opened. Pure."""
     if incident.kind == LATE:
         state = states.get(incident.table_name)
         return None if state and state.status == freshness.LATE else "the table is fresh again"
-    if incident.dag_id == monitor:
+    if incident.dag_id == monitor_dag_id:
         return "the monitor runs again"
-    if incident.dag_id in LOADLESS:
+    if incident.dag_id in DAGS_WITHOUT_LOADS:
         return None
-    about = [load for load in since if _is_about(load, incident)]
-    for part in incident.parts:
-        if not any(_makes_good(load, part) for load in about):
+    loads = [load for load in commits if _concerns(load, incident)]
+    for failed_run in incident.failed_runs:
+        if not any(_makes_good(load, failed_run) for load in loads):
             return None
-    return f"load {about[-1].load_id} of {about[-1].table} was committed" if about else None
+    return f"load {loads[-1].load_id} of {loads[-1].table} was committed" if loads else None
 
 
-def _is_about(load: Committed, incident: Incident) -> bool:
+def _concerns(load: Committed, incident: Incident) -> bool:
     if load.committed_at <= incident.opened_at:
         return False
     return load.table == incident.table_name if incident.table_name else load.dag_id == incident.dag_id
 
 
-def _makes_good(load: Committed, part: Part) -> bool:
-    """The same run, or a window that holds the part's; a load without a window is of the whole table."""
-    if load.run_id == part.run_id or load.start is None or load.end is None or part.start is None or part.end is None:
+def _makes_good(load: Committed, failed: FailedRun) -> bool:
+    """Whether it is of the same run or its window contains the failed run's. A load without a window is of all rows."""
+    if load.run_id == failed.run_id or not (load.start and load.end and failed.start and failed.end):
         return True
-    return load.start <= part.start and part.end <= load.end
+    return load.start <= failed.start and failed.end <= load.end
 
 
-def _open(watch: Watch, state: Freshness, loads: Mapping[str, LastLoad], now: datetime) -> str | None:
+def _open(monitor: Monitor, state: Freshness, loads: Mapping[str, LastLoad], now: datetime) -> str | None:
     """Open the incident of a late table, unless it is open. Returns its id if it is new."""
     cause = model.late_cause(state.table)
-    if lake_store.is_open(watch.lake, cause):
+    if lake_store.is_open(monitor.lake, cause):
         return None
     load = loads.get(state.table)
     failure = Failure(
-        dag_id=watch.dag_id,
-        run_id=watch.run_id,
-        task_id=watch.task_id,
+        dag_id=monitor.dag_id,
+        run_id=monitor.run_id,
+        task_id=monitor.task_id,
         error_class=LATE_CLASS,
         message=state.sentence(now),
         who_acts=f"the owner of the table: {state.owner}",
-        fix="see whether the DAG that fills it is paused, failing or waiting for its source",
+        fix="check whether the DAG that fills it is paused, failing or waiting for its source",
         failed_at=now,
         tables=(state.table,),
     )
-    first = replace(model.first(failure), cause=cause, kind=LATE)
-    incident, new = lake_store.take(watch.lake, first)
+    late = replace(model.new_incident(failure), cause=cause, kind=LATE)
+    incident, new = lake_store.open_or_count(monitor.lake, late)
     if not new:
         return None
-    found = Evidence(
+    incident_context = IncidentContext(
         last_loads=[load] if load else [],
         committed_by_run={},
         lateness=[state.sentence(now)],
@@ -144,54 +149,54 @@ def _open(watch: Watch, state: Freshness, loads: Mapping[str, LastLoad], now: da
     )
     dag = _loader(state.table, load)
     commands = (f"airflow dags list-runs {dag}", f"airflow dags unpause {dag}", f"airflow dags trigger {dag}")
-    lake_store.put_report(watch.lake, incident, incident_report.render(incident, failure, found, commands))
+    lake_store.put_report(monitor.lake, incident, report.render(incident, failure, incident_context, commands))
     try:
-        table_store.record(watch.connect, incident, lake_store.url(watch.lake, incident))
+        table_store.record(monitor.connect, incident, lake_store.url(monitor.lake, incident))
     except (EtlError, StatementError) as error:
-        # Told all the same: at the next look it is open already, and only its row is written.
+        # The alert is sent all the same: the next run finds the incident open in the lake and writes its row only.
         log.warning("The row of %s is not written yet: %s", incident.incident_id, error)
-    _tell(incident, f"Late: {state.table}", f"{failure.message}\nReport: {incident.report}", "open")
+    _send_alert(incident, f"Late: {state.table}", f"{failure.message}\nReport: {incident.report}", "open")
     return incident.incident_id
 
 
 def _loader(table: str, load: LastLoad | None) -> str:
-    """The DAG that fills a table: its last load can be that of another, which swapped rows in."""
+    """The DAG that fills a table. The DAG of its last load can be another one, which swapped rows in."""
     try:
         plan = compare.read(contracts.load(table))
     except ConfigError as error:
-        log.warning("Which DAG loads %s cannot be read: %s", table, error)
+        log.warning("The DAG that loads %s cannot be read: %s", table, error)
         plan = None
     if plan:
         return plan.dag_id
     return load.dag_id if load else "<dag>"
 
 
-def close(watch: Watch, incident: Incident, how: str, now: datetime) -> bool:
-    """Resolve an incident and say so. False when it has failed again meanwhile."""
-    if not lake_store.close(watch.lake, incident, seen=incident.last_seen_at):
+def close(monitor: Monitor, incident: Incident, reason: str, now: datetime) -> bool:
+    """Resolve an incident and send the alert. False when there was another failure in the meantime."""
+    if not lake_store.close(monitor.lake, incident, incident.last_seen_at):
         return False
-    table_store.resolve(watch.connect, incident.incident_id, now, how)
-    about = incident.table_name or incident.dag_id
-    _tell(incident, f"Resolved: {incident.error_class} on {about}", f"{incident.incident_id}: {how}.", "resolved")
+    table_store.resolve(monitor.connect, incident.incident_id, now, reason)
+    subject = f"Resolved: {incident.error_class} on {incident.table_name or incident.dag_id}"
+    _send_alert(incident, subject, f"{incident.incident_id}: {reason}.", "resolved")
     return True
 
 
-def close_by_hand(watch: Watch, incident_id: str, now: datetime) -> None:
+def close_by_hand(monitor: Monitor, incident_id: str, now: datetime) -> None:
     """Resolve the incident that a person names. Raises ConfigError when it is not open."""
-    migrate.ensure(watch.connect, table_store.TABLE)
-    with open_session(watch.connect, watch.run_id) as session:
-        known = table_store.recorded(session)
-    for incident in (*lake_store.all_open(watch.lake), *known.values()):
+    migrate.ensure(monitor.connect, table_store.TABLE)
+    with open_session(monitor.connect, monitor.run_id) as session:
+        in_table = table_store.open_incidents(session)
+    for incident in (*lake_store.all_open(monitor.lake), *in_table.values()):
         if incident.incident_id == incident_id:
-            close(watch, incident, "a person resolved it", now)
+            close(monitor, incident, "a person resolved it", now)
             return
     raise ConfigError(
         "There is no such open incident.",
-        fix="take an id of: SELECT incident_id FROM etl.incidents WHERE resolved_at IS NULL",
+        fix="use an id of: SELECT incident_id FROM etl.incidents WHERE resolved_at IS NULL",
         incident=incident_id,
     )
 
 
-def _tell(incident: Incident, subject: str, text: str, state: str) -> None:
+def _send_alert(incident: Incident, subject: str, text: str, state: str) -> None:
     log.warning("%s (%s)", subject, incident.incident_id)
-    alerts.send(alerts.Notice(subject, text, {"incident": incident.as_dict(), "state": state}))
+    alerts.send(alerts.Alert(subject, text, {"incident": incident.as_dict(), "state": state}))

@@ -1,7 +1,7 @@
-"""``on_failure_callback`` of every task: after the last try, a report, a row, and then an alert.
+"""``on_failure_callback`` of every task: after the last try it writes a report and a row, and then sends an alert.
 
-It cannot fail the task, nor hide its error: each part is guarded, bounded in time, and left out of the report with a
-reason if it does not work. The report is written before anyone is told. Without the lake it goes to the task's log.
+It cannot fail the task or hide the task's error: each step is guarded and limited in time, and a step that fails is
+listed in the report. The report is written before the alert is sent. Without the lake it goes to the task's log.
 """
 
 from __future__ import annotations
@@ -15,42 +15,43 @@ from typing import Any
 
 from redshift_etl import window
 from redshift_etl.incidents import model
-from redshift_etl.incidents.model import Failure, Incident, concerned, redact
-from redshift_etl.incidents.report import Evidence, render
+from redshift_etl.incidents.context import IncidentContext, read_warehouse
+from redshift_etl.incidents.model import Failure, Incident, redact
+from redshift_etl.incidents.report import render
 
 log = logging.getLogger(__name__)
 
-WAREHOUSE_SECONDS = 45  # for everything that is asked of the warehouse, and again for the row
+WAREHOUSE_SECONDS = 45  # for all reads from the warehouse together, and again for the row
 TRACEBACK_CHARS = 6000
-MAX_STEPS = 60
+MAX_TASK_STATES = 60
 
 
-def on_failure(context: Mapping[str, Any]) -> None:
-    """Report the failure that ``context`` is about. Never raises."""
+def on_failure(task_context: Mapping[str, Any]) -> None:
+    """Report the failure in Airflow's task context. Never raises."""
     try:
-        _report(context)
+        _report(task_context)
     except Exception as error:  # noqa: BLE001 — the task's own error is the one that counts
         log.warning("The incident report could not be written: %s", redact(f"{type(error).__name__}: {error}"))
 
 
-def _report(context: Mapping[str, Any]) -> None:
-    evidence = Evidence()
-    failure = read_failure(context, evidence)
-    _try(evidence, "the run's tasks", lambda: _run_evidence(context, evidence))
-    _try(evidence, "the tables downstream", lambda: _downstream(failure, evidence))
-    _try(evidence, "the warehouse", lambda: _within(WAREHOUSE_SECONDS, lambda: _ask_warehouse(failure, evidence)))
-    incident, new = _keep(model.first(failure), failure, evidence)
+def _report(task_context: Mapping[str, Any]) -> None:
+    context = IncidentContext()
+    failure = read_failure(task_context, context)
+    context.attempt("the run's tasks", lambda: _read_run(task_context, context))
+    context.attempt("the tables downstream", lambda: _read_downstream(failure, context))
+    context.attempt("the warehouse", lambda: _within(WAREHOUSE_SECONDS, lambda: _read_warehouse(failure, context)))
+    incident, new = _store(model.new_incident(failure), failure, context)
     if new:
-        _tell(incident, failure)
+        _send_alert(incident, failure)
     else:
         log.error("This is failure %d of the open incident %s", incident.occurrences, incident.incident_id)
 
 
-def read_failure(context: Mapping[str, Any], evidence: Evidence) -> Failure:
-    """What the context says. Only the identifiers must be there; the rest may be missing."""
-    instance, task = context["ti"], context.get("task")
-    error = context.get("exception")
-    found: dict[str, Any] = {
+def read_failure(task_context: Mapping[str, Any], context: IncidentContext) -> Failure:
+    """The failure in Airflow's task context. Only the identifiers are required there; the rest may be missing."""
+    instance, task = task_context["ti"], task_context.get("task")
+    error = task_context.get("exception")
+    values: dict[str, Any] = {
         "dag_id": instance.dag_id,
         "run_id": instance.run_id,
         "task_id": instance.task_id,
@@ -60,77 +61,75 @@ def read_failure(context: Mapping[str, Any], evidence: Evidence) -> Failure:
         "started_at": getattr(instance, "start_date", None),
         "tables": _tables(task),
     }
-    found |= model.failure_of(error)
-    _try(evidence, "the log's address", lambda: found.update(log_url=instance.log_url))
-    _try(evidence, "the window", lambda: found.update(_window(context, evidence)))
+    values |= model.describe_error(error)
+    context.attempt("the log's address", lambda: values.update(log_url=instance.log_url))
+    context.attempt("the window", lambda: values.update(_read_window(task_context, context)))
     if isinstance(error, BaseException):
-        # A secret that is cut in two is not recognized any more.
-        found["traceback"] = redact("".join(traceback.format_exception(error)))[-TRACEBACK_CHARS:]
-    return Failure(**found)
+        # Redact before cutting: a secret that is cut in two is no longer recognized.
+        values["traceback"] = redact("".join(traceback.format_exception(error)))[-TRACEBACK_CHARS:]
+    return Failure(**values)
 
 
-def _window(context: Mapping[str, Any], evidence: Evidence) -> dict[str, datetime]:
-    params = context.get("params") or {}
+def _read_window(task_context: Mapping[str, Any], context: IncidentContext) -> dict[str, datetime]:
+    params = task_context.get("params") or {}
     if window.START not in params:
         return {}
-    found = window.resolve(context)
-    evidence.days = tuple(day.isoformat() for day in found.days)
+    resolved = window.resolve(task_context)
+    context.days = tuple(day.isoformat() for day in resolved.days)
     if params.get(window.START):
-        evidence.form = {name: str(params[name]) for name in (window.START, window.END)}
-    return {"window_start": found.start, "window_end": found.end}
+        context.form = {name: str(params[name]) for name in (window.START, window.END)}
+    return {"window_start": resolved.start, "window_end": resolved.end}
 
 
 def _tables(task: Any) -> tuple[str, ...]:
-    """The tables that a task writes (its outlets), or else the one that it works for."""
+    """The tables that a task writes (its outlets), or else the one that its arguments name."""
     outlets = (outlet.name for outlet in getattr(task, "outlets", ()) if getattr(outlet, "group", "") == "warehouse")
-    works_for = getattr(task, "table", None) or getattr(task, "mart", None)
-    return tuple(outlets) or ((works_for,) if isinstance(works_for, str) else ())
+    argument = getattr(task, "table", None) or getattr(task, "mart", None)
+    return tuple(outlets) or ((argument,) if isinstance(argument, str) else ())
 
 
-def _run_evidence(context: Mapping[str, Any], evidence: Evidence) -> None:
+def _read_run(task_context: Mapping[str, Any], context: IncidentContext) -> None:
     """States and results of the run's other tasks; they come from Airflow through the task's own supervisor."""
-    instance, task = context["ti"], context.get("task")
-    evidence.steps = [dict(step) for step in instance.get_task_breadcrumbs(instance.dag_id, instance.run_id)][
-        :MAX_STEPS
-    ]
+    instance, task = task_context["ti"], task_context.get("task")
+    breadcrumbs = instance.get_task_breadcrumbs(instance.dag_id, instance.run_id)
+    context.task_states = [dict(state) for state in breadcrumbs][:MAX_TASK_STATES]
     for upstream in sorted(task.get_flat_relative_ids(upstream=True)) if task else ():
         value = instance.xcom_pull(task_ids=upstream)
         if isinstance(value, Mapping):
-            evidence.counts[upstream] = value
+            context.results[upstream] = value
 
 
-def _downstream(failure: Failure, evidence: Evidence) -> None:
+def _read_downstream(failure: Failure, context: IncidentContext) -> None:
     from redshift_etl.lineage import graph as lineage
 
     graph = lineage.read()
-    found = (name for table in concerned(failure) for name in graph.downstream(table))
-    evidence.downstream = tuple(dict.fromkeys(found))
+    names = (name for table in failure.affected_tables for name in graph.downstream(table))
+    context.downstream = tuple(dict.fromkeys(names))
 
 
-def _ask_warehouse(failure: Failure, evidence: Evidence) -> None:
+def _read_warehouse(failure: Failure, context: IncidentContext) -> None:
     from redshift_etl import settings
-    from redshift_etl.incidents import context as asked
     from redshift_etl.operators.load import warehouse_at_once
 
-    asked.gather(warehouse_at_once(settings.REDSHIFT), failure, evidence)
+    read_warehouse(warehouse_at_once(settings.REDSHIFT), failure, context)
 
 
-def _keep(incident: Incident, failure: Failure, evidence: Evidence) -> tuple[Incident, bool]:
-    """The report to the lake, else to the log; then the row. Returns the incident, and whether it is a new one."""
+def _store(incident: Incident, failure: Failure, context: IncidentContext) -> tuple[Incident, bool]:
+    """Write the report to the lake, else to the log; then the row. Returns the incident, and whether it is new."""
     from redshift_etl.incidents import lake_store
     from redshift_etl.lake.storage import Lake
 
-    text = render(incident, failure, evidence, model.commands(failure, evidence.days, evidence.form))
+    text = render(incident, failure, context, model.rerun_commands(failure, context.days, context.form))
     try:
         lake = Lake.connect()
-        incident, new = lake_store.take(lake, incident)
+        incident, new = lake_store.open_or_count(lake, incident)
         url = lake_store.put_report(lake, incident, text) if new else lake_store.url(lake, incident)
-    except Exception as error:  # noqa: BLE001 — the report must be somewhere
-        log.warning("The lake did not take the report (%s); here it is:\n%s", redact(str(error)), text)
+    except Exception as error:  # noqa: BLE001 — the log is the report's last place
+        log.warning("The report could not be written to the lake (%s); here it is:\n%s", redact(str(error)), text)
         new, url = True, "the task's log"
     else:
         log.info("The report is %s", url)
-    _try(evidence, "the row of etl.incidents", lambda: _within(WAREHOUSE_SECONDS, lambda: _record(incident, url)))
+    context.attempt("the row of etl.incidents", lambda: _within(WAREHOUSE_SECONDS, lambda: _record(incident, url)))
     return incident, new
 
 
@@ -142,42 +141,36 @@ def _record(incident: Incident, url: str) -> None:
     table_store.record(warehouse_at_once(settings.REDSHIFT), incident, url)
 
 
-def _tell(incident: Incident, failure: Failure) -> None:
+def _send_alert(incident: Incident, failure: Failure) -> None:
     from redshift_etl.incidents import alerts
 
-    where = failure.table or failure.dag_id
+    subject = f"{failure.error_class} on {failure.table or failure.dag_id}"
     text = (
         f"{failure.message}\nWho acts: {failure.who_acts}\nFix: {failure.fix or 'see the report'}\n"
         f"Task: {failure.dag_id}.{failure.task_id}, run {failure.run_id}\n"
         f"Report: {incident.report}\nLog: {failure.log_url}"
     )
-    about = {"incident": incident.as_dict(), "state": "open"}
-    alerts.send(alerts.Notice(f"{failure.error_class} on {where}", redact(text), about))
-
-
-def _try(evidence: Evidence, what: str, ask: Callable[[], None]) -> None:
-    try:
-        ask()
-    except Exception as error:  # noqa: BLE001 — what cannot be found out is said in the report
-        evidence.missing.append(f"{what}: {type(error).__name__}: {error}")
-        log.warning("Could not find out %s: %s", what, redact(str(error)))
+    alerts.send(alerts.Alert(subject, redact(text), {"incident": incident.as_dict(), "state": "open"}))
 
 
 def _within(seconds: float, work: Callable[[], None]) -> None:
-    """Do it in at most so long: a network that swallows packets must not hold the task."""
-    failed: list[Exception] = []
+    """Do the work in at most ``seconds``: a network that drops packets must not block the task.
+
+    Raises TimeoutError, or what ``work`` raises.
+    """
+    errors: list[Exception] = []
 
     def run() -> None:
-        """Do the work, keeping its error for the caller."""
+        """Do the work and store its error for the caller."""
         try:
             work()
         except Exception as error:  # noqa: BLE001 — raised again by the caller's thread
-            failed.append(error)
+            errors.append(error)
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     thread.join(seconds)
     if thread.is_alive():
         raise TimeoutError(f"no answer in {seconds:g} s")
-    if failed:
-        raise failed[0]
+    if errors:
+        raise errors[0]

@@ -1,60 +1,37 @@
-"""The post-mortem report of a failure, as Markdown: what is known filled in, what only people know left blank. Pure."""
+"""The post-mortem report of a failure, as Markdown: facts are filled in, what people must write is blank. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterable, Sequence
 
+from redshift_etl import __version__
+from redshift_etl.incidents.context import IncidentContext
 from redshift_etl.incidents.model import Failure, Incident, redact
 
-
-@dataclass(frozen=True)
-class LastLoad:
-    """The newest committed load of a table (or build of a mart)."""
-
-    table: str
-    load_id: str
-    committed_at: datetime
-    dag_id: str
-    run_id: str
-    rows_after: int | None = None
+RESULT_FIELDS = ("extracted", "rows", "rejected", "staged", "inserted", "updated", "deleted", "files", "manifest")
 
 
-@dataclass
-class Evidence:
-    """What the run and the warehouse could tell. ``missing`` says what could not be found out, and why."""
-
-    days: Sequence[str] = ()
-    form: Mapping[str, str] | None = None
-    steps: Sequence[Mapping[str, Any]] = ()
-    counts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    last_loads: list[LastLoad] = field(default_factory=list)
-    committed_by_run: dict[str, int] | None = None
-    downstream: tuple[str, ...] = ()
-    lateness: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-
-
-def render(incident: Incident, failure: Failure, evidence: Evidence, commands: Sequence[str]) -> str:
-    """The report. No secret is in it: whatever comes from outside has passed ``redact``."""
-    parts = [
+def render(incident: Incident, failure: Failure, context: IncidentContext, commands: Sequence[str]) -> str:
+    """The report. It has no secrets: every text from outside passes ``redact``."""
+    sections = [
         f"# {incident.incident_id}",
         _headline(failure),
-        _section("What failed", _what(failure)),
-        _section("Timeline", _timeline(failure, evidence)),
-        _section("Has the target changed?", _changed(failure, evidence)),
-        _section("What is late or stale now", _affected(evidence)),
-        _section("Counts so far", _counts(evidence)),
-        _section("Run it again", ["Once the cause is mended:", "", *_code("\n".join(commands), "sh")]),
+        _section("What failed", _what_failed(failure)),
+        _section("Timeline", _timeline(failure, context)),
+        _section("Has the target changed?", _target_changes(failure, context)),
+        _section("What is late or stale now", _affected(context)),
+        _section("Counts so far", _counts(context)),
+        _section("Run it again", ["Once the cause is fixed:", "", *_code("\n".join(commands), "sh")]),
         _section("Cause", ["_What made it happen? (to be written)_"]),
         _section("Impact", ["_Who noticed, what was wrong or late, for how long? (to be written)_"]),
-        _section("Follow-up", ["- [ ] _What keeps it from happening again? (owner, date)_"]),
+        _section("Follow-up", ["- [ ] _What prevents it from happening again? (owner, date)_"]),
     ]
-    if evidence.missing:
-        parts.append(_section("What could not be found out", [f"- {redact(line)}" for line in evidence.missing]))
-    return "\n\n".join(parts) + "\n"
+    if context.missing:
+        sections.append(
+            _section("What could not be read or written", [f"- {redact(line)}" for line in context.missing])
+        )
+    sections.append(f"_Reported by redshift-airflow {__version__}._")
+    return "\n\n".join(sections) + "\n"
 
 
 def _section(title: str, lines: Iterable[str]) -> str:
@@ -67,7 +44,7 @@ def _code(text: str, language: str = "text") -> list[str]:
 
 
 def _cell(value: object) -> str:
-    """One line of a table: a value cannot end it or begin a tag."""
+    """A table cell on one line: a value cannot end the cell or begin an HTML tag."""
     return redact(str(value)).replace("\n", " ").replace("|", "\\|").replace("<", "&lt;")
 
 
@@ -76,11 +53,11 @@ def _table(rows: Iterable[tuple[str, object]]) -> list[str]:
 
 
 def _headline(failure: Failure) -> str:
-    where = failure.table or failure.dag_id
-    return f"**{failure.error_class} on {_cell(where)}**, for {_cell(failure.who_acts)} to act."
+    subject = failure.table or failure.dag_id
+    return f"**{failure.error_class} on {_cell(subject)}**, for {_cell(failure.who_acts)} to act."
 
 
-def _what(failure: Failure) -> list[str]:
+def _what_failed(failure: Failure) -> list[str]:
     task = failure.task_id + (f"[{failure.map_index}]" if failure.map_index >= 0 else "")
     rows: list[tuple[str, object]] = [
         ("DAG", failure.dag_id),
@@ -106,11 +83,11 @@ def _what(failure: Failure) -> list[str]:
     return lines
 
 
-def _timeline(failure: Failure, evidence: Evidence) -> list[str]:
+def _timeline(failure: Failure, context: IncidentContext) -> list[str]:
     lines = ["| When (UTC) | What |", "|---|---|"]
-    loads = sorted(evidence.last_loads, key=lambda load: load.committed_at)
+    loads = sorted(context.last_loads, key=lambda load: load.committed_at)
     lines += [f"| {load.committed_at:%Y-%m-%d %H:%M:%S} | last load of {load.table}, {load.run_id} |" for load in loads]
-    for step in evidence.steps:
+    for step in context.task_states:
         index = f"[{step['map_index']}]" if step.get("map_index", -1) >= 0 else ""
         seconds = f", {step['duration']:.1f} s" if step.get("duration") else ""
         lines.append(f"| in this run | {_cell(step['task_id'])}{index}: {step.get('state')}{seconds} |")
@@ -120,10 +97,10 @@ def _timeline(failure: Failure, evidence: Evidence) -> list[str]:
     return lines
 
 
-def _changed(failure: Failure, evidence: Evidence) -> list[str]:
-    if evidence.committed_by_run is None:
+def _target_changes(failure: Failure, context: IncidentContext) -> list[str]:
+    if context.committed_by_run is None:
         return [
-            "The warehouse could not be asked. A load commits its row of `etl.load_history` with its data, so:",
+            "The warehouse could not be queried. A load commits its row of `etl.load_history` with its data, so:",
             "",
             *_code(f"SELECT * FROM etl.load_history WHERE run_id = '{failure.run_id}'", "sql"),
         ]
@@ -131,8 +108,8 @@ def _changed(failure: Failure, evidence: Evidence) -> list[str]:
         return ["This task writes no table."]
     lines = []
     for table in failure.tables:
-        committed = evidence.committed_by_run.get(table, 0)
-        last = next((load for load in evidence.last_loads if load.table == table), None)
+        committed = context.committed_by_run.get(table, 0)
+        last = next((load for load in context.last_loads if load.table == table), None)
         if committed:
             lines.append(f"- `{table}`: **yes**, {committed} load(s) of this run were committed before it failed.")
         elif last:
@@ -146,18 +123,17 @@ def _changed(failure: Failure, evidence: Evidence) -> list[str]:
     return lines
 
 
-def _affected(evidence: Evidence) -> list[str]:
-    lines = [f"- {line}" for line in evidence.lateness]
-    lines += [f"- `{table}` is filled from it and stays as it is until then." for table in evidence.downstream]
-    return lines or ["Nothing that this repository knows of."]
+def _affected(context: IncidentContext) -> list[str]:
+    lines = [f"- {line}" for line in context.lateness]
+    lines += [f"- `{table}` is filled from it and stays as it is until then." for table in context.downstream]
+    return lines or ["No table with a contract."]
 
 
-def _counts(evidence: Evidence) -> list[str]:
-    if not evidence.counts:
-        return ["No task of this run had handed anything on."]
-    names = ("extracted", "rows", "rejected", "staged", "inserted", "updated", "deleted", "files", "manifest")
+def _counts(context: IncidentContext) -> list[str]:
+    if not context.results:
+        return ["No task of this run has returned a result."]
     lines = []
-    for task, counts in evidence.counts.items():
-        told = ", ".join(f"{name} {_cell(counts[name])}" for name in names if counts.get(name) not in (None, ""))
-        lines.append(f"- `{task}`: {told or 'done'}")
+    for task, result in context.results.items():
+        values = [f"{name} {_cell(result[name])}" for name in RESULT_FIELDS if result.get(name) not in (None, "")]
+        lines.append(f"- `{task}`: {', '.join(values) or 'done'}")
     return lines

@@ -1,4 +1,4 @@
-"""``etl.incidents``: the same incidents where analysts and the Warehouse page can read them."""
+"""``etl.incidents``: the same incidents as in the lake, for analysts and for the Warehouse page."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from redshift_etl.warehouse.load_sql import Statement
 from redshift_etl.warehouse.session import Connect, Session, open_session
 
 TABLE = "etl.incidents"
+COLUMNS = tuple(each.name for each in fields(Incident) if each.name != "failed_runs")
 _SUMMARY_BYTES = 2048
-_NAMES = tuple(each.name for each in fields(Incident) if each.name != "parts")
 
 
 def record(connect: Connect, incident: Incident, url: str) -> None:
-    """Insert the incident, or bring its count up to date. Safe to repeat and to race."""
+    """Insert the incident, or update its count. Safe to repeat and to run concurrently."""
     migrate.ensure(connect, TABLE)
     with open_session(connect, incident.incident_id) as session, session.transaction():
         session.run(load_sql.lock(TABLE))
-        if session.run(_find(incident.incident_id)):
-            session.run(_count(incident))
+        if session.run(_select(incident.incident_id)):
+            session.run(_update_count(incident))
         else:
             session.run(_insert(incident, url))
 
 
 def resolve(connect: Connect, incident_id: str, at: datetime, resolution: str) -> None:
-    """Say that it is over, and how."""
+    """Set when (UTC) and how the incident was resolved, if it is open."""
     migrate.ensure(connect, TABLE)
     with open_session(connect, incident_id) as session, session.transaction():
         session.run(
@@ -41,24 +41,26 @@ def resolve(connect: Connect, incident_id: str, at: datetime, resolution: str) -
         )
 
 
-def recorded(session: Session) -> dict[str, Incident]:
-    """The incidents that the table says are open, by id; what each part of them was is not in it."""
-    text = f"SELECT {', '.join(_NAMES)} FROM {TABLE} WHERE resolved_at IS NULL"
-    found = [_incident(row) for row in session.run(Statement("read open incidents", text))]
-    return {incident.incident_id: incident for incident in found}
+def open_incidents(session: Session) -> dict[str, Incident]:
+    """The incidents that are open in the table, by id, without their failed runs."""
+    text = f"SELECT {', '.join(COLUMNS)} FROM {TABLE} WHERE resolved_at IS NULL"
+    incidents = [from_row(row) for row in session.run(Statement("read open incidents", text))]
+    return {incident.incident_id: incident for incident in incidents}
 
 
-def _incident(row: Sequence[Any]) -> Incident:
-    values = dict(zip(_NAMES, row, strict=True))
-    times = {name: values[name].replace(tzinfo=UTC) for name in ("opened_at", "last_seen_at")}
-    return Incident(**{**values, **times, "table_name": values["table_name"] or ""})
+def from_row(row: Sequence[Any]) -> Incident:
+    """The incident in a row of ``COLUMNS``."""
+    aware = (value.replace(tzinfo=UTC) if isinstance(value, datetime) else value for value in row)
+    values: dict[str, Any] = dict(zip(COLUMNS, aware, strict=True))
+    values["table_name"] = values["table_name"] or ""
+    return Incident(**values)
 
 
-def _find(incident_id: str) -> Statement:
-    return Statement("look for the incident", f"SELECT 1 FROM {TABLE} WHERE incident_id = %s", (incident_id,))
+def _select(incident_id: str) -> Statement:
+    return Statement("find the incident", f"SELECT 1 FROM {TABLE} WHERE incident_id = %s", (incident_id,))
 
 
-def _count(incident: Incident) -> Statement:
+def _update_count(incident: Incident) -> Statement:
     return Statement(
         "count one more failure",
         f"UPDATE {TABLE} SET occurrences = %s, last_seen_at = %s WHERE incident_id = %s AND occurrences < %s",

@@ -39,7 +39,7 @@ class WatchFreshnessOperator(BaseOperator):
         from redshift_etl.lake.storage import Lake
 
         instance = context["ti"]
-        watch = monitor.Watch(
+        watch = monitor.Monitor(
             warehouse(self.redshift_conn_id), Lake.connect(), instance.dag_id, instance.run_id, instance.task_id
         )
         asked = context["params"].get("resolve")

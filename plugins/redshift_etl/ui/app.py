@@ -15,12 +15,12 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from redshift_etl.catalog import pages
 from redshift_etl.catalog.repository import Repository
-from redshift_etl.ui.background_value import View
-from redshift_etl.ui.state import Model, health
+from redshift_etl.ui.background_value import Reading
+from redshift_etl.ui.state import State, health
 
 STATIC = Path(__file__).parent / "static"
 GZIP_FROM_BYTES = 1024
-GZIP_LEVEL = 1  # the page travels a local network more often than the world
+GZIP_LEVEL = 1  # the fastest: the page is used over a local network more often than over a slow one
 
 # 'self' alone: no inline script or style, nothing from elsewhere, and only Airflow itself may frame the page.
 POLICY = (
@@ -32,14 +32,14 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-NOT_KEPT = "private, no-cache"
-KEPT = "private, max-age=31536000, immutable"
+REVALIDATED = "private, no-cache"
+CACHED = "private, max-age=31536000, immutable"
 
 router = APIRouter()
 
 
-def create(model: Model | None = None) -> FastAPI:
-    """The application. No OpenAPI pages: FastAPI adds those outside of the login."""
+def create(state: State | None = None) -> FastAPI:
+    """The application. No OpenAPI pages: FastAPI serves those without a login."""
     app = FastAPI(
         title="Warehouse",
         dependencies=[Depends(requires_access_view(AccessView.WEBSITE))],
@@ -47,106 +47,106 @@ def create(model: Model | None = None) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
     )
-    app.state.model = model or Model()
+    app.state.warehouse = state or State()
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM_BYTES, compresslevel=GZIP_LEVEL)
     app.middleware("http")(_with_headers)
     app.include_router(router)
     return app
 
 
-async def _with_headers(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-    response = await answer(request)
+async def _with_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    response = await call_next(request)
     response.headers.update(HEADERS)
-    response.headers.setdefault("Cache-Control", NOT_KEPT)
+    response.headers.setdefault("Cache-Control", REVALIDATED)
     return response
 
 
-def _model(request: Request) -> Model:
-    return cast("Model", request.app.state.model)
+def _state(request: Request) -> State:
+    return cast("State", request.app.state.warehouse)
 
 
-def _files(model: Annotated[Model, Depends(_model)]) -> Repository:
-    view = model.files()
-    if view.value is None:
-        raise HTTPException(503, view.error or "The contracts are being read.", {"Retry-After": "1"})
-    return view.value
+def _files(state: Annotated[State, Depends(_state)]) -> Repository:
+    reading = state.files()
+    if reading.value is None:
+        raise HTTPException(503, reading.error or "The contracts are being read.", {"Retry-After": "1"})
+    return reading.value
 
 
 def _table(table: str, repository: Annotated[Repository, Depends(_files)]) -> str:
     if table not in repository.tables:
-        raise HTTPException(404, f"No table with a contract is called {table}.")
+        raise HTTPException(404, f"There is no contract of a table {table}.")
     return table
 
 
-ModelOf = Annotated[Model, Depends(_model)]
+PageState = Annotated[State, Depends(_state)]
 Files = Annotated[Repository, Depends(_files)]
 Table = Annotated[str, Depends(_table)]
 
 
 @router.get("/")
 def index() -> Response:
-    """The page itself; it names its files below their version, so that they can be kept until they change."""
+    """The page itself; the addresses of its files contain their version, so that browsers can cache them for ever."""
     text = (STATIC / "index.html").read_text(encoding="utf-8")
     return HTMLResponse(text.replace('"static/', f'"static/{_version()}/'))
 
 
 @router.get("/static/{version}/{name}")
 def static(version: str, name: str) -> Response:
-    """A style sheet or a module, by its bare name: a path cannot be asked for."""
-    found = {path.name: path for path in STATIC.iterdir()}.get(name)
-    if found is None:
+    """A style sheet or a module by its file name; any other path is not found."""
+    file = {path.name: path for path in STATIC.iterdir()}.get(name)
+    if file is None:
         raise HTTPException(404, "There is no such file.")
-    return FileResponse(found, headers={"Cache-Control": KEPT if version == _version() else NOT_KEPT})
+    return FileResponse(file, headers={"Cache-Control": CACHED if version == _version() else REVALIDATED})
 
 
 def _version() -> str:
-    """Changes with any of the files."""
+    """A version of the static files that changes when any of them does."""
     return f"{max(path.stat().st_mtime_ns for path in STATIC.iterdir()):x}"
 
 
 @router.get("/api/overview")
-def overview(model: ModelOf, files: Files) -> JSONResponse:
+def overview(state: PageState, files: Files) -> JSONResponse:
     """Every table, and the incidents."""
-    view, now = model.snapshot(), datetime.now(UTC)
-    lost = model.incidents() if view.error else ()
-    return _json(pages.overview(files, view.value, now, lost), view, now)
+    reading, now = state.snapshot(), datetime.now(UTC)
+    in_lake = state.incidents() if reading.error else ()
+    return _json(pages.overview(files, reading.value, now, in_lake), reading, now)
 
 
 @router.get("/api/tables/{table}")
-def table_page(table: Table, model: ModelOf, files: Files) -> JSONResponse:
+def table_page(table: Table, state: PageState, files: Files) -> JSONResponse:
     """One table."""
-    view, now = model.snapshot(), datetime.now(UTC)
-    return _json(pages.table_page(files, view.value, table, now), view, now)
+    reading, now = state.snapshot(), datetime.now(UTC)
+    return _json(pages.table_page(files, reading.value, table, now), reading, now)
 
 
 @router.get("/api/tables/{table}/history")
-def history(table: Table, model: ModelOf, files: Files) -> JSONResponse:
-    """One table's past."""
-    view = model.history(files, table)
-    return _json(pages.history_page(view.value) if view.value else {}, view, datetime.now(UTC))
+def history(table: Table, state: PageState, files: Files) -> JSONResponse:
+    """One table's history."""
+    reading = state.history(files, table)
+    return _json(pages.history_page(reading.value) if reading.value else {}, reading, datetime.now(UTC))
 
 
 @router.get("/api/lineage")
-def lineage(model: ModelOf, files: Files) -> JSONResponse:
+def lineage(state: PageState, files: Files) -> JSONResponse:
     """The whole graph."""
-    view, now = model.snapshot(), datetime.now(UTC)
-    return _json(pages.lineage_graph(files, view.value, now), view, now)
+    reading, now = state.snapshot(), datetime.now(UTC)
+    return _json(pages.lineage_graph(files, reading.value, now), reading, now)
 
 
 @router.get("/api/lineage/{name}")
 def columns(name: str, files: Files) -> JSONResponse:
-    """One table's or source's columns, and those they are linked with."""
+    """The columns of a table or source, their origins, and the columns that they go into."""
     if name not in files.graph.names:
-        raise HTTPException(404, f"Nothing here is called {name}.")
+        raise HTTPException(404, f"There is no table or source {name}.")
     return JSONResponse(pages.column_links(files, name))
 
 
 @router.get("/api/incidents/{incident_id}")
-def report(incident_id: str, model: ModelOf) -> JSONResponse:
-    """One incident's post-mortem."""
-    view = model.report(incident_id)
-    return _json({"report": view.value}, view, datetime.now(UTC))
+def report(incident_id: str, state: PageState) -> JSONResponse:
+    """One incident's report."""
+    reading = state.report(incident_id)
+    return _json({"report": reading.value}, reading, datetime.now(UTC))
 
 
-def _json(page: dict[str, Any], view: View[Any], now: datetime) -> JSONResponse:
-    return JSONResponse({"warehouse": health(view, now), **page})
+def _json(page: dict[str, Any], reading: Reading[Any], now: datetime) -> JSONResponse:
+    return JSONResponse({"warehouse": health(reading, now), **page})

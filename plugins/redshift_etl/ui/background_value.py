@@ -1,13 +1,14 @@
-"""A value that is read in the background, so that no page waits for the warehouse longer than it wants to.
+"""A value that is refreshed in the background, so that no request waits for the warehouse longer than its limit.
 
-What was read last is shown while it is read again (one reader at a time). When reading fails, the last value stays,
-with what went wrong and since when.
+The last value is returned while one thread reads the next. When reading fails, the last value is returned with the
+error and the time since when reading has failed.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -19,12 +20,12 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-SILENT_AFTER = timedelta(seconds=15)
+NO_RESPONSE_AFTER = timedelta(seconds=15)
 
 
 @dataclass(frozen=True)
-class View(Generic[T]):
-    """The last value and when it was read; ``error`` and ``failing_since`` while reading fails or does not end."""
+class Reading(Generic[T]):
+    """The last value and when it was read (UTC); ``error`` and ``failing_since`` while reading fails or hangs."""
 
     value: T | None = None
     read_at: datetime | None = None
@@ -32,57 +33,76 @@ class View(Generic[T]):
     failing_since: datetime | None = None
 
 
-class Refreshing(Generic[T]):
-    """Reads with ``read`` when somebody looks and the last look is older than ``every``."""
+class BackgroundValue(Generic[T]):
+    """Calls ``read`` in a thread when the value is requested and the last attempt is older than ``max_age``."""
 
     def __init__(
-        self, what: str, read: Callable[[], T], every: timedelta, silent_after: timedelta = SILENT_AFTER
+        self, name: str, read: Callable[[], T], max_age: timedelta, no_response_after: timedelta = NO_RESPONSE_AFTER
     ) -> None:
-        self._what = what
-        self._silent_after = silent_after
+        self._name = name
         self._read = read
-        self._every = every
+        self._max_age = max_age
+        self._no_response_after = no_response_after
         self._lock = threading.Lock()
-        self._view: View[T] = View()
+        self._reading: Reading[T] = Reading()
         self._started: datetime | None = None
-        self._tried: datetime | None = None
+        self._ended: datetime | None = None
         self._done = threading.Event()
 
-    def look(self, wait: float = 0.0) -> View[T]:
-        """The value as known; waits at most ``wait`` seconds, and only when there is none yet."""
+    def get(self, wait: float = 0.0) -> Reading[T]:
+        """The last value; waits at most ``wait`` seconds, and only when there is none yet."""
         self._start_if_due()
-        if self._view.read_at is None and wait:
+        if self._reading.read_at is None and wait:
             self._done.wait(wait)
         with self._lock:
-            view, started = self._view, self._started
-        if started and datetime.now(UTC) - started > self._silent_after and not view.error:
-            return replace(view, error="It does not answer.", failing_since=started)
-        return view
+            reading, started = self._reading, self._started
+        if started and datetime.now(UTC) - started > self._no_response_after and not reading.error:
+            return replace(reading, error="It does not respond.", failing_since=started)
+        return reading
 
     def _start_if_due(self) -> None:
         now = datetime.now(UTC)
         with self._lock:
-            if self._started or (self._tried and now - self._tried < self._every):
+            if self._started or (self._ended and now - self._ended < self._max_age):
                 return
             self._started = now
             self._done.clear()
-        threading.Thread(target=self._refresh, name=f"refresh {self._what}", daemon=True).start()
+        threading.Thread(target=self._refresh, name=f"refresh {self._name}", daemon=True).start()
 
     def _refresh(self) -> None:
-        view = self._attempt()
+        reading = self._attempt()
         with self._lock:
-            self._view, self._started, self._tried = view, None, datetime.now(UTC)
+            self._reading, self._started, self._ended = reading, None, datetime.now(UTC)
         self._done.set()
 
-    def _attempt(self) -> View[T]:
-        """Nothing escapes: a thread that died would leave the page waiting, and the error unseen."""
+    def _attempt(self) -> Reading[T]:
+        """Read once. Never raises: an error in the thread would be lost, and the page would wait for ever."""
         try:
-            return View(self._read(), datetime.now(UTC))
+            return Reading(self._read(), datetime.now(UTC))
         except EtlError as error:
             message = error.what
-            log.warning("%s: %s", self._what, error)
+            log.warning("%s: %s", self._name, error)
         except Exception as error:
-            message = f"{type(error).__name__}; the log of the API server says more."
-            log.exception("%s could not be read", self._what)
-        since = self._view.failing_since or datetime.now(UTC)
-        return replace(self._view, error=message, failing_since=since)
+            message = f"{type(error).__name__}; details are in the log of the API server."
+            log.exception("%s could not be read", self._name)
+        since = self._reading.failing_since or datetime.now(UTC)
+        return replace(self._reading, error=message, failing_since=since)
+
+
+class BackgroundCache(Generic[T]):
+    """A cache of background values by name, at most ``size``; the least recently requested are dropped."""
+
+    def __init__(self, max_age: timedelta, size: int) -> None:
+        self._max_age = max_age
+        self._size = size
+        self._lock = threading.Lock()
+        self._values: OrderedDict[str, BackgroundValue[T]] = OrderedDict()
+
+    def get(self, name: str, read: Callable[[], T], wait: float = 0.0) -> Reading[T]:
+        """The value called ``name``, read by ``read`` when it is due; ``wait`` as in ``BackgroundValue.get``."""
+        with self._lock:
+            value = self._values.setdefault(name, BackgroundValue(name, read, self._max_age))
+            self._values.move_to_end(name)
+            while len(self._values) > self._size:
+                self._values.popitem(last=False)
+        return value.get(wait)

@@ -1,17 +1,18 @@
-// The page inside Airflow: its theme, its address bar, and links to its own pages. The frame is of the same origin,
-// but sandboxed, so it cannot navigate Airflow; it can ask Airflow's router. Alone in a tab, plain links do.
+// The page inside Airflow: theme, address bar, and links to Airflow's pages. The frame has the same origin, but its
+// sandbox prevents it from navigating Airflow, so links go through Airflow's router. In a tab of its own the page uses
+// plain links.
 
-function outside() {
+function parentWindow() {
   try {
     return window.parent !== window && window.parent.document ? window.parent : null;
   } catch {
-    return null; // framed by another origin, which the policy refuses anyway
+    return null; // a frame of another origin, which the Content-Security-Policy does not allow either
   }
 }
 
-/** Follow Airflow's light or dark theme; without Airflow around, the computer's. */
+/** Follow Airflow's light or dark theme; outside of Airflow, the operating system's. */
 export function followTheme() {
-  const airflow = outside();
+  const airflow = parentWindow();
   if (!airflow) return;
   const root = airflow.document.documentElement;
   const apply = () => {
@@ -24,26 +25,26 @@ export function followTheme() {
 
 const PLUGIN = "/plugin/warehouse";
 
-/** Keep this view's address in Airflow's address bar, so that it can be sent to somebody. */
+/** Copy this view's address to Airflow's address bar, so that it can be shared. */
 export function shareAddress() {
-  const airflow = outside();
-  const at = airflow ? airflow.location.pathname.indexOf(PLUGIN) : -1;
-  if (at < 0) return;
-  const prefix = airflow.location.pathname.slice(0, at);
+  const airflow = parentWindow();
+  const index = airflow ? airflow.location.pathname.indexOf(PLUGIN) : -1;
+  if (index < 0) return;
+  const prefix = airflow.location.pathname.slice(0, index);
   const address = prefix + PLUGIN + window.location.pathname.slice(prefix.length) + window.location.hash;
   airflow.history.replaceState(airflow.history.state, "", address);
 }
 
-/** The address of a run, or a DAG, in Airflow. */
+/** The address in Airflow of a run, or of its DAG if `runId` is empty. */
 export function runAddress(dagId, runId) {
   const base = window.location.pathname.replace(/\/warehouse\/?$/, "");
   const dag = `${base}/dags/${encodeURIComponent(dagId)}`;
   return runId ? `${dag}/runs/${encodeURIComponent(runId)}` : dag;
 }
 
-/** Go to one of Airflow's own pages. */
+/** Open the link of a click event as a page of Airflow, in the window around the frame. */
 export function openInAirflow(event) {
-  const airflow = outside();
+  const airflow = parentWindow();
   if (!airflow || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   airflow.history.pushState(null, "", event.currentTarget.getAttribute("href"));

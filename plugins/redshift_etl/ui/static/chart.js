@@ -1,4 +1,4 @@
-// Small drawings of loads. Each has words beside it that say the same.
+// Charts of loads. Each has a text with the same content.
 
 import { h, s } from "./dom.js";
 import { changesInWords, dataWindow, moment, number } from "./format.js";
@@ -10,14 +10,14 @@ const SERIES = ["inserted", "updated", "deleted"];
 /** The rows that the last loads changed, oldest first, as bars. */
 export function sparkline(values) {
   if (!values.length) return h("span", { class: "quiet" }, "–");
-  const top = Math.max(...values, 1);
+  const maximum = Math.max(...values, 1);
   const step = SPARK.width / 30;
   const from = SPARK.width - values.length * step;
-  const bars = values.map((value, at) => {
-    const height = value ? Math.max(1.5, (value / top) * SPARK.height) : 0.5;
+  const paths = values.map((value, at) => {
+    const height = value ? Math.max(1.5, (value / maximum) * SPARK.height) : 0.5;
     return `M${(from + at * step).toFixed(1)} ${SPARK.height}v${-height.toFixed(1)}h${(step - 0.8).toFixed(1)}v${height.toFixed(1)}z`;
   });
-  const words = `Rows changed by the last ${values.length} loads; ${number(values.at(-1))} by the last, ${number(top)} at most`;
+  const label = `Rows changed by the last ${values.length} loads; ${number(values.at(-1))} by the last, ${number(maximum)} at most`;
   return s(
     "svg",
     {
@@ -26,15 +26,15 @@ export function sparkline(values) {
       width: SPARK.width,
       height: SPARK.height,
       role: "img",
-      "aria-label": words,
+      "aria-label": label,
     },
-    s("path", { d: bars.join("") }),
+    s("path", { d: paths.join("") }),
   );
 }
 
-/** Rows inserted, updated and deleted by each load, oldest first; arrow keys or the pointer read out one of them. */
+/** Rows inserted, updated and deleted by each load, oldest first; arrow keys or the pointer select one of them. */
 export function historyChart(loads) {
-  const shown = [...loads].reverse();
+  const shown = loads.toReversed();
   const top = Math.max(...shown.map((load) => load.changed), 1);
   const readout = h(
     "p",
@@ -102,9 +102,9 @@ function legend() {
 
 function listen(svg, loads, step, cursor, readout) {
   let at = loads.length;
-  const show = (place) => {
+  const show = (index) => {
     if (!loads.length) return;
-    at = Math.min(Math.max(place, 0), loads.length - 1);
+    at = Math.min(Math.max(index, 0), loads.length - 1);
     const load = loads[at];
     cursor.setAttribute("x", at * step);
     cursor.setAttribute("visibility", "visible");
@@ -115,9 +115,9 @@ function listen(svg, loads, step, cursor, readout) {
     show(Math.floor((((event.clientX - box.left) / box.width) * CHART.width) / step));
   });
   svg.addEventListener("keydown", (event) => {
-    const moved = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: loads.length - 1 }[event.key];
-    if (moved === undefined) return;
+    const target = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: loads.length - 1 }[event.key];
+    if (target === undefined) return;
     event.preventDefault();
-    show(moved);
+    show(target);
   });
 }

@@ -1,16 +1,17 @@
-// One table's columns between those they come from and those they go into.
+// The columns of one table, their origins on the left and the columns that they go into on the right.
 
 import { get } from "./api.js";
-import { h, replace, route, s } from "./dom.js";
+import { h, originList, replace, route, s } from "./dom.js";
+import { dataTable } from "./history.js";
 
 const ROW = 24;
 const WIDE = { name: 240, gap: 150 };
 const HEAD = 30;
 
-/** Show the columns of the table or source called `name`; "table/column" points at one. */
+/** Show the columns of a table or source; the argument "table/column" highlights one of them. */
 export function open(main, argument) {
   const [name, column] = argument.split("/");
-  const view = { name, column, place: h("div"), last: "" };
+  const view = { name, column, container: h("div"), last: "" };
   replace(
     main,
     h("p", { class: "path" }, h("a", { href: "#/lineage" }, "Lineage"), " / ", name),
@@ -22,7 +23,7 @@ export function open(main, argument) {
       " · ",
       h("a", { href: route("tables", name) }, "The table"),
     ),
-    view.place,
+    view.container,
   );
   return { title: `Columns of ${name} · Warehouse`, read: (signal) => read(view, signal) };
 }
@@ -34,37 +35,37 @@ async function read(view, signal) {
     view.last = text;
     const linked = data.columns.some((column) => column.from.length + column.into.length);
     replace(
-      view.place,
+      view.container,
       data.problem ? h("p", { class: "note" }, `The lineage of the columns cannot be read: ${data.problem}`) : null,
       linked
         ? [drawing(view, data), h("details", null, h("summary", null, "The same as a table"), table(data))]
-        : h("p", { class: "quiet" }, "No column is known to come from, or go into, another."),
+        : h("p", { class: "quiet" }, "No column has a known origin or goes into another one."),
     );
   }
   return null;
 }
 
-/** The columns of other tables, grouped by table: [{table, columns}]. */
-function grouped(data, side) {
+/** The linked columns of other tables, grouped by table: [{name, columns}]. `side` is "from" or "into". */
+export function groupByTable(columns, side) {
   const groups = new Map();
-  for (const column of data.columns) {
+  for (const column of columns) {
     for (const other of column[side]) {
       const names = groups.get(other.table) ?? groups.set(other.table, []).get(other.table);
       if (!names.includes(other.column)) names.push(other.column);
     }
   }
-  return [...groups].map(([name, columns]) => ({ name, columns }));
+  return [...groups].map(([name, linked]) => ({ name, columns: linked }));
 }
 
 function drawing(view, data) {
   const sides = [
-    grouped(data, "from"),
+    groupByTable(data.columns, "from"),
     [{ name: data.name, columns: data.columns.map((column) => column.name) }],
-    grouped(data, "into"),
+    groupByTable(data.columns, "into"),
   ];
   const ports = new Map();
   const stacks = sides.map((groups, at) => stack(groups, at, ports));
-  const height = Math.max(...stacks.map((made) => made.height));
+  const height = Math.max(...stacks.map((it) => it.height));
   const lines = data.columns.flatMap((column) => [
     ...column.from.map((other) => line(ports, [0, other.table, other.column], [1, data.name, column.name], other.kind)),
     ...column.into.map((other) => line(ports, [1, data.name, column.name], [2, other.table, other.column], other.kind)),
@@ -81,7 +82,7 @@ function drawing(view, data) {
       "aria-label": `Columns of ${data.name}, what they come from on the left, what they go into on the right`,
     },
     s("g", { class: "edges", "aria-hidden": "true" }, lines),
-    stacks.map((made) => made.marks),
+    stacks.map((it) => it.marks),
   );
   listen(svg, view.column ? key(1, data.name, view.column) : null);
   return h(
@@ -91,7 +92,7 @@ function drawing(view, data) {
     h(
       "p",
       { class: "about" },
-      "Solid: taken as it is. Dashed: changed on the way. Dotted: made of many rows. Point at a column, or focus it, to see what belongs to it.",
+      "Solid: copied. Dashed: transformed. Dotted: aggregated from many rows. Point at a column, or focus it, to highlight its links.",
     ),
   );
 }
@@ -155,61 +156,31 @@ function line(ports, from, to, kind) {
 
 function listen(svg, initial) {
   const show = (name) => {
-    const lit = new Set(name ? [name] : []);
+    const highlighted = new Set(name ? [name] : []);
     svg.classList.toggle("shaded", Boolean(name));
     for (const path of svg.querySelectorAll(".edges path")) {
       const on = path.dataset.from === name || path.dataset.to === name;
       path.classList.toggle("bright", on);
-      if (on) lit.add(path.dataset.from).add(path.dataset.to);
+      if (on) highlighted.add(path.dataset.from).add(path.dataset.to);
     }
-    for (const mark of svg.querySelectorAll(".port")) mark.classList.toggle("bright", lit.has(mark.dataset.key));
+    for (const mark of svg.querySelectorAll(".port")) mark.classList.toggle("bright", highlighted.has(mark.dataset.key));
   };
-  const named = (event) => event.target.closest?.(".port")?.dataset.key ?? initial;
-  svg.addEventListener("pointerover", (event) => show(named(event)));
+  const nameOf = (event) => event.target.closest?.(".port")?.dataset.key ?? initial;
+  svg.addEventListener("pointerover", (event) => show(nameOf(event)));
   svg.addEventListener("pointerleave", () => show(initial));
-  svg.addEventListener("focusin", (event) => show(named(event)));
+  svg.addEventListener("focusin", (event) => show(nameOf(event)));
   show(initial);
 }
 
 function table(data) {
-  const list = (all) =>
-    all.map((it) =>
-      h(
-        "p",
-        { class: "origin" },
-        h("code", null, `${it.table}.${it.column}`),
-        " ",
-        h("span", { class: "about" }, it.kind.toLowerCase()),
-      ),
-    );
-  return h(
-    "div",
-    { class: "scroll" },
+  const rows = data.columns.map((column) =>
     h(
-      "table",
+      "tr",
       null,
-      h(
-        "thead",
-        null,
-        h(
-          "tr",
-          null,
-          ["Column", "Comes from", "Goes into"].map((text) => h("th", { scope: "col" }, text)),
-        ),
-      ),
-      h(
-        "tbody",
-        null,
-        data.columns.map((column) =>
-          h(
-            "tr",
-            null,
-            h("th", { scope: "row" }, h("code", null, column.name)),
-            h("td", null, list(column.from)),
-            h("td", null, list(column.into)),
-          ),
-        ),
-      ),
+      h("th", { scope: "row" }, h("code", null, column.name)),
+      h("td", null, originList(column.from)),
+      h("td", null, originList(column.into)),
     ),
   );
+  return dataTable("Linked columns", ["Column", "Comes from", "Goes into"], rows);
 }

@@ -1,5 +1,5 @@
-// Elements made of data. Text only ever becomes a text node, so nothing that a table, a comment or an error says is
-// read as markup; addresses are made by `route` alone.
+// Creates elements from data. Texts become text nodes only, so no text of a table, a comment or an error is parsed as
+// markup. Addresses within the page come from `route`.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -15,7 +15,7 @@ function fill(element, attributes, children) {
   return element;
 }
 
-/** An HTML element; a function among the attributes listens to the event of its name. */
+/** An HTML element; an attribute that is a function is added as a listener of the event with its name. */
 export function h(tag, attributes, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
@@ -31,11 +31,24 @@ export function route(...parts) {
 }
 
 /** A link to a table's page. */
-export function tableLink(name, known = true) {
-  return known ? h("a", { href: route("tables", name) }, name) : h("span", { class: "source" }, name);
+export function tableLink(name) {
+  return h("a", { href: route("tables", name) }, name);
 }
 
-/** Put children into an element in place of what it has. */
+/** Columns of other tables: [{table, column, kind}]. */
+export function originList(origins) {
+  return origins.map((it) =>
+    h(
+      "p",
+      { class: "origin" },
+      h("code", null, `${it.table}.${it.column}`),
+      " ",
+      h("span", { class: "about" }, it.kind.toLowerCase()),
+    ),
+  );
+}
+
+/** Replace the children of an element. */
 export function replace(element, ...children) {
   element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
 }

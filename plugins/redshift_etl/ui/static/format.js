@@ -12,7 +12,7 @@ export const STATES = {
   fresh: "Fresh",
   late: "Late",
   never: "Never loaded",
-  unwatched: "Not watched",
+  unmonitored: "Not monitored",
   unknown: "Unknown",
 };
 
@@ -23,15 +23,15 @@ export const LOADS = {
   append: "append",
 };
 
-/** 12,345; a dash when it is not known. */
+/** 12,345; a dash for no value. */
 export function number(value) {
   return value === null || value === undefined ? "–" : NUMBER.format(value);
 }
 
 /** A span of seconds in its largest unit: 3 d, 26 h, 5 min. Below two of a unit the next smaller one is used. */
 export function span(seconds) {
-  for (const [size, unit] of STEPS) {
-    if (seconds >= 2 * size) return `${Math.round(seconds / size)} ${unit}`;
+  for (const [length, unit] of STEPS) {
+    if (seconds >= 2 * length) return `${Math.round(seconds / length)} ${unit}`;
   }
   return `${Math.max(0, Math.round(seconds))} s`;
 }

@@ -1,29 +1,24 @@
-// Draws a graph as SVG: it can be zoomed, moved, searched, and walked with the arrow keys.
+// Draws the lineage graph as SVG, with zoom, drag, search and navigation by arrow keys.
 
 import { h, s } from "./dom.js";
 import { STATES } from "./format.js";
 import { NODE, layout } from "./layout.js";
+import { neighbours, reachable, search, step } from "./traversal.js";
 
-const ZOOM = { step: 1.25, least: 0.05, most: 3 };
+const ZOOM = { step: 1.25, minimum: 0.05, maximum: 3 };
 const MARGIN = 24;
 const LABEL_CHARS = 27;
-const WITH_STATE = new Set(["late", "never"]);
+const MARKED_STATES = new Set(["late", "never"]);
 
-/** A drawn graph. `chosen` is called with a name, or null, when a node is chosen; `opened` when it is opened. */
+/** The graph's SVG and its state. `onSelect` is called with a node's name or null, `onOpen` with a node's name. */
 export class Graph {
-  constructor({ nodes, edges }, chosen, opened) {
+  constructor({ nodes, edges }, onSelect, onOpen) {
     this.nodes = nodes;
     this.edges = edges;
-    this.chosen = chosen;
-    this.opened = opened;
-    this.at = new Map(nodes.map((node, index) => [node.name, index]));
-    this.inputs = nodes.map(() => []);
-    this.outputs = nodes.map(() => []);
-    for (const [from, to] of edges) {
-      this.inputs[to].push(from);
-      this.outputs[from].push(to);
-    }
-    Object.assign(this, layout(nodes, edges));
+    this.onSelect = onSelect;
+    this.onOpen = onOpen;
+    this.indexes = new Map(nodes.map((node, index) => [node.name, index]));
+    Object.assign(this, neighbours(nodes.length, edges), layout(nodes, edges));
     this.selected = null;
     this.draw();
     this.listen();
@@ -42,7 +37,7 @@ export class Graph {
       {
         class: "graph",
         role: "group",
-        "aria-label": `Lineage of ${this.nodes.length} tables and sources. Arrow keys walk along it, Enter opens a table.`,
+        "aria-label": `Lineage of ${this.nodes.length} tables and sources. Arrow keys move along the edges, Enter opens a table.`,
       },
       this.view,
     );
@@ -50,45 +45,45 @@ export class Graph {
   }
 
   curve(from, to) {
-    const x1 = this.places[from].x + NODE.width;
-    const y1 = this.places[from].y + NODE.height / 2;
-    const x2 = this.places[to].x;
-    const y2 = this.places[to].y + NODE.height / 2;
+    const x1 = this.positions[from].x + NODE.width;
+    const y1 = this.positions[from].y + NODE.height / 2;
+    const x2 = this.positions[to].x;
+    const y2 = this.positions[to].y + NODE.height / 2;
     const bend = Math.max(30, (x2 - x1) / 2);
     return `M${x1} ${y1.toFixed(1)}C${x1 + bend} ${y1.toFixed(1)} ${x2 - bend} ${y2.toFixed(1)} ${x2} ${y2.toFixed(1)}`;
   }
 
   mark(node, index) {
-    const { x, y } = this.places[index];
+    const { x, y } = this.positions[index];
     const short = node.name.length > LABEL_CHARS ? `${node.name.slice(0, LABEL_CHARS - 1)}…` : node.name;
-    const trouble = node.incidents ? "incident" : WITH_STATE.has(node.state) ? node.state : "";
+    const mark = node.incidents ? "incident" : MARKED_STATES.has(node.state) ? node.state : "";
     return s(
       "g",
       {
-        class: `node ${node.kind} ${trouble}`,
+        class: `node ${node.kind} ${mark}`,
         transform: `translate(${x} ${y.toFixed(1)})`,
         role: "button",
         tabindex: -1,
-        "aria-label": this.words(node, index),
-        "data-at": index,
+        "aria-label": this.label(node, index),
+        "data-index": index,
       },
       s("rect", { width: NODE.width, height: NODE.height, rx: node.kind === "source" ? NODE.height / 2 : 4 }),
-      s("text", { x: 10, y: NODE.height / 2 + 4 }, trouble ? `● ${short}` : short),
+      s("text", { x: 10, y: NODE.height / 2 + 4 }, mark ? `● ${short}` : short),
       short === node.name ? null : s("title", null, node.name),
     );
   }
 
-  words(node, index) {
-    const trouble = node.incidents ? `, ${node.incidents} open incidents` : "";
+  label(node, index) {
+    const incidents = node.incidents ? `, ${node.incidents} open incidents` : "";
     const state = node.kind === "source" ? "" : `, ${STATES[node.state].toLowerCase()}`;
-    return `${node.name}, ${node.kind}${state}${trouble}, ${this.inputs[index].length} inputs, ${this.outputs[index].length} outputs`;
+    return `${node.name}, ${node.kind}${state}${incidents}, ${this.inputs[index].length} inputs, ${this.outputs[index].length} outputs`;
   }
 
-  /** Show all of it. The element must be in the page. */
+  /** Fit the whole graph into the element, which must be in the document. */
   fit() {
     const box = this.svg.getBoundingClientRect();
     const scale = Math.min((box.width - 2 * MARGIN) / this.width, (box.height - 2 * MARGIN) / this.height, 1);
-    this.scale = Math.max(scale, ZOOM.least);
+    this.scale = Math.max(scale, ZOOM.minimum);
     this.x = (box.width - this.width * this.scale) / 2;
     this.y = (box.height - this.height * this.scale) / 2;
     this.move();
@@ -98,83 +93,65 @@ export class Graph {
     this.view.setAttribute("transform", `translate(${this.x} ${this.y}) scale(${this.scale})`);
   }
 
-  /** Zoom by a factor around a point of the element, else its middle. */
+  /** Zoom by a factor around a point of the element, by default its centre. */
   zoom(factor, point) {
     const box = this.svg.getBoundingClientRect();
     const { x, y } = point ?? { x: box.width / 2, y: box.height / 2 };
-    const scale = Math.min(Math.max(this.scale * factor, ZOOM.least), ZOOM.most);
+    const scale = Math.min(Math.max(this.scale * factor, ZOOM.minimum), ZOOM.maximum);
     this.x = x - ((x - this.x) * scale) / this.scale;
     this.y = y - ((y - this.y) * scale) / this.scale;
     this.scale = scale;
     this.move();
   }
 
-  /** Bring a node to the middle, large enough to read. */
+  /** Move a node to the centre and make it large enough to read. */
   centre(index) {
     const box = this.svg.getBoundingClientRect();
     this.scale = Math.max(this.scale, 0.8);
-    this.x = box.width / 2 - (this.places[index].x + NODE.width / 2) * this.scale;
-    this.y = box.height / 2 - (this.places[index].y + NODE.height / 2) * this.scale;
+    this.x = box.width / 2 - (this.positions[index].x + NODE.width / 2) * this.scale;
+    this.y = box.height / 2 - (this.positions[index].y + NODE.height / 2) * this.scale;
     this.move();
   }
 
-  /** Choose a node (or none): what it depends on and what depends on it stays bright. */
-  choose(name, { centre = false, focus = false } = {}) {
-    const index = name === null ? undefined : this.at.get(name);
-    this.selected = index ?? null;
-    const bright =
-      index === undefined
-        ? null
-        : new Set([index, ...this.reach(this.inputs, index), ...this.reach(this.outputs, index)]);
-    this.shade(bright, (from, to) => bright.has(from) && bright.has(to));
-    this.marks.forEach((mark, at) => mark.classList.toggle("selected", at === index));
-    if (index !== undefined) {
-      this.rove(index, focus);
-      if (centre) this.centre(index);
-    }
-    this.chosen(index === undefined ? null : name);
+  /** Select a node (or none) and highlight its upstream and downstream nodes. */
+  select(name, { centre, focus } = {}) {
+    const index = this.indexes.get(name) ?? null;
+    this.selected = index;
+    const related = index === null ? null : this.relatedTo(index);
+    this.highlight(related, (from, to) => related.has(from) && related.has(to));
+    this.marks.forEach((mark, other) => mark.classList.toggle("selected", other === index));
+    if (index !== null) this.makeFocusable(index, focus);
+    if (index !== null && centre) this.centre(index);
+    this.onSelect(index === null ? null : name);
   }
 
-  /** Light the nodes whose names have all the words; returns how many. Shows everything for no words. */
+  relatedTo(index) {
+    return new Set([index, ...reachable(this.inputs, index), ...reachable(this.outputs, index)]);
+  }
+
+  /** Highlight the nodes that match the text; returns how many. An empty text highlights none. */
   search(text) {
-    const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-    const found = this.nodes.flatMap((node, index) =>
-      words.every((word) => node.name.toLowerCase().includes(word)) ? [index] : [],
-    );
-    this.found = words.length ? found : [];
-    this.shade(words.length ? new Set(found) : null, () => false);
-    return this.found.length;
+    this.matches = search(this.nodes, text);
+    this.highlight(text.trim() ? new Set(this.matches) : null, () => false);
+    return this.matches.length;
   }
 
-  shade(bright, lit) {
-    this.svg.classList.toggle("shaded", bright !== null);
-    this.marks.forEach((mark, at) => mark.classList.toggle("bright", bright?.has(at) ?? false));
-    [...this.lines.children].forEach((line, at) =>
-      line.classList.toggle("bright", bright !== null && lit(...this.edges[at])),
+  /** Highlight a set of nodes and the edges of which `isEdgeIncluded` is true; null ends the highlighting. */
+  highlight(included, isEdgeIncluded) {
+    this.svg.classList.toggle("shaded", included !== null);
+    this.marks.forEach((mark, index) => mark.classList.toggle("bright", included?.has(index) ?? false));
+    [...this.lines.children].forEach((line, index) =>
+      line.classList.toggle("bright", included !== null && isEdgeIncluded(...this.edges[index])),
     );
   }
 
-  reach(steps, start) {
-    const found = new Set();
-    const waiting = [...steps[start]];
-    while (waiting.length) {
-      const at = waiting.pop();
-      if (!found.has(at) && at !== start) {
-        found.add(at);
-        waiting.push(...steps[at]);
-      }
-    }
-    return found;
-  }
-
-  rove(index, focus) {
+  makeFocusable(index, focus) {
     this.svg.querySelector('[tabindex="0"]')?.setAttribute("tabindex", -1);
     this.marks[index].setAttribute("tabindex", 0);
     if (focus) this.marks[index].focus({ preventScroll: true });
   }
 
   listen() {
-    const nodeOf = (event) => event.target.closest?.(".node");
     this.svg.addEventListener(
       "wheel",
       (event) => {
@@ -186,75 +163,67 @@ export class Graph {
     );
     this.svg.addEventListener("dblclick", (event) => {
       const mark = nodeOf(event);
-      if (mark) this.opened(this.nodes[mark.dataset.at].name);
+      if (mark) this.onOpen(this.nodes[mark.dataset.index].name);
     });
     this.svg.addEventListener("keydown", (event) => {
       const mark = nodeOf(event);
-      if (this.key(event.key, mark ? Number(mark.dataset.at) : null)) event.preventDefault();
+      if (this.handleKey(event.key, mark ? Number(mark.dataset.index) : null)) event.preventDefault();
     });
-    this.drag(nodeOf);
+    this.drag();
   }
 
-  drag(nodeOf) {
-    let from = null;
+  drag() {
+    let start = null;
     this.svg.addEventListener("pointerdown", (event) => {
-      from = { x: event.clientX, y: event.clientY, left: this.x, top: this.y, moved: false };
+      start = { x: event.clientX, y: event.clientY, left: this.x, top: this.y, moved: false };
     });
     this.svg.addEventListener("pointermove", (event) => {
-      if (!from || !event.buttons) return;
-      const [dx, dy] = [event.clientX - from.x, event.clientY - from.y];
-      if (!from.moved && Math.hypot(dx, dy) < 4) return;
-      if (!from.moved) this.svg.setPointerCapture(event.pointerId);
-      from.moved = true;
-      [this.x, this.y] = [from.left + dx, from.top + dy];
+      if (!start || !event.buttons) return;
+      const [dx, dy] = [event.clientX - start.x, event.clientY - start.y];
+      if (!start.moved && Math.hypot(dx, dy) < 4) return;
+      if (!start.moved) this.svg.setPointerCapture(event.pointerId);
+      start.moved = true;
+      [this.x, this.y] = [start.left + dx, start.top + dy];
       this.move();
     });
     this.svg.addEventListener("pointerup", (event) => {
-      const dragged = from?.moved;
-      from = null;
+      const dragged = start?.moved;
+      start = null;
       if (dragged) return;
       const mark = nodeOf(event);
-      this.choose(mark ? this.nodes[mark.dataset.at].name : null);
+      this.select(mark ? this.nodes[mark.dataset.index].name : null);
     });
   }
 
-  /** What a key does at a node (or nowhere); whether it did something. */
-  key(key, at) {
+  /** Handle a key at a node (null for none). Returns whether the key has a function. */
+  handleKey(key, index) {
     const zooms = {
       "+": () => this.zoom(ZOOM.step),
       "-": () => this.zoom(1 / ZOOM.step),
       0: () => this.fit(),
-      Escape: () => this.choose(null),
+      Escape: () => this.select(null),
     };
     if (zooms[key]) {
       zooms[key]();
       return true;
     }
-    if (at === null) return false;
-    if (key === "Enter") this.opened(this.nodes[at].name);
-    else if (key === " ") this.choose(this.nodes[at].name);
+    if (index === null) return false;
+    if (key === "Enter") this.onOpen(this.nodes[index].name);
+    else if (key === " ") this.select(this.nodes[index].name);
     else {
-      const next = this.step(key, at);
+      const next = step(key, index, this.positions, this);
       if (next === undefined) return key.startsWith("Arrow");
-      this.choose(this.nodes[next].name, { centre: true, focus: true });
+      this.select(this.nodes[next].name, { centre: true, focus: true });
     }
     return true;
   }
-
-  step(key, at) {
-    const { x, y } = this.places[at];
-    const nearest = (all) =>
-      [...all].sort((left, right) => Math.abs(this.places[left].y - y) - Math.abs(this.places[right].y - y))[0];
-    const layer = (wanted) => this.places.flatMap((place, index) => (place.x === x && wanted(place.y) ? [index] : []));
-    if (key === "ArrowLeft") return nearest(this.inputs[at]);
-    if (key === "ArrowRight") return nearest(this.outputs[at]);
-    if (key === "ArrowUp") return nearest(layer((other) => other < y));
-    if (key === "ArrowDown") return nearest(layer((other) => other > y));
-    return undefined;
-  }
 }
 
-/** The buttons that do what the keys do. */
+function nodeOf(event) {
+  return event.target.closest?.(".node");
+}
+
+/** Buttons for zoom. `graph` returns the current graph. */
 export function controls(graph) {
   const button = (label, title, click) => h("button", { type: "button", title, "aria-label": title, click }, label);
   return h(

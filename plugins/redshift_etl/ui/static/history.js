@@ -1,4 +1,4 @@
-// What happened to a table: its loads, its checks and the rows that failed them.
+// The history of a table: its loads, its checks and the rows that failed them.
 
 import { openInAirflow, runAddress } from "./airflow.js";
 import { historyChart } from "./chart.js";
@@ -7,24 +7,24 @@ import { ago, changes, changesInWords, dataWindow, duration, moment, number } fr
 
 const OUTCOMES = { passed: "good", warned: "warn", failed: "bad" };
 const NUMBERS = new Set(["Rows", "Rows after", "Took"]);
-const LISTED = 50;
+const MAX_LOADS = 50;
 
-/** Show the history in its place, or why there is none. */
-export function drawPast(place, history, health) {
+/** Show the history, or the reason why there is none. */
+export function drawHistory(container, history, health) {
   if (!history.loads) {
     replace(
-      place,
+      container,
       h("h3", null, "Loads"),
       h("p", { class: health.error ? "note" : "quiet" }, health.error ?? "Reading the history…"),
     );
     return;
   }
   replace(
-    place,
+    container,
     h("h3", null, "Loads"),
     history.loads.length
       ? [historyChart(history.loads), loadTable(history.loads)]
-      : h("p", { class: "quiet" }, "It has not been loaded yet."),
+      : h("p", { class: "quiet" }, "The table has not been loaded yet."),
     history.stale_days.length ? h("p", { class: "note" }, `Days to build again: ${days(history.stale_days)}.`) : null,
     h("h3", null, "Checks"),
     history.checks.length ? checkTable(history.checks) : h("p", { class: "quiet" }, "No check has been recorded yet."),
@@ -35,18 +35,19 @@ export function drawPast(place, history, health) {
   );
 }
 
-function days(all) {
+/** At most ten days, and the number of the others. */
+export function days(all) {
   const shown = all.slice(0, 10).join(", ");
   return all.length > 10 ? `${shown} and ${all.length - 10} more` : shown;
 }
 
-/** A link to the run that did a load. */
+/** A link to the run of a load. */
 export function run(load) {
   return h("a", { href: runAddress(load.dag_id, load.run_id), click: openInAirflow, title: load.run_id }, load.dag_id);
 }
 
 /** A table with headings. */
-export function grid(caption, headings, rows) {
+export function dataTable(caption, headings, rows) {
   return h(
     "div",
     { class: "scroll" },
@@ -70,7 +71,7 @@ export function grid(caption, headings, rows) {
 
 function loadTable(loads) {
   const rows = loads
-    .slice(0, LISTED)
+    .slice(0, MAX_LOADS)
     .map((load) =>
       h(
         "tr",
@@ -83,12 +84,12 @@ function loadTable(loads) {
         h("td", null, run(load)),
       ),
     );
-  const title = loads.length > LISTED ? `The last ${LISTED} of ${loads.length} loads` : `${loads.length} loads`;
+  const title = loads.length > MAX_LOADS ? `The last ${MAX_LOADS} of ${loads.length} loads` : `${loads.length} loads`;
   return h(
     "details",
     null,
     h("summary", null, title),
-    grid("Loads", ["Committed", "Data of", "Changed", "Rows after", "Took", "Run of"], rows),
+    dataTable("Loads", ["Committed", "Data of", "Changed", "Rows after", "Took", "Run of"], rows),
   );
 }
 
@@ -104,7 +105,7 @@ function checkTable(checks) {
       h("td", { title: moment(check.checked_at) }, ago(check.checked_at)),
     ),
   );
-  return grid("Checks and their last outcome", ["Outcome", "Check", "Severity", "Rows", "Checked"], rows);
+  return dataTable("Checks and their last outcome", ["Outcome", "Check", "Severity", "Rows", "Checked"], rows);
 }
 
 function failureTable(failures) {
@@ -122,6 +123,6 @@ function failureTable(failures) {
     "details",
     null,
     h("summary", null, `Rows that failed a check, the last ${failures.length}`),
-    grid("Rows that failed a check", ["Check", "Row", "Reason", "When"], rows),
+    dataTable("Rows that failed a check", ["Check", "Row", "Reason", "When"], rows),
   );
 }

@@ -1,4 +1,4 @@
-// What failed after its last retry, and the report that was written about it.
+// The incidents (failures after the last retry, and late tables) and their reports.
 
 import { openInAirflow, runAddress } from "./airflow.js";
 import { get } from "./api.js";
@@ -7,13 +7,13 @@ import { ago, moment } from "./format.js";
 
 /** Show all incidents, or the report of one. */
 export function open(main, id) {
-  const view = { id, place: h("div"), last: "" };
+  const view = { id, container: h("div"), last: "" };
   replace(
     main,
     id
       ? h("p", { class: "path" }, h("a", { href: "#/incidents" }, "Incidents"), " / ", id)
       : h("h2", null, "Incidents"),
-    view.place,
+    view.container,
   );
   return {
     title: `${id || "Incidents"} · Warehouse`,
@@ -28,9 +28,9 @@ async function readAll(view, signal) {
     view.last = text;
     const opened = incidents.filter((it) => !it.resolved_at);
     const closed = incidents.filter((it) => it.resolved_at);
-    const none = warehouse.read_at ? "None is open." : "Not known yet.";
+    const none = warehouse.read_at ? "No incident is open." : "The warehouse has not been read yet.";
     replace(
-      view.place,
+      view.container,
       missing.incidents ? h("p", { class: "note" }, `The incidents could not be read: ${missing.incidents}.`) : null,
       h("h3", null, "Open"),
       opened.length ? incidentList(opened) : h("p", { class: "quiet" }, none),
@@ -45,12 +45,12 @@ async function readOne(view, signal) {
   const shown = warehouse.read_at ? (report ?? "There is no such incident.") : "";
   if (shown !== view.last) {
     view.last = shown;
-    replace(view.place, h("pre", { class: "report", tabindex: 0 }, shown));
+    replace(view.container, h("pre", { class: "report", tabindex: 0 }, shown));
   }
   return warehouse;
 }
 
-/** Incidents, one an entry. */
+/** A list of incidents. */
 export function incidentList(incidents) {
   return h("ul", { class: "incidents" }, incidents.map(entry));
 }
@@ -68,7 +68,7 @@ function entry(it) {
       { class: "about" },
       it.table ? [tableLink(it.table), " · "] : null,
       h("a", { href: runAddress(it.dag_id, it.run_id), click: openInAirflow }, `${it.dag_id}.${it.task_id}`),
-      ` · ${it.error_class} · ${times}${it.occurrences > 1 ? ` · met ${it.occurrences} times` : ""}`,
+      ` · ${it.error_class} · ${times}${it.occurrences > 1 ? ` · ${it.occurrences} failures` : ""}`,
     ),
     h("p", { class: "about" }, `To act: ${it.who_acts}`),
   );

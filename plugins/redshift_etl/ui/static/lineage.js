@@ -1,22 +1,23 @@
-// The graph of all tables, with a list that says the same for those who cannot see it.
+// The lineage graph of all tables, with a list of the same content for screen readers.
 
 import { get } from "./api.js";
 import { h, replace, route } from "./dom.js";
 import { STATES } from "./format.js";
 import { Graph, controls } from "./graph.js";
+import { reachable } from "./traversal.js";
 
-/** Show the graph, one table chosen if it is named. */
+/** Show the graph; a table that is named is selected. */
 export function open(main, name) {
   const view = {
     name,
     last: "",
     graph: null,
     side: h("aside", { class: "side", "aria-live": "polite" }),
-    place: h("div", { class: "canvas" }),
+    canvas: h("div", { class: "canvas" }),
     count: h("span", { class: "quiet", role: "status" }),
     list: h("div"),
   };
-  replace(main, toolbar(view), h("div", { class: "lineage" }, view.place, view.side), details(view));
+  replace(main, toolbar(view), h("div", { class: "lineage" }, view.canvas, view.side), details(view));
   return { title: "Lineage · Warehouse", read: (signal) => read(view, signal) };
 }
 
@@ -31,74 +32,74 @@ async function read(view, signal) {
 }
 
 function draw(view, data) {
-  const before = view.graph;
+  const previous = view.graph;
   const started = performance.now();
   view.graph = new Graph(
     data,
-    (name) => choose(view, name),
+    (name) => describe(view, name),
     (name) => {
       window.location.hash = address(view, name);
     },
   );
   replace(
-    view.place,
+    view.canvas,
     view.graph.svg,
     controls(() => view.graph),
   );
-  if (before) Object.assign(view.graph, { x: before.x, y: before.y, scale: before.scale }).move();
+  if (previous) Object.assign(view.graph, { x: previous.x, y: previous.y, scale: previous.scale }).move();
   else view.graph.fit();
-  const chosen = before ? (before.selected === null ? null : before.nodes[before.selected].name) : view.name || null;
-  view.graph.choose(chosen, { centre: !before && chosen !== null });
+  const selected = previous ? (previous.nodes[previous.selected]?.name ?? null) : view.name || null;
+  view.graph.select(selected, { centre: !previous && selected !== null });
   requestAnimationFrame(() => setTimeout(() => performance.measure("graph drawn", { start: started }))); // after painting
   view.count.textContent = `${data.nodes.length} tables and sources`;
   if (view.listed) replace(view.list, items(view.graph));
 }
 
 function address(view, name) {
-  const node = view.graph.nodes[view.graph.at.get(name)];
+  const node = view.graph.nodes[view.graph.indexes.get(name)];
   return node.kind === "source" ? route("columns", name) : route("tables", name);
 }
 
 function toolbar(view) {
-  const typed = (event) => {
-    const found = view.graph?.search(event.target.value) ?? 0;
+  const onInput = (event) => {
+    const count = view.graph?.search(event.target.value) ?? 0;
     view.count.textContent = event.target.value
-      ? `${found} found`
+      ? `${count} found`
       : `${view.graph?.nodes.length ?? 0} tables and sources`;
   };
-  const enter = (event) => {
+  const onSubmit = (event) => {
     event.preventDefault();
-    const first = view.graph?.found?.[0];
-    if (first !== undefined) view.graph.choose(view.graph.nodes[first].name, { centre: true, focus: true });
+    const first = view.graph?.matches?.[0];
+    if (first !== undefined) view.graph.select(view.graph.nodes[first].name, { centre: true, focus: true });
   };
   return h(
     "form",
-    { class: "filters", submit: enter },
+    { class: "filters", submit: onSubmit },
     h("input", {
       type: "search",
-      placeholder: "Find a table or source, Enter goes there",
+      placeholder: "Find a table or source, Enter selects it",
       "aria-label": "Find in the graph",
-      input: typed,
+      input: onInput,
     }),
     view.count,
   );
 }
 
-function choose(view, name) {
+function describe(view, name) {
   if (name === null) {
     replace(
       view.side,
       h(
         "p",
         { class: "quiet" },
-        "Choose a table to see what it depends on and what depends on it. Drag moves, the wheel zooms; with the keyboard, arrows walk, + − 0 zoom, Enter opens.",
+        "Select a table to see what it depends on and what depends on it. Drag to move, use the wheel to zoom; on the keyboard, arrows move along the edges, + − 0 zoom, Enter opens the table.",
       ),
     );
     return;
   }
   const graph = view.graph;
-  const at = graph.at.get(name);
-  const node = graph.nodes[at];
+  const index = graph.indexes.get(name);
+  const node = graph.nodes[index];
   replace(
     view.side,
     h("h3", null, name),
@@ -115,14 +116,14 @@ function choose(view, name) {
       node.kind === "source" ? null : [h("a", { href: route("tables", name) }, "Open the table"), " · "],
       h("a", { href: route("columns", name) }, "Columns"),
     ),
-    links(view, "Filled from", graph.inputs[at]),
-    links(view, "Feeds", graph.outputs[at]),
-    reach(view, at),
+    links(view, "Filled from", graph.inputs[index]),
+    links(view, "Feeds", graph.outputs[index]),
+    reachText(graph, index),
   );
 }
 
 function links(view, title, all) {
-  const jump = (name) => () => view.graph.choose(name, { centre: true, focus: true });
+  const jump = (name) => () => view.graph.select(name, { centre: true, focus: true });
   const names = all.map((at) => view.graph.nodes[at].name);
   return [
     h("h4", null, title),
@@ -136,13 +137,9 @@ function links(view, title, all) {
   ];
 }
 
-function reach(view, at) {
-  const { graph } = view;
-  return h(
-    "p",
-    { class: "about" },
-    `In all it depends on ${graph.reach(graph.inputs, at).size} and ${graph.reach(graph.outputs, at).size} depend on it.`,
-  );
+function reachText(graph, index) {
+  const [upstream, downstream] = [graph.inputs, graph.outputs].map((next) => reachable(next, index).size);
+  return h("p", { class: "about" }, `In total it depends on ${upstream} and ${downstream} depend on it.`);
 }
 
 function details(view) {

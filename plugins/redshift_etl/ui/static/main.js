@@ -1,4 +1,4 @@
-// Which view is shown, and how often its data is read.
+// Selects the view by the address and refreshes its data.
 
 import { followTheme, shareAddress } from "./airflow.js";
 import { Failure } from "./api.js";
@@ -10,50 +10,51 @@ import * as lineage from "./lineage.js";
 import * as overview from "./overview.js";
 import * as table from "./table.js";
 
-const READ_EVERY = 15000; // ms; the server looks at the warehouse no oftener
-const READ_AGAIN = 500; // ms; while the warehouse is read for the first time
+const INTERVAL = 15000; // ms; the server does not read the warehouse more often
+const SHORT_INTERVAL = 500; // ms; while the server reads the warehouse
 
 const VIEWS = { "": overview, tables: table, lineage, columns, incidents };
 
 let current = null; // {stop, timer}
 
-/** What the hash names: a view and its argument. */
-function where() {
+/** The view and its argument in the address's hash. */
+function currentRoute() {
   const [view = "", ...rest] = window.location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
   return { view: VIEWS[view] ?? overview, argument: rest.join("/"), name: view };
 }
 
-function showPlace(name) {
+function markNavigation(name) {
   for (const link of document.querySelectorAll("nav a")) {
     const target = link.getAttribute("href").replace(/^#\/?/, "");
-    const home = { tables: "", columns: "lineage" }[name] ?? name;
-    if (target === home) link.setAttribute("aria-current", "page");
+    const section = { tables: "", columns: "lineage" }[name] ?? name;
+    if (target === section) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
 }
 
 function showHealth(warehouse) {
-  const place = document.getElementById("health");
+  const status = document.getElementById("health");
   if (!warehouse) return;
-  if (warehouse.reading) replace(place, "Reading the warehouse…");
-  else if (warehouse.reachable) replace(place, `As of ${moment(warehouse.read_at)}`);
-  else replace(place, ...unreachable(warehouse));
-  place.classList.toggle("down", !warehouse.reachable);
+  document.getElementById("version").textContent = `redshift-airflow ${warehouse.version}`;
+  if (warehouse.reading) replace(status, "Reading the warehouse…");
+  else if (warehouse.reachable) replace(status, `As of ${moment(warehouse.read_at)}`);
+  else replace(status, ...unreachable(warehouse));
+  status.classList.toggle("down", !warehouse.reachable);
 }
 
-/** What came is older than the server lets it get: it is being read again, and will be there in a moment. */
-function old(warehouse) {
-  return warehouse?.reachable && Date.parse(warehouse.now) - Date.parse(warehouse.read_at) > READ_EVERY;
+/** Whether the data is older than the server's limit, which means that the server is reading it again. */
+function isStale(warehouse) {
+  return warehouse?.reachable && Date.parse(warehouse.now) - Date.parse(warehouse.read_at) > INTERVAL;
 }
 
 function unreachable(warehouse) {
-  const lasted = (Date.parse(warehouse.now) - Date.parse(warehouse.failing_since)) / 1000;
-  const known = warehouse.read_at
-    ? `What you see was read at ${moment(warehouse.read_at)}.`
-    : "Only what the repository says is shown.";
+  const seconds = (Date.parse(warehouse.now) - Date.parse(warehouse.failing_since)) / 1000;
+  const shown = warehouse.read_at
+    ? `The data on this page was read at ${moment(warehouse.read_at)}.`
+    : "Only the content of the repository is shown.";
   return [
-    h("strong", null, `The warehouse cannot be read since ${moment(warehouse.failing_since)} (${span(lasted)}). `),
-    `${warehouse.error} ${known}`,
+    h("strong", null, `The warehouse cannot be read since ${moment(warehouse.failing_since)} (${span(seconds)}). `),
+    `${warehouse.error} ${shown}`,
   ];
 }
 
@@ -62,10 +63,10 @@ async function show() {
     current.stop.abort();
     clearTimeout(current.timer);
   }
-  const { view, argument, name } = where();
+  const { view, argument, name } = currentRoute();
   const visit = { stop: new AbortController(), timer: 0 };
   current = visit;
-  showPlace(name);
+  markNavigation(name);
   shareAddress();
   const main = document.getElementById("main");
   replace(main);
@@ -74,24 +75,32 @@ async function show() {
   await read(visit, page, main);
 }
 
+/** Refresh the page's data, and again after an interval, until the visit is stopped. */
 async function read(visit, page, main) {
-  let again = READ_EVERY;
+  const { signal } = visit.stop;
+  let interval = INTERVAL;
   try {
-    const warehouse = await page.read(visit.stop.signal);
-    if (visit.stop.signal.aborted) return;
-    main.querySelector(":scope > .failure")?.remove();
+    const warehouse = await page.read(signal);
+    if (signal.aborted) return;
+    showFailure(main, null);
     showHealth(warehouse);
-    if (warehouse?.reading || old(warehouse)) again = READ_AGAIN;
+    if (warehouse?.reading || isStale(warehouse)) interval = SHORT_INTERVAL;
   } catch (error) {
-    if (visit.stop.signal.aborted || error.name === "AbortError") return;
-    main.querySelector(":scope > .failure")?.remove();
-    main.prepend(h("p", { class: "failure", role: "alert" }, error instanceof Failure ? error.message : String(error)));
-    if (!(error instanceof Failure)) console.error(error);
+    if (signal.aborted || error.name === "AbortError") return;
+    showFailure(main, error);
   }
   visit.timer = setTimeout(() => {
     if (document.hidden) document.addEventListener("visibilitychange", () => read(visit, page, main), { once: true });
     else read(visit, page, main);
-  }, again);
+  }, interval);
+}
+
+function showFailure(main, error) {
+  main.querySelector(":scope > .failure")?.remove();
+  if (!error) return;
+  const isExpected = error instanceof Failure;
+  main.prepend(h("p", { class: "failure", role: "alert" }, isExpected ? error.message : String(error)));
+  if (!isExpected) console.error(error);
 }
 
 followTheme();

@@ -1,31 +1,15 @@
-// All tables: what is late, what is broken, what was loaded last.
+// The list of all tables with their freshness, problems and last loads.
 
 import { get } from "./api.js";
 import { sparkline } from "./chart.js";
 import { h, replace, route } from "./dom.js";
 import { LOADS, STATES, ago, changes, changesInWords, moment, number, size, span } from "./format.js";
+import { COLUMNS, filterRows, isAscending, problems, sortRows } from "./table_list.js";
 
-const ATTENTION = { late: 0, never: 1, unknown: 2, fresh: 3, unwatched: 4 };
-const COLUMNS = [
-  { id: "name", title: "Table", by: (row) => row.name },
-  { id: "owner", title: "Owner", by: (row) => row.owner },
-  { id: "state", title: "Freshness", by: (row) => [alarms(row) ? 0 : 1, ATTENTION[row.state], row.name] },
-  { id: "rows", title: "Rows", by: (row) => row.rows ?? -1, down: true, numeric: true },
-  { id: "size", title: "Size", by: (row) => row.size_mb ?? -1, down: true, numeric: true },
-  { id: "last", title: "Last load", by: (row) => row.last?.at ?? "", down: true },
-  { id: "changes", title: "Changed", by: (row) => row.last?.changed ?? -1, down: true, numeric: true },
-  { id: "spark", title: "Last 30 loads", by: (row) => row.spark.length, down: true },
-];
+const FIRST_ROWS = 60; // those that fit on a screen; the others are drawn afterwards
 
-const AT_ONCE = 60;
-
-// Kept while the page is open, so that going back finds the list as it was left.
-const wanted = { text: "", state: "", bookkeeping: false, sort: "state", reverse: false };
-
-/** What speaks against a table, besides lateness. */
-function alarms(row) {
-  return row.incidents + (row.checks.failed ?? 0) + (row.problem ? 1 : 0);
-}
+// Remains while the page is open, so that going back shows the list as it was.
+const filter = { text: "", state: "", bookkeeping: false, sort: "state", reverse: false };
 
 /** Show the tables. */
 export function open(main) {
@@ -65,15 +49,11 @@ export function open(main) {
 }
 
 async function read(view, signal) {
-  const answer = await get(["overview"], signal);
-  const { warehouse, ...data } = answer;
+  const { warehouse, ...data } = await get(["overview"], signal);
   const text = JSON.stringify(data);
   if (text !== view.last) {
     view.last = text;
-    view.rows = data.tables.map((row) => ({
-      ...row,
-      hay: `${row.name} ${row.owner} ${row.description}`.toLowerCase(),
-    }));
+    view.rows = data.tables;
     view.missing = data.missing;
     draw(view);
     performance.mark("tables drawn");
@@ -86,17 +66,17 @@ function form(view) {
     type: "search",
     placeholder: "Search name, owner, description",
     "aria-label": "Search tables",
-    value: wanted.text,
+    value: filter.text,
     input: (event) => {
-      wanted.text = event.target.value;
+      filter.text = event.target.value;
       draw(view);
     },
   });
   const box = h("input", {
     type: "checkbox",
-    checked: wanted.bookkeeping,
+    checked: filter.bookkeeping,
     change: (event) => {
-      wanted.bookkeeping = event.target.checked;
+      filter.bookkeeping = event.target.checked;
       draw(view);
     },
   });
@@ -110,8 +90,8 @@ function form(view) {
 
 function heading(view, column) {
   const sort = () => {
-    wanted.reverse = wanted.sort === column.id ? !wanted.reverse : false;
-    wanted.sort = column.id;
+    filter.reverse = filter.sort === column.id ? !filter.reverse : false;
+    filter.sort = column.id;
     draw(view);
   };
   return h(
@@ -122,77 +102,51 @@ function heading(view, column) {
 }
 
 function draw(view) {
-  const all = view.rows.filter((row) => wanted.bookkeeping || row.kind !== "bookkeeping");
-  const words = wanted.text.toLowerCase().split(/\s+/).filter(Boolean);
-  const shown = all.filter((row) => matches(row, words));
+  const all = filterRows(view.rows, { ...filter, text: "", state: "" });
+  const shown = filterRows(view.rows, filter);
   for (const cell of view.head.children) {
-    const sorted = cell.dataset.id === wanted.sort;
-    if (sorted) cell.setAttribute("aria-sort", direction() === 1 ? "ascending" : "descending");
+    const isSorted = cell.dataset.id === filter.sort;
+    if (isSorted) cell.setAttribute("aria-sort", isAscending(filter) ? "ascending" : "descending");
     else cell.removeAttribute("aria-sort");
   }
   const focused = view.body.contains(document.activeElement) ? document.activeElement.textContent : null;
   replace(view.tiles, tiles(view, all));
   replace(view.notes, notes(view));
-  drawRows(view, sorted(shown), focused !== null);
+  drawRows(view, sortRows(shown, filter), focused !== null);
   view.count.textContent =
     shown.length === all.length ? `${all.length} tables` : `${shown.length} of ${all.length} tables`;
   if (focused) [...view.body.querySelectorAll("a")].find((link) => link.textContent === focused)?.focus();
 }
 
-/** The rows that a screen holds at once, the others a moment later. */
+/** Draw the first rows at once (`all` rows if one of them has the focus), and the others in the next task. */
 function drawRows(view, rows, all) {
-  const now = all ? rows.length : AT_ONCE;
-  replace(view.body, rows.slice(0, now).map(line));
+  const count = all ? rows.length : FIRST_ROWS;
+  replace(view.body, rows.slice(0, count).map(line));
   view.drawing = rows;
-  if (rows.length > now)
+  if (rows.length > count)
     setTimeout(() => {
-      if (view.drawing === rows) view.body.append(...rows.slice(now).map(line));
+      if (view.drawing === rows) view.body.append(...rows.slice(count).map(line));
     });
-}
-
-function matches(row, words) {
-  if (wanted.state === "alarm" ? !alarms(row) : wanted.state && row.state !== wanted.state) return false;
-  return words.every((word) => row.hay.includes(word));
-}
-
-function direction() {
-  const down = COLUMNS.find((column) => column.id === wanted.sort).down;
-  return Boolean(down) === wanted.reverse ? 1 : -1;
-}
-
-function sorted(rows) {
-  const { by } = COLUMNS.find((column) => column.id === wanted.sort);
-  const keyed = rows.map((row) => [[by(row)].flat(), row]);
-  keyed.sort(([left], [right]) => direction() * compare(left, right));
-  return keyed.map(([, row]) => row);
-}
-
-function compare(left, right) {
-  for (let at = 0; at < left.length; at += 1) {
-    if (left[at] < right[at]) return -1;
-    if (left[at] > right[at]) return 1;
-  }
-  return 0;
 }
 
 function tiles(view, rows) {
   const count = (state) => rows.filter((row) => row.state === state).length;
   const kinds = ["fresh", "late", "never"].map((state) => [state, STATES[state], count(state)]);
-  return [...kinds, ["alarm", "Needs a look", rows.filter(alarms).length]].map(([state, title, value]) =>
+  return [...kinds, ["problem", "Has problems", rows.filter(problems).length]].map(([state, title, value]) =>
     tile(view, state, title, value),
   );
 }
 
 function tile(view, state, title, value) {
-  const pressed = wanted.state === state;
-  const choose = () => {
-    wanted.state = pressed ? "" : state;
+  const pressed = filter.state === state;
+  const toggle = () => {
+    filter.state = pressed ? "" : state;
     draw(view);
     view.tiles.querySelector(`.${state}`)?.focus();
   };
   return h(
     "button",
-    { type: "button", class: `tile ${state}${value ? "" : " none"}`, "aria-pressed": String(pressed), click: choose },
+    { type: "button", class: `tile ${state}${value ? "" : " none"}`, "aria-pressed": String(pressed), click: toggle },
     h("b", null, number(value)),
     h("span", null, title),
   );
@@ -216,7 +170,7 @@ function line(row) {
       h("p", { class: "about" }, row.problem ?? row.description),
     ),
     h("td", null, row.owner, h("p", { class: "about" }, LOADS[row.load] ?? row.load)),
-    h("td", null, state(row), badges(row)),
+    h("td", null, freshness(row), badges(row)),
     h("td", { class: "number" }, number(row.rows)),
     h("td", { class: "number" }, size(row.size_mb)),
     h(
@@ -230,13 +184,15 @@ function line(row) {
   );
 }
 
-/** A table's freshness as a word with a mark. */
-export function state(row) {
-  const promise = row.fresh_within_s ? `promised within ${span(row.fresh_within_s)}` : "no promise in the contract";
-  return h("span", { class: `state ${row.state}`, title: promise }, STATES[row.state]);
+/** A table's freshness as a word with a symbol. */
+export function freshness(row) {
+  const limit = row.fresh_within_s
+    ? `fresh within ${span(row.fresh_within_s)} of a load`
+    : "no fresh_within in the contract";
+  return h("span", { class: `state ${row.state}`, title: limit }, STATES[row.state]);
 }
 
-/** What speaks against a table, as words. */
+/** A table's problems as words. */
 export function badges(row) {
   const { failed = 0, warned = 0 } = row.checks;
   return [

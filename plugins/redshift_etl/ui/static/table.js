@@ -1,36 +1,36 @@
-// One table: what it promises, what happened to it, what it is made of.
+// One table: its contract, history, lineage, columns and SQL.
 
 import { get } from "./api.js";
-import { h, replace, route, tableLink } from "./dom.js";
+import { h, originList, replace, route, tableLink } from "./dom.js";
 import { LOADS, ago, moment, number, size, span } from "./format.js";
-import { drawPast, grid, run } from "./history.js";
+import { drawHistory, dataTable, run } from "./history.js";
 import { incidentList } from "./incidents.js";
-import { badges, state } from "./overview.js";
+import { badges, freshness } from "./overview.js";
 
-/** Show the table called `name`. */
+/** Show one table. */
 export function open(main, name) {
   const view = {
     name,
     page: h("div"),
-    past: h("section", { "aria-label": "History" }, h("p", { class: "quiet" }, "Reading the history…")),
+    history: h("section", { "aria-label": "History" }, h("p", { class: "quiet" }, "Reading the history…")),
     last: "",
-    lastPast: "",
+    lastHistory: "",
   };
   replace(main, h("p", { class: "path" }, h("a", { href: "#/" }, "Tables"), " / ", name), view.page);
   return { title: `${name} · Warehouse`, read: (signal) => read(view, signal) };
 }
 
 async function read(view, signal) {
-  const [page, past] = await Promise.all([
+  const [page, historyPage] = await Promise.all([
     get(["tables", view.name], signal),
     get(["tables", view.name, "history"], signal),
   ]);
   const { warehouse, ...data } = page;
   if (changed(view, "last", data)) draw(view, data);
   performance.mark("table drawn");
-  const { warehouse: pastHealth, ...history } = past;
-  if (changed(view, "lastPast", { history, pastHealth: pastHealth.error })) drawPast(view.past, history, pastHealth);
-  return pastHealth.reading || !pastHealth.reachable ? pastHealth : warehouse;
+  const { warehouse: historyHealth, ...history } = historyPage;
+  if (changed(view, "lastHistory", { history, historyHealth: historyHealth.error })) drawHistory(view.history, history, historyHealth);
+  return historyHealth.reading || !historyHealth.reachable ? historyHealth : warehouse;
 }
 
 function changed(view, key, data) {
@@ -43,26 +43,26 @@ function changed(view, key, data) {
 function draw(view, data) {
   replace(
     view.page,
-    h("h2", null, data.name, " ", state(data), badges(data)),
+    h("h2", null, data.name, " ", freshness(data), badges(data)),
     data.problem ? h("p", { class: "failure" }, data.problem) : null,
     h("p", { class: "lead" }, data.description),
     data.open_incidents.length ? [h("h3", null, "Open incidents"), incidentList(data.open_incidents)] : null,
     facts(data),
-    view.past,
-    h("h3", null, "Feeds and is fed by"),
-    relatives(data),
-    data.columns ? [h("h3", null, "Columns"), columnTable(data), rowsBy(data)] : null,
+    view.history,
+    h("h3", null, "Lineage"),
+    lineage(data),
+    data.columns ? [h("h3", null, "Columns"), columnTable(data), rowColumns(data)] : null,
     data.sql ? [h("h3", null, "SQL"), data.sql.map(source)] : null,
   );
 }
 
 function facts(data) {
   const { contract, last } = data;
-  const promise = data.fresh_within_s ? `within ${span(data.fresh_within_s)}` : "no promise";
+  const freshWithin = data.fresh_within_s ? `within ${span(data.fresh_within_s)}` : "not monitored";
   const rows = [
     ["Owner", data.owner],
     ["Loaded", LOADS[data.load] ?? data.load],
-    ["Fresh", promise],
+    ["Fresh", freshWithin],
     ["Last load", last ? [h("span", { title: moment(last.at) }, ago(last.at)), ", by ", run(last)] : "never"],
     ["Rows", number(data.rows)],
     ["Size", size(data.size_mb)],
@@ -70,10 +70,10 @@ function facts(data) {
   if (contract) {
     rows.push(
       ["Key", code(contract.key)],
-      ["Newest wins by", contract.version ? code([contract.version]) : null],
-      ["Deleted when set", contract.deleted ? code([contract.deleted]) : null],
-      ["Its day", contract.day ? code([contract.day]) : null],
-      ["Kept", contract.retention],
+      ["Version column", contract.version ? code([contract.version]) : null],
+      ["Deletion column", contract.deleted ? code([contract.deleted]) : null],
+      ["Day column", contract.day ? code([contract.day]) : null],
+      ["Retention", contract.retention],
       ["Contract", h("code", null, contract.file)],
     );
   }
@@ -88,9 +88,9 @@ function code(names) {
   return names.length ? names.map((name, at) => [at ? ", " : "", h("code", null, name)]) : "none";
 }
 
-function relatives(data) {
-  const list = (title, near, all) => {
-    const far = all.filter((name) => !near.includes(name));
+function lineage(data) {
+  const list = (title, direct, all) => {
+    const indirect = all.filter((name) => !direct.includes(name));
     const names = (items) => items.map((name, at) => [at ? ", " : "", h("a", { href: route("columns", name) }, name)]);
     return h(
       "div",
@@ -99,8 +99,8 @@ function relatives(data) {
       h(
         "dd",
         null,
-        near.length ? names(near) : "nothing",
-        far.length ? h("p", { class: "about" }, "further: ", names(far)) : null,
+        direct.length ? names(direct) : "nothing",
+        indirect.length ? h("p", { class: "about" }, "further: ", names(indirect)) : null,
       ),
     );
   };
@@ -137,36 +137,24 @@ function columnTable(data) {
           ? h("p", { class: "about" }, "refers to ", tableLink(column.references.table), `.${column.references.column}`)
           : null,
       ),
-      h(
-        "td",
-        null,
-        column.from.map((it) =>
-          h(
-            "p",
-            { class: "origin" },
-            h("code", null, `${it.table}.${it.column}`),
-            " ",
-            h("span", { class: "about" }, it.kind.toLowerCase()),
-          ),
-        ),
-      ),
+      h("td", null, originList(column.from)),
     ),
   );
   return [
     data.lineage_problem
       ? h("p", { class: "note" }, `The lineage of the columns cannot be read: ${data.lineage_problem}`)
       : null,
-    grid("Columns", ["Column", "Type", "What it is", "Comes from"], rows),
+    dataTable("Columns", ["Column", "Type", "What it is", "Comes from"], rows),
   ];
 }
 
-function rowsBy(data) {
+function rowColumns(data) {
   if (!data.rows_by.length) return null;
   const names = data.rows_by.map((it) => `${it.table}.${it.column} (${it.kind.toLowerCase().replace("_", " ")})`);
   return h(
     "details",
     null,
-    h("summary", null, "Columns that decide which rows there are"),
+    h("summary", null, "Columns that determine which rows there are"),
     h("p", null, [...new Set(names)].join(", ")),
   );
 }

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -10,12 +13,15 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from local.stack import state_dir
-from tests.local.conftest import wait_for
+from tests.local.conftest import StartProgram, wait_for
+
+StartServer = Callable[[], tuple[subprocess.Popen[bytes], Any]]
 
 
 @pytest.fixture
-def server(program, tmp_path: Path):
-    port = state_dir.create(tmp_path / "home", new_ports=True).ports["s3"]
+def start_server(start_program: StartProgram, tmp_path: Path) -> StartServer:
+    """Starts moto's server, always on the same port and data; returns it and a client."""
+    port = state_dir.create(tmp_path / "state", new_ports=True).ports["s3"]
     env = os.environ | {
         "S3_PORT": str(port),
         "S3_DATA": str(tmp_path / "data"),
@@ -24,15 +30,15 @@ def server(program, tmp_path: Path):
         "AWS_DEFAULT_REGION": "eu-central-1",
     }
 
-    def start():
-        process = program("-m", "local.stack.moto_server", env=env)
+    def start() -> tuple[subprocess.Popen[bytes], Any]:
+        process = start_program("-m", "local.stack.moto_server", env=env)
         wait_for(lambda: not state_dir.is_free(port))
         return process, client(port, "AKIATEST")
 
     return start
 
 
-def client(port: int, key: str):
+def client(port: int, key: str) -> Any:
     return boto3.client(
         "s3",
         endpoint_url=f"http://127.0.0.1:{port}",
@@ -43,15 +49,16 @@ def client(port: int, key: str):
     )
 
 
-def contents(s3) -> dict[str, tuple[str, bytes]]:
-    found = s3.list_objects_v2(Bucket="lake").get("Contents", [])
+def contents(s3: Any) -> dict[str, tuple[str, bytes]]:
+    entries = s3.list_objects_v2(Bucket="lake").get("Contents", [])
     return {
-        entry["Key"]: (entry["ETag"], s3.get_object(Bucket="lake", Key=entry["Key"])["Body"].read()) for entry in found
+        entry["Key"]: (entry["ETag"], s3.get_object(Bucket="lake", Key=entry["Key"])["Body"].read())
+        for entry in entries
     }
 
 
-def test_objects_survive_a_kill_as_they_were_and_deleted_ones_stay_deleted(server, tmp_path: Path) -> None:
-    process, s3 = server()
+def test_objects_survive_a_kill_and_deleted_ones_stay_deleted(start_server: StartServer, tmp_path: Path) -> None:
+    process, s3 = start_server()
     s3.create_bucket(Bucket="another", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     s3.put_object(Bucket="lake", Key="a/한 b=1+2.csv", Body=b"x", ContentType="text/csv", Metadata={"rows": "3"})
     large = tmp_path / "large"
@@ -68,7 +75,7 @@ def test_objects_survive_a_kill_as_they_were_and_deleted_ones_stay_deleted(serve
 
     process.kill()
     process.wait()
-    _, s3 = server()
+    _, s3 = start_server()
 
     assert contents(s3) == before
     assert set(before) == {"a/한 b=1+2.csv", "large", "copied"}
@@ -77,18 +84,18 @@ def test_objects_survive_a_kill_as_they_were_and_deleted_ones_stay_deleted(serve
     assert {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]} == {"lake", "another"}
 
 
-def test_another_access_key_is_refused(server) -> None:
-    _, s3 = server()
+def test_another_access_key_is_refused(start_server: StartServer) -> None:
+    _, s3 = start_server()
     other = client(int(s3.meta.endpoint_url.rsplit(":", 1)[1]), "AKIAOTHER")
 
     with pytest.raises(ClientError, match="InvalidAccessKeyId"):
         other.list_buckets()
 
 
-def test_a_presigned_address_works(server) -> None:
+def test_a_presigned_address_works(start_server: StartServer) -> None:
     import requests
 
-    _, s3 = server()
+    _, s3 = start_server()
     s3.put_object(Bucket="lake", Key="k", Body=b"content")
     url = s3.generate_presigned_url("get_object", Params={"Bucket": "lake", "Key": "k"})
 

@@ -1,4 +1,4 @@
-"""Warehouses to look at: contracts and SQL in a folder, and the history of their loads in a database."""
+"""Sample warehouses: contracts and SQL files in a folder, and the history of their loads in a database."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import random
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psycopg
 
 from redshift_etl.warehouse import migrate
+from redshift_etl.warehouse.session import Connect
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BOOKKEEPING = ("etl.check_results", "etl.check_failures", "etl.incidents")
@@ -63,7 +63,7 @@ SUBJECTS = ("orders", "payments", "bookings", "crew", "fuel", "gates", "tickets"
 
 
 @dataclass(frozen=True)
-class World:
+class SampleWarehouse:
     """A folder of SQL files, and the tables in it."""
 
     sql: Path
@@ -71,14 +71,14 @@ class World:
     marts: tuple[str, ...]
 
 
-def build(sql: Path, tables: int, seed: int = 2013) -> World:
-    """Write ``tables`` contracts: a third core tables from a few sources, the rest marts in layers upon them."""
+def build(sql: Path, tables: int, seed: int = 2013) -> SampleWarehouse:
+    """Write ``tables`` contracts: a third are core tables of a few sources, the others marts in layers above them."""
     chance = random.Random(seed)
     core = tuple(f"{SUBJECTS[at % 10]}_{at:03d}" for at in range(max(2, tables // 3)))
     marts = tuple(f"{SUBJECTS[at % 10]}_day_{at:03d}" for at in range(tables - len(core)))
     shutil.copytree(REPOSITORY / "include/sql/tables/etl", sql / "tables/etl")
     for at, name in enumerate(core):
-        about = MARKUP if at == 0 else f"{name.replace('_', ' ').capitalize()} as the source last knew them."
+        about = MARKUP if at == 0 else f"{name.replace('_', ' ').capitalize()} of the shop."
         text = CORE.format(name=name, about=_yaml(about), owner=chance.choice(OWNERS), comment=_sql(MARKUP))
         _write(sql / f"tables/core/{name}.sql", text)
         _write(sql / f"transform/{name}.sql", TRANSFORM.format(source=f"shop.public.{SUBJECTS[at % 10]}"))
@@ -87,7 +87,7 @@ def build(sql: Path, tables: int, seed: int = 2013) -> World:
         inputs = chance.sample(above, min(len(above), chance.randint(1, 3)))
         _write(sql / f"tables/mart/{name}.sql", MART.format(name=name, about=f"A day of {name}.", owner="analytics"))
         _write(sql / f"marts/{name}.sql", _select(inputs))
-    return World(sql, core, marts)
+    return SampleWarehouse(sql, core, marts)
 
 
 def _select(inputs: list[str]) -> str:
@@ -111,8 +111,8 @@ def _sql(text: str) -> str:
     return text.replace("'", "''")
 
 
-def bookkeeping(connect: Any) -> None:
-    """The pipelines' own tables, as a first run makes them."""
+def create_bookkeeping(connect: Connect) -> None:
+    """Create the pipelines' own tables, as a first run does."""
     for table in BOOKKEEPING:
         migrate.ensure(connect, table)
 
@@ -136,7 +136,7 @@ FROM unnest(%s::text[]) WITH ORDINALITY AS t (name, at), generate_series(0, %s -
 ) AS d"""
 CHECKS = """INSERT INTO etl.check_results
 SELECT
-    md5(t.name || n), t.name, c.name, 'What ' || c.name || ' says.', c.severity, 'stage',
+    md5(t.name || n), t.name, c.name, 'The check ' || c.name || '.', c.severity, 'stage',
     CASE WHEN t.at = 5 AND c.severity = 'warn' THEN 'warned' ELSE 'passed' END, 0,
     'load', 'run', 'load', 1, now() AT TIME ZONE 'UTC' - interval '1 day' * n
 FROM unnest(%s::text[]) WITH ORDINALITY AS t (name, at), generate_series(0, least(%s, 30) - 1) AS n, (
@@ -148,20 +148,20 @@ INCIDENT = """INSERT INTO etl.incidents VALUES (
 )"""
 
 
-def fill(dsn: str, world: World, days: int) -> None:
-    """A load a day of every core table, and a build of every mart, until now.
+def insert_history(dsn: str, sample: SampleWarehouse, days: int) -> None:
+    """Insert a daily load of every core table and a daily build of every mart, until now.
 
-    Of twenty core tables one was never loaded, and one is late.
+    Of twenty core tables one has no load, and one is late.
     """
-    core, marts = [f"core.{name}" for name in world.core], [f"mart.{name}" for name in world.marts]
+    core, marts = [f"core.{name}" for name in sample.core], [f"mart.{name}" for name in sample.marts]
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(LOADS, (core, days, days, days))
         connection.execute(BUILDS, (marts, days, days))
         connection.execute(CHECKS, (core, days))
 
 
-def incident(dsn: str, table: str, summary: str, name: str = "20130102T031500-core-orders-1a2b3c4d") -> str:
-    """An open incident; returns its id."""
+def insert_incident(dsn: str, table: str, summary: str, name: str = "20130102T031500-core-orders-1a2b3c4d") -> str:
+    """Insert an open incident; returns its id."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(INCIDENT, (name, table, summary))
     return name

@@ -8,13 +8,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.local.conftest import alive, wait_for
+from tests.local.conftest import StartProgram, alive, wait_for
 
-# Work that starts a child in a session of its own, says so, and then ends in the way asked for.
+# Work that starts a child in a session of its own, records its process id, and ends as its argument says.
 WORK = """
 import os, signal, subprocess, sys, time
 from pathlib import Path
-from local.stack.reaper import guarded
+from local.stack import reaper
 
 folder, ending = Path(sys.argv[1]), sys.argv[2]
 
@@ -28,39 +28,41 @@ def work():
         os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(60)
 
-sys.exit(guarded(work))
+sys.exit(reaper.run(work))
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a subreaper is Linux's")
 @pytest.mark.parametrize(("ending", "code"), [("return", 7), ("kill", 128 + signal.SIGKILL)])
-def test_no_process_is_left_however_the_work_ends(program, tmp_path: Path, ending, code) -> None:
-    guard = program("-c", WORK, str(tmp_path), ending, env=dict(os.environ))
+def test_no_process_is_left_however_the_work_ends(
+    start_program: StartProgram, tmp_path: Path, ending: str, code: int
+) -> None:
+    process = start_program("-c", WORK, str(tmp_path), ending, env=dict(os.environ))
 
-    assert guard.wait(20) == code
+    assert process.wait(20) == code
     assert not alive(tmp_path / "child")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a subreaper is Linux's")
-def test_sigterm_to_the_guard_ends_work_and_children(program, tmp_path: Path) -> None:
-    guard = program("-c", WORK, str(tmp_path), "wait", env=dict(os.environ))
+def test_sigterm_to_the_reaper_ends_work_and_children(start_program: StartProgram, tmp_path: Path) -> None:
+    process = start_program("-c", WORK, str(tmp_path), "wait", env=dict(os.environ))
     wait_for(lambda: alive(tmp_path / "child"))
 
-    guard.terminate()
+    process.terminate()
 
-    assert guard.wait(20) == 128 + signal.SIGTERM
+    assert process.wait(20) == 128 + signal.SIGTERM
     assert not alive(tmp_path / "child")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the parent-death signal is Linux's")
-def test_the_work_is_told_when_its_guard_is_killed(program, tmp_path: Path) -> None:
-    guard = program("-c", WORK, str(tmp_path), "wait", env=dict(os.environ))
+def test_the_work_gets_sigterm_when_its_reaper_is_killed(start_program: StartProgram, tmp_path: Path) -> None:
+    process = start_program("-c", WORK, str(tmp_path), "wait", env=dict(os.environ))
     wait_for(lambda: alive(tmp_path / "child"))
     child = psutil.Process(int((tmp_path / "child").read_text()))
     assert alive(tmp_path / "worker")
 
-    guard.kill()
+    process.kill()
     wait_for(lambda: not alive(tmp_path / "worker"))
 
-    assert guard.wait(20) == -signal.SIGKILL
+    assert process.wait(20) == -signal.SIGKILL
     child.kill()
