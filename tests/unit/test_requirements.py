@@ -20,7 +20,7 @@ PRODUCTION, LOCAL, CONSTRAINTS = "requirements.txt", "requirements-local.txt", "
 UNREACHABLE = re.compile(
     r"failed to fetch|error sending request|dns error|network|offline|timed out|connect", re.IGNORECASE
 )
-OWN = {"airflow_dags_backfill", "bench", "dags", "loading", "local", "local_redshift", "redshift_etl", "tests"}
+OWN = {"airflow_dags_backfill", "bench", "dags", "local", "local_redshift", "redshift_etl", "tests"}
 # What comes with a declared package as part of its interface.
 PULLED_IN = {
     "botocore": "boto3",

@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from copy_loader import Loader
+from tests.copy_loader import Loader
 
 from local_redshift.testing.pytest_plugin import Connection, RedshiftServer
 

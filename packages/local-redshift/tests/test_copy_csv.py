@@ -1,7 +1,7 @@
 """COPY CSV: empty fields, NULL markers, quotes, and the quotes that PostgreSQL's own COPY reads differently."""
 
 import pytest
-from copy_loader import Loader, fails_with
+from tests.copy_loader import Loader, fails_with
 
 from local_redshift.copy import quote_check
 

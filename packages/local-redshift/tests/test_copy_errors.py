@@ -1,7 +1,7 @@
 """Rows that COPY cannot load: their codes, MAXERROR, and the rows of the error tables."""
 
 import pytest
-from copy_loader import Loader, fails_with
+from tests.copy_loader import Loader, fails_with
 
 from local_redshift.testing.pytest_plugin import Connection, RedshiftServer
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from copy_loader import Loader, fails_with
+from tests.copy_loader import Loader, fails_with
 
 
 @pytest.mark.parametrize(

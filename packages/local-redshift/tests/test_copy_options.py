@@ -1,7 +1,7 @@
 """COPY's options for values and columns, and those that are refused."""
 
 import pytest
-from copy_loader import Loader, fails_with
+from tests.copy_loader import Loader, fails_with
 
 
 @pytest.mark.parametrize(

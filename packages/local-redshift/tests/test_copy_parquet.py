@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from copy_loader import Loader, fails_with
+from tests.copy_loader import Loader, fails_with
 
 
 def parquet(sql: str) -> bytes:

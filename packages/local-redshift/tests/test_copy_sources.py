@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 import zstandard
-from copy_loader import Loader, fails_with
+from tests.copy_loader import Loader, fails_with
 
 
 @pytest.mark.parametrize(

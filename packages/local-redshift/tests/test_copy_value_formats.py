@@ -1,7 +1,7 @@
 """COPY accepts Redshift's default formats of dates, times and numbers, on every path."""
 
 import pytest
-from copy_loader import Loader, fails_with
+from tests.copy_loader import Loader, fails_with
 
 from local_redshift.copy.columns import Column
 from local_redshift.copy.value_formats import Layout, ValueFormatCheck

@@ -5,7 +5,7 @@ import logging
 import os
 from typing import Any
 
-import pandas as pd  # type: ignore[import-untyped]
+import pandas as pd
 import pytest
 import sqlalchemy
 from airflow.models.connection import Connection as AirflowConnection

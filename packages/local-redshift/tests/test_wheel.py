@@ -7,8 +7,9 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redshift_connector
@@ -25,7 +26,7 @@ ENVIRONMENT = {
 }
 
 
-def run(command: list[str | Path], folder: Path, **variables: str) -> str:
+def run(command: Sequence[str | Path], folder: Path, **variables: str) -> str:
     """What a command prints. It must succeed."""
     done = subprocess.run(command, cwd=folder, env=ENVIRONMENT | variables, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
@@ -34,7 +35,7 @@ def run(command: list[str | Path], folder: Path, **variables: str) -> str:
 
 def _pip_index() -> dict[str, str]:
     """pip's index for uv, which does not read pip's configuration (bin/setup does the same)."""
-    variables = {}
+    variables: dict[str, str] = {}
     for option, name in (("index-url", "UV_DEFAULT_INDEX"), ("extra-index-url", "UV_INDEX")):
         command = [sys.executable, "-m", "pip", "config", "get", f"global.{option}"]
         configured = subprocess.run(
@@ -57,14 +58,14 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     uv = Path(sys.executable).with_name("uv")
     python = folder / "venv/bin/python"
     run([uv, "venv", "--quiet", "--python", sys.executable, folder / "venv"], folder)
-    constraint = ["--constraint", CONSTRAINTS] if CONSTRAINTS.exists() else []
-    install = [uv, "pip", "install", "--quiet", "--python", python, *constraint, wheel, "pytest"]
+    constraint: list[str | Path] = ["--constraint", CONSTRAINTS] if CONSTRAINTS.exists() else []
+    install: list[str | Path] = [uv, "pip", "install", "--quiet", "--python", python, *constraint, wheel, "pytest"]
     run(install, folder, **_pip_index())
     return folder / "venv/bin"
 
 
 @contextlib.contextmanager
-def started(command: list[str | Path], folder: Path) -> Iterator[dict[str, str | int]]:
+def started(command: Sequence[str | Path], folder: Path) -> Iterator[dict[str, Any]]:
     """A server's own line of JSON; it is stopped with SIGTERM and must end well."""
     with (folder / "log").open("w") as log:
         server = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=log, text=True)
@@ -79,7 +80,7 @@ def started(command: list[str | Path], folder: Path) -> Iterator[dict[str, str |
     assert code == 0, (folder / "log").read_text()
 
 
-def query(server: dict[str, str | int], sql: str) -> list[list[object]]:
+def query(server: dict[str, Any], sql: str) -> list[list[object]]:
     """The rows of a statement."""
     arguments = {name: server[name] for name in ("host", "port", "user", "password", "database")}
     with redshift_connector.connect(**arguments, ssl=False) as connection:
@@ -118,7 +119,7 @@ print([name for name in ("boto3", "duckdb", "moto", "psycopg", "redshift_connect
 
 def test_the_command_runs_a_server_that_keeps_its_data_in_a_folder(programs: Path, tmp_path: Path) -> None:
     assert run([programs / "local-redshift", "--version"], tmp_path).startswith("local-redshift 1.")
-    command = [programs / "local-redshift", "--port", "0", "--data", tmp_path / "data"]
+    command: list[str | Path] = [programs / "local-redshift", "--port", "0", "--data", tmp_path / "data"]
     with started(command, tmp_path) as server:
         query(server, "create table kept as select 1 as one")
         second = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False)
