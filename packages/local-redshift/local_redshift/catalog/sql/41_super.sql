@@ -64,7 +64,16 @@ CREATE CAST (super AS float8) WITH FUNCTION redshift_internal.super_float(super)
 CREATE FUNCTION pg_catalog.json_parse(string text) RETURNS super LANGUAGE sql IMMUTABLE AS $$
     SELECT redshift_internal.to_super(redshift_internal.json_or_null(string, false)) $$;
 CREATE FUNCTION pg_catalog.can_json_parse(string text) RETURNS bool LANGUAGE sql IMMUTABLE AS $$ SELECT redshift_internal.valid_json(string) $$;
-CREATE FUNCTION redshift_internal.json_serialize(value super) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT value::json::text $$;
+-- SUPER may be larger than VARCHAR (JSON_SERIALIZE, r_json_size). The page gives no text for the error. NULL is the string null.
+CREATE FUNCTION redshift_internal.json_too_long(size int) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = '22001', MESSAGE = format('JSON_SERIALIZE: the JSON text of %s bytes exceeds the limit of VARCHAR, 65535 bytes', size),
+        HINT = 'JSON_SIZE returns the size; JSON_SERIALIZE_TO_VARBYTE has no such limit.';
+END $$;
+CREATE FUNCTION redshift_internal.json_text(value super) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT coalesce(value::json::text, 'null') $$;
+CREATE FUNCTION pg_catalog.json_size(value super) RETURNS int LANGUAGE sql IMMUTABLE AS $$ SELECT octet_length(redshift_internal.json_text(value)) $$;
+CREATE FUNCTION redshift_internal.json_serialize(value super) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN json_size(value) <= 65535 THEN redshift_internal.json_text(value) ELSE redshift_internal.json_too_long(json_size(value)) END $$;
 CREATE FUNCTION redshift_internal.object(value json) RETURNS super LANGUAGE sql IMMUTABLE AS $$ SELECT redshift_internal.to_super(value) $$;
 CREATE FUNCTION redshift_internal."array"(value json) RETURNS super LANGUAGE sql IMMUTABLE AS $$ SELECT redshift_internal.to_super(value) $$;
 

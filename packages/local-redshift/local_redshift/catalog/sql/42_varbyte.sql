@@ -60,6 +60,8 @@ CREATE FUNCTION pg_catalog.from_hex(string text) RETURNS varbyte LANGUAGE sql IM
     SELECT redshift_internal.from_hex_text(encode(decode(string, 'hex'), 'hex')) $$;
 CREATE FUNCTION pg_catalog.to_hex(value varbyte) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT redshift_internal.hex_of(value) $$;
 CREATE FUNCTION pg_catalog.to_hex(string text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT encode(convert_to(string, 'UTF8'), 'hex') $$;
+CREATE FUNCTION pg_catalog.json_serialize_to_varbyte(value super) RETURNS varbyte LANGUAGE sql IMMUTABLE AS $$
+    SELECT redshift_internal.to_varbyte(redshift_internal.json_text(value)) $$;
 CREATE FUNCTION redshift_internal.unknown_format(format text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
     RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('unrecognized binary format "%s"', format);

@@ -145,8 +145,6 @@ NOT_MODELLED = frozenset(
         "array_contains",
         "lower_attribute_names",
         "upper_attribute_names",
-        "json_size",
-        "json_serialize_to_varbyte",
         "is_decimal",
         "is_float",
         "is_smallint",
