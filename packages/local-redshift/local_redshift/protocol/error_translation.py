@@ -15,6 +15,14 @@ _LITERAL = "A literal for SUPER or VARBYTE is not modelled: write JSON_PARSE('â€
 # Redshift matches case-sensitively (pattern-matching-conditions-posix).
 _STARRED = re.compile(r"operator does not exist: .* (?P<sign>!?~\*) ")
 _RELATION = re.compile(r'relation "(?:pg_catalog\.)?(?P<name>\w+)" does not exist')
+# The type of an untyped literal (catalog/sql/43_untyped.sql) and, where PostgreSQL names it, the type that it meets.
+_UNTYPED = re.compile(r"\bredshift_unknown\b")
+_OTHER_TYPE = re.compile(
+    r"(?P<left>[a-z ]+) [^\sa-z]+ redshift_unknown|redshift_unknown [^\sa-z]+ (?P<right>[a-z ]+)"
+    r"|types (?P<first>[a-z ]+) and redshift_unknown|redshift_unknown and (?P<second>[a-z ]+?) cannot"
+)
+# Two transactions that create or change one object at once (aws/amazon-redshift-jdbc-driver#147, trinodb/trino#27537).
+_CATALOG_KEY = re.compile(r'unique constraint "pg_\w+_index"')
 _COLUMN = re.compile(r'null value in column "(?P<column>.*?)" of relation')
 
 
@@ -45,11 +53,28 @@ def redshift_fields(fields: dict[str, str]) -> dict[str, str]:
         return {**translated, "M": f"Cannot insert a NULL value into column {match['column']}"}
     if "pg_node_tree" in message:  # a bare literal for one of the stand-in's own types
         return {**translated, "M": _LITERAL}
+    if (internal := _internal(code, message)) is not None:
+        return {**{key: translated[key] for key in translated if key not in "DH"}, "C": _INTERNAL, "M": internal}
     if (absent := _absent(code, message)) is not None:
         return {**translated, **absent}
     if message.startswith("new row for relation"):
         translated.pop("D", None)
     return translated
+
+
+def _internal(code: str, message: str) -> str | None:
+    """The message of an error that is an internal one on Redshift."""
+    if _UNTYPED.search(message):
+        return _no_conversion(message)
+    is_conflict = (code == "23505" and _CATALOG_KEY.search(message)) or message.startswith("tuple concurrently ")
+    return "could not complete because of conflict with concurrent transaction" if is_conflict else None
+
+
+def _no_conversion(message: str) -> str:
+    match = _OTHER_TYPE.search(message.partition(":")[2] if "operator" in message else message)
+    target = next((name.strip() for name in match.groups() if name), "") if match else ""
+    is_string = target in ("", "unknown", "redshift_unknown", "character", "character varying", "name")
+    return f'failed to find conversion function from "unknown" to {"text" if is_string else target}'
 
 
 def _absent(code: str, message: str) -> dict[str, str] | None:

@@ -9,10 +9,13 @@ import struct
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from local_redshift.protocol.messages import error_fields
+from local_redshift.protocol.messages import error_fields, message
 
 _HEADER = struct.Struct("!cI")
 _ROW = b"D"
+_TEXT = (25).to_bytes(4, "big")
+# The oid of catalog/sql/43_untyped.sql. A client gets such a column as text, like a literal of the outermost list.
+_UNTYPED = (8705).to_bytes(4, "big")
 # The reply that ends one request: ParseComplete, BindComplete, CloseComplete, RowDescription or NoData (Describe),
 # CommandComplete, EmptyQueryResponse, PortalSuspended (Execute).
 TERMINAL = frozenset(b"1 2 3 T n C I s".split())
@@ -88,6 +91,8 @@ class Relay:
         """The replacement of a message that is not a row; None when it passes unchanged."""
         if kind == b"T" and self._refuse_type is not None and self._refuse_type in column_types(body):
             self.refused = True
+        if kind == b"T" and _UNTYPED in body:
+            return self._terminal(kind) or message(b"T", _typed(body))
         if kind in TERMINAL:
             if kind == b"C":
                 self.tags.append(body)
@@ -113,9 +118,21 @@ class Relay:
 
 def column_types(body: bytes) -> set[int]:
     """The type oids of a RowDescription."""
-    types, position = set(), 2
+    return {int.from_bytes(body[at : at + 4], "big") for at in _type_offsets(body)}
+
+
+def _typed(body: bytes) -> bytes:
+    changed = bytearray(body)
+    for at in _type_offsets(body):
+        if body[at : at + 4] == _UNTYPED:
+            changed[at : at + 4] = _TEXT
+    return bytes(changed)
+
+
+def _type_offsets(body: bytes) -> list[int]:
+    offsets, position = [], 2
     for _ in range(int.from_bytes(body[:2], "big")):
         end = body.index(b"\0", position)
-        types.add(int.from_bytes(body[end + 7 : end + 11], "big"))
+        offsets.append(end + 7)
         position = end + 19
-    return types
+    return offsets

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from local_redshift.sql.token_tree import Group, Item, Refused, Token, bare, is_sign
 
-_SET_OPERATORS = frozenset(["union", "intersect", "except", "minus"])
+SET_OPERATORS = frozenset(["union", "intersect", "except", "minus"])
 _AFTER_SET_OPERATOR = frozenset(("select", "all", "distinct"))
 _CLAUSES = ["from", "where", "group", "having", "qualify", "order", "limit", "offset", "fetch"]
 _HIERARCHY = "Hierarchical queries (CONNECT BY) are not modelled by the local Redshift: use WITH RECURSIVE."
@@ -38,7 +38,7 @@ def segments(items: Sequence[Item], start: int) -> tuple[list[tuple[Item, ...]],
     begin = 0
     for at in range(start, len(items)):
         follow = items[at + 1] if at + 1 < len(items) else None
-        if items[at].word in _SET_OPERATORS and (
+        if items[at].word in SET_OPERATORS and (
             isinstance(follow, Group) or (follow is not None and follow.word in _AFTER_SET_OPERATOR)
         ):
             parts.append(tuple(items[begin:at]))

@@ -34,6 +34,8 @@ _NAMES = frozenset(
 # Three dotted names, or a path in a FROM list: the forms of navigation into SUPER.
 _DOTTED = re.compile(r"\w\"?\.\"?\w+\"?\.\"?\w|,\s*\w+\.\w+\s+\w")
 _WORD = re.compile(r"[a-z_]\w*")
+# A subquery, in which a bare literal is untyped (query/untyped_literals.py).
+_SUBQUERY = re.compile(r"\(\s*(?:--|select\b)", re.IGNORECASE)
 _LONG_NUMBER = re.compile(r"[\d.]{39}")
 # INSERT … VALUES of constants: most statements of some workloads, and never rewritten. Possessive, so linear.
 _CONSTANT = r"(?:'(?:[^'\\]|\\.|'')*+'|[-+]?+[\d.]++(?:e[-+]?+\d++)?+|null|true|false|default|\$\d++)"
@@ -57,7 +59,11 @@ def may_need_rewrite(sql: str) -> bool:
 
 
 def _has_word(sql: str) -> bool:
-    return _DOTTED.search(sql) is not None or not _NAMES.isdisjoint(_WORD.findall(sql.lower()))
+    return (
+        _SUBQUERY.search(sql) is not None
+        or _DOTTED.search(sql) is not None
+        or not _NAMES.isdisjoint(_WORD.findall(sql.lower()))
+    )
 
 
 def is_constant_rows(sql: str) -> bool:

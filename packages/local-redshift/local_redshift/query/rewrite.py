@@ -17,6 +17,7 @@ from local_redshift.query.select import Scope, rewrite_query
 from local_redshift.query.show import show
 from local_redshift.query.unsupported.names import check_names, relations_read
 from local_redshift.query.unsupported.super_navigation import check_navigation
+from local_redshift.query.untyped_literals import cast_relation, cast_view, is_relation
 from local_redshift.query.window_functions import WINDOW_FUNCTIONS, read_tail, window_call
 from local_redshift.sql import lexer
 from local_redshift.sql.long_literals import shorten
@@ -89,7 +90,7 @@ def _rewrite(sql: str, known: Mapping[str, tuple[Column, ...] | None]) -> str:
         check_navigation(items)
     check_sizes(items)
     scope = Scope(known)
-    result = _transform(items, scope)
+    result = cast_view(_transform(items, scope))
     if needs_sizes(result):
         result = rewrite_decimals(result, scope.describe)
     return render(result)
@@ -103,6 +104,8 @@ def _transform(items: Sequence[Item], scope: Scope) -> tuple[Item, ...]:
         scope = _recursive(items, at, scope)
         if isinstance(item, Group):
             inner = Group(_transform(item.items, scope), item.space, item.end)
+            if is_relation(items, at) or _is_cte(items, at):
+                inner = replace(inner, items=cast_relation(inner.items))
             taken = _append_call(out, inner, items[at + 1 : at + 1 + _TAIL], scope)
             scope = _with_cte(items, out, at, scope)
             at += 1 + taken
@@ -187,10 +190,14 @@ def _recursive(items: Sequence[Item], at: int, scope: Scope) -> Scope:
 
 def _with_cte(items: Sequence[Item], out: Sequence[Item], at: int, scope: Scope) -> Scope:
     """Return the scope after `name [(columns)] AS (query)` of a WITH list."""
-    if items[at - 1].word not in ("as", "materialized") or not _in_with(items, at):
+    if not _is_cte(items, at):
         return scope
     start = max(index for index, item in enumerate(out) if is_sign(item, ",") or item.word in ("with", "recursive"))
     return replace(scope, ctes=(*scope.ctes, bare(out[start + 1 :])))
+
+
+def _is_cte(items: Sequence[Item], at: int) -> bool:
+    return at > 0 and items[at - 1].word in ("as", "materialized") and _in_with(items, at)
 
 
 def _in_with(items: Sequence[Item], at: int) -> bool:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from local_redshift.query.clauses import Select, as_except, read_select, segments
 from local_redshift.query.lateral_aliases import replace_window_aliases, resolve_aliases
 from local_redshift.query.pivot import rewrite_pivot
+from local_redshift.query.untyped_unions import type_branches
 from local_redshift.sql import lexer
 from local_redshift.sql.token_tree import (
     Column,
@@ -63,6 +64,8 @@ def rewrite_query(items: Sequence[Item], scope: Scope) -> tuple[Item, ...]:
             for at, item in enumerate(items)
         )
     parts, operators = segments(items, starts[0])
+    if len(parts) > 1:
+        parts = type_branches(parts, scope.describe, scope.ctes)
     result: list[Item] = []
     for index, segment in enumerate(parts):
         select = read_select(segment)

@@ -28,6 +28,17 @@ BEGIN
     PERFORM set_config('redshift.created', '', true);
 END $$;
 
+-- A column of CREATE TABLE AS that is a bare literal of a subquery (43_untyped.sql, 8705) is text, as one of the outermost list is.
+CREATE FUNCTION redshift_internal.give_types(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    clauses text := (SELECT string_agg(format('ALTER %I TYPE text', attname), ', ') FROM pg_attribute
+        WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped AND atttypid = 8705);
+BEGIN
+    IF clauses IS NOT NULL THEN
+        EXECUTE format('ALTER TABLE %s %s', relation::regclass, clauses);
+    END IF;
+END $$;
+
 CREATE FUNCTION redshift_internal.after_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$
 DECLARE
     relation oid;
@@ -39,6 +50,7 @@ BEGIN
         IF tg_tag = 'CREATE TABLE' THEN
             PERFORM set_config('redshift.created', relation::text, true);
         END IF;
+        PERFORM redshift_internal.give_types(relation);
         PERFORM redshift_internal.limit_bytes(relation);
     END LOOP;
 END $$;

@@ -15,9 +15,9 @@ CREATE VIEW redshift_internal.relations AS
 CREATE VIEW redshift_internal.columns AS
     SELECT r.relid, r.schema_name, r.table_name, r.kind, a.attnum, a.attname::text AS column_name, a.attnotnull, a.atttypid, a.atttypmod,
            row_number() OVER (PARTITION BY r.relid ORDER BY a.attnum)::int AS ordinal_position,
-           CASE WHEN a.atttypid = 'text'::regtype OR a.atttypid = 'varchar'::regtype AND a.atttypmod < 0 THEN 'character varying(65535)'
+           CASE WHEN a.atttypid IN ('text'::regtype, 8705) OR a.atttypid = 'varchar'::regtype AND a.atttypmod < 0 THEN 'character varying(65535)'
                 ELSE format_type(a.atttypid, a.atttypmod) END AS type,
-           CASE a.atttypid WHEN 'text'::regtype THEN 'character varying' ELSE format_type(a.atttypid, NULL) END AS bare_type,
+           CASE WHEN a.atttypid IN ('text'::regtype, 8705) THEN 'character varying' ELSE format_type(a.atttypid, NULL) END AS bare_type, -- 8705: 43_untyped.sql
            pg_get_expr(d.adbin, d.adrelid) AS column_default, col_description(r.relid, a.attnum) AS remarks,
            coalesce(t.distkey = a.attnum, false) AS distkey,
            coalesce(array_position(t.sortkey, a.attnum) * CASE WHEN t.sortstyle = 'INTERLEAVED' AND array_position(t.sortkey, a.attnum) % 2 = 1 THEN -1 ELSE 1 END, 0) AS sortkey,
