@@ -7,6 +7,7 @@ transaction.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Awaitable, Callable
 from time import time
 from typing import ClassVar
@@ -14,6 +15,7 @@ from typing import ClassVar
 from local_redshift.protocol import messages
 from local_redshift.protocol.error_translation import translate
 from local_redshift.protocol.relay import Relay
+from local_redshift.query.untyped_parameters import refuse_untyped
 from local_redshift.session.base import SECOND_CURSOR, SessionBase
 from local_redshift.session.planner import statement_text, statements, unreadable
 from local_redshift.sql.lexer import LexError
@@ -39,7 +41,7 @@ class Extended(SessionBase):
             if len(texts) > 1:
                 item: Plan = Refusal("cannot insert multiple commands into a prepared statement", "42601")
             else:
-                item = await self.plan(texts[0]) if texts else Forward("")
+                item = await self._plan_typed(texts[0], types) if texts else Forward("")
         except (LexError, UnicodeDecodeError, OverflowError) as bad:
             item = unreadable(bad)
         self.parsed = name
@@ -58,6 +60,11 @@ class Extended(SessionBase):
         else:
             self.statements[name] = item
             await self._reply(messages.PARSE_COMPLETE)
+
+    async def _plan_typed(self, sql: str, types: bytes) -> Plan:
+        """The plan of a statement, given the counted list of its parameters' type oids."""
+        oids = struct.unpack(f"!{len(types) // 4}I", types[2:])
+        return refuse_untyped(sql, oids) or await self.plan(sql)
 
     async def _bind(self, body: bytes) -> None:
         (portal, name), rest = messages.split_strings(body, 2)
