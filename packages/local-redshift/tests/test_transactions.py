@@ -194,3 +194,17 @@ def test_the_log_has_statements_with_secrets_masked_and_survives_a_rollback(two_
     assert found["select"][1:] == ("success", "SELECT")
     assert found["copy t"][1:] == ("failed", "COPY")
     assert "SECRET" not in found["copy t"][0]
+
+
+@pytest.mark.parametrize("sql", ["create table made (id int)", "create table if not exists made (id int)"])
+def test_two_creations_of_one_table_at_once_conflict(two_connections: Pair, sql: str) -> None:
+    """The text is of aws/amazon-redshift-jdbc-driver#147."""
+    one, other = two_connections
+    one.execute(sql)
+    thread, outcome = start(other, sql)
+    one.commit()
+    thread.join()
+    (error,) = outcome
+    assert isinstance(error, psycopg.Error)
+    assert error.sqlstate == "XX000"
+    assert str(error) == "could not complete because of conflict with concurrent transaction"
