@@ -34,6 +34,7 @@ class Config:
     iam_role: str = DEFAULT_ROLE
     isolation: str = "SERIALIZABLE"
     tls_folder: str | None = None
+    check_keys: str = "off"  # or warn, error: compare declared keys with the data (session/key_checks.py)
 
     def admin(self, database: str = "postgres") -> str:
         """A superuser's conninfo for the storage server."""
@@ -66,7 +67,14 @@ def from_environment(env: Mapping[str, str]) -> Config:
         iam_role=env.get("LOCAL_REDSHIFT_IAM_ROLE", DEFAULT_ROLE),
         isolation=isolation,
         tls_folder=env.get("LOCAL_REDSHIFT_TLS_FOLDER"),
+        check_keys=_check_keys(env.get("LOCAL_REDSHIFT_CHECK_KEYS", "off").lower()),
     )
+
+
+def _check_keys(value: str) -> str:
+    if value not in ("off", "warn", "error"):
+        raise ValueError(f"LOCAL_REDSHIFT_CHECK_KEYS is {value}; it must be off, warn or error")
+    return value
 
 
 def to_environment(config: Config) -> dict[str, str]:
@@ -82,6 +90,7 @@ def to_environment(config: Config) -> dict[str, str]:
         "LOCAL_REDSHIFT_PASSWORD": config.password,
         "LOCAL_REDSHIFT_IAM_ROLE": config.iam_role,
         "LOCAL_REDSHIFT_ISOLATION": config.isolation,
+        "LOCAL_REDSHIFT_CHECK_KEYS": config.check_keys,
         "LOCAL_REDSHIFT_S3_ENDPOINT": config.s3_endpoint or "",
         "AWS_ACCESS_KEY_ID": config.access_key or "",
         "AWS_SECRET_ACCESS_KEY": config.secret_key or "",

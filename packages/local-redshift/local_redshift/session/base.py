@@ -12,11 +12,12 @@ from local_redshift.protocol.backend import Backend, BackendError, client_error
 from local_redshift.protocol.error_translation import translate
 from local_redshift.protocol.relay import Relay
 from local_redshift.protocol.stream import Stream
+from local_redshift.session.key_checks import broken_key
 from local_redshift.session.planner import Planner
 from local_redshift.session.query_log import Entry, QueryLog
 from local_redshift.sql.lexer import first_word, quote_name
 from local_redshift.sql.refusal import Refusal
-from local_redshift.statements.plan import Load, Plan, Script, Unload
+from local_redshift.statements.plan import Forward, Load, Plan, Script, Unload
 
 LOCK_MODE = "IN SHARE ROW EXCLUSIVE MODE"  # writers wait for each other, readers do not
 _INTERVAL = 1186  # the type's oid
@@ -200,6 +201,18 @@ class SessionBase(Planner):
             await self.backend.query("COMMIT")
         notices = b"".join(messages.notice(fields.get("M", ""), fields.get("S", "INFO")) for fields in result.notices)
         return notices + messages.command_complete(item.tag or result.tags[len(lock)])
+
+    async def checked(self, sql: str, item: Plan) -> Plan:
+        """The plan, or a refusal of a statement that relies on a key which the data breaks, by the settings."""
+        if self.config.check_keys == "off" or not isinstance(item, Forward):
+            return item
+        await self.flush()
+        if self.skipping or (broken := await broken_key(self.backend, sql)) is None:
+            return item
+        if self.config.check_keys == "error":
+            return Refusal(broken, "XX000", hint="LOCAL_REDSHIFT_CHECK_KEYS is error.")
+        self.client.write(messages.notice(broken, "WARNING"))
+        return item
 
     async def refuse(self, refusal: Refusal) -> None:
         """Send an error of the proxy's own, after failing the backend's transaction as an error does."""

@@ -64,7 +64,7 @@ class Extended(SessionBase):
     async def _plan_typed(self, sql: str, types: bytes) -> Plan:
         """The plan of a statement, given the counted list of its parameters' type oids."""
         oids = struct.unpack(f"!{len(types) // 4}I", types[2:])
-        return refuse_untyped(sql, oids) or await self.plan(sql)
+        return refuse_untyped(sql, oids) or await self.checked(sql, await self.plan(sql))
 
     async def _bind(self, body: bytes) -> None:
         (portal, name), rest = messages.split_strings(body, 2)

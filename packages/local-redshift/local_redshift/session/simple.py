@@ -60,7 +60,7 @@ class Session(Extended):
     async def _plans(self, texts: list[str]) -> list[Plan]:
         plans = []
         for count, sql in enumerate(texts, 1):
-            plans.append(await self.plan(sql))
+            plans.append(await self.checked(sql, await self.plan(sql)))
             if count % _TURN == 0:
                 await asyncio.sleep(0)  # plans from the cache never wait, and the other sessions would
         return plans
