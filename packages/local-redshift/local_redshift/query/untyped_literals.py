@@ -51,7 +51,7 @@ def cast_relation(items: Sequence[Item]) -> tuple[Item, ...]:
     """Return a subquery or the query of a CTE with its bare literals cast; a set operation types them, and is kept."""
     if len(items) == 1 and isinstance(items[0], Group):
         return (replace(items[0], items=cast_relation(items[0].items)),)
-    if any(item.word in SET_OPERATORS for item in items):
+    if not any(map(_is_untyped, items)) or any(item.word in SET_OPERATORS for item in items):
         return tuple(items)
     select = read_select(items)
     if select is None or "qualify" in select.clauses or select.head[-1].word == "distinct":
