@@ -7,7 +7,6 @@ transaction.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Awaitable, Callable
 from time import time
 from typing import ClassVar
@@ -63,7 +62,7 @@ class Extended(SessionBase):
 
     async def _plan_typed(self, sql: str, types: bytes) -> Plan:
         """The plan of a statement, given the counted list of its parameters' type oids."""
-        oids = struct.unpack(f"!{len(types) // 4}I", types[2:])
+        oids = [int.from_bytes(types[at : at + 4], "big") for at in range(2, len(types) - 3, 4)]
         return refuse_untyped(sql, oids) or await self.checked(sql, await self.plan(sql))
 
     async def _bind(self, body: bytes) -> None:
