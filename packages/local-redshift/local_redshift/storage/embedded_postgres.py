@@ -221,7 +221,7 @@ def _copied_bin_dir(pg: Postgres) -> Path:
     if not copy.exists():
         part = copy.with_suffix(".part")
         shutil.copytree(bin_dir().parent, part / package.name / "pginstall18", symlinks=True, dirs_exist_ok=True)
-        libraries = package.with_name(package.name + ".libs")  # found by the programs relative to themselves
+        libraries = package.with_name(package.name + ".libs")  # the programs load them by a relative path
         if libraries.exists():
             shutil.copytree(libraries, part / libraries.name, dirs_exist_ok=True)
         part.rename(copy)
