@@ -89,17 +89,8 @@ def init(pg: Postgres) -> None:
         secret.write(pg.password)
         secret.flush()
         _give_to_nobody(pg, Path(secret.name))
-        arguments = [
-            "-D",
-            str(pg.data),
-            "-U",
-            SUPERUSER,
-            "--encoding=UTF8",
-            "--locale=C",
-            "--no-sync",
-            "--no-instructions",
-        ]
-        _run(pg, "initdb", [*arguments, "--auth=scram-sha-256", f"--pwfile={secret.name}"])
+        arguments = ["-D", str(pg.data), "-U", SUPERUSER, "--encoding=UTF8", "--locale=C", "--no-sync"]
+        _run(pg, "initdb", [*arguments, "--no-instructions", "--auth=scram-sha-256", f"--pwfile={secret.name}"])
     with (pg.data / "postgresql.conf").open("a") as conf:
         conf.write(_SETTINGS)
 
