@@ -48,7 +48,7 @@ LINT: tuple[Step, ...] = (
     ("ruff format", ("ruff", "format", "--check", ".")),
     ("sqlfluff", ("sqlfluff", "lint", "include/sql")),
     ("mypy", ("mypy",)),
-    *((f"lint-imports {config}", ("lint-imports", "--no-cache", "--config", config)) for config in IMPORT_CONTRACTS),
+    *((f"lint-imports {config}", ("lint-imports", "--no-logo", "--no-cache", config)) for config in IMPORT_CONTRACTS),
     ("oxlint", ("oxlint", "--config", "tests/js/oxlintrc.json", "--deny-warnings", *JAVASCRIPT)),
     ("codespell", ("codespell",)),
     ("hadolint", ("hadolint", "Dockerfile", "deploy/astro.Dockerfile")),
