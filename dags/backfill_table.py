@@ -22,7 +22,7 @@ from __future__ import annotations
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, Param
 
-from redshift_etl import dag
+from redshift_etl import dag, settings
 from redshift_etl.backfill import request
 from redshift_etl.operators.backfill import CloseBackfillOperator, FinishBackfillOperator, PlanBackfillOperator
 
@@ -30,10 +30,10 @@ with DAG(
     "backfill_table",
     description="Loads some days of a table again, checked and recorded; or rewrites them by way of a shadow",
     schedule=None,
-    start_date=dag.FIRST_DAY,
+    start_date=settings.FIRST_DAY,
     catchup=False,
     max_active_runs=1,
-    dagrun_timeout=dag.RUN_TIMEOUT,
+    dagrun_timeout=settings.RUN_TIMEOUT,
     default_args=dag.default_args("data-engineering"),
     params={
         "table": Param("core.flights", type="string", pattern=r"^[a-z_]\w*\.[a-z_]\w*$", title="Table"),
@@ -54,7 +54,7 @@ with DAG(
         poke_interval=10,
         reset_dag_run=True,
         max_active_tis_per_dagrun=1,
-        execution_timeout=dag.RUN_TIMEOUT,
+        execution_timeout=settings.RUN_TIMEOUT,
         on_failure_callback=None,  # the run that failed has made its own incident
     ).expand_kwargs(plan.output)
     finish = FinishBackfillOperator(task_id="finish", trigger_rule="none_failed")

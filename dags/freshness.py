@@ -17,17 +17,17 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param
 
-from redshift_etl import dag
+from redshift_etl import dag, settings
 from redshift_etl.operators.monitoring import WatchFreshnessOperator
 
 with DAG(
     "freshness",
     description="Opens an incident for a table that is late, and closes those that are over",
     schedule=dag.every_quarter_hour(),
-    start_date=dag.FIRST_DAY,
+    start_date=settings.FIRST_DAY,
     catchup=False,
     max_active_runs=1,
-    dagrun_timeout=dag.RUN_TIMEOUT,
+    dagrun_timeout=settings.RUN_TIMEOUT,
     default_args=dag.default_args("data-engineering"),
     params={
         "resolve": Param(

@@ -17,17 +17,17 @@ from __future__ import annotations
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, Param
 
-from redshift_etl import dag
-from redshift_etl.operators.monitoring import ReconcileOperator
+from redshift_etl import dag, settings
+from redshift_etl.operators.reconcile import ReconcileOperator
 
 with DAG(
     "reconcile",
     description="Compares sources and warehouse day by day, and says what mends the difference",
     schedule=dag.daily(),
-    start_date=dag.FIRST_DAY,
+    start_date=settings.FIRST_DAY,
     catchup=False,
     max_active_runs=1,
-    dagrun_timeout=dag.RUN_TIMEOUT,
+    dagrun_timeout=settings.RUN_TIMEOUT,
     default_args=dag.default_args("data-engineering"),
     params={
         **dag.date_form("Compare the source"),

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param
 
-from redshift_etl import dag
+from redshift_etl import dag, settings
 from redshift_etl.operators import retention
 
 
@@ -29,10 +29,10 @@ with DAG(
     "retention",
     description="Archives and deletes rows past their contract's retention; old files, logs and metadata; upkeep",
     schedule=dag.daily(),
-    start_date=dag.FIRST_DAY,
+    start_date=settings.FIRST_DAY,
     catchup=False,
     max_active_runs=1,
-    dagrun_timeout=dag.RUN_TIMEOUT,
+    dagrun_timeout=settings.RUN_TIMEOUT,
     default_args=dag.default_args("data-engineering"),
     params={
         "dry_run": Param(False, type="boolean", title="Dry run", description="Count only"),

@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from airflow.sdk import DAG
 
-from redshift_etl import dag
-from redshift_etl.operators.extract import ConformOperator, HttpToLakeOperator
+from redshift_etl import dag, settings
+from redshift_etl.operators.extract import HttpToLakeOperator
 from redshift_etl.operators.load import LoadToRedshiftOperator
+from redshift_etl.operators.transform import TransformOperator
 
 TABLE = "core.weather"
 AIRPORTS = {
@@ -41,10 +42,10 @@ with DAG(
     "weather",
     description="Hourly weather of the window, from the archive API into core.weather",
     schedule=dag.daily(),
-    start_date=dag.FIRST_DAY,
+    start_date=settings.FIRST_DAY,
     catchup=False,
     max_active_runs=4,
-    dagrun_timeout=dag.RUN_TIMEOUT,
+    dagrun_timeout=settings.RUN_TIMEOUT,
     default_args=dag.default_args("flight-operations"),
     params=dag.date_form("Load the weather observed"),
     tags=["core", "incremental", "http"],
@@ -65,5 +66,5 @@ with DAG(
         http_conn_id="weather_api",
         inlets=[dag.source_asset("weather-api.archive")],
     )
-    transform = ConformOperator(task_id="transform", batch=extract.output)
+    transform = TransformOperator(task_id="transform", batch=extract.output)
     LoadToRedshiftOperator(task_id="load", table=TABLE, batch=transform.output, outlets=[dag.table_asset(TABLE)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import Asset, CronDataIntervalTimetable, Param
@@ -10,9 +10,6 @@ from airflow.sdk import Asset, CronDataIntervalTimetable, Param
 from redshift_etl import settings
 from redshift_etl.contracts.front_matter import about
 from redshift_etl.window import END, START
-
-RUN_TIMEOUT = timedelta(hours=6)
-FIRST_DAY = datetime(2013, 1, 1, tzinfo=UTC)
 
 
 def sql_folder() -> str:

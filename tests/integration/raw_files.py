@@ -13,8 +13,9 @@ import pytest
 import zstandard
 
 from redshift_etl.contracts import contract as contracts
+from redshift_etl.lake.batch import Batch
 from redshift_etl.lake.part_writer import compress
-from redshift_etl.lake.storage import Batch, Lake
+from redshift_etl.lake.storage import Lake
 from redshift_etl.transform import run as transform
 from redshift_etl.window import Window
 

@@ -11,6 +11,7 @@ import pytest
 
 from redshift_etl.checks import rules
 from redshift_etl.checks import run as audit
+from redshift_etl.contracts.check import Check
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.contracts.ddl import Reference
 from redshift_etl.errors import ConfigError, SourceError
@@ -27,7 +28,7 @@ def things(bench: Bench) -> Bench:
     return bench
 
 
-def load_checked(bench: Bench, contract: Contract, rows: list[Any], more: tuple[rules.Check, ...] = ()) -> model.Result:
+def load_checked(bench: Bench, contract: Contract, rows: list[Any], more: tuple[Check, ...] = ()) -> model.Result:
     batch = bench.batch(contract, rows)
     assert batch.window_start
     assert batch.window_end
@@ -141,7 +142,7 @@ def test_the_same_key_twice_in_a_refresh_names_the_key(bench: Bench) -> None:
 
 def test_a_check_on_the_result_sees_the_whole_table_and_rolls_everything_back(things: Bench) -> None:
     load_checked(things, THINGS, [row(n) for n in range(3)])
-    few = rules.Check(
+    few = Check(
         name="few",
         severity="fail",
         on="result",
@@ -156,7 +157,7 @@ def test_a_check_on_the_result_sees_the_whole_table_and_rolls_everything_back(th
 
 
 def test_a_check_that_the_warehouse_refuses_stops_the_load_and_names_its_file(things: Bench) -> None:
-    broken = rules.Check("broken", "warn", "stage", "d", "SELECT nothing FROM :rows", path=Path("core/broken.sql"))
+    broken = Check("broken", "warn", "stage", "d", "SELECT nothing FROM :rows", path=Path("core/broken.sql"))
     with pytest.raises(ConfigError, match=r"core/broken\.sql") as error:
         load_checked(things, THINGS, [row(1)], (broken,))
     assert "nothing" in str(error.value)

@@ -19,6 +19,7 @@ import redshift_connector
 
 from redshift_etl.backfill import shadow_table
 from redshift_etl.contracts import contract as contracts
+from redshift_etl.contracts.mart import load_mart
 from redshift_etl.marts import build as marts
 from redshift_etl.retention import rows as retention
 from redshift_etl.retention import table_stats
@@ -81,7 +82,7 @@ def loaded(warehouse: Warehouse) -> Warehouse:
     migrate.ensure(etl.connect, "mart.carrier_day")
     etl.load(AIRLINES, [("UA", "United"), ("B6", "JetBlue")])
     etl.load(FLIGHTS, [flight(1), flight(2)])
-    marts.build(etl.connect, marts.load_mart("mart.carrier_day"), [DAY], RUN)
+    marts.build(etl.connect, load_mart("mart.carrier_day"), [DAY], RUN)
     return warehouse
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from redshift_etl.contracts import contract as contracts
+from redshift_etl.contracts.mart import Mart, parse_mart
 from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.marts import build as marts
 from redshift_etl.warehouse.model import Run
@@ -29,8 +30,8 @@ RUN = Run("daily", "run", "build", 1)
 D1, D2, D3 = (date(2013, 1, day) for day in (1, 2, 3))
 
 
-def mart(select: str = SELECT) -> marts.Mart:
-    return marts.parse_mart(MART, select, Path("things_a_day.sql"))
+def mart(select: str = SELECT) -> Mart:
+    return parse_mart(MART, select, Path("things_a_day.sql"))
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from redshift_etl.contracts import contract as contracts
+from redshift_etl.contracts import reconcile_spec
 from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.lake.storage import Lake
-from redshift_etl.operators.monitoring import ReconcileOperator
-from redshift_etl.reconcile import compare as reconcile
+from redshift_etl.operators.reconcile import ReconcileOperator
 from redshift_etl.reconcile.source_counts import count_by_day, file_changed
 from tests.integration.batches import Bench
 from tests.integration.conftest import Source
@@ -117,7 +117,7 @@ def test_a_source_without_the_column_or_the_connection_is_a_clear_error(lake: La
 
 @pytest.mark.usefixtures("lake")
 def test_the_counts_of_a_source_are_by_day_of_the_window() -> None:
-    sql = reconcile.read(contracts.load("core.things"))
+    sql = reconcile_spec.read(contracts.load("core.things"))
     assert sql
     counted = count_by_day("airline_db", sql.sql, datetime(2013, 1, 2), datetime(2013, 1, 4))
     assert counted == {date(2013, 1, 2): 5, date(2013, 1, 3): 5}

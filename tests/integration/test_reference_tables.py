@@ -6,7 +6,8 @@ import pytest
 
 from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.extract import s3_files
-from redshift_etl.lake.storage import Batch, Lake
+from redshift_etl.lake.batch import Batch
+from redshift_etl.lake.storage import Lake
 from tests.integration.raw_files import conform, staged
 
 AIRPORTS = (

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from redshift_etl.errors import ConfigError, SourceError
-from redshift_etl.lake.storage import NOT_COUNTED, Lake
+from redshift_etl.lake.batch import NOT_COUNTED
+from redshift_etl.lake.storage import Lake
 from tests.integration.raw_files import SqlDir, conform, raw, rejects, staged, use_sql_dir
 
 COUNTRIES = "/*\ncolumns: [code, name, people]\n*/\nSELECT code, name, nullif(people, 'NA') AS people FROM raw"

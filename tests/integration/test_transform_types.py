@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from redshift_etl.errors import SourceError
-from redshift_etl.lake.storage import Batch, Lake
+from redshift_etl.lake.batch import Batch
+from redshift_etl.lake.storage import Lake
 from tests.integration.raw_files import conform, raw, rejects, staged, use_sql_dir
 
 GOOD = {

@@ -16,7 +16,8 @@ import zstandard
 from redshift_etl.errors import ConfigError, SourceError, TransientError
 from redshift_etl.extract import http
 from redshift_etl.extract.retry import Retry
-from redshift_etl.lake.storage import Batch, Lake
+from redshift_etl.lake.batch import Batch
+from redshift_etl.lake.storage import Lake
 from redshift_etl.window import Window
 from tests.integration.raw_files import DAY, conform, read, staged
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from redshift_etl.contracts import contract
+from redshift_etl.contracts import contract, reconcile_spec
+from redshift_etl.contracts.reconcile_spec import ReconcileSpec
 from redshift_etl.errors import ConfigError
 from redshift_etl.reconcile import compare as reconcile
-from redshift_etl.reconcile.compare import Gap, Loaded, Plan
+from redshift_etl.reconcile.compare import Gap, Loaded
 
 FLIGHTS = contract.load("core.flights")
-PLAN = Plan(FLIGHTS, "flights", "airline_db", "SELECT 1")
+PLAN = ReconcileSpec(FLIGHTS, "flights", "airline_db", "SELECT 1")
 FIRST, LAST = date(2013, 1, 1), date(2013, 1, 5)
 
 
@@ -61,7 +62,7 @@ def test_days_in_a_row_are_one_command_and_stale_days_are_none() -> None:
 
 
 def test_a_file_written_after_it_was_read_is_stale_and_one_run_mends_all_files_of_a_dag() -> None:
-    plans = [Plan(replace(FLIGHTS), "reference_tables", landing=name) for name in ("a.csv", "b.csv")]
+    plans = [ReconcileSpec(replace(FLIGHTS), "reference_tables", landing=name) for name in ("a.csv", "b.csv")]
     gaps = [gap for plan in plans for gap in reconcile.compare_file(plan, day(2), day(1))]
     assert [gap.problem for gap in gaps] == ["stale", "stale"]
     assert [found.command for found in reconcile.ranges(gaps)] == ["airflow dags trigger reference_tables"]
@@ -83,13 +84,13 @@ def test_without_dates_it_looks_from_some_weeks_before_the_newest_load_to_yester
 ])  # fmt: skip
 def test_a_comparison_that_does_not_hold_together_is_refused_by_name(text: str) -> None:
     with pytest.raises(ConfigError, match=r"reconcile/core/flights\.sql"):
-        reconcile.parse(FLIGHTS, text, Path("include/sql/reconcile/core/flights.sql"))
+        reconcile_spec.parse(FLIGHTS, text, Path("include/sql/reconcile/core/flights.sql"))
 
 
 def test_every_table_that_is_loaded_says_how_it_is_compared() -> None:
     for table in contract.all_tables():
         if table.startswith("core."):
-            assert reconcile.read(contract.load(table)), table
+            assert reconcile_spec.read(contract.load(table)), table
 
 
 def test_the_report_names_the_days_and_the_commands() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from redshift_etl.contracts import contract
 from redshift_etl.warehouse import load_sql
+from redshift_etl.warehouse.statement import ident, insert_rows, literal
 
 FLIGHTS = contract.parse("""/*
 description: Flights.
@@ -50,15 +51,15 @@ def test_a_full_refresh_never_truncates_drops_or_renames() -> None:
 
 
 def test_identifiers_are_quoted_part_by_part() -> None:
-    assert load_sql.ident('core.we"ird') == '"core"."we""ird"'
+    assert ident('core.we"ird') == '"core"."we""ird"'
 
 
 def test_literals_escape_quotes_and_backslashes() -> None:
-    assert load_sql.literal("it's \\N") == "'it''s \\\\N'"
+    assert literal("it's \\N") == "'it''s \\\\N'"
 
 
 def test_values_are_bound_and_never_in_the_text() -> None:
-    statement = load_sql.insert_rows("etl.t", ("a", "b"), [(1, "x'; --"), (2, None)], "record")
+    statement = insert_rows("etl.t", ("a", "b"), [(1, "x'; --"), (2, None)], "record")
     assert statement.sql == 'INSERT INTO "etl"."t" ("a", "b")\nVALUES (%s, %s), (%s, %s)'
     assert statement.values == (1, "x'; --", 2, None)
 

@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 
 from redshift_etl.backfill.request import Request, own_id
 from redshift_etl.errors import ConfigError
-from redshift_etl.warehouse import load_sql, migrate
-from redshift_etl.warehouse.load_sql import Statement
+from redshift_etl.warehouse import migrate
 from redshift_etl.warehouse.session import Connect, Session, open_session
+from redshift_etl.warehouse.statement import Statement, insert_rows, lock
 
 TABLE = "etl.backfill_history"
 RUNNING, DONE, FAILED, DIED = "running", "done", "failed", "died"
@@ -23,7 +23,7 @@ def begin(connect: Connect, request: Request, run_id: str, who: str) -> None:
     now = _now()
     row = _row(request, run_id, who) | {"backfill_id": request.backfill_id, "status": RUNNING, "started_at": now}
     with open_session(connect, request.backfill_id) as session, session.transaction():
-        session.run(load_sql.lock(TABLE))
+        session.run(lock(TABLE))
         session.run(
             Statement(
                 "mark the backfills that died",
@@ -33,7 +33,7 @@ def begin(connect: Connect, request: Request, run_id: str, who: str) -> None:
             )
         )
         session.run(Statement("forget an earlier try", f"DELETE FROM {TABLE} WHERE run_id = %s", (run_id,)))
-        session.run(load_sql.insert_rows(TABLE, tuple(row), [tuple(row.values())], "enter the backfill"))
+        session.run(insert_rows(TABLE, tuple(row), [tuple(row.values())], "enter the backfill"))
 
 
 def _row(request: Request, run_id: str, who: str) -> dict[str, object]:
@@ -62,7 +62,7 @@ def done_with(request: Request, run_id: str, who: str, first: date, last: date, 
         "finished_at": now,
         "detail": _text(detail),
     }
-    return load_sql.insert_rows(TABLE, tuple(row), [tuple(row.values())], f"enter the {request.action}")
+    return insert_rows(TABLE, tuple(row), [tuple(row.values())], f"enter the {request.action}")
 
 
 def bury(connect: Connect, older_than: timedelta) -> None:

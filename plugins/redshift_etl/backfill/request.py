@@ -57,11 +57,11 @@ def own_id(run_id: str) -> str:
 def read(params: Mapping[str, Any], run_id: str, now: datetime) -> Request:
     """Check the form. Raises ConfigError that names the field."""
     from redshift_etl.contracts import contract as contracts
-    from redshift_etl.reconcile import compare
+    from redshift_etl.contracts import reconcile_spec
 
     action, table = str(params["action"]), str(params["table"])
     contract = contracts.load(table)
-    plan = compare.read(contract)
+    plan = reconcile_spec.read(contract)
     if plan is None:
         raise ConfigError("No DAG is known to load the table.", fix="name it in include/sql/reconcile", table=table)
     if action not in ACTIONS:

@@ -17,9 +17,9 @@ from uuid import uuid4
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import ConfigError
 from redshift_etl.warehouse import load_sql, migrate
-from redshift_etl.warehouse.load_sql import Statement, columns, ident
 from redshift_etl.warehouse.model import Counts, Run
 from redshift_etl.warehouse.session import Connect, Session, open_session
+from redshift_etl.warehouse.statement import Statement, columns, count_rows, ident, insert_rows, lock
 
 log = logging.getLogger(__name__)
 
@@ -173,7 +173,7 @@ def swap(session: Session, contract: Contract, backfill_id: str, run: Run) -> Co
     """Put the shadow's rows in the table's place, inside the caller's transaction."""
     shadow, kept, table = of(contract, backfill_id).table, undo_table(contract, backfill_id), ident(contract.table)
     names, version = columns(contract.column_names), _version(contract)
-    session.run(load_sql.lock(contract.table))
+    session.run(lock(contract.table))
     _copies_of_a_key(session, contract, shadow)
     session.run(_like(kept, contract.table, "create the table for an undo"))
     session.run(
@@ -198,7 +198,7 @@ def undo(session: Session, contract: Contract, backfill_id: str, run: Run) -> Co
     A row that has become newer since stays.
     """
     shadow, kept, table = of(contract, backfill_id).table, undo_table(contract, backfill_id), ident(contract.table)
-    session.run(load_sql.lock(contract.table))
+    session.run(lock(contract.table))
     session.run(
         Statement(
             "delete the rewritten rows",
@@ -212,7 +212,7 @@ def undo(session: Session, contract: Contract, backfill_id: str, run: Run) -> Co
 def _insert(session: Session, contract: Contract, source: str, other: str, run: Run, kind: str) -> Counts:
     """Insert the rows of ``source`` whose key is free, and record the load; marts of the days of both become stale."""
     names, table = columns(contract.column_names), ident(contract.table)
-    before = int(session.value(load_sql.count_rows(contract.table)))
+    before = int(session.value(count_rows(contract.table)))
     session.run(
         Statement(
             "insert the rows",
@@ -220,8 +220,8 @@ def _insert(session: Session, contract: Contract, source: str, other: str, run: 
             f"WHERE NOT EXISTS (SELECT 1 FROM {table} AS t WHERE {load_sql.same_key(contract, 's', 't')})",
         )
     )
-    after = int(session.value(load_sql.count_rows(contract.table)))
-    staged, replaced = (int(session.value(load_sql.count_rows(name))) for name in (source, other))
+    after = int(session.value(count_rows(contract.table)))
+    staged, replaced = (int(session.value(count_rows(name))) for name in (source, other))
     written, load_id = after - before, uuid4().hex
     updated = min(written, replaced)
     counts = Counts(inserted=written - updated, updated=updated, superseded=staged - written)
@@ -240,7 +240,7 @@ def _insert(session: Session, contract: Contract, source: str, other: str, run: 
     row = {"load_id": load_id, "table_name": contract.table, "load_kind": kind, **asdict(run), "extracted": staged}
     row |= {"staged": staged, **asdict(counts), "rejected": 0, "rows_after": after}
     row |= {"extracted_at": now, "started_at": now, "committed_at": now, "seconds": 0.0}
-    session.run(load_sql.insert_rows("etl.load_history", tuple(row), [tuple(row.values())], "record the load"))
+    session.run(insert_rows("etl.load_history", tuple(row), [tuple(row.values())], "record the load"))
     return counts
 
 

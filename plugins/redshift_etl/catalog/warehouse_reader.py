@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 from redshift_etl.catalog import queries
 from redshift_etl.catalog.model import CheckResult, FailedRow, History, Incident, Load, Snapshot
+from redshift_etl.contracts.mart import Mart
 from redshift_etl.marts import build
-from redshift_etl.marts.build import Mart
-from redshift_etl.warehouse.load_sql import Statement
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
+from redshift_etl.warehouse.statement import Statement
 
 CHECKS_WITHIN = timedelta(days=35)  # a check of a monthly table is still its last
 INCIDENTS_WITHIN = timedelta(days=30)

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from redshift_etl.checks import rules
-from redshift_etl.checks.rules import FAIL, RESULT, ROWS, STAGE, Check
+from redshift_etl.contracts.check import FAIL, RESULT, ROWS, STAGE, Check
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import ConfigError, EtlError, SourceError
 from redshift_etl.warehouse import load_sql
-from redshift_etl.warehouse.load_sql import Statement
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
+from redshift_etl.warehouse.statement import Statement, ident, insert_rows
 
 if TYPE_CHECKING:
     from redshift_etl.warehouse.model import Run
@@ -124,11 +124,9 @@ class Audit:
             for o in self.outcomes
             for number, (key, reason) in enumerate(o.rows, 1)
         ]
-        statements = (
-            [load_sql.insert_rows("etl.check_results", _RESULTS, results, "record the checks")] if results else []
-        )
+        statements = [insert_rows("etl.check_results", _RESULTS, results, "record the checks")] if results else []
         if rows:
-            statements.append(load_sql.insert_rows("etl.check_failures", _FAILURES, rows, "keep the failing rows"))
+            statements.append(insert_rows("etl.check_failures", _FAILURES, rows, "keep the failing rows"))
         return statements
 
 
@@ -165,7 +163,7 @@ def count_statements(asked: Sequence[Check], rows: str) -> list[tuple[tuple[Chec
 
 def _scan(some: Sequence[Check], rows: str) -> Statement:
     counts = ",\n    ".join(check.count for check in some if check.count)
-    read = "\n".join([load_sql.ident(rows), *(check.join for check in some if check.join)])
+    read = "\n".join([ident(rows), *(check.join for check in some if check.join)])
     values = tuple(value for check in some for value in check.values)
     return Statement("check the rows", f"SELECT\n    {counts}\nFROM {read}", values)
 
@@ -176,7 +174,7 @@ def _counts(some: Sequence[Check], rows: str, purpose: str) -> Statement:
 
 
 def _read(check: Check, rows: str) -> str:
-    return check.sql.replace(ROWS, load_sql.ident(rows))
+    return check.sql.replace(ROWS, ident(rows))
 
 
 def _count(session: Session, asked: Sequence[Check], rows: str) -> dict[str, int]:

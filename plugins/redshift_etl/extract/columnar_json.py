@@ -13,8 +13,8 @@ from typing import Any
 
 from redshift_etl.contracts.transform_spec import Recipe
 from redshift_etl.errors import ConfigError, SourceError
-from redshift_etl.lake.storage import Entry
-from redshift_etl.transform.rejects import opened
+from redshift_etl.lake.batch import Entry
+from redshift_etl.lake.files import opened
 
 _SHOWN_BYTES = 120
 _FIX = "ask the API's owner; nothing was loaded"

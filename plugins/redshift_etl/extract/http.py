@@ -22,9 +22,9 @@ from redshift_etl.contracts import transform_spec as recipes
 from redshift_etl.errors import ConfigError, SourceError, TransientError, no_connection
 from redshift_etl.extract import columnar_json
 from redshift_etl.extract.retry import Retry
-from redshift_etl.lake import storage as lakes
+from redshift_etl.lake.batch import RAW, Batch, Entry, prefix
 from redshift_etl.lake.part_writer import compress
-from redshift_etl.lake.storage import Batch, Entry, Lake
+from redshift_etl.lake.storage import Lake
 from redshift_etl.window import Window
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ def extract(
     SourceError for an answer that is not what was asked for, TransientError when the service keeps failing.
     """
     recipe = recipes.load(contracts.load(table))
-    below, extracted_at = lakes.prefix(lakes.RAW, table, window, run), datetime.now(UTC)
+    below, extracted_at = prefix(RAW, table, window, run), datetime.now(UTC)
     days = {"start_date": f"{window.days[0]}", "end_date": f"{window.days[-1]}"}
     entries: list[Entry] = []
     with _session(conn_id, endpoint) as (session, url):

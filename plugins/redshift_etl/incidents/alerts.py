@@ -74,7 +74,7 @@ def _named() -> list[str]:
 
 
 def _safe(error: Exception) -> str:
-    from redshift_etl.incidents.model import redact
+    from redshift_etl.redaction import redact
 
     return redact(f"{type(error).__name__}: {error}")
 

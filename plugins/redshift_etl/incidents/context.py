@@ -10,8 +10,8 @@ from redshift_etl.contracts import contract as contracts
 from redshift_etl.incidents.model import Failure, concerned
 from redshift_etl.incidents.report import Evidence, LastLoad
 from redshift_etl.warehouse import freshness
-from redshift_etl.warehouse.load_sql import Statement
 from redshift_etl.warehouse.session import Connect, Session, open_session
+from redshift_etl.warehouse.statement import Statement
 
 
 def gather(connect: Connect, failure: Failure, evidence: Evidence) -> None:

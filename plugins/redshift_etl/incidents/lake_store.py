@@ -10,8 +10,6 @@ import json
 import logging
 from datetime import datetime
 
-from botocore.exceptions import ClientError
-
 from redshift_etl.errors import TransientError
 from redshift_etl.incidents.model import QUIET, Incident
 from redshift_etl.lake.storage import Lake
@@ -20,8 +18,6 @@ log = logging.getLogger(__name__)
 
 _OPEN = "incidents/open"
 _ATTEMPTS = 20
-_TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
-_GONE = ("NoSuchKey", "404")
 
 
 def take(lake: Lake, incident: Incident) -> tuple[Incident, bool]:
@@ -29,15 +25,15 @@ def take(lake: Lake, incident: Incident) -> tuple[Incident, bool]:
     for _ in range(_ATTEMPTS):
         standing, etag = _read(lake, incident.cause)
         if standing is None:
-            if _write(lake, incident, IfNoneMatch="*"):
+            if _write(lake, incident, None):
                 return incident, True
             continue
         if incident.opened_at - standing.last_seen_at > QUIET:
-            if _write(lake, incident, IfMatch=etag):
+            if _write(lake, incident, etag):
                 return incident, True
             continue
         again = standing.again(incident)
-        if _write(lake, again, IfMatch=etag):
+        if _write(lake, again, etag):
             return again, False
     raise TransientError("Too many tasks fail with one cause at once.", fix="nothing", cause=incident.cause)
 
@@ -59,9 +55,7 @@ def is_open(lake: Lake, cause: str) -> bool:
 
 def all_open(lake: Lake) -> list[Incident]:
     """The open incidents, oldest first."""
-    prefix = lake.location.key(_OPEN) + "/"
-    pages = lake.client.get_paginator("list_objects_v2").paginate(Bucket=lake.location.bucket, Prefix=prefix)
-    causes = [entry["Key"].rsplit("/", 1)[-1][:-5] for page in pages for entry in page.get("Contents", ())]
+    causes = [listed.key.rsplit("/", 1)[-1].removesuffix(".json") for listed in lake.list_objects(_OPEN)]
     found = [incident for cause in causes if (incident := _read(lake, cause)[0])]
     return sorted(found, key=lambda incident: incident.opened_at)
 
@@ -73,33 +67,21 @@ def close(lake: Lake, incident: Incident, seen: datetime) -> bool:
         return True
     if standing.last_seen_at > seen:
         return False
-    name = lake.location.key(_OPEN, f"{incident.cause}.json")
-    lake.client.delete_object(Bucket=lake.location.bucket, Key=name)
+    if not lake.delete_if(_key(incident.cause), etag=etag):
+        return False
     log.info("The incident %s is closed (%s)", incident.incident_id, etag)
     return True
 
 
+def _key(cause: str) -> str:
+    return f"{_OPEN}/{cause}.json"
+
+
 def _read(lake: Lake, cause: str) -> tuple[Incident | None, str]:
-    try:
-        answer = lake.client.get_object(Bucket=lake.location.bucket, Key=lake.location.key(_OPEN, f"{cause}.json"))
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _GONE:
-            return None, ""
-        raise
-    return Incident.from_dict(json.loads(answer["Body"].read())), answer["ETag"]
+    mark = lake.get(_key(cause))
+    return (Incident.from_dict(json.loads(mark[0])), mark[1]) if mark else (None, "")
 
 
-def _write(lake: Lake, incident: Incident, **condition: str) -> bool:
-    """Write the mark under a condition; False when somebody else was first."""
-    try:
-        lake.client.put_object(
-            Bucket=lake.location.bucket,
-            Key=lake.location.key(_OPEN, f"{incident.cause}.json"),
-            Body=json.dumps(incident.as_dict()).encode(),
-            **condition,
-        )
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _TAKEN or error.response["Error"]["Code"] in _GONE:
-            return False
-        raise
-    return True
+def _write(lake: Lake, incident: Incident, etag: str | None) -> bool:
+    """Write the mark in the place of the one with ``etag`` (None: of none); False when another task was first."""
+    return lake.put_if(_key(incident.cause), json.dumps(incident.as_dict()).encode(), etag=etag)

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from redshift_etl.backfill import history
 from redshift_etl.contracts import contract as contracts
-from redshift_etl.dag import RUN_TIMEOUT
+from redshift_etl.contracts import reconcile_spec
 from redshift_etl.errors import ConfigError, EtlError
 from redshift_etl.incidents import alerts, context, lake_store, model, table_store
 from redshift_etl.incidents import report as incident_report
@@ -25,7 +25,7 @@ from redshift_etl.incidents.model import LATE, Failure, Incident, Part
 from redshift_etl.incidents.report import Evidence, LastLoad
 from redshift_etl.lake.storage import Lake
 from redshift_etl.lineage import graph
-from redshift_etl.reconcile import compare
+from redshift_etl.settings import RUN_TIMEOUT
 from redshift_etl.warehouse import freshness, migrate
 from redshift_etl.warehouse.freshness import Freshness
 from redshift_etl.warehouse.session import Connect, StatementError, open_session
@@ -157,7 +157,7 @@ def _open(watch: Watch, state: Freshness, loads: Mapping[str, LastLoad], now: da
 def _loader(table: str, load: LastLoad | None) -> str:
     """The DAG that fills a table: its last load can be that of another, which swapped rows in."""
     try:
-        plan = compare.read(contracts.load(table))
+        plan = reconcile_spec.read(contracts.load(table))
     except ConfigError as error:
         log.warning("Which DAG loads %s cannot be read: %s", table, error)
         plan = None

@@ -15,8 +15,9 @@ from typing import Any
 
 from redshift_etl import window
 from redshift_etl.incidents import model
-from redshift_etl.incidents.model import Failure, Incident, concerned, redact
+from redshift_etl.incidents.model import Failure, Incident, concerned
 from redshift_etl.incidents.report import Evidence, render
+from redshift_etl.redaction import redact
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +111,7 @@ def _downstream(failure: Failure, evidence: Evidence) -> None:
 def _ask_warehouse(failure: Failure, evidence: Evidence) -> None:
     from redshift_etl import settings
     from redshift_etl.incidents import context as asked
-    from redshift_etl.operators.load import warehouse_at_once
+    from redshift_etl.warehouse.connect import warehouse_at_once
 
     asked.gather(warehouse_at_once(settings.REDSHIFT), failure, evidence)
 
@@ -137,7 +138,7 @@ def _keep(incident: Incident, failure: Failure, evidence: Evidence) -> tuple[Inc
 def _record(incident: Incident, url: str) -> None:
     from redshift_etl import settings
     from redshift_etl.incidents import table_store
-    from redshift_etl.operators.load import warehouse_at_once
+    from redshift_etl.warehouse.connect import warehouse_at_once
 
     table_store.record(warehouse_at_once(settings.REDSHIFT), incident, url)
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from redshift_etl.incidents.model import Failure, Incident, redact
+from redshift_etl.incidents.model import Failure, Incident
+from redshift_etl.redaction import redact
 
 
 @dataclass(frozen=True)

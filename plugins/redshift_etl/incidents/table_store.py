@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from redshift_etl.incidents.model import Incident
-from redshift_etl.warehouse import load_sql, migrate
-from redshift_etl.warehouse.load_sql import Statement
+from redshift_etl.warehouse import migrate
 from redshift_etl.warehouse.session import Connect, Session, open_session
+from redshift_etl.warehouse.statement import Statement, insert_rows, lock
 
 TABLE = "etl.incidents"
 _SUMMARY_BYTES = 2048
@@ -21,7 +21,7 @@ def record(connect: Connect, incident: Incident, url: str) -> None:
     """Insert the incident, or bring its count up to date. Safe to repeat and to race."""
     migrate.ensure(connect, TABLE)
     with open_session(connect, incident.incident_id) as session, session.transaction():
-        session.run(load_sql.lock(TABLE))
+        session.run(lock(TABLE))
         if session.run(_find(incident.incident_id)):
             session.run(_count(incident))
         else:
@@ -74,7 +74,7 @@ def _insert(incident: Incident, url: str) -> Statement:
         "opened_at": _naive(incident.opened_at),
         "last_seen_at": _naive(incident.last_seen_at),
     }
-    return load_sql.insert_rows(TABLE, tuple(row), [tuple(row.values())], "record the incident")
+    return insert_rows(TABLE, tuple(row), [tuple(row.values())], "record the incident")
 
 
 def _naive(moment: datetime) -> datetime:

@@ -25,11 +25,11 @@ from openlineage.client.generated.schema_dataset import SchemaDatasetFacet, Sche
 from redshift_etl import settings
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts.contract import Contract
-from redshift_etl.lake.storage import RAW, STAGED
+from redshift_etl.contracts.mart import load_mart
+from redshift_etl.lake.batch import RAW, STAGED
 from redshift_etl.lineage import graph
 from redshift_etl.lineage.columns import ColumnLineage, Kind, Origin
 from redshift_etl.lineage.graph import Fill
-from redshift_etl.marts.build import load_mart
 
 if TYPE_CHECKING:
     Named = Mapping[str, Dataset]

@@ -9,67 +9,20 @@ import json
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
 from uuid import uuid4
 
-from redshift_etl import settings
-from redshift_etl.contracts import contract as contracts
-from redshift_etl.contracts.contract import Contract
+from redshift_etl.contracts.mart import DAYS, Mart
 from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.warehouse import load_sql
 from redshift_etl.warehouse.load import Audit
-from redshift_etl.warehouse.load_sql import Statement, columns, ident
 from redshift_etl.warehouse.model import Run, naive
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
+from redshift_etl.warehouse.statement import Statement, columns, ident, insert_rows, lock
 
 log = logging.getLogger(__name__)
 
 BUILD = "build"
-DAYS = ":days"
-
-
-@dataclass(frozen=True)
-class Mart:
-    """A mart's SELECT and the tables whose days decide when it is stale. Its contract says the rest."""
-
-    contract: Contract
-    inputs: tuple[str, ...]
-    select: str
-
-    @property
-    def day(self) -> str:
-        """The column that a day of the mart is."""
-        return self.contract.day or ""
-
-
-def load_mart(table: str) -> Mart:
-    """Read ``include/sql/marts/<name>.sql``: front matter ``inputs``, then a SELECT that restricts itself to ``:days``.
-
-    Raises ConfigError when the file is not there or not of that form.
-    """
-    contract = contracts.load(table)
-    path = settings.sql_dir() / "marts" / f"{contract.name}.sql"
-    if not path.is_file():
-        raise ConfigError("The mart has no SELECT.", fix=f"write {path}", table=table)
-    return parse_mart(contract, path.read_text(encoding="utf-8"), path)
-
-
-def parse_mart(contract: Contract, text: str, path: Path) -> Mart:
-    """Read a mart from its text. Raises ConfigError that names the file."""
-    try:
-        matter, select = contracts.front_matter(text)
-    except ValueError as error:
-        raise ConfigError(f"The mart cannot be read: {error}.", fix=f"edit {path}", table=contract.table) from error
-    inputs = tuple(matter.get("inputs", ()))
-    if not inputs or f"({DAYS})" not in select or not contract.day:
-        raise ConfigError(
-            f"A mart needs `inputs` in its front matter, a restriction IN ({DAYS}), and `day` in its contract.",
-            fix=f"edit {path}",
-            table=contract.table,
-        )
-    return Mart(contract, inputs, select.rstrip().rstrip(";"))
 
 
 def stale_days(mart: Mart) -> Statement:
@@ -178,7 +131,7 @@ def _build(
     last: Sequence[Audit],
 ) -> dict[str, int]:
     started = time.monotonic()
-    session.run(load_sql.lock(mart.contract.table, "etl.mart_inputs"))
+    session.run(lock(mart.contract.table, "etl.mart_inputs"))
     touches = {(str(table), day): int(count) for table, day, count in session.run(read_touches(mart, days))}
     for statement in write(mart, days):
         session.run(statement)
@@ -209,7 +162,7 @@ def _rows_by_day(mart: Mart) -> Statement:
 
 def _input_rows(mart: Mart, days: Sequence[date], touches: dict[tuple[str, date], int]) -> Statement:
     rows = [(mart.contract.table, day, name, touches.get((name, day), 0)) for day in days for name in mart.inputs]
-    return load_sql.insert_rows(
+    return insert_rows(
         "etl.mart_inputs", ("mart_name", "day", "input_name", "touches"), rows, "record what the days are built from"
     )
 
@@ -231,4 +184,4 @@ def _build_rows(
         )
         for day in days
     ]  # fmt: skip
-    return load_sql.insert_rows("etl.mart_builds", names, values, "record the build")
+    return insert_rows("etl.mart_builds", names, values, "record the build")

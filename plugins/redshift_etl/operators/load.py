@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from redshift_etl.operators.context import run_of
+from redshift_etl.operators.lineage import LineageMixin
+from redshift_etl.warehouse.connect import warehouse
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from redshift_etl.warehouse.model import Run
+    from redshift_etl.lineage.openlineage import Lineage
 
 
-class LoadToRedshiftOperator(BaseOperator):
+class LoadToRedshiftOperator(LineageMixin, BaseOperator):
     """Full refresh or incremental upsert of ``table``, as its contract says, in one transaction.
 
     :param table: the table, ``schema.table``; it must have a contract.
@@ -36,7 +39,7 @@ class LoadToRedshiftOperator(BaseOperator):
         from redshift_etl.backfill import shadow_table
         from redshift_etl.checks import run as audit
         from redshift_etl.contracts import contract as contracts
-        from redshift_etl.lake.storage import Batch
+        from redshift_etl.lake.batch import Batch
         from redshift_etl.warehouse import load, migrate
         from redshift_etl.warehouse.load_sql import CopySource
         from redshift_etl.warehouse.model import Load
@@ -70,32 +73,8 @@ class LoadToRedshiftOperator(BaseOperator):
         )
         return result.as_dict()
 
-    def get_openlineage_facets_on_complete(self, _instance: Any) -> Any:
-        """What was read and written, for OpenLineage."""
+    def lineage(self) -> Lineage:
+        """What was read and written."""
         from redshift_etl.lineage import openlineage
 
         return openlineage.loaded(self.table, self.redshift_conn_id)
-
-
-def warehouse(conn_id: str) -> Any:
-    """A function that opens a new connection to the warehouse, not in autocommit."""
-    from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
-
-    return RedshiftSQLHook(redshift_conn_id=conn_id).get_conn
-
-
-def warehouse_at_once(conn_id: str) -> Any:
-    """The same for whoever says that the warehouse is down instead of waiting for it: the hook tries for 15 s."""
-    from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
-
-    hook = RedshiftSQLHook(redshift_conn_id=conn_id)
-    once = RedshiftSQLHook.get_conn.retry_with(stop=lambda _: True)
-    return lambda: once(hook)
-
-
-def run_of(context: Mapping[str, Any]) -> Run:
-    """The task instance, for the history."""
-    from redshift_etl.warehouse.model import Run
-
-    instance = context["ti"]
-    return Run(instance.dag_id, instance.run_id, instance.task_id, instance.try_number)

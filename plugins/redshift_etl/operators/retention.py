@@ -9,12 +9,11 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from airflow.sdk import BaseOperator
 
-from redshift_etl.operators.load import run_of, warehouse
-from redshift_etl.operators.monitoring import slug
+from redshift_etl.operators.context import run_of, slug
+from redshift_etl.warehouse.connect import warehouse
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -171,11 +170,10 @@ def archive_prefix(lake: Lake, instance: Any) -> str:
     return lake.location.url(lake.location.key("archive", f"{slug(instance.run_id)}-{instance.try_number}"))
 
 
-def archived_rows(lake: Any, url: str) -> int:
+def archived_rows(lake: Lake, url: str) -> int:
     """The rows that an UNLOAD's verbose manifest counts."""
-    place = urlsplit(url)
-    body = lake.client.get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))["Body"].read()
-    return int(json.loads(body)["meta"]["record_count"])
+    key = url.removeprefix(lake.location.url(lake.location.key(""))).lstrip("/")
+    return int(json.loads(lake.read(key))["meta"]["record_count"])
 
 
 def database_url(uri: str) -> str:

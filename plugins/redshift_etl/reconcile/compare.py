@@ -14,12 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
 
-from redshift_etl import settings
-from redshift_etl.contracts.contract import Contract, front_matter
-from redshift_etl.errors import ConfigError
-from redshift_etl.warehouse.load_sql import Statement, ident
+from redshift_etl.contracts.contract import Contract
+from redshift_etl.contracts.reconcile_spec import ReconcileSpec
+from redshift_etl.warehouse.statement import Statement, ident
 
 MISSING, SHORT, STALE = "missing", "short", "stale"
 LOOK_BACK = timedelta(days=35)
@@ -29,17 +27,6 @@ _ABOUT_STALE = (
     "A stale day is mended by the days after it: the source has changed its rows since. If no later day is missing or "
     "short, the source removes rows without setting its deletion column."
 )
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How one table is compared with its source."""
-
-    contract: Contract
-    dag_id: str
-    connection: str | None = None
-    sql: str = ""
-    landing: str | None = None
 
 
 @dataclass(frozen=True)
@@ -83,32 +70,6 @@ class Range:
         return {"trigger_dag_id": self.dag_id, "conf": dates}
 
 
-def read(contract: Contract) -> Plan | None:
-    """How a table is compared, or None where nothing says so. Raises ConfigError that names the file."""
-    path = settings.sql_dir() / "reconcile" / contract.schema / f"{contract.name}.sql"
-    return parse(contract, path.read_text(encoding="utf-8"), path) if path.is_file() else None
-
-
-def parse(contract: Contract, text: str, path: Path) -> Plan:
-    """Read a plan from its text. Raises ConfigError that names the file."""
-    try:
-        matter, sql = front_matter(text)
-    except ValueError as error:
-        raise ConfigError(f"The comparison cannot be read: {error}.", fix=f"edit {path}") from error
-    unknown = sorted(set(matter) - {"dag", "connection", "landing"})
-    statement = "\n".join(line for line in sql.splitlines() if not line.startswith("--")).strip()
-    counted = "connection" in matter
-    if unknown or not matter.get("dag") or counted != bool(statement) or (counted and not contract.version):
-        raise ConfigError(
-            "A comparison has a `dag`, and either a `connection` with a SELECT (for a table with a version), or a "
-            "`landing` file, or neither.",
-            fix=f"edit {path}",
-            table=contract.table,
-            unknown=unknown or None,
-        )
-    return Plan(contract, str(matter["dag"]), matter.get("connection"), statement, matter.get("landing"))
-
-
 def span(loaded: Sequence[Loaded], now: datetime, counted: bool) -> tuple[date, date] | None:
     """The days to compare when nobody asked for some: first and last, or None when nothing was ever loaded.
 
@@ -141,7 +102,7 @@ def covered(loaded: Iterable[Loaded], first: date, last: date) -> set[date]:
 
 
 def compare(
-    plan: Plan,
+    plan: ReconcileSpec,
     first: date,
     last: date,
     loaded: Iterable[Loaded],
@@ -168,7 +129,7 @@ def _problem(loaded: bool, there: int | None, here: int) -> str | None:
     return SHORT if here < there else STALE
 
 
-def compare_file(plan: Plan, changed_at: datetime, extracted_at: datetime | None) -> list[Gap]:
+def compare_file(plan: ReconcileSpec, changed_at: datetime, extracted_at: datetime | None) -> list[Gap]:
     """A landing file against the last load of its table."""
     if extracted_at is None:
         return [Gap(plan.contract.table, plan.dag_id, MISSING)]

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
 from redshift_etl.contracts import contract as contracts
+from redshift_etl.contracts import reconcile_spec
+from redshift_etl.contracts.reconcile_spec import ReconcileSpec
 from redshift_etl.reconcile import compare as reconcile
-from redshift_etl.reconcile.compare import Gap, Loaded, Plan
+from redshift_etl.reconcile.compare import Gap, Loaded
 from redshift_etl.warehouse import load_sql, migrate
 from redshift_etl.warehouse.session import Connect, Session, open_session
 
@@ -35,7 +37,7 @@ def run(
     """
     lines, gaps = [], []
     for table in tables or contracts.all_tables():
-        plan = reconcile.read(contracts.load(table))
+        plan = reconcile_spec.read(contracts.load(table))
         if plan is None:
             continue
         migrate.ensure(connect, table)
@@ -49,7 +51,7 @@ def run(
     return lines, gaps
 
 
-def _file(session: Session, plan: Plan, file_changed: FileChanged) -> tuple[str, list[Gap]]:
+def _file(session: Session, plan: ReconcileSpec, file_changed: FileChanged) -> tuple[str, list[Gap]]:
     newest = session.value(load_sql.newest_extract(plan.contract.table))
     extracted_at = newest.replace(tzinfo=UTC) if newest else None
     changed = file_changed(plan.landing or "")
@@ -58,7 +60,7 @@ def _file(session: Session, plan: Plan, file_changed: FileChanged) -> tuple[str,
 
 
 def _days(
-    session: Session, plan: Plan, count_source: CountSource, asked: Days | None, now: datetime
+    session: Session, plan: ReconcileSpec, count_source: CountSource, asked: Days | None, now: datetime
 ) -> tuple[str, list[Gap]]:
     contract = plan.contract
     rows = session.run(reconcile.loaded_windows(contract.table))

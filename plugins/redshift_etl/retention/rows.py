@@ -14,10 +14,10 @@ from datetime import UTC, date, datetime, time
 
 from redshift_etl.contracts.contract import Contract, Retention
 from redshift_etl.errors import ConfigError, SourceError
-from redshift_etl.warehouse import load_sql, migrate
-from redshift_etl.warehouse.load_sql import Statement, ident, literal
+from redshift_etl.warehouse import migrate
 from redshift_etl.warehouse.model import Run
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
+from redshift_etl.warehouse.statement import Statement, columns, count_rows, ident, insert_rows, literal, lock
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ def count(contract: Contract, rule: Retention, part: Slice) -> Statement:
 
 def unload(contract: Contract, rule: Retention, part: Slice, archive: Archive, prefix: str) -> Statement:
     """Write the slice to the lake as Parquet, with a manifest that counts its rows (AWS, UNLOAD)."""
-    query = f"SELECT {load_sql.columns(contract.column_names)} FROM {ident(contract.table)} WHERE {_where(rule, part)}"
+    query = f"SELECT {columns(contract.column_names)} FROM {ident(contract.table)} WHERE {_where(rule, part)}"
     return Statement(
         "archive the slice",
         f"UNLOAD ({literal(query)})\nTO {literal(prefix)}\nIAM_ROLE {literal(archive.iam_role)}\n"
@@ -144,7 +144,7 @@ def run(connect: Connect, found: Plan, archive: Archive, run: Run) -> int:
 
 
 def _slice(session: Session, contract: Contract, rule: Retention, part: Slice, archive: Archive, run: Run) -> int:
-    session.run(load_sql.lock(contract.table))
+    session.run(lock(contract.table))
     rows = int(session.value(count(contract, rule, part)))
     if not rows:
         return 0
@@ -159,7 +159,7 @@ def _slice(session: Session, contract: Contract, rule: Retention, part: Slice, a
             archive=prefix,
         )
     session.run(delete(contract, rule, part))
-    left = int(session.value(load_sql.count_rows(contract.table)))
+    left = int(session.value(count_rows(contract.table)))
     row = {
         "table_name": contract.table,
         "slice_start": part.start,
@@ -171,7 +171,7 @@ def _slice(session: Session, contract: Contract, rule: Retention, part: Slice, a
         "run_id": run.run_id,
         "deleted_at": datetime.now(UTC).replace(tzinfo=None),
     }
-    session.run(load_sql.insert_rows(HISTORY, tuple(row), [tuple(row.values())], "record the deletion"))
+    session.run(insert_rows(HISTORY, tuple(row), [tuple(row.values())], "record the deletion"))
     return rows
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from redshift_etl.errors import TransientError
-from redshift_etl.warehouse import load_sql, migrate
-from redshift_etl.warehouse.load_sql import Statement, ident
+from redshift_etl.warehouse import migrate
 from redshift_etl.warehouse.session import Connect, StatementError, open_session
+from redshift_etl.warehouse.statement import Statement, ident, insert_rows, lock
 
 log = logging.getLogger(__name__)
 
@@ -104,14 +104,14 @@ def note_reads(connect: Connect, now: datetime) -> dict[str, Read]:
     existing = [table.name for table in read_tables(connect)]
     moment = now.astimezone(UTC).replace(tzinfo=None)
     with open_session(connect, READS) as session, session.transaction():
-        session.run(load_sql.lock(READS))
+        session.run(lock(READS))
         known = {name: Read(since, last) for name, since, last in session.run(_all_reads())}
         merged = merge(known, seen, existing, moment)
         session.run(Statement("forget the old notes", f"DELETE FROM {READS}"))
         if merged:
             rows = [(name, read.watched_from, read.last_read_at) for name, read in merged.items()]
             names = ("table_name", "watched_from", "last_read_at")
-            session.run(load_sql.insert_rows(READS, names, rows, "note the reads"))
+            session.run(insert_rows(READS, names, rows, "note the reads"))
     return merged
 
 

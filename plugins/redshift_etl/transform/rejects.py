@@ -6,33 +6,21 @@ This reads the files a second time, in order, and only when there was something 
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
 import sys
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
-
-import zstandard
 
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.contracts.transform_spec import Recipe
+from redshift_etl.lake.files import RawFile, opened
 from redshift_etl.transform import sql
 from redshift_etl.transform.duckdb_process import Duck
 
 KEPT = 1000
-
-
-@dataclass(frozen=True)
-class RawFile:
-    """A raw file on disk as CSV, and the URL by which people know it."""
-
-    url: str
-    path: Path
 
 
 @dataclass(frozen=True)
@@ -49,21 +37,6 @@ class Reject:
     def as_line(self) -> str:
         """For the rejects file: JSON lines."""
         return json.dumps(vars(self), ensure_ascii=False) + "\n"
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[IO[bytes]]:
-    """A file's bytes, decompressed by its suffix."""
-    if path.suffix == ".zst":
-        decompressor = zstandard.ZstdDecompressor()
-        with path.open("rb") as file, decompressor.stream_reader(file, read_across_frames=True) as stream:
-            yield io.BufferedReader(stream)
-    elif path.suffix == ".gz":
-        with gzip.open(path, "rb") as stream:
-            yield io.BufferedReader(stream)
-    else:
-        with path.open("rb") as stream:
-            yield stream
 
 
 def find(

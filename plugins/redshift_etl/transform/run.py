@@ -22,12 +22,13 @@ from redshift_etl.contracts.contract import Contract
 from redshift_etl.contracts.transform_spec import Recipe
 from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.extract import columnar_json
-from redshift_etl.lake import storage as lakes
+from redshift_etl.lake.batch import NOT_COUNTED, REJECTS, STAGED, Batch, prefix
+from redshift_etl.lake.files import RawFile, opened
 from redshift_etl.lake.part_writer import PART_BYTES, UPLOADS
-from redshift_etl.lake.storage import Batch, Lake
+from redshift_etl.lake.storage import Lake
 from redshift_etl.transform import rejects, sql, tempdir
 from redshift_etl.transform.duckdb_process import Duck, DuckError
-from redshift_etl.transform.rejects import RawFile, Reject
+from redshift_etl.transform.rejects import Reject
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ def _raw_files(batch: Batch, recipe: Recipe, lake: Lake, folder: Path) -> list[R
 
 def _check_header(file: RawFile, batch: Batch, recipe: Recipe) -> None:
     """DuckDB reads columns by position and never looks at the header: swapped columns would load silently."""
-    with rejects.opened(file.path) as stream:
+    with opened(file.path) as stream:
         text = stream.readline(_HEADER_BYTES).decode("utf-8-sig", errors="replace")
     found, expected = next(csv.reader(io.StringIO(text)), []), list(recipe.columns)
     if not found:
@@ -150,7 +151,7 @@ def _explained(recipe: Recipe, contract: Contract) -> Iterator[None]:
 
 def _report(batch: Batch, contract: Contract, staged: _Staged, found: list[Reject], run: str, lake: Lake) -> None:
     """Keep the rejects with their reasons, and stop when there are more than the contract allows."""
-    key = f"{lakes.prefix(lakes.REJECTS, batch.table, batch.window, run)}/rejects.jsonl"
+    key = f"{prefix(REJECTS, batch.table, batch.window, run)}/rejects.jsonl"
     kept = lake.put(key, "".join(reject.as_line() for reject in found).encode())
     log.warning("Rejected %d rows of %s %s: %s", staged.held_back, batch.table, batch.window, kept.url)
     if staged.held_back <= contract.max_rejects:
@@ -178,7 +179,7 @@ def _reconcile(batch: Batch, contract: Contract, staged: _Staged) -> None:
             table=batch.table,
             manifest=batch.manifest,
         )
-    if batch.extracted not in (read, lakes.NOT_COUNTED):
+    if batch.extracted not in (read, NOT_COUNTED):
         raise SourceError(
             "The raw files do not hold the rows that were extracted, or the transform drops some.",
             fix="clear the extract task; if it happens again, the transform must give one row for each raw row",
@@ -191,7 +192,7 @@ def _reconcile(batch: Batch, contract: Contract, staged: _Staged) -> None:
 
 
 def _upload(batch: Batch, staged: _Staged, run: str, lake: Lake) -> Batch:
-    below = lakes.prefix(lakes.STAGED, batch.table, batch.window, run)
+    below = prefix(STAGED, batch.table, batch.window, run)
     keys = [f"{below}/part-{number:05d}.csv.zst" for number in range(len(staged.files))]
     with ThreadPoolExecutor(UPLOADS) as pool:
         entries = list(pool.map(lake.put_file, keys, staged.files))

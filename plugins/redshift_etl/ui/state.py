@@ -13,8 +13,8 @@ from redshift_etl.catalog import incident_reports, warehouse_reader
 from redshift_etl.catalog.model import History, Incident, Snapshot
 from redshift_etl.catalog.pages import Json
 from redshift_etl.catalog.repository import Reader, Repository
+from redshift_etl.contracts.mart import Mart
 from redshift_etl.lake.storage import Lake
-from redshift_etl.marts.build import Mart
 from redshift_etl.ui.background_value import Refreshing, View
 from redshift_etl.warehouse.session import Connect
 
@@ -28,7 +28,7 @@ WAIT_SECONDS = 0.2  # within what a person takes for "at once"
 
 def airflow_connection() -> object:
     """A new connection by Airflow's ``redshift_default``, not in autocommit."""
-    from redshift_etl.operators.load import warehouse_at_once
+    from redshift_etl.warehouse.connect import warehouse_at_once
 
     return warehouse_at_once(settings.REDSHIFT)()
 

@@ -6,8 +6,8 @@ import logging
 
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import ConfigError, EtlError, SourceError, TransientError
-from redshift_etl.warehouse.load_sql import Statement
 from redshift_etl.warehouse.session import Connect, StatementError, open_session
+from redshift_etl.warehouse.statement import Statement
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from redshift_etl.contracts.contract import Contract
-from redshift_etl.warehouse.load_sql import Statement
 from redshift_etl.warehouse.session import Session
+from redshift_etl.warehouse.statement import Statement
 
 FRESH, LATE, NEVER = "fresh", "late", "never"
 

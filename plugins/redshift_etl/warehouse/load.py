@@ -21,6 +21,7 @@ from redshift_etl.warehouse import upsert as merge
 from redshift_etl.warehouse.copy_errors import copy_error
 from redshift_etl.warehouse.model import Counts, Load, Result, naive
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
+from redshift_etl.warehouse.statement import Statement, analyze, count_rows, insert_rows
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ def _attempt(
             result = _transaction(session, load, load_id, staged, started, last)
         except StatementError as error:
             raise _refused(load, error) from error
-        session.run(load_sql.analyze(load.contract.table))
+        session.run(analyze(load.contract.table))
         session.commit()
     log.info("%s: committed %s", load.label, result)
     return result
@@ -93,7 +94,7 @@ def _stage(connect: Connect, session: Session, load: Load) -> int:
             session.connection.rollback()
             raise copy_error(connect, backend, contract, error) from error
         session.commit()
-    staged = int(session.value(load_sql.count_rows(load_sql.STAGE)))
+    staged = int(session.value(count_rows(load_sql.STAGE)))
     if staged != load.rows:
         raise SourceError(
             f"The manifest promises {load.rows} rows and COPY staged {staged}.",
@@ -116,7 +117,7 @@ def _transaction(
             counts = merge.refresh(session, load, staged)
         else:
             counts = merge.upsert(session, load, load_id, staged)
-        rows_after = int(session.value(load_sql.count_rows(contract.table)))
+        rows_after = int(session.value(count_rows(contract.table)))
         result = Result(load_id, contract.table, staged, counts, rows_after)
         session.run(_history_row(load, result, started))
         for audit in last:
@@ -134,7 +135,7 @@ def _refused(load: Load, error: StatementError) -> ConfigError:
     )
 
 
-def _history_row(load: Load, result: Result, started: datetime) -> load_sql.Statement:
+def _history_row(load: Load, result: Result, started: datetime) -> Statement:
     now = datetime.now(UTC)
     row: dict[str, object] = {
         "load_id": result.load_id,
@@ -154,4 +155,4 @@ def _history_row(load: Load, result: Result, started: datetime) -> load_sql.Stat
         "committed_at": naive(now),
         "seconds": (now - started).total_seconds(),
     }
-    return load_sql.insert_rows("etl.load_history", tuple(row), [tuple(row.values())], "record the load")
+    return insert_rows("etl.load_history", tuple(row), [tuple(row.values())], "record the load")

@@ -11,18 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from redshift_etl.contracts.contract import Contract
+from redshift_etl.warehouse.statement import Statement, columns, ident, literal
 
 STAGE = "stage"
 DECIDED = "decided"
-
-
-@dataclass(frozen=True)
-class Statement:
-    """One SQL command, its bound values, and what it is for (said in the log and in errors)."""
-
-    purpose: str
-    sql: str
-    values: tuple[object, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -32,22 +24,6 @@ class CopySource:
     manifest_url: str
     iam_role: str
     region: str
-
-
-def ident(name: str) -> str:
-    """Quote an identifier, part by part; Redshift folds it to lower case all the same (AWS, "Names")."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
-
-
-def literal(value: str) -> str:
-    """Quote a string for the commands that take no bound values: COPY and UNLOAD."""
-    escaped = value.replace("\\", "\\\\").replace("'", "''")
-    return f"'{escaped}'"
-
-
-def columns(names: Sequence[str], prefix: str = "") -> str:
-    """Quoted columns in one line, each behind ``prefix.`` if one is given."""
-    return ", ".join(f"{prefix}.{ident(name)}" if prefix else ident(name) for name in names)
 
 
 def same_key(contract: Contract, left: str, right: str) -> str:
@@ -92,11 +68,6 @@ def repeated_keys(contract: Contract, table: str, limit: int = 5) -> Statement:
         f"SELECT {keys}, COUNT(*) FROM {ident(table)}\n"
         f"GROUP BY {keys} HAVING COUNT(*) > 1 ORDER BY {keys} LIMIT {limit}",
     )
-
-
-def lock(*tables: str) -> Statement:
-    """Taken before anything is read: a LOCK after the snapshot does not help (AWS, "Serializable isolation")."""
-    return Statement("lock the target", f"LOCK TABLE {', '.join(ident(table) for table in tables)}")
 
 
 def _total_order(contract: Contract) -> str:
@@ -261,23 +232,3 @@ def committed_load(load_id: str) -> Statement:
 def backend_pid() -> Statement:
     """The session's process id, by which load errors are found."""
     return Statement("ask for the session's id", "SELECT pg_backend_pid()")
-
-
-def count_rows(table: str) -> Statement:
-    """Rows in a table."""
-    return Statement("count the rows", f"SELECT COUNT(*) FROM {ident(table)}")
-
-
-def insert_rows(table: str, names: Sequence[str], rows: Sequence[tuple[object, ...]], purpose: str) -> Statement:
-    """A few rows of bookkeeping in one INSERT, their values bound."""
-    marks = "(" + ", ".join("%s" for _ in names) + ")"
-    return Statement(
-        purpose,
-        f"INSERT INTO {ident(table)} ({columns(names)})\nVALUES {', '.join(marks for _ in rows)}",
-        tuple(value for row in rows for value in row),
-    )
-
-
-def analyze(table: str) -> Statement:
-    """Fresh statistics; outside the load's transaction."""
-    return Statement("refresh the statistics", f"ANALYZE {ident(table)}")

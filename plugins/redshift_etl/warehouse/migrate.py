@@ -10,8 +10,8 @@ from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.contracts.ddl import Column
 from redshift_etl.errors import ConfigError, TransientError
-from redshift_etl.warehouse.load_sql import Statement, ident, literal
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
+from redshift_etl.warehouse.statement import Statement, ident, literal
 
 log = logging.getLogger(__name__)
 

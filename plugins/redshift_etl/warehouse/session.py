@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Any
 
 from redshift_etl.errors import ConfigError, EtlError, TransientError
-from redshift_etl.warehouse.load_sql import Statement
+from redshift_etl.warehouse.statement import Statement
 
 log = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.warehouse import load_sql
 from redshift_etl.warehouse.model import Counts, Load
 from redshift_etl.warehouse.session import Session
+from redshift_etl.warehouse.statement import lock
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ def upsert(session: Session, load: Load, load_id: str, staged: int) -> Counts:
     the counts do not add up, ConfigError when something else left the target with copies of a key.
     """
     contract = load.contract
-    session.run(load_sql.lock(contract.table))
+    session.run(lock(contract.table))
     decided = _decide(session, contract)
     counted = {str(outcome): int(rows) for outcome, rows in session.run(load_sql.count_outcomes(decided))}
     standing = counted.pop("standing", 0)
@@ -58,7 +59,7 @@ def refresh(session: Session, load: Load, staged: int) -> Counts:
             "The batch has the same key more than once.", fix="mend the source", table=contract.table, keys=repeated
         )
     session.commit()
-    session.run(load_sql.lock(contract.table, "etl.load_history"))
+    session.run(lock(contract.table, "etl.load_history"))
     newest = session.value(load_sql.newest_extract(contract.table))
     if newest and newest.replace(tzinfo=UTC) > load.extracted_at:
         log.warning("%s: a refresh read later (%s) is there already; nothing is changed", load.label, newest)
