@@ -10,13 +10,36 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, overload
 
 from redshift_etl.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
 START, END = "start", "end"
+
+
+@overload
+def naive_utc(moment: datetime) -> datetime: ...
+@overload
+def naive_utc(moment: None) -> None: ...
+def naive_utc(moment: datetime | None) -> datetime | None:
+    """UTC without a zone, as a TIMESTAMP column stores it."""
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment else None
+
+
+@overload
+def aware_utc(moment: datetime) -> datetime: ...
+@overload
+def aware_utc(moment: None) -> None: ...
+def aware_utc(moment: datetime | None) -> datetime | None:
+    """The moment that a TIMESTAMP column stores, with its zone."""
+    return moment.replace(tzinfo=UTC) if moment else None
+
+
+def utc_now() -> datetime:
+    """The present moment for a TIMESTAMP column: UTC without a zone."""
+    return naive_utc(datetime.now(UTC))
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def stage(bench: Bench, contract: Contract, rows: list[tuple[Any, ...]]) -> str:
     backfill_id = trigger["conf"]["shadow"]
     target = shadow_table.create(bench.connect, contract, backfill_id)
     gate = audit.of(bench.connect, contract, Run("things", "r", "load", 1), into=target)
-    load.run(bench.connect, bench.batch(target, rows), [gate.stage], [gate.result])
+    load.execute(bench.connect, bench.batch(target, rows), [gate.stage], [gate.result])
     return backfill_id
 
 

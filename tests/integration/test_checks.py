@@ -15,7 +15,8 @@ from redshift_etl.contracts.check import Check
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.contracts.ddl import Reference
 from redshift_etl.errors import ConfigError, SourceError
-from redshift_etl.warehouse import load, model
+from redshift_etl.warehouse import load
+from redshift_etl.warehouse.history import LoadRecord
 from redshift_etl.window import Window
 from tests.integration.batches import INCREMENTAL, REFRESHED, RUN, Bench
 
@@ -28,13 +29,11 @@ def things(bench: Bench) -> Bench:
     return bench
 
 
-def load_checked(bench: Bench, contract: Contract, rows: list[Any], more: tuple[Check, ...] = ()) -> model.Result:
+def load_checked(bench: Bench, contract: Contract, rows: list[Any], more: tuple[Check, ...] = ()) -> LoadRecord:
     batch = bench.batch(contract, rows)
-    assert batch.window_start
-    assert batch.window_end
-    window = Window(batch.window_start, batch.window_end) if contract.load == "incremental" else None
+    window = batch.window if contract.load == "incremental" else None
     gate = audit.Audit(bench.connect, contract, (*rules.from_contract(contract, window), *more), RUN)
-    return load.run(bench.connect, batch, [gate.stage], [gate.result])
+    return load.execute(bench.connect, batch, [gate.stage], [gate.result])
 
 
 def row(number: int, name: str | None = "a", version: str = "2013-01-01 12:00:00") -> tuple[Any, ...]:
@@ -90,12 +89,12 @@ def load_days(things: Bench, days: int) -> None:
     """Ten rows in each of some days that end with 31 December 2012."""
     for number in range(days):
         day = datetime(2012, 12, 31, tzinfo=UTC) - timedelta(days=number)
-        things.load(THINGS, [row(n) for n in range(10)], window_start=day, window_end=day + timedelta(days=1))
+        things.load(THINGS, [row(n) for n in range(10)], window=Window(day, day + timedelta(days=1)))
 
 
 def test_a_window_that_ran_more_than_once_counts_once_by_its_newest_load(things: Bench) -> None:
     load_days(things, rules.HISTORY_NEEDED - 1)
-    again = {"window_start": datetime(2012, 6, 1, tzinfo=UTC), "window_end": datetime(2012, 6, 2, tzinfo=UTC)}
+    again = {"window": Window(datetime(2012, 6, 1, tzinfo=UTC), datetime(2012, 6, 2, tzinfo=UTC))}
     for rows in (1, 1, 1, 1, 10):
         things.load(THINGS, [row(n) for n in range(rows)], **again)
     load_checked(things, THINGS, [row(n) for n in range(21)])
@@ -113,7 +112,7 @@ def test_a_window_that_ran_again_and_again_is_still_too_few(things: Bench) -> No
 def test_each_refresh_of_a_table_counts(bench: Bench) -> None:
     bench.create(REFRESHED)
     for _ in range(rules.HISTORY_NEEDED):
-        bench.load(REFRESHED, [(n, "a") for n in range(10)], window_start=None, window_end=None)
+        bench.load(REFRESHED, [(n, "a") for n in range(10)], window=None)
     load_checked(bench, REFRESHED, [(n, "a") for n in range(21)])
     assert outcomes(bench)["row_count"] == ("warned", 1)
 
@@ -122,7 +121,7 @@ def test_too_few_loads_or_those_of_a_longer_window_say_nothing_of_a_batch(things
     load_days(things, rules.HISTORY_NEEDED - 1)
     for day in range(rules.HISTORY_NEEDED):
         longer = datetime(2013, 3, 1 + day, tzinfo=UTC)
-        things.load(THINGS, [row(n) for n in range(10)], window_start=longer, window_end=longer + timedelta(days=30))
+        things.load(THINGS, [row(n) for n in range(10)], window=Window(longer, longer + timedelta(days=30)))
     load_checked(things, THINGS, [row(1)])
     assert outcomes(things)["row_count"] == ("passed", 0)
 

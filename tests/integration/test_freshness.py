@@ -53,7 +53,7 @@ def rows(bench: Bench) -> list[tuple[object, ...]]:
 def test_a_late_table_is_said_once_and_resolved_once(bench: Bench, watch: monitor.Watch) -> None:
     small = contracts.load("core.small")
     assert monitor.run(watch, in_days(0)) == {"late": [], "opened": [], "resolved": []}, "never loaded is not late"
-    bench.load(small, [(1, "a")], window_start=None, window_end=None)
+    bench.load(small, [(1, "a")], window=None)
     assert monitor.run(watch, in_days(0))["late"] == []
     assert len(monitor.run(watch, in_days(2))["opened"]) == 1
     assert monitor.run(watch, in_days(2.1)) == {"late": ["core.small"], "opened": [], "resolved": []}
@@ -66,7 +66,7 @@ def test_a_late_table_is_said_once_and_resolved_once(bench: Bench, watch: monito
 
 
 def test_the_report_of_a_failure_says_which_table_is_late_by_now(bench: Bench, watch: monitor.Watch) -> None:
-    bench.load(contracts.load("core.small"), [(1, "a")], window_start=None, window_end=None)
+    bench.load(contracts.load("core.small"), [(1, "a")], window=None)
     bench.run("UPDATE etl.load_history SET committed_at = '2013-01-01 06:00'")
     failure.on_failure(context(SourceError("The file is empty.", fix="send it", table="core.small")))
     (text,) = reports(watch.lake)
@@ -83,7 +83,7 @@ def test_the_report_of_a_late_table_names_its_own_dag_and_not_the_one_that_swapp
         (tmp_path / "sql" / "reconcile" / "core").mkdir(parents=True)
         (tmp_path / "sql" / "reconcile" / "core" / "small.sql").write_text(plan)
     bench.load(
-        contracts.load("core.small"), [(1, "a")], window_start=None, window_end=None,
+        contracts.load("core.small"), [(1, "a")], window=None,
         run=Run("backfill_table", "manual", "finish", 1),
     )  # fmt: skip
     monitor.run(watch, in_days(2))
@@ -170,7 +170,7 @@ def test_people_are_told_of_a_late_table_also_when_its_row_cannot_be_written(
             raise ConnectionResetError("the cluster is resizing")
         return bench.connect()
 
-    bench.load(contracts.load("core.small"), [(1, "a")], window_start=None, window_end=None)
+    bench.load(contracts.load("core.small"), [(1, "a")], window=None)
     with pytest.raises(TransientError):
         monitor.run(replace(watch, connect=until_it_is_open), in_days(2))
     assert [alert["subject"] for alert in webhook] == ["Late: core.small"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from redshift_etl.contracts.mart import Mart, parse_mart
 from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.marts import build as marts
 from redshift_etl.warehouse.model import Run
-from tests.integration.batches import INCREMENTAL, Bench
+from tests.integration.batches import DAY, INCREMENTAL, Bench
 
 MART = contracts.parse("""/*
 description: Things a day.
@@ -69,7 +70,11 @@ def test_a_load_after_midnight_makes_the_day_before_stale(warehouse: Bench) -> N
     warehouse.load(INCREMENTAL, [(1, "2013-01-01", D1, "a", None)])
     touch(warehouse, "core.other", D1, D2)
     marts.build(warehouse.connect, mart(), [D1], RUN)
-    warehouse.load(INCREMENTAL, [(2, "2013-01-02", D1, "late", None)], window_days=(D2,))
+    warehouse.load(
+        INCREMENTAL,
+        [(2, "2013-01-02", D1, "late", None)],
+        window=replace(DAY, start=DAY.end, end=DAY.end + timedelta(days=1)),
+    )
     assert stale(warehouse) == [D1, D2]
     marts.build(warehouse.connect, mart(), stale(warehouse), RUN)
     assert warehouse.rows("SELECT day, things FROM mart.things_a_day") == [(D1, 2)]

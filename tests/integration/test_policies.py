@@ -21,7 +21,7 @@ from redshift_etl.incidents import lake_store
 from redshift_etl.incidents.model import Incident
 from redshift_etl.lake.storage import Lake
 from redshift_etl.settings import S3Location
-from redshift_etl.warehouse.load_sql import CopySource
+from redshift_etl.warehouse.model import CopySource
 from tests.integration.batches import REFRESHED, Bench
 from tests.unit.policies import CLUSTER, WORKER, read_policies
 

@@ -14,6 +14,7 @@ from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.lake.storage import Lake
 from redshift_etl.operators.reconcile import ReconcileOperator
 from redshift_etl.reconcile.source_counts import count_by_day, file_changed
+from redshift_etl.window import Window
 from tests.integration.batches import Bench
 from tests.integration.conftest import Source
 from tests.integration.operations import connect_airflow, instance, repository
@@ -66,8 +67,7 @@ def load(bench: Bench, day: int, rows: int) -> None:
     bench.load(
         things,
         [(day * 100 + n, f"2013-01-0{day} 12:00:00") for n in range(rows)],
-        window_start=datetime(2013, 1, day, tzinfo=UTC),
-        window_end=datetime(2013, 1, day + 1, tzinfo=UTC),
+        window=Window(datetime(2013, 1, day, tzinfo=UTC), datetime(2013, 1, day + 1, tzinfo=UTC)),
     )
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from redshift_etl.incidents import model, monitor
-from redshift_etl.incidents.context import Committed
 from redshift_etl.warehouse import freshness
+from redshift_etl.warehouse.history import LoadRecord
 
 NOW = datetime(2013, 1, 3, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -47,9 +47,9 @@ FAILED = replace(
 )
 
 
-def load(run: str, first: int | None = None, last: int | None = None, **other: Any) -> Committed:
+def load(run: str, first: int | None = None, last: int | None = None, **other: Any) -> LoadRecord:
     start, end = (datetime(2013, 1, day, tzinfo=UTC) if day else None for day in (first, last))
-    return replace(Committed("core.t", "id", "flights", run, NOW + DAY, start, end), **other)
+    return replace(LoadRecord("core.t", "id", "flights", run, NOW + DAY, start, end), **other)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from redshift_etl.contracts import contract, reconcile_spec
 from redshift_etl.contracts.reconcile_spec import ReconcileSpec
 from redshift_etl.errors import ConfigError
 from redshift_etl.reconcile import compare as reconcile
-from redshift_etl.reconcile.compare import Gap, Loaded
+from redshift_etl.reconcile.compare import Gap
+from redshift_etl.window import Window
 
 FLIGHTS = contract.load("core.flights")
 PLAN = ReconcileSpec(FLIGHTS, "flights", "airline_db", "SELECT 1")
@@ -21,8 +22,8 @@ def day(number: int) -> datetime:
     return datetime(2013, 1, number, tzinfo=UTC)
 
 
-def loaded(*days: int) -> list[Loaded]:
-    return [Loaded(day(n), day(n) + timedelta(days=1)) for n in days]
+def loaded(*days: int) -> list[Window]:
+    return [Window(day(n), day(n) + timedelta(days=1)) for n in days]
 
 
 def test_days_are_missing_short_or_stale() -> None:
@@ -43,9 +44,9 @@ def test_a_day_on_which_the_source_has_nothing_is_not_missing_but_one_that_canno
 
 def test_a_day_is_covered_by_windows_that_meet_or_overlap_and_not_by_ones_with_a_hole() -> None:
     half = timedelta(hours=12)
-    windows = [Loaded(day(1), day(1) + half), Loaded(day(1) + half, day(2)), Loaded(day(2), day(2) + half)]
+    windows = [Window(day(1), day(1) + half), Window(day(1) + half, day(2)), Window(day(2), day(2) + half)]
     assert reconcile.covered(windows, FIRST, LAST) == {FIRST}
-    assert reconcile.covered([Loaded(day(1), day(6))], FIRST, LAST) == {date(2013, 1, n) for n in range(1, 6)}
+    assert reconcile.covered([Window(day(1), day(6))], FIRST, LAST) == {date(2013, 1, n) for n in range(1, 6)}
 
 
 def test_days_in_a_row_are_one_command_and_stale_days_are_none() -> None:
@@ -74,7 +75,7 @@ def test_without_dates_it_looks_from_some_weeks_before_the_newest_load_to_yester
     assert reconcile.span([], now, counted=True) is None
     assert reconcile.span(loaded(1, 31), now, counted=True) == (date(2013, 1, 1), date(2013, 3, 9))
     assert reconcile.span(loaded(1, 31), now, counted=False) == (date(2013, 1, 1), date(2013, 1, 31))
-    year = [Loaded(day(1), datetime(2013, 3, 10, tzinfo=UTC))]
+    year = [Window(day(1), datetime(2013, 3, 10, tzinfo=UTC))]
     assert reconcile.span(year, now, counted=True) == (date(2013, 2, 3), date(2013, 3, 9))
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from redshift_etl.contracts import contract
 from redshift_etl.warehouse import load_sql
+from redshift_etl.warehouse.model import CopySource
 from redshift_etl.warehouse.statement import ident, insert_rows, literal
 
 FLIGHTS = contract.parse("""/*
@@ -22,9 +23,7 @@ CREATE TABLE core.flights (
 
 
 def test_copy_names_its_columns_and_its_role_and_no_key() -> None:
-    text = load_sql.copy_stage(
-        FLIGHTS, load_sql.CopySource("s3://lake/m.json", "arn:aws:iam::1:role/r", "us-east-1")
-    ).sql
+    text = load_sql.copy_stage(FLIGHTS, CopySource("s3://lake/m.json", "arn:aws:iam::1:role/r", "us-east-1")).sql
     assert text == (
         'COPY stage ("flight_id", "flight_date", "note", "modified_at", "deleted_at")\n'
         "FROM 's3://lake/m.json'\nIAM_ROLE 'arn:aws:iam::1:role/r'\nREGION 'us-east-1'\n"

@@ -7,7 +7,6 @@ from typing import Any
 from redshift_etl.backfill import history, shadow_table
 from redshift_etl.backfill import request as backfill
 from redshift_etl.backfill.request import Request
-from redshift_etl.errors import ConfigError
 from redshift_etl.warehouse import migrate
 from redshift_etl.warehouse.model import Run
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
@@ -28,13 +27,8 @@ def finish(connect: Connect, request: Request, run: Run, who: str) -> dict[str, 
             with session.transaction():
                 done = _ACTIONS[request.action](session, request, run, who)
         except StatementError as error:
-            raise ConfigError(
-                f"The warehouse refuses to {error.statement.purpose}: {error.message}.",
-                fix="read the statement; the backfill is as it was",
-                table=request.contract.table,
-                backfill_id=request.backfill_id,
-                statement=error.statement.sql,
-            ) from error
+            fix = "read the statement; the backfill is as it was"
+            raise error.explained(fix, table=request.contract.table, backfill_id=request.backfill_id) from error
     if request.action == backfill.DROP and not request.dry_run:
         shadow_table.drop(connect, request.contract, request.backfill_id)
     return done

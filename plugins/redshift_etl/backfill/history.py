@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 from redshift_etl.backfill.request import Request, own_id
 from redshift_etl.errors import ConfigError
 from redshift_etl.warehouse import migrate
 from redshift_etl.warehouse.session import Connect, Session, open_session
-from redshift_etl.warehouse.statement import Statement, insert_rows, lock
+from redshift_etl.warehouse.statement import Statement, insert_rows, lock, truncate_bytes
+from redshift_etl.window import utc_now
 
 TABLE = "etl.backfill_history"
 RUNNING, DONE, FAILED, DIED = "running", "done", "failed", "died"
 COMPARED, SWAPPED, UNDONE, DROPPED = "compared", "swapped", "undone", "dropped"
+_REASON_BYTES = 1024
 _DETAIL_BYTES = 8192
 
 
 def begin(connect: Connect, request: Request, run_id: str, who: str) -> None:
     """Enter a backfill as running; again for a retry. Others that are still running have died: one runs at a time."""
     migrate.ensure(connect, TABLE)
-    now = _now()
+    now = utc_now()
     row = _row(request, run_id, who) | {"backfill_id": request.backfill_id, "status": RUNNING, "started_at": now}
     with open_session(connect, request.backfill_id) as session, session.transaction():
         session.run(lock(TABLE))
@@ -42,7 +44,7 @@ def _row(request: Request, run_id: str, who: str) -> dict[str, object]:
         "action": request.action,
         "first_day": request.first,
         "last_day": request.last,
-        "reason": request.reason.encode()[:1024].decode(errors="ignore"),
+        "reason": truncate_bytes(request.reason, _REASON_BYTES),
         "who": who,
         "runs": len(request.triggers()),
         "run_id": run_id,
@@ -51,7 +53,7 @@ def _row(request: Request, run_id: str, who: str) -> dict[str, object]:
 
 def done_with(request: Request, run_id: str, who: str, first: date, last: date, detail: object) -> Statement:
     """Enter what was done with a staged backfill of these days, in the transaction that does it."""
-    now = _now()
+    now = utc_now()
     row = _row(request, run_id, who) | {
         "backfill_id": own_id(run_id),
         "of_backfill": request.backfill_id,
@@ -74,7 +76,7 @@ def bury(connect: Connect, older_than: timedelta) -> None:
                 "mark the backfills that died",
                 f"UPDATE {TABLE} SET status = %s, finished_at = %s, detail = 'it has been running for too long'\n"
                 "WHERE status = %s AND started_at < %s",
-                (DIED, _now(), RUNNING, _now() - older_than),
+                (DIED, utc_now(), RUNNING, utc_now() - older_than),
             )
         )
 
@@ -105,7 +107,7 @@ def ended(backfill_id: str, status: str, detail: object = None) -> Statement:
     return Statement(
         f"say that the backfill is {status}",
         f"UPDATE {TABLE} SET status = %s, finished_at = %s, detail = COALESCE(%s, detail) WHERE backfill_id = %s",
-        (status, _now(), _text(detail), backfill_id),
+        (status, utc_now(), _text(detail), backfill_id),
     )
 
 
@@ -114,14 +116,10 @@ def failed(backfill_id: str) -> Statement:
     return Statement(
         "say that the backfill failed",
         f"UPDATE {TABLE} SET status = %s, finished_at = %s, detail = %s WHERE backfill_id = %s AND status = %s",
-        (FAILED, _now(), "a task of its run failed; the incident says why", backfill_id, RUNNING),
+        (FAILED, utc_now(), "a task of its run failed; the incident says why", backfill_id, RUNNING),
     )
 
 
 def _text(detail: object) -> str | None:
     text = detail if detail is None or isinstance(detail, str) else json.dumps(detail, default=str)
-    return text.encode()[:_DETAIL_BYTES].decode(errors="ignore") if text else None
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
+    return truncate_bytes(text, _DETAIL_BYTES) if text else None

@@ -16,10 +16,12 @@ from uuid import uuid4
 
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import ConfigError
+from redshift_etl.warehouse import history as load_history
 from redshift_etl.warehouse import load_sql, migrate
+from redshift_etl.warehouse.history import LoadRecord
 from redshift_etl.warehouse.model import Counts, Run
 from redshift_etl.warehouse.session import Connect, Session, open_session
-from redshift_etl.warehouse.statement import Statement, columns, count_rows, ident, insert_rows, lock
+from redshift_etl.warehouse.statement import Statement, columns, count_rows, ident, lock
 
 log = logging.getLogger(__name__)
 
@@ -236,11 +238,11 @@ def _insert(session: Session, contract: Contract, source: str, other: str, run: 
                 (contract.table, load_id),
             )
         )
-    now = datetime.now(UTC).replace(tzinfo=None)
-    row = {"load_id": load_id, "table_name": contract.table, "load_kind": kind, **asdict(run), "extracted": staged}
-    row |= {"staged": staged, **asdict(counts), "rejected": 0, "rows_after": after}
-    row |= {"extracted_at": now, "started_at": now, "committed_at": now, "seconds": 0.0}
-    session.run(insert_rows("etl.load_history", tuple(row), [tuple(row.values())], "record the load"))
+    now = datetime.now(UTC)
+    record = LoadRecord(
+        contract.table, load_id, run.dag_id, run.run_id, now, rows_after=after, staged=staged, counts=counts
+    )
+    session.run(load_history.insert(record, kind, run, extracted=staged, rejected=0, extracted_at=now, started_at=now))
     return counts
 
 

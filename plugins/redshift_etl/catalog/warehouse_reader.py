@@ -13,6 +13,7 @@ from redshift_etl.contracts.mart import Mart
 from redshift_etl.marts import build
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
 from redshift_etl.warehouse.statement import Statement
+from redshift_etl.window import aware_utc, naive_utc
 
 CHECKS_WITHIN = timedelta(days=35)  # a check of a monthly table is still its last
 INCIDENTS_WITHIN = timedelta(days=30)
@@ -30,8 +31,8 @@ def read_snapshot(connect: Connect, now: datetime) -> Snapshot:
         builds = reader.rows("builds of marts", queries.last_builds(), _build)
         rows = dict(reader.rows("rows of marts", queries.mart_rows(), lambda row: (str(row[0]), int(row[1]))))
         sizes = reader.rows("sizes", queries.sizes(), lambda row: (f"{row[0]}.{row[1]}", row[2], row[3]))
-        checks = reader.rows("checks", queries.last_checks(_naive(now - CHECKS_WITHIN)), _check)
-        incidents = reader.rows("incidents", queries.incidents(_naive(now - INCIDENTS_WITHIN)), _incident)
+        checks = reader.rows("checks", queries.last_checks(naive_utc(now - CHECKS_WITHIN)), _check)
+        incidents = reader.rows("incidents", queries.incidents(naive_utc(now - INCIDENTS_WITHIN)), _incident)
     seen = {name: int(count) for name, count, _ in sizes if count is not None}
     return Snapshot(
         read_at=now,
@@ -86,18 +87,10 @@ def _by_table(items: Iterable[T]) -> dict[str, tuple[T, ...]]:
     return {table: tuple(values) for table, values in grouped.items()}
 
 
-def _utc(moment: datetime | None) -> datetime | None:
-    return moment.replace(tzinfo=UTC) if moment else None
-
-
-def _naive(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None)
-
-
 def _load(row: Row) -> Load:
     table, kind, at, seconds, start, end, dag_id, run_id, *counts = row
     return Load(
-        table, kind, at.replace(tzinfo=UTC), float(seconds), _utc(start), _utc(end), dag_id, run_id,
+        table, kind, aware_utc(at), float(seconds), aware_utc(start), aware_utc(end), dag_id, run_id,
         *(int(count) for count in counts),
     )  # fmt: skip
 
@@ -105,7 +98,7 @@ def _load(row: Row) -> Load:
 def _build(row: Row) -> Load:
     mart, at, seconds, first, last, dag_id, run_id, written, days = row
     return Load(
-        mart, "partition", at.replace(tzinfo=UTC), float(seconds), _midnight(first),
+        mart, "partition", aware_utc(at), float(seconds), _midnight(first),
         _midnight(last + timedelta(days=1)), dag_id, run_id, int(written), 0, 0, 0, 0, 0, None, int(days),
     )  # fmt: skip
 
@@ -116,17 +109,17 @@ def _midnight(day: date) -> datetime:
 
 def _check(row: Row) -> CheckResult:
     table, check, severity, outcome, failing, at, description = row
-    return CheckResult(table, check, severity, outcome, int(failing), at.replace(tzinfo=UTC), description or "")
+    return CheckResult(table, check, severity, outcome, int(failing), aware_utc(at), description or "")
 
 
 def _incident(row: Row) -> Incident:
     name, opened, resolved, dag_id, task_id, run_id, table, error_class, who_acts, summary, occurrences = row
     return Incident(
-        name, opened.replace(tzinfo=UTC), _utc(resolved), dag_id, task_id, run_id, table, error_class, who_acts,
+        name, aware_utc(opened), aware_utc(resolved), dag_id, task_id, run_id, table, error_class, who_acts,
         summary, int(occurrences),
     )  # fmt: skip
 
 
 def _failed_row(row: Row) -> FailedRow:
     check, severity, key, reason, at = row
-    return FailedRow(check, severity, key, reason, at.replace(tzinfo=UTC))
+    return FailedRow(check, severity, key, reason, aware_utc(at))

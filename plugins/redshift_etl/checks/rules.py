@@ -12,8 +12,9 @@ from datetime import UTC, datetime, timedelta
 from redshift_etl.contracts.check import FAIL, ROWS, STAGE, WARN, Check, read_all
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.contracts.ddl import Column
+from redshift_etl.warehouse.history import recent_staged
 from redshift_etl.warehouse.statement import columns, ident, literal
-from redshift_etl.window import Window
+from redshift_etl.window import Window, naive_utc
 
 KEY_UNIQUE = "key_unique"
 
@@ -122,9 +123,7 @@ def _version_not_ahead(contract: Contract, version: str) -> Check:
 
 def _row_count(contract: Contract, window: Window | None) -> Check:
     """Compared with loads whose window is as long, so that a day is not held against a year, the newest of each."""
-    same_length = "DATEDIFF(second, window_start, window_end) = %s" if window else "window_start IS NULL"
-    length = (int((window.end - window.start).total_seconds()),) if window else ()
-    one = "window_start" if window else "load_id"
+    recent, values = recent_staged(contract.table, window, HISTORY_LOADS)
     return Check(
         "row_count",
         WARN,
@@ -135,22 +134,17 @@ FROM (SELECT COUNT(*) AS staged FROM {ROWS}) AS batch
 CROSS JOIN (
     SELECT CAST(AVG(CAST(staged AS DOUBLE PRECISION)) AS DECIMAL(18, 1)) AS mean, COUNT(*) AS loads
     FROM (
-        SELECT staged FROM (
-            SELECT staged, committed_at, ROW_NUMBER() OVER (PARTITION BY {one} ORDER BY committed_at DESC) AS place
-            FROM etl.load_history
-            WHERE table_name = %s AND {same_length}
-        ) AS placed
-        WHERE place = 1 ORDER BY committed_at DESC LIMIT {HISTORY_LOADS}
+        {recent}
     ) AS loads
 ) AS recent
 WHERE recent.loads >= {HISTORY_NEEDED}
     AND (batch.staged < recent.mean * {TOO_FEW} OR batch.staged > recent.mean * {TOO_MANY})""",
-        (contract.table, *length),
+        values,
     )
 
 
 def _freshness(version: str, window: Window, within: timedelta) -> Check:
-    oldest, newest = (window.end - within).astimezone(UTC).replace(tzinfo=None), f"MAX({ident(version)})"
+    oldest, newest = naive_utc(window.end - within), f"MAX({ident(version)})"
     return Check(
         "freshness",
         WARN,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -20,7 +19,8 @@ from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import ConfigError, EtlError, SourceError
 from redshift_etl.warehouse import load_sql
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
-from redshift_etl.warehouse.statement import Statement, ident, insert_rows
+from redshift_etl.warehouse.statement import Statement, ident, insert_rows, truncate_bytes
+from redshift_etl.window import utc_now
 
 if TYPE_CHECKING:
     from redshift_etl.warehouse.model import Run
@@ -75,8 +75,7 @@ class Audit:
         self._refuse(RESULT)
         if self.contract.load == "incremental":
             self.outcomes.append(Outcome(_PROVED))
-        for statement in self._records():
-            session.run(statement)
+        session.run_step(self._records())
 
     def _check(self, session: Session, on: str, rows: str) -> list[Outcome]:
         due = [check for check in self.checks if check.on == on]
@@ -104,13 +103,12 @@ class Audit:
         """On a second connection. That the batch is bad is the error to report, not that noting it failed."""
         try:
             with open_session(self.connect, self.contract.table) as session, session.transaction():
-                for statement in self._records():
-                    session.run(statement)
+                session.run_step(self._records())
         except (EtlError, StatementError) as error:
             log.warning("%s: could not record the failing rows: %s", self.contract.table, error)
 
     def _records(self) -> list[Statement]:
-        audit_id, now = uuid4().hex, datetime.now(UTC).replace(tzinfo=None)
+        audit_id, now = uuid4().hex, utc_now()
         table, run = self.contract.table, self.run
         results = [
             (
@@ -221,4 +219,4 @@ def _sentence(outcome: Outcome) -> str:
 
 
 def _cut(text: str) -> str:
-    return text.encode()[:_TEXT_BYTES].decode(errors="ignore")
+    return truncate_bytes(text, _TEXT_BYTES)

@@ -18,16 +18,17 @@ from redshift_etl.backfill import history
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts import reconcile_spec
 from redshift_etl.errors import ConfigError, EtlError
-from redshift_etl.incidents import alerts, context, lake_store, model, table_store
+from redshift_etl.incidents import alerts, lake_store, model, table_store
 from redshift_etl.incidents import report as incident_report
-from redshift_etl.incidents.context import Committed
 from redshift_etl.incidents.model import LATE, Failure, Incident, Part
-from redshift_etl.incidents.report import Evidence, LastLoad
+from redshift_etl.incidents.report import Evidence
 from redshift_etl.lake.storage import Lake
 from redshift_etl.lineage import graph
 from redshift_etl.settings import RUN_TIMEOUT
 from redshift_etl.warehouse import freshness, migrate
+from redshift_etl.warehouse import history as load_history
 from redshift_etl.warehouse.freshness import Freshness
+from redshift_etl.warehouse.history import LoadRecord
 from redshift_etl.warehouse.session import Connect, StatementError, open_session
 
 log = logging.getLogger(__name__)
@@ -54,15 +55,15 @@ def run(watch: Watch, now: datetime) -> dict[str, list[str]]:
     history.bury(watch.connect, RUN_TIMEOUT + timedelta(hours=1))
     limited = [contract for name in contracts.all_tables() if (contract := contracts.load(name)).fresh_within]
     with open_session(watch.connect, watch.run_id) as session:
-        states = freshness.look(session, limited, now)
-        loads = {row[0]: context.last_load(row) for row in session.run(context.last_loads())}
+        states = freshness.read_freshness(session, limited, now)
+        loads = load_history.last_loads(session)
         known = table_store.recorded(session)
     late = [state for state in states if state.status == freshness.LATE]
     opened = [name for state in late if (name := _open(watch, state, loads, now))]
     marked = lake_store.all_open(watch.lake)
     standing = [*marked, *_unmarked(watch, marked, known, now)]
     with open_session(watch.connect, watch.run_id) as session:
-        since = context.committed_since(session, min((one.opened_at for one in standing), default=now))
+        since = load_history.committed_since(session, min((one.opened_at for one in standing), default=now))
     resolved = []
     for incident in standing:
         if incident.incident_id not in known:
@@ -86,7 +87,7 @@ def _unmarked(watch: Watch, marked: Sequence[Incident], known: Mapping[str, Inci
     return found
 
 
-def over(incident: Incident, states: Mapping[str, Freshness], since: Sequence[Committed], monitor: str) -> str | None:
+def over(incident: Incident, states: Mapping[str, Freshness], since: Sequence[LoadRecord], monitor: str) -> str | None:
     """Why the incident is over, or None. ``since``: what was committed since it opened. Pure."""
     if incident.kind == LATE:
         state = states.get(incident.table_name)
@@ -102,20 +103,26 @@ def over(incident: Incident, states: Mapping[str, Freshness], since: Sequence[Co
     return f"load {about[-1].load_id} of {about[-1].table} was committed" if about else None
 
 
-def _is_about(load: Committed, incident: Incident) -> bool:
+def _is_about(load: LoadRecord, incident: Incident) -> bool:
     if load.committed_at <= incident.opened_at:
         return False
     return load.table == incident.table_name if incident.table_name else load.dag_id == incident.dag_id
 
 
-def _makes_good(load: Committed, part: Part) -> bool:
+def _makes_good(load: LoadRecord, part: Part) -> bool:
     """The same run, or a window that holds the part's; a load without a window is of the whole table."""
-    if load.run_id == part.run_id or load.start is None or load.end is None or part.start is None or part.end is None:
+    if (
+        load.run_id == part.run_id
+        or load.window_start is None
+        or load.window_end is None
+        or part.start is None
+        or part.end is None
+    ):
         return True
-    return load.start <= part.start and part.end <= load.end
+    return load.window_start <= part.start and part.end <= load.window_end
 
 
-def _open(watch: Watch, state: Freshness, loads: Mapping[str, LastLoad], now: datetime) -> str | None:
+def _open(watch: Watch, state: Freshness, loads: Mapping[str, LoadRecord], now: datetime) -> str | None:
     """Open the incident of a late table, unless it is open. Returns its id if it is new."""
     cause = model.late_cause(state.table)
     if lake_store.is_open(watch.lake, cause):
@@ -154,7 +161,7 @@ def _open(watch: Watch, state: Freshness, loads: Mapping[str, LastLoad], now: da
     return incident.incident_id
 
 
-def _loader(table: str, load: LastLoad | None) -> str:
+def _loader(table: str, load: LoadRecord | None) -> str:
     """The DAG that fills a table: its last load can be that of another, which swapped rows in."""
     try:
         plan = reconcile_spec.read(contracts.load(table))

@@ -4,23 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from redshift_etl.incidents.model import Failure, Incident
 from redshift_etl.redaction import redact
-
-
-@dataclass(frozen=True)
-class LastLoad:
-    """The newest committed load of a table (or build of a mart)."""
-
-    table: str
-    load_id: str
-    committed_at: datetime
-    dag_id: str
-    run_id: str
-    rows_after: int | None = None
+from redshift_etl.warehouse.history import LoadRecord
 
 
 @dataclass
@@ -31,7 +19,7 @@ class Evidence:
     form: Mapping[str, str] | None = None
     steps: Sequence[Mapping[str, Any]] = ()
     counts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    last_loads: list[LastLoad] = field(default_factory=list)
+    last_loads: list[LoadRecord] = field(default_factory=list)
     committed_by_run: dict[str, int] | None = None
     downstream: tuple[str, ...] = ()
     lateness: list[str] = field(default_factory=list)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from redshift_etl.incidents.model import Incident
 from redshift_etl.warehouse import migrate
 from redshift_etl.warehouse.session import Connect, Session, open_session
-from redshift_etl.warehouse.statement import Statement, insert_rows, lock
+from redshift_etl.warehouse.statement import Statement, insert_rows, lock, truncate_bytes
+from redshift_etl.window import aware_utc, naive_utc
 
 TABLE = "etl.incidents"
 _SUMMARY_BYTES = 2048
@@ -36,7 +37,7 @@ def resolve(connect: Connect, incident_id: str, at: datetime, resolution: str) -
             Statement(
                 "resolve the incident",
                 f"UPDATE {TABLE} SET resolved_at = %s, resolution = %s WHERE incident_id = %s AND resolved_at IS NULL",
-                (_naive(at), resolution, incident_id),
+                (naive_utc(at), resolution, incident_id),
             )
         )
 
@@ -50,7 +51,7 @@ def recorded(session: Session) -> dict[str, Incident]:
 
 def _incident(row: Sequence[Any]) -> Incident:
     values = dict(zip(_NAMES, row, strict=True))
-    times = {name: values[name].replace(tzinfo=UTC) for name in ("opened_at", "last_seen_at")}
+    times = {name: aware_utc(values[name]) for name in ("opened_at", "last_seen_at")}
     return Incident(**{**values, **times, "table_name": values["table_name"] or ""})
 
 
@@ -62,7 +63,7 @@ def _count(incident: Incident) -> Statement:
     return Statement(
         "count one more failure",
         f"UPDATE {TABLE} SET occurrences = %s, last_seen_at = %s WHERE incident_id = %s AND occurrences < %s",
-        (incident.occurrences, _naive(incident.last_seen_at), incident.incident_id, incident.occurrences),
+        (incident.occurrences, naive_utc(incident.last_seen_at), incident.incident_id, incident.occurrences),
     )
 
 
@@ -70,12 +71,8 @@ def _insert(incident: Incident, url: str) -> Statement:
     row = incident.row() | {
         "report": url,
         "table_name": incident.table_name or None,
-        "summary": incident.summary.encode()[:_SUMMARY_BYTES].decode(errors="ignore"),
-        "opened_at": _naive(incident.opened_at),
-        "last_seen_at": _naive(incident.last_seen_at),
+        "summary": truncate_bytes(incident.summary, _SUMMARY_BYTES),
+        "opened_at": naive_utc(incident.opened_at),
+        "last_seen_at": naive_utc(incident.last_seen_at),
     }
     return insert_rows(TABLE, tuple(row), [tuple(row.values())], "record the incident")
-
-
-def _naive(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None)

@@ -9,16 +9,17 @@ import json
 import logging
 import time
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from uuid import uuid4
 
 from redshift_etl.contracts.mart import DAYS, Mart
-from redshift_etl.errors import ConfigError, SourceError
+from redshift_etl.errors import SourceError
 from redshift_etl.warehouse import load_sql
 from redshift_etl.warehouse.load import Audit
-from redshift_etl.warehouse.model import Run, naive
+from redshift_etl.warehouse.model import Run
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
 from redshift_etl.warehouse.statement import Statement, columns, ident, insert_rows, lock
+from redshift_etl.window import utc_now
 
 log = logging.getLogger(__name__)
 
@@ -114,12 +115,8 @@ def build(
             with session.transaction():
                 return _build(session, mart, days, run, audits, last)
         except StatementError as error:
-            raise ConfigError(
-                f"The warehouse refuses to {error.statement.purpose}: {error.message}.",
-                fix=f"correct include/sql/marts/{mart.contract.name}.sql or the mart's contract",
-                table=mart.contract.table,
-                statement=error.statement.sql,
-            ) from error
+            fix = f"correct include/sql/marts/{mart.contract.name}.sql or the mart's contract"
+            raise error.explained(fix, table=mart.contract.table) from error
 
 
 def _build(
@@ -133,8 +130,7 @@ def _build(
     started = time.monotonic()
     session.run(lock(mart.contract.table, "etl.mart_inputs"))
     touches = {(str(table), day): int(count) for table, day, count in session.run(read_touches(mart, days))}
-    for statement in write(mart, days):
-        session.run(statement)
+    session.run_step(write(mart, days))
     for audit in audits:
         audit(session)
     repeated = session.run(load_sql.repeated_keys(mart.contract, BUILD))
@@ -146,8 +142,7 @@ def _build(
             keys=repeated,
         )
     rows = {day: int(count) for day, count in session.run(_rows_by_day(mart))}
-    for statement in publish(mart, days):
-        session.run(statement)
+    session.run_step(publish(mart, days))
     session.run(_input_rows(mart, days, touches))
     session.run(_build_rows(mart, days, touches, rows, run, time.monotonic() - started))
     for audit in last:
@@ -175,7 +170,7 @@ def _build_rows(
     run: Run,
     seconds: float,
 ) -> Statement:
-    build_id, now = uuid4().hex, naive(datetime.now(UTC))
+    build_id, now = uuid4().hex, utc_now()
     names = ("build_id", "mart_name", "day", "dag_id", "run_id", "rows_written", "inputs", "built_at", "seconds")
     values = [
         (

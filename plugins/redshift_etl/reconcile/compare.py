@@ -18,6 +18,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.contracts.reconcile_spec import ReconcileSpec
 from redshift_etl.warehouse.statement import Statement, ident
+from redshift_etl.window import Window
 
 MISSING, SHORT, STALE = "missing", "short", "stale"
 LOOK_BACK = timedelta(days=35)
@@ -27,14 +28,6 @@ _ABOUT_STALE = (
     "A stale day is mended by the days after it: the source has changed its rows since. If no later day is missing or "
     "short, the source removes rows without setting its deletion column."
 )
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A committed load's window (UTC)."""
-
-    start: datetime
-    end: datetime
 
 
 @dataclass(frozen=True)
@@ -70,7 +63,7 @@ class Range:
         return {"trigger_dag_id": self.dag_id, "conf": dates}
 
 
-def span(loaded: Sequence[Loaded], now: datetime, counted: bool) -> tuple[date, date] | None:
+def span(loaded: Sequence[Window], now: datetime, counted: bool) -> tuple[date, date] | None:
     """The days to compare when nobody asked for some: first and last, or None when nothing was ever loaded.
 
     From some weeks before the newest load to yesterday; a source that cannot be counted only up to the newest load.
@@ -84,7 +77,7 @@ def span(loaded: Sequence[Loaded], now: datetime, counted: bool) -> tuple[date, 
     return (first, last) if first <= last else None
 
 
-def covered(loaded: Iterable[Loaded], first: date, last: date) -> set[date]:
+def covered(loaded: Iterable[Window], first: date, last: date) -> set[date]:
     """The days that the windows cover from beginning to end, together."""
     days, reach = set(), None
     windows = sorted(loaded, key=lambda window: window.start)
@@ -105,7 +98,7 @@ def compare(
     plan: ReconcileSpec,
     first: date,
     last: date,
-    loaded: Iterable[Loaded],
+    loaded: Iterable[Window],
     source: Mapping[date, int] | None,
     warehouse: Mapping[date, int],
 ) -> list[Gap]:
@@ -174,14 +167,4 @@ def count_by_day(contract: Contract, first: date, last: date) -> Statement:
         f"SELECT CAST({version} AS DATE), COUNT(*) FROM {ident(contract.table)}\n"
         f"WHERE {version} >= %s AND {version} < %s GROUP BY 1",
         (datetime.combine(first, time()), datetime.combine(last + _DAY, time())),
-    )
-
-
-def loaded_windows(table: str) -> Statement:
-    """The windows of a table's committed loads."""
-    return Statement(
-        "read the windows loaded",
-        "SELECT DISTINCT window_start, window_end FROM etl.load_history\n"
-        "WHERE table_name = %s AND window_start IS NOT NULL",
-        (table,),
     )

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts import reconcile_spec
 from redshift_etl.contracts.reconcile_spec import ReconcileSpec
 from redshift_etl.reconcile import compare as reconcile
-from redshift_etl.reconcile.compare import Gap, Loaded
-from redshift_etl.warehouse import load_sql, migrate
+from redshift_etl.reconcile.compare import Gap
+from redshift_etl.warehouse import history, migrate
 from redshift_etl.warehouse.session import Connect, Session, open_session
+from redshift_etl.window import aware_utc
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +53,8 @@ def run(
 
 
 def _file(session: Session, plan: ReconcileSpec, file_changed: FileChanged) -> tuple[str, list[Gap]]:
-    newest = session.value(load_sql.newest_extract(plan.contract.table))
-    extracted_at = newest.replace(tzinfo=UTC) if newest else None
+    newest = session.value(history.newest_extract(plan.contract.table))
+    extracted_at = aware_utc(newest)
     changed = file_changed(plan.landing or "")
     gaps = reconcile.compare_file(plan, changed, extracted_at)
     return f"the file changed {changed:%Y-%m-%d %H:%M}, read {extracted_at or 'never'}; {len(gaps)} differ", gaps
@@ -63,8 +64,7 @@ def _days(
     session: Session, plan: ReconcileSpec, count_source: CountSource, asked: Days | None, now: datetime
 ) -> tuple[str, list[Gap]]:
     contract = plan.contract
-    rows = session.run(reconcile.loaded_windows(contract.table))
-    loaded = [Loaded(start.replace(tzinfo=UTC), end.replace(tzinfo=UTC)) for start, end in rows]
+    loaded = history.loaded_windows(session, contract.table)
     days = asked or reconcile.span(loaded, now, counted=plan.connection is not None)
     if days is None:
         return "was never loaded", []

@@ -18,6 +18,7 @@ from redshift_etl.warehouse import migrate
 from redshift_etl.warehouse.model import Run
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
 from redshift_etl.warehouse.statement import Statement, columns, count_rows, ident, insert_rows, literal, lock
+from redshift_etl.window import utc_now
 
 log = logging.getLogger(__name__)
 
@@ -169,7 +170,7 @@ def _slice(session: Session, contract: Contract, rule: Retention, part: Slice, a
         "archive": f"{prefix}manifest",
         "dag_id": run.dag_id,
         "run_id": run.run_id,
-        "deleted_at": datetime.now(UTC).replace(tzinfo=None),
+        "deleted_at": utc_now(),
     }
     session.run(insert_rows(HISTORY, tuple(row), [tuple(row.values())], "record the deletion"))
     return rows
@@ -177,11 +178,5 @@ def _slice(session: Session, contract: Contract, rule: Retention, part: Slice, a
 
 def _refused(contract: Contract, error: StatementError) -> ConfigError:
     rule = contract.retention
-    return ConfigError(
-        f"The warehouse refuses to {error.statement.purpose}: {error.message}.",
-        fix=f"correct `retention` in {contract.path}, or the table; nothing of this slice was deleted",
-        table=contract.table,
-        column=rule.column if rule else None,
-        code=error.code,
-        statement=error.statement.sql,
-    )
+    fix = f"correct `retention` in {contract.path}, or the table; nothing of this slice was deleted"
+    return error.explained(fix, table=contract.table, column=rule.column if rule else None)

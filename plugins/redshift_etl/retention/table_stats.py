@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from redshift_etl.errors import TransientError
 from redshift_etl.warehouse import migrate
 from redshift_etl.warehouse.session import Connect, StatementError, open_session
 from redshift_etl.warehouse.statement import Statement, ident, insert_rows, lock
+from redshift_etl.window import naive_utc
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ def note_reads(connect: Connect, now: datetime) -> dict[str, Read]:
     migrate.ensure(connect, READS)
     seen = _last_reads(connect)
     existing = [table.name for table in read_tables(connect)]
-    moment = now.astimezone(UTC).replace(tzinfo=None)
+    moment = naive_utc(now)
     with open_session(connect, READS) as session, session.transaction():
         session.run(lock(READS))
         known = {name: Read(since, last) for name, since, last in session.run(_all_reads())}
@@ -129,7 +130,7 @@ def merge(
 
 def unread(reads: Mapping[str, Read], now: datetime) -> list[str]:
     """The tables that nobody has read for ``UNREAD``, and that have been watched as long. Pure."""
-    limit = now.astimezone(UTC).replace(tzinfo=None) - UNREAD
+    limit = naive_utc(now) - UNREAD
     return sorted(name for name, read in reads.items() if max(read.watched_from, read.last_read_at or limit) <= limit)
 
 

@@ -172,15 +172,10 @@ def _made_to_match(session: Session, contract: Contract) -> bool:
         with session.transaction():
             if not actual:
                 ensure_schema(session, contract.schema)
-            for statement in statements:
-                session.run(statement)
+            session.run_step(statements)
     except StatementError as error:
         if error.code not in _EXISTS_ALREADY:
-            raise ConfigError(
-                f"The warehouse refuses to {error.statement.purpose}: {error.message}.",
-                fix=f"correct {contract.path}, or grant what is missing",
-                table=contract.table,
-            ) from error
+            raise error.explained(f"correct {contract.path}, or grant what is missing", table=contract.table) from error
         log.info("%s: another task created it, or its schema, meanwhile", contract.table)
         return False
     return True

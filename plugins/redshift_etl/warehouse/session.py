@@ -1,10 +1,10 @@
-"""Runs statements on one connection, and says which failures trying again may mend."""
+"""Runs statements on one connection, and classifies failures: those that a retry may solve, and the others."""
 
 from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -23,7 +23,7 @@ Connect = Callable[[], Any]
 
 
 class StatementError(ConfigError):
-    """A statement that the warehouse refused. Callers that know more say more; trying again would not help."""
+    """A statement that the warehouse refused; a retry would not help."""
 
     def __init__(self, statement: Statement, code: str, message: str) -> None:
         super().__init__(
@@ -35,6 +35,10 @@ class StatementError(ConfigError):
         self.statement = statement
         self.code = code
         self.message = message
+
+    def explained(self, fix: str, **where: object) -> ConfigError:
+        """The same refusal, with the fix and the place that the caller can name."""
+        return ConfigError(self.what, fix=fix, **where, code=self.code, statement=self.statement.sql)
 
 
 @dataclass
@@ -59,6 +63,10 @@ class Session:
         log.log(self.log_level, "%s: %s (%.2f s)", self.label, statement.purpose, monotonic() - started)
         log.debug("%s", statement.sql)
         return rows
+
+    def run_step(self, statements: Iterable[Statement]) -> list[list[tuple[Any, ...]]]:
+        """Execute the commands of a step in order and return the rows of each. Raises what ``run`` raises."""
+        return [self.run(statement) for statement in statements]
 
     def value(self, statement: Statement) -> Any:
         """The first column of the first row."""

@@ -26,6 +26,11 @@ def literal(value: str) -> str:
     return f"'{escaped}'"
 
 
+def truncate_bytes(text: str, length: int) -> str:
+    """The beginning of a text that fits VARCHAR(length): Redshift counts bytes of UTF-8, not characters."""
+    return text.encode()[:length].decode(errors="ignore")
+
+
 def columns(names: Sequence[str], prefix: str = "") -> str:
     """Quoted columns in one line, each behind ``prefix.`` if one is given."""
     return ", ".join(f"{prefix}.{ident(name)}" if prefix else ident(name) for name in names)
