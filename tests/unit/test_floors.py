@@ -61,9 +61,9 @@ def test_the_packages_have_their_floors(copied: Path) -> None:
         (
             "packages/local-redshift/local_redshift/__init__.py",
             ["import redshift_etl"],
-            "imports nothing of the product",
+            "import nothing of the product",
         ),
-        ("local/__init__.py", ["import redshift_etl.errors"], "imports nothing of the product"),
+        ("local/__init__.py", ["import redshift_etl.errors"], "import nothing of the product"),
     ],
 )
 def test_an_import_of_a_higher_floor_or_of_the_other_side_is_refused(

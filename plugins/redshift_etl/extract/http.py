@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import re
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,7 +20,7 @@ from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts import transform_spec as recipes
 from redshift_etl.errors import ConfigError, SourceError, TransientError, no_connection
 from redshift_etl.extract import columnar_json
-from redshift_etl.extract.retry import Retry
+from redshift_etl.extract.retry import RequestFailed, Retry
 from redshift_etl.lake.batch import RAW, Batch, Entry, prefix
 from redshift_etl.lake.part_writer import compress
 from redshift_etl.lake.storage import Lake
@@ -91,7 +90,7 @@ def _session(conn_id: str, endpoint: str) -> Iterator[tuple[requests.Session, st
 
 def _pages(session: requests.Session, url: str, query: Mapping[str, str], retry: Retry) -> Iterator[requests.Response]:
     """The answers to one call, from the first page to the last."""
-    page = _ask(session, url, query, retry)
+    page = _get(session, url, query, retry)
     seen = {page.url}
     yield page
     while following := page.links.get("next", {}).get("url"):
@@ -105,39 +104,33 @@ def _pages(session: requests.Session, url: str, query: Mapping[str, str], retry:
                 next=_shown(following),
             )
         seen.add(following)
-        page = _ask(session, following, {}, retry)
+        page = _get(session, following, {}, retry)
         yield page
 
 
-def _ask(session: requests.Session, url: str, query: Mapping[str, str], retry: Retry) -> requests.Response:
-    """One answer with status 200, waiting and asking again where that can help."""
-    for attempt in range(1, retry.attempts + 1):
-        after = None
+def _get(session: requests.Session, url: str, query: Mapping[str, str], retry: Retry) -> requests.Response:
+    """One response with status 200, requested again where that can help."""
+
+    def request() -> requests.Response:
+        """One attempt."""
         try:
             page = session.get(url, params=query, timeout=TIMEOUT_SECONDS)
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-            failure = _SECRET.sub(r"\1***", str(error))
-        else:
-            if page.status_code < _BAD:
-                return page
-            failure = _refusal(page)
-            after = page.headers.get("Retry-After")
-        wait = retry.wait(attempt, after, datetime.now(UTC))
-        if wait is None or attempt == retry.attempts:
-            raise TransientError(
-                f"The API keeps failing: {failure}.",
-                fix="it is retried",
-                url=_shown(url),
-                attempts=attempt,
-                retry_after=after,
-            )
-        log.warning("The API failed (%s), attempt %d of %d; waiting %.1f s", failure, attempt, retry.attempts, wait)
-        time.sleep(wait)
-    raise AssertionError("a Retry has at least one attempt")
+            raise RequestFailed(_shown(str(error))) from error
+        if page.status_code >= _BAD:
+            raise RequestFailed(_temporary_failure(page), page.headers.get("Retry-After"))
+        return page
+
+    try:
+        return retry.call(request)
+    except RequestFailed as failure:
+        raise TransientError(
+            f"The API keeps failing: {failure}.", fix="it is retried", url=_shown(url), retry_after=failure.retry_after
+        ) from failure
 
 
-def _refusal(page: requests.Response) -> str:
-    """What a failed answer says; raises ConfigError where asking again cannot help."""
+def _temporary_failure(page: requests.Response) -> str:
+    """The message of a failed response. Raises ConfigError where another request cannot help."""
     shown = f"{page.status_code} {page.reason}: {page.content[:_SHOWN_BYTES].decode('utf-8', errors='replace')}"
     if page.status_code == _TOO_MANY or page.status_code >= _SERVER_ERROR:
         return shown
