@@ -6,8 +6,8 @@
 against the weather, a day at a time.
 
 It builds the days that are **stale**: every input has the day, and one of them touched it since the mart was built.
-Loads only wake it up, and so does a clock once a day; what is to do is read from the warehouse. So a lost event, a
-pause, a late re-run or a crash heal at the next wake-up, and many loads need few runs.
+Asset events and a daily schedule only start a run; the stale days are queried from the warehouse. So after a lost
+event, a pause, a late re-run or a crash the next run builds what is missing, and many loads need few runs.
 
 **Re-run** by triggering it; with dates in the form those days are built again even if they are not stale.
 

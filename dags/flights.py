@@ -8,7 +8,7 @@ a cancelled flight stays, with `deleted_at` set.
 **Re-run** any window, any number of times and in any order; the table ends the same. Clear the run in the grid, or
 `airflow dags backfill flights -s 2013-01-01 -e 2013-01-07`, or fill in the dates of the trigger form.
 
-**Do not use it** to load a source whose rows change without `modified_at` changing: nothing would notice.
+**Do not use it** for a source whose rows change without `modified_at` changing: such changes are not loaded.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The ledger, and a staged rewrite: loaded beside the table, compared, swapped in at once, and taken back."""
+"""A staged backfill: loaded beside the table, compared, swapped in at once, and undone; and its history."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def stage(bench: Bench, contract: Contract, rows: list[tuple[Any, ...]]) -> str:
     return backfill_id
 
 
-def ledger_rows(bench: Bench) -> list[tuple[Any, ...]]:
+def history_rows(bench: Bench) -> list[tuple[Any, ...]]:
     return bench.rows("SELECT status, who, reason, runs FROM etl.backfill_history ORDER BY started_at")
 
 
@@ -103,7 +103,7 @@ def row(number: int, amount: int, version: str = DAY1, name: str = "a") -> tuple
     return (number, version, version[:10], name, amount)
 
 
-def test_a_staged_rewrite_is_compared_swapped_in_and_undone(bench: Bench, things: Contract) -> None:
+def test_a_staged_backfill_is_compared_swapped_in_and_undone(bench: Bench, things: Contract) -> None:
     bench.load(things, [row(1, 10), row(2, 20), row(3, 30), row(4, 40), row(5, 50)])
     before = bench.table(things)
     backfill_id = stage(bench, things, [row(1, 11), row(2, 20), row(4, 44), row(6, 60)])
@@ -131,7 +131,7 @@ def test_a_staged_rewrite_is_compared_swapped_in_and_undone(bench: Bench, things
     finish(action="undo", backfill_id=backfill_id, run="manual 4")
     amounts = dict(bench.rows("SELECT id, amount FROM core.things"))
     assert amounts == {1: 10, 2: 20, 3: 30, 4: 41, 5: 50, 6: 66}, "6 has become newer and stays"
-    assert [status for status, *_ in ledger_rows(bench)] == ["undone", "done", "done"]
+    assert [status for status, *_ in history_rows(bench)] == ["undone", "done", "done"]
     assert len(before) == 5
     finish(action="drop", backfill_id=backfill_id, run="manual 5")
     assert bench.rows(f"SELECT COUNT(*) FROM svv_tables WHERE table_schema = '{shadow_table.SCHEMA}'") == [(0,)]
@@ -148,15 +148,15 @@ def test_a_swap_makes_the_marts_of_its_days_stale(bench: Bench, things: Contract
 
 
 @pytest.mark.usefixtures("things")
-def test_the_ledger_says_who_why_and_how_it_ended(bench: Bench) -> None:
+def test_the_backfill_history_has_who_why_and_how_it_ended(bench: Bench) -> None:
     assert len(plan(action="backfill")) == 1
-    assert ledger_rows(bench) == [("running", "ada", "amounts were computed wrongly", 1)]
+    assert history_rows(bench) == [("running", "ada", "amounts were computed wrongly", 1)]
     finish(action="backfill")
     close(action="backfill")
-    assert ledger_rows(bench)[0][0] == "done"
+    assert history_rows(bench)[0][0] == "done"
 
 
-def test_the_ledger_says_who_swapped_took_back_and_dropped_and_why(bench: Bench, things: Contract) -> None:
+def test_the_backfill_history_has_who_swapped_took_back_and_dropped_and_why(bench: Bench, things: Contract) -> None:
     bench.load(things, [row(1, 10)])
     backfill_id = stage(bench, things, [row(1, 11)])
     finish()
@@ -179,13 +179,13 @@ def test_the_ledger_says_who_swapped_took_back_and_dropped_and_why(bench: Bench,
 
 
 @pytest.mark.usefixtures("things")
-def test_a_failed_run_is_in_the_ledger(bench: Bench) -> None:
+def test_a_failed_run_is_in_the_backfill_history(bench: Bench) -> None:
     plan(action="backfill")
     close(action="backfill")
-    assert ledger_rows(bench)[0][0] == "failed"
+    assert history_rows(bench)[0][0] == "failed"
 
 
-def test_a_comparison_that_fails_is_in_the_ledger_at_once(bench: Bench, things: Contract) -> None:
+def test_a_comparison_that_fails_is_in_the_backfill_history_at_once(bench: Bench, things: Contract) -> None:
     backfill_id = stage(bench, things, [row(1, 11)])
     bench.run(f"ALTER TABLE {shadow_table.of(things, backfill_id).table} DROP COLUMN amount")
     with pytest.raises(ConfigError, match="refuses to compare"):
@@ -200,24 +200,24 @@ def test_what_ended_well_stays_so_when_its_run_is_closed(bench: Bench, things: C
     stage(bench, things, [row(1, 11)])
     finish()
     close()
-    assert ledger_rows(bench)[0][0] == "compared"
+    assert history_rows(bench)[0][0] == "compared"
 
 
 @pytest.mark.usefixtures("things")
 def test_a_backfill_that_died_is_said_to_have_by_the_next_one_and_by_time(bench: Bench) -> None:
     plan(action="backfill", run="manual 1")
     plan(action="backfill", run="manual 2")
-    assert [status for status, *_ in ledger_rows(bench)] == ["died", "running"]
-    history.bury(bench.connect, timedelta(hours=7))
-    assert [status for status, *_ in ledger_rows(bench)] == ["died", "running"]
-    history.bury(bench.connect, timedelta(seconds=-5))
-    assert [status for status, *_ in ledger_rows(bench)] == ["died", "died"]
+    assert [status for status, *_ in history_rows(bench)] == ["died", "running"]
+    history.mark_stale_as_failed(bench.connect, timedelta(hours=7))
+    assert [status for status, *_ in history_rows(bench)] == ["died", "running"]
+    history.mark_stale_as_failed(bench.connect, timedelta(seconds=-5))
+    assert [status for status, *_ in history_rows(bench)] == ["died", "died"]
 
 
 @pytest.mark.usefixtures("things")
 def test_a_retry_enters_nothing_twice(bench: Bench) -> None:
     assert plan() == plan()
-    assert len(ledger_rows(bench)) == 1
+    assert len(history_rows(bench)) == 1
 
 
 def test_a_dry_run_enters_and_starts_nothing(bench: Bench, things: Contract) -> None:
@@ -228,7 +228,7 @@ def test_a_dry_run_enters_and_starts_nothing(bench: Bench, things: Contract) -> 
     finish()
     assert finish(action="swap", backfill_id=backfill_id, dry_run=True)["changed"] == 1
     assert bench.rows("SELECT amount FROM core.things") == [(10,)]
-    assert [status for status, *_ in ledger_rows(bench)] == ["compared"]
+    assert [status for status, *_ in history_rows(bench)] == ["compared"]
 
 
 @pytest.mark.usefixtures("things")

@@ -147,7 +147,7 @@ def archived(bench: Bench) -> retention.ArchivedRows:
     return rows
 
 
-def test_a_staged_rewrite_has_its_shadow_and_drops_it(loaded: Warehouse) -> None:
+def test_a_staged_backfill_has_its_shadow_and_drops_it(loaded: Warehouse) -> None:
     target = shadow_table.create(loaded.etl.connect, FLIGHTS, "b1")
     loaded.etl.load(target, [flight(1, "2013-01-05")])
     assert loaded.etl.rows(f"SELECT COUNT(*) FROM {target.table}") == [(1,)]
@@ -158,10 +158,10 @@ def test_a_staged_rewrite_has_its_shadow_and_drops_it(loaded: Warehouse) -> None
 def test_the_tables_are_kept_up_and_their_readers_noted(loaded: Warehouse, caplog: pytest.LogCaptureFixture) -> None:
     assert loaded.analyst.rows("SELECT COUNT(*) FROM mart.carrier_day") == [(1,)]
     table = next(each for each in table_stats.read_tables(loaded.etl.connect) if each.name == "core.flights")
-    done = table_stats.keep_up(loaded.etl.connect, [replace(table, unsorted=100.0, stats_off=100.0)], dry_run=False)
+    done = table_stats.maintain(loaded.etl.connect, [replace(table, unsorted=100.0, stats_off=100.0)], dry_run=False)
     assert done == ['VACUUM "core"."flights"', 'ANALYZE "core"."flights"']
     assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
-    assert table_stats.note_reads(loaded.etl.connect, datetime.now(UTC))["mart.carrier_day"].last_read_at
+    assert table_stats.record_reads(loaded.etl.connect, datetime.now(UTC))["mart.carrier_day"].last_read_at
 
 
 def test_a_reader_reads_core_and_mart_also_what_was_created_after_the_grant(loaded: Warehouse) -> None:

@@ -69,7 +69,7 @@ def context(error: BaseException | None, **more: Any) -> dict[str, Any]:
 
 def refused(rows: int = 5) -> SourceError:
     return SourceError(
-        f"COPY refused a row: line {rows}.", fix="mend it", table="core.things", column="name", line=rows,
+        f"COPY refused a row: line {rows}.", fix="repair it", table="core.things", column="name", line=rows,
         statement="COPY stage FROM 's3://lake/manifest'",
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""A source and a warehouse that differ, and the report and runs that mend it."""
+"""A source and a warehouse that differ, and the report and runs that repair it."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_missing_and_short_days_are_found_by_counting_and_only_said(bench: Bench
 def test_mend_returns_the_runs_to_start(bench: Bench) -> None:
     bench.create(contracts.load("core.things"))
     load(bench, 1, 5)
-    assert compare({"mend": True, "start": "2013-01-01", "end": "2013-01-03"}) == [
+    assert compare({"repair": True, "start": "2013-01-01", "end": "2013-01-03"}) == [
         {"trigger_dag_id": "small", "conf": {}},
         {"trigger_dag_id": "things", "conf": {"start": "2013-01-02", "end": "2013-01-03"}},
     ]

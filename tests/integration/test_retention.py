@@ -15,7 +15,7 @@ from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.lake.storage import Lake
 from redshift_etl.operators.retention import (
     ExpireRowsOperator,
-    ReportUnreadTablesOperator,
+    ReportUnusedTablesOperator,
     archive_prefix,
     archived_rows,
 )
@@ -159,7 +159,7 @@ def test_files_past_their_age_are_deleted_from_the_working_zones_alone(lake: Lak
 def test_statistics_that_are_off_are_refreshed_outside_a_transaction(bench: Bench) -> None:
     put(bench, *range(40))
     needs = table_stats.Table("core.things", 1, 40, 10, 100.0, 50.0)
-    assert table_stats.keep_up(bench.connect, [needs], dry_run=False) == [
+    assert table_stats.maintain(bench.connect, [needs], dry_run=False) == [
         'VACUUM "core"."things"',
         'ANALYZE "core"."things"',
     ]
@@ -177,18 +177,18 @@ def test_a_table_that_another_user_reads_is_read_and_one_that_only_the_loads_rea
     analyst = Bench(bench.server, replace(bench.database, user="analyst", password="Reads-0nly"), bench.s3)
     assert analyst.rows("SELECT COUNT(*) FROM core.things") == [(1,)]
     assert bench.rows("SELECT COUNT(*) FROM core.other") == [(1,)]
-    reads = table_stats.note_reads(bench.connect, datetime.now(UTC))
+    reads = table_stats.record_reads(bench.connect, datetime.now(UTC))
     assert reads["core.things"].last_read_at
     assert reads["core.other"].last_read_at is None
 
 
-def test_the_report_names_unread_tables_with_size_and_owner(bench: Bench, lake: Lake) -> None:
+def test_the_report_names_unused_tables_with_size_and_owner(bench: Bench, lake: Lake) -> None:
     put(bench, 1)
     old = f"{datetime.now(UTC) - timedelta(days=200):%Y-%m-%d}"
-    table_stats.note_reads(bench.connect, datetime.now(UTC))
+    table_stats.record_reads(bench.connect, datetime.now(UTC))
     bench.run(f"UPDATE etl.table_reads SET watched_from = '{old}' WHERE table_name = 'core.things'")
     context = {"ti": instance(dag="retention"), "params": FORM}
-    assert ReportUnreadTablesOperator(task_id="unread").execute(context)["unread"] == 1
-    key = lake.location.key(f"unread/{datetime.now(UTC):%Y-%m-%d}.md")
+    assert ReportUnusedTablesOperator(task_id="unused").execute(context)["unused"] == 1
+    key = lake.location.key(f"unused/{datetime.now(UTC):%Y-%m-%d}.md")
     text = lake.client.get_object(Bucket=lake.location.bucket, Key=key)["Body"].read().decode()
     assert f"| core.things | us | 1 | 1 | not since {old} | nothing |" in text

@@ -1,4 +1,4 @@
-"""Which days differ, what they are called, and which command mends them."""
+"""Which days differ, what they are called, and which command repairs them."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta

@@ -54,7 +54,7 @@ def test_a_retention_rule_on_a_column_that_is_not_there_is_refused_with_its_name
 def test_a_table_needs_vacuum_when_unsorted_or_full_of_deleted_rows_and_analyze_when_its_statistics_are_off() -> None:
     def wanted(**state: float) -> list[str]:
         plain = {"megabytes": 1, "rows": 100, "visible_rows": 100, "stats_off": 0, "unsorted": 0}
-        return [statement.sql for statement in Table("core.t", **{**plain, **state}).upkeep()]
+        return [statement.sql for statement in Table("core.t", **{**plain, **state}).maintenance()]
 
     assert wanted() == []
     assert wanted(stats_off=11) == ['ANALYZE "core"."t"']
@@ -62,7 +62,7 @@ def test_a_table_needs_vacuum_when_unsorted_or_full_of_deleted_rows_and_analyze_
     assert wanted(visible_rows=80, stats_off=50) == ['VACUUM "core"."t"', 'ANALYZE "core"."t"']
 
 
-def test_a_table_is_unread_only_after_it_was_watched_for_as_long() -> None:
+def test_a_table_is_unused_only_after_it_was_watched_for_as_long() -> None:
     now = NOW.replace(tzinfo=None)
     old, young = now - timedelta(days=91), now - timedelta(days=10)
     reads = {
@@ -71,7 +71,7 @@ def test_a_table_is_unread_only_after_it_was_watched_for_as_long() -> None:
         "a.read_lately": Read(old, young),
         "a.new": Read(young, None),
     }
-    assert table_stats.unread(reads, NOW) == ["a.never_read", "a.read_long_ago"]
+    assert table_stats.unused(reads, NOW) == ["a.never_read", "a.read_long_ago"]
 
 
 def test_notes_of_reads_outlive_the_views_that_they_come_from() -> None:

@@ -1,4 +1,4 @@
-"""The last step of a backfill: say that it is done, compare its shadow, swap it in, take it back, or drop it."""
+"""The last step of a backfill: mark it as done, compare its shadow, swap it in, undo that, or drop it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from redshift_etl.warehouse.session import Connect, Session, StatementError, ope
 
 
 def finish(connect: Connect, request: Request, run: Run, who: str) -> dict[str, Any]:
-    """Do what the request's action ends with, and enter it in the ledger, in one transaction. Returns what it did.
+    """Execute the last step of the request's action and record it, in one transaction. Returns what was done.
 
     Raises ConfigError for a backfill that is not in the state that the action needs.
     """
@@ -34,8 +34,8 @@ def finish(connect: Connect, request: Request, run: Run, who: str) -> dict[str, 
     return done
 
 
-def close(connect: Connect, backfill_id: str) -> None:
-    """Say that a backfill failed which is still running by the ledger, though its run has come to its end."""
+def mark_as_failed(connect: Connect, backfill_id: str) -> None:
+    """Mark a backfill as failed whose status is still running though its run has ended."""
     migrate.ensure(connect, history.TABLE)
     with open_session(connect, backfill_id) as session, session.transaction():
         session.run(history.failed(backfill_id))

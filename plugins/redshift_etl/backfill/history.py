@@ -1,4 +1,4 @@
-"""``etl.backfill_history``: who asked for which backfill, why, and how it ended; and for its swap, undo and drop."""
+"""``etl.backfill_history``: who started which backfill, why, and how it ended; and its swap, undo and drop."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DETAIL_BYTES = 8192
 
 
 def begin(connect: Connect, request: Request, run_id: str, who: str) -> None:
-    """Enter a backfill as running; again for a retry. Others that are still running have died: one runs at a time."""
+    """Record a backfill as running; again for a retry. Others with that status have died: one runs at a time."""
     migrate.ensure(connect, TABLE)
     now = utc_now()
     row = _row(request, run_id, who) | {"backfill_id": request.backfill_id, "status": RUNNING, "started_at": now}
@@ -34,8 +34,8 @@ def begin(connect: Connect, request: Request, run_id: str, who: str) -> None:
                 (DIED, now, RUNNING, run_id),
             )
         )
-        session.run(Statement("forget an earlier try", f"DELETE FROM {TABLE} WHERE run_id = %s", (run_id,)))
-        session.run(insert_rows(TABLE, tuple(row), [tuple(row.values())], "enter the backfill"))
+        session.run(Statement("delete the row of an earlier try", f"DELETE FROM {TABLE} WHERE run_id = %s", (run_id,)))
+        session.run(insert_rows(TABLE, tuple(row), [tuple(row.values())], "record the backfill"))
 
 
 def _row(request: Request, run_id: str, who: str) -> dict[str, object]:
@@ -52,7 +52,7 @@ def _row(request: Request, run_id: str, who: str) -> dict[str, object]:
 
 
 def done_with(request: Request, run_id: str, who: str, first: date, last: date, detail: object) -> Statement:
-    """Enter what was done with a staged backfill of these days, in the transaction that does it."""
+    """Record what was done with a staged backfill of these days, in the transaction that does it."""
     now = utc_now()
     row = _row(request, run_id, who) | {
         "backfill_id": own_id(run_id),
@@ -64,10 +64,10 @@ def done_with(request: Request, run_id: str, who: str, first: date, last: date, 
         "finished_at": now,
         "detail": _text(detail),
     }
-    return insert_rows(TABLE, tuple(row), [tuple(row.values())], f"enter the {request.action}")
+    return insert_rows(TABLE, tuple(row), [tuple(row.values())], f"record the {request.action}")
 
 
-def bury(connect: Connect, older_than: timedelta) -> None:
+def mark_stale_as_failed(connect: Connect, older_than: timedelta) -> None:
     """Mark as died what has been running for longer than any run may."""
     migrate.ensure(connect, TABLE)
     with open_session(connect, TABLE) as session, session.transaction():
@@ -85,7 +85,7 @@ def days(session: Session, backfill_id: str, table: str, *statuses: str) -> tupl
     """The days of a backfill in one of the given states. Raises ConfigError for any other."""
     rows = session.run(
         Statement(
-            "look the backfill up",
+            "read the backfill",
             f"SELECT table_name, status, first_day, last_day FROM {TABLE} WHERE backfill_id = %s",
             (backfill_id,),
         )
@@ -94,7 +94,7 @@ def days(session: Session, backfill_id: str, table: str, *statuses: str) -> tupl
     if found is None or found[0] != table or found[1] not in statuses:
         raise ConfigError(
             f"There is no such backfill of this table that is {' or '.join(statuses)}.",
-            fix=f"look into {TABLE}",
+            fix=f"query {TABLE}",
             backfill_id=backfill_id,
             table=table,
             status=found[1] if found else None,
@@ -103,20 +103,20 @@ def days(session: Session, backfill_id: str, table: str, *statuses: str) -> tupl
 
 
 def ended(backfill_id: str, status: str, detail: object = None) -> Statement:
-    """Say how it ended."""
+    """Record how it ended."""
     return Statement(
-        f"say that the backfill is {status}",
+        f"record that the backfill is {status}",
         f"UPDATE {TABLE} SET status = %s, finished_at = %s, detail = COALESCE(%s, detail) WHERE backfill_id = %s",
         (status, utc_now(), _text(detail), backfill_id),
     )
 
 
 def failed(backfill_id: str) -> Statement:
-    """Say that a backfill failed, unless it has ended in another way."""
+    """Record that a backfill failed, unless it has ended in another way."""
     return Statement(
-        "say that the backfill failed",
+        "record that the backfill failed",
         f"UPDATE {TABLE} SET status = %s, finished_at = %s, detail = %s WHERE backfill_id = %s AND status = %s",
-        (FAILED, utc_now(), "a task of its run failed; the incident says why", backfill_id, RUNNING),
+        (FAILED, utc_now(), "a task of its run failed; see its incident", backfill_id, RUNNING),
     )
 
 

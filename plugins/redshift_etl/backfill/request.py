@@ -80,7 +80,10 @@ def read(params: Mapping[str, Any], run_id: str, now: datetime) -> Request:
             )
     if action != BACKFILL and contract.load != "incremental":
         raise ConfigError(
-            "Only an incremental table has a staged rewrite.", fix="use the action backfill", table=table, action=action
+            "Only an incremental table has a staged backfill.",
+            fix="use the action backfill",
+            table=table,
+            action=action,
         )
     request = Request(
         action=action,

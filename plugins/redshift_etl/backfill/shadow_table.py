@@ -1,8 +1,8 @@
-"""A staged rewrite: batches go to a shadow of the table, are compared with it, and then take its rows' place at once.
+"""A staged backfill: batches are loaded into a shadow of the table, compared with it, and swapped in at once.
 
 A load into the table itself lets the newest version win, so rows that were computed wrongly from right sources stay:
-their version is no newer. A rewrite replaces them. A row of the table that has become newer than the shadow's since
-stays, and so does one that the shadow does not have: a rewrite deletes nothing. What it replaces is kept for an undo.
+their version is no newer. A staged backfill replaces them. A row of the table that has become newer than the shadow's
+since stays, and so does one that the shadow does not have: nothing is deleted. Replaced rows are stored for an undo.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Comparison:
     examples: tuple[str, ...]
 
     def as_dict(self) -> dict[str, object]:
-        """For the ledger and the log."""
+        """For the backfill history and the log."""
         return asdict(self)
 
 
@@ -57,7 +57,7 @@ def of(contract: Contract, backfill_id: str) -> Contract:
     """The contract of a table's shadow. Raises ConfigError for a table that has no versions to compare."""
     if contract.load != "incremental":
         raise ConfigError(
-            "Only an incremental table has a staged rewrite.",
+            "Only an incremental table has a staged backfill.",
             fix="a full refresh replaces the whole table anyway: trigger its DAG",
             table=contract.table,
         )
@@ -203,7 +203,7 @@ def undo(session: Session, contract: Contract, backfill_id: str, run: Run) -> Co
     session.run(lock(contract.table))
     session.run(
         Statement(
-            "delete the rewritten rows",
+            "delete the swapped-in rows",
             f"DELETE FROM {table} USING {ident(shadow)} AS s WHERE {load_sql.same_key(contract, table, 's')}\n"
             f"    AND {table}.{_version(contract)} = s.{_version(contract)}",
         )

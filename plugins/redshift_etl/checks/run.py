@@ -93,7 +93,7 @@ class Audit:
         names = ", ".join(outcome.check.name for outcome in failed)
         raise SourceError(
             f"The batch fails {names}: {'; '.join(map(_sentence, failed))}.",
-            fix="mend the source and run again; all the rows: SELECT * FROM etl.check_failures WHERE table_name = "
+            fix="fix the source and run again; all the rows: SELECT * FROM etl.check_failures WHERE table_name = "
             f"'{self.contract.table}' ORDER BY failed_at DESC",
             table=self.contract.table,
             check=names,

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from redshift_etl.contracts.transform_spec import Recipe
+from redshift_etl.contracts.transform_spec import TransformSpec
 from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.lake.batch import Entry
 from redshift_etl.lake.files import opened
@@ -72,22 +72,22 @@ def _verify(hours: dict[str, Any], name: str, first: str, url: str) -> None:
         )
 
 
-def flatten(path: Path, entry: Entry, recipe: Recipe) -> Path:
+def flatten(path: Path, entry: Entry, spec: TransformSpec) -> Path:
     """Write an answer as CSV beside it, one line an hour, with what the manifest says about it. Returns the path."""
     with opened(path) as stream:
-        arrays = parse(stream.read(), recipe.arrays, entry.url, recipe.units)
-    length = len(arrays[recipe.arrays[0]])
-    unknown = [name for name in recipe.about if name not in entry.about]
+        arrays = parse(stream.read(), spec.arrays, entry.url, spec.units)
+    length = len(arrays[spec.arrays[0]])
+    unknown = [name for name in spec.about if name not in entry.about]
     if unknown:
         raise ConfigError(
             "The transform asks the extract for what it does not say.",
-            fix=f"name only {', '.join(entry.about)} in `about`: {recipe.path}",
+            fix=f"name only {', '.join(entry.about)} in `about`: {spec.path}",
             about=", ".join(unknown),
         )
-    columns = [arrays[name] if name in arrays else [entry.about[name]] * length for name in recipe.columns]
+    columns = [arrays[name] if name in arrays else [entry.about[name]] * length for name in spec.columns]
     flat = path.with_name(path.name.split(".")[0] + ".flat.csv")
     with flat.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(recipe.columns)
+        writer.writerow(spec.columns)
         writer.writerows(zip(*columns, strict=True))
     return flat

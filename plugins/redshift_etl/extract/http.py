@@ -17,7 +17,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from redshift_etl.contracts import contract as contracts
-from redshift_etl.contracts import transform_spec as recipes
+from redshift_etl.contracts import transform_spec
 from redshift_etl.errors import ConfigError, SourceError, TransientError, no_connection
 from redshift_etl.extract import columnar_json
 from redshift_etl.extract.retry import RequestFailed, Retry
@@ -53,7 +53,7 @@ def extract(
     (UTC). The batch counts hours. Raises ConfigError for a connection that is not there or a request that is refused,
     SourceError for an answer that is not what was asked for, TransientError when the service keeps failing.
     """
-    recipe = recipes.load(contracts.load(table))
+    spec = transform_spec.load(contracts.load(table))
     below, extracted_at = prefix(RAW, table, window, run), datetime.now(UTC)
     days = {"start_date": f"{window.days[0]}", "end_date": f"{window.days[-1]}"}
     entries: list[Entry] = []
@@ -61,7 +61,7 @@ def extract(
         for place, where in places.items():
             for page in _pages(session, url, {**query, **days, **where}, retry or Retry()):
                 hours = len(
-                    columnar_json.parse(page.content, recipe.arrays, _shown(page.url), recipe.units)[recipe.arrays[0]]
+                    columnar_json.parse(page.content, spec.arrays, _shown(page.url), spec.units)[spec.arrays[0]]
                 )
                 key = f"{below}/part-{len(entries):05d}.json.zst"
                 about = {"place": place, "as_of": _as_of(page), "asked": _shown(page.url)}

@@ -52,7 +52,7 @@ class Watch:
 def run(watch: Watch, now: datetime) -> dict[str, list[str]]:
     """Look once. Returns the tables that are late, and the incidents opened and resolved."""
     migrate.ensure(watch.connect, table_store.TABLE)
-    history.bury(watch.connect, RUN_TIMEOUT + timedelta(hours=1))
+    history.mark_stale_as_failed(watch.connect, RUN_TIMEOUT + timedelta(hours=1))
     limited = [contract for name in contracts.all_tables() if (contract := contracts.load(name)).fresh_within]
     with open_session(watch.connect, watch.run_id) as session:
         states = freshness.read_freshness(session, limited, now)

@@ -51,7 +51,7 @@ def extracted(table: str, sources: Iterable[Dataset]) -> Lineage:
     return OperatorLineage(inputs=list(named.values()), outputs=[_zone(RAW, table, facets)])
 
 
-def conformed(table: str) -> Lineage:
+def transformed(table: str) -> Lineage:
     """The raw zone to the staged zone."""
     contract, raw = contracts.load(table), _zone(RAW, table)
     columns = graph.transformed(_fill(table))

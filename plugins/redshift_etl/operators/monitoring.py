@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class WatchFreshnessOperator(BaseOperator):
+class MonitorFreshnessOperator(BaseOperator):
     """Opens an incident for each table that has become late and closes those that are over.
 
     Returns how many tables are late, and how many incidents were opened and resolved.

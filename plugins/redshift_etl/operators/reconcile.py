@@ -13,13 +13,13 @@ from redshift_etl.warehouse.connect import warehouse
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-MAX_MENDS = 20
+MAX_REPAIRS = 20
 
 
 class ReconcileOperator(BaseOperator):
-    """Compares sources and warehouse, and writes a report with the commands that mend what differs.
+    """Compares sources and warehouse, and writes a report with the commands that repair what differs.
 
-    Returns the arguments of the runs that mend it, if the trigger form asks for ``mend``; else an empty list.
+    Returns the arguments of the runs that repair it, if the trigger form asks for ``repair``; else an empty list.
     """
 
     ui_color = "#f5dcd3"
@@ -29,7 +29,7 @@ class ReconcileOperator(BaseOperator):
         self.redshift_conn_id = redshift_conn_id
 
     def execute(self, context: Context) -> list[dict[str, object]]:
-        """Compare; at most ``MAX_MENDS`` runs, oldest first. What is left over differs again tomorrow."""
+        """Compare; at most ``MAX_REPAIRS`` runs, oldest first. What is left over differs again tomorrow."""
         from redshift_etl import window
         from redshift_etl.lake.storage import Lake
         from redshift_etl.reconcile import compare
@@ -45,7 +45,7 @@ class ReconcileOperator(BaseOperator):
         run = context["ti"].run_id
         entry = lake.put(f"reconcile/{datetime.now(UTC):%Y-%m-%d}/{slug(run)}.md", text.encode())
         self.log.info("The report is %s\n%s", entry.url, text)
-        mends = [found.trigger() for found in compare.ranges(gaps)][:MAX_MENDS]
-        if mends and not params.get("mend"):
-            self.log.info("Dry run: %d runs would mend it; `mend` in the form starts them", len(mends))
-        return mends if params.get("mend") else []
+        repairs = [found.trigger() for found in compare.ranges(gaps)][:MAX_REPAIRS]
+        if repairs and not params.get("repair"):
+            self.log.info("Dry run: %d runs would repair it; `repair` in the form starts them", len(repairs))
+        return repairs if params.get("repair") else []

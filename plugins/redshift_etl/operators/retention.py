@@ -1,4 +1,4 @@
-"""Operators of the retention DAG: rows, files, Airflow's own leftovers, unread tables, VACUUM and ANALYZE."""
+"""Operators of the retention DAG: rows, files, Airflow's own database, unused tables, VACUUM and ANALYZE."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from redshift_etl.lake.storage import Lake
 
 METADATA = "airflow_db"
-"""The connection of Airflow's own database. Airflow 3 keeps tasks from it, so it must be given on purpose."""
+"""The connection of Airflow's own database. Airflow 3 withholds it from tasks, so it must be configured on purpose."""
 
 
 class ExpireRowsOperator(BaseOperator):
@@ -63,7 +63,7 @@ class ExpireRowsOperator(BaseOperator):
         if refused:
             raise ConfigError(
                 f"Retention would delete more than {params['max_percent']} % of {', '.join(refused)}.",
-                fix="if that is right, trigger `retention` with the table in `allow_large`; else mend its contract",
+                fix="if that is right, trigger `retention` with the table in `allow_large`; else correct its contract",
                 table=refused[0].split(" ")[0],
             )
         return deleted
@@ -118,11 +118,11 @@ class CleanAirflowOperator(BaseOperator):
         tail = "\n".join((done.stdout + done.stderr).replace(address, "***").splitlines()[-20:])
         self.log.info("%s\n%s", " ".join(command[1:]), tail)
         if done.returncode:
-            raise ConfigError(f"`airflow db clean` failed: {tail}", fix=f"look at the connection {METADATA}")
+            raise ConfigError(f"`airflow db clean` failed: {tail}", fix=f"check the connection {METADATA}")
 
 
-class ReportUnreadTablesOperator(BaseOperator):
-    """Notes who read what, and once a week (or when the form asks) reports the tables nobody has read for 90 days."""
+class ReportUnusedTablesOperator(BaseOperator):
+    """Records reads of tables; on Mondays (or by `report` of the form) reports those not read for 90 days."""
 
     ui_color = "#f5dcd3"
 
@@ -131,22 +131,22 @@ class ReportUnreadTablesOperator(BaseOperator):
         self.redshift_conn_id = redshift_conn_id
 
     def execute(self, context: Context) -> dict[str, int]:
-        """Returns how many tables are watched, and how many are unread."""
+        """Returns how many tables are monitored, and how many are unused."""
         from redshift_etl.lake.storage import Lake
         from redshift_etl.retention import table_stats
         from redshift_etl.retention.unused_tables import report
 
         now, connect = datetime.now(UTC), warehouse(self.redshift_conn_id)
-        reads = table_stats.note_reads(connect, now)
-        names = table_stats.unread(reads, now)
+        reads = table_stats.record_reads(connect, now)
+        names = table_stats.unused(reads, now)
         if now.isoweekday() == 1 or context["params"]["report"]:
             text = report(names, reads, table_stats.read_tables(connect), now)
-            entry = Lake.connect().put(f"unread/{now:%Y-%m-%d}.md", text.encode())
+            entry = Lake.connect().put(f"unused/{now:%Y-%m-%d}.md", text.encode())
             self.log.info("The report is %s\n%s", entry.url, text)
-        return {"watched": len(reads), "unread": len(names)}
+        return {"monitored": len(reads), "unused": len(names)}
 
 
-class KeepUpOperator(BaseOperator):
+class MaintainTablesOperator(BaseOperator):
     """VACUUM and ANALYZE of the tables that need it, one at a time. Returns how many statements."""
 
     ui_color = "#f5dcd3"
@@ -156,12 +156,12 @@ class KeepUpOperator(BaseOperator):
         self.redshift_conn_id = redshift_conn_id
 
     def execute(self, context: Context) -> int:
-        """By what SVV_TABLE_INFO says of statistics, order and deleted rows."""
+        """By the statistics, sort order and deleted rows of SVV_TABLE_INFO."""
         from redshift_etl.retention import table_stats
 
         connect = warehouse(self.redshift_conn_id)
-        statements = table_stats.keep_up(connect, table_stats.read_tables(connect), context["params"]["dry_run"])
-        self.log.info("%s", "\n".join(statements) or "Nothing needs it")
+        statements = table_stats.maintain(connect, table_stats.read_tables(connect), context["params"]["dry_run"])
+        self.log.info("%s", "\n".join(statements) or "No table needs it")
         return len(statements)
 
 

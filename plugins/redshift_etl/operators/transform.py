@@ -34,10 +34,12 @@ class TransformOperator(LineageMixin, BaseOperator):
         from redshift_etl.lake.storage import Lake
         from redshift_etl.transform import run as transform
 
-        return transform.conform(Batch.from_dict(self.batch), run=run_key(context), lake=Lake.connect()).as_dict()
+        return transform.transform_batch(
+            Batch.from_dict(self.batch), run=run_key(context), lake=Lake.connect()
+        ).as_dict()
 
     def lineage(self) -> Lineage:
         """What was read and written."""
         from redshift_etl.lineage import openlineage
 
-        return openlineage.conformed(self.batch["table"])
+        return openlineage.transformed(self.batch["table"])

@@ -1,10 +1,10 @@
-"""What the source has against what the warehouse has, day by day: missing, short or stale, and what mends it. Pure.
+"""Source and warehouse compared by day: missing, short or stale, and the runs that repair it. Pure.
 
 ``include/sql/reconcile/<schema>/<table>.sql`` says how a table is compared: its ``dag``, and either a SELECT that
 counts the source's rows by day of their version (on ``connection``), or the ``landing`` file that it is a copy of, or
 neither: then only which windows were loaded.
 
-- missing: the day was never loaded, and the source has rows in it (or cannot be asked);
+- missing: the day was never loaded, and the source has rows in it (or cannot be counted);
 - short: it was loaded, and the warehouse has fewer rows than the source;
 - stale: the source has changed or removed rows of that day since; loading the later days brings them up to date.
 """
@@ -22,17 +22,17 @@ from redshift_etl.window import Window
 
 MISSING, SHORT, STALE = "missing", "short", "stale"
 LOOK_BACK = timedelta(days=35)
-MENDED = (MISSING, SHORT)
+REPAIRED = (MISSING, SHORT)
 _DAY = timedelta(days=1)
 _ABOUT_STALE = (
-    "A stale day is mended by the days after it: the source has changed its rows since. If no later day is missing or "
-    "short, the source removes rows without setting its deletion column."
+    "Loading the days after a stale day repairs it: the source has changed its rows since. If no later day is missing "
+    "or short, the source removes rows without setting its deletion column."
 )
 
 
 @dataclass(frozen=True)
 class Gap:
-    """A day (None for a whole file) where source and warehouse differ. Counts are None where nobody could count."""
+    """A day (None for a whole file) where source and warehouse differ. Counts are None where they cannot be counted."""
 
     table: str
     dag_id: str
@@ -44,7 +44,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Range:
-    """Days in a row that one backfill mends; both included, None for a whole file."""
+    """Days in a row that one backfill repairs; both included, None for a whole file."""
 
     dag_id: str
     first: date | None
@@ -64,7 +64,7 @@ class Range:
 
 
 def span(loaded: Sequence[Window], now: datetime, counted: bool) -> tuple[date, date] | None:
-    """The days to compare when nobody asked for some: first and last, or None when nothing was ever loaded.
+    """The days to compare when the form has no dates: first and last, or None when nothing was ever loaded.
 
     From some weeks before the newest load to yesterday; a source that cannot be counted only up to the newest load.
     """
@@ -130,10 +130,10 @@ def compare_file(plan: ReconcileSpec, changed_at: datetime, extracted_at: dateti
 
 
 def ranges(gaps: Iterable[Gap]) -> list[Range]:
-    """What mends the gaps, days in a row together. A stale day has no command of its own, a stale file has."""
+    """What repairs the gaps, days in a row together. A stale day has no command of its own, a stale file has."""
     found: list[Range] = []
-    mended = [gap for gap in gaps if gap.day is None or gap.problem in MENDED]
-    for gap in sorted(mended, key=lambda gap: (gap.dag_id, gap.day or date.min)):
+    repaired = [gap for gap in gaps if gap.day is None or gap.problem in REPAIRED]
+    for gap in sorted(repaired, key=lambda gap: (gap.dag_id, gap.day or date.min)):
         last = found[-1] if found else None
         if last and last.dag_id == gap.dag_id and last.last and gap.day and gap.day <= last.last + _DAY:
             found[-1] = Range(last.dag_id, last.first, gap.day)
@@ -153,7 +153,7 @@ def report(compared: Sequence[str], gaps: Sequence[Gap]) -> str:
         lines.append(f"| {gap.table} | {gap.day or 'whole file'} | {gap.problem} | {counts[0]} | {counts[1]} |")
     commands = [found.command for found in ranges(gaps)]
     if commands:
-        lines += ["", "What mends it:", "", "```sh", *commands, "```"]
+        lines += ["", "These commands repair it:", "", "```sh", *commands, "```"]
     if any(gap.problem == STALE and gap.day for gap in gaps):
         lines += ["", _ABOUT_STALE]
     return "\n".join([*lines, ""])

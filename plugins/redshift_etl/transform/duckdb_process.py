@@ -27,7 +27,7 @@ _CONFIG = {
 }
 
 
-class DuckError(Exception):
+class DuckDBError(Exception):
     """DuckDB refused a statement: ``kind`` is the name of its exception."""
 
     def __init__(self, kind: str, message: str) -> None:
@@ -35,7 +35,7 @@ class DuckError(Exception):
         self.kind = kind
 
 
-class Duck:
+class DuckDB:
     """A context manager around one in-memory database that spills to ``folder``."""
 
     def __init__(self, folder: Path) -> None:
@@ -59,7 +59,7 @@ class Duck:
     def run(self, statement: str) -> list[list[Any]]:
         """Run one statement and return its rows; what JSON does not know comes as text.
 
-        Raises DuckError when DuckDB refuses it, TransientError when the process is gone.
+        Raises DuckDBError when DuckDB refuses it, TransientError when the process is gone.
         """
         assert self._process.stdin
         assert self._process.stdout
@@ -77,5 +77,5 @@ class Duck:
             )
         answer = json.loads(line)
         if "error" in answer:
-            raise DuckError(answer["error"], answer["message"])
+            raise DuckDBError(answer["error"], answer["message"])
         return list(answer["rows"])

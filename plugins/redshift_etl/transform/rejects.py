@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from redshift_etl.contracts.contract import Contract
-from redshift_etl.contracts.transform_spec import Recipe
+from redshift_etl.contracts.transform_spec import TransformSpec
 from redshift_etl.lake.files import RawFile, opened
 from redshift_etl.transform import sql
-from redshift_etl.transform.duckdb_process import Duck
+from redshift_etl.transform.duckdb_process import DuckDB
 
 KEPT = 1000
 
@@ -40,7 +40,7 @@ class Reject:
 
 
 def find(
-    duck: Duck, recipe: Recipe, contract: Contract, given: Mapping[str, str], files: Iterable[RawFile]
+    duck: DuckDB, spec: TransformSpec, contract: Contract, given: Mapping[str, str], files: Iterable[RawFile]
 ) -> list[Reject]:
     """The rejects of the files in order: all of them up to the contract's ``max_rejects``, else the first of many."""
     limit = max(contract.max_rejects, KEPT)
@@ -50,17 +50,17 @@ def find(
     for file in files:
         if len(found) >= limit:
             break
-        found += _of_file(duck, recipe, contract, given, file, limit)
+        found += _of_file(duck, spec, contract, given, file, limit)
     return found
 
 
 def _of_file(
-    duck: Duck, recipe: Recipe, contract: Contract, given: Mapping[str, str], file: RawFile, limit: int
+    duck: DuckDB, spec: TransformSpec, contract: Contract, given: Mapping[str, str], file: RawFile, limit: int
 ) -> list[Reject]:
     [[earlier]] = duck.run("SELECT coalesce(max(scan_id), -1) FROM reject_errors")
-    relation = sql.csv_relation([str(file.path)], list(recipe.columns), limit)
-    duck.run(sql.raw_view(relation, recipe.columns, explain=True))
-    rows = duck.run(sql.explain(recipe.select, contract.columns, given, contract.key, limit))
+    relation = sql.csv_relation([str(file.path)], list(spec.columns), limit)
+    duck.run(sql.raw_view(relation, spec.columns, explain=True))
+    rows = duck.run(sql.explain(spec.select, contract.columns, given, contract.key, limit))
     broken = duck.run(
         "SELECT line, any_value(column_name), any_value(csv_line), any_value(error_message) FROM reject_errors "
         f"WHERE scan_id > {earlier} GROUP BY line ORDER BY line"

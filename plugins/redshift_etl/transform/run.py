@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from redshift_etl.contracts import contract as contracts
-from redshift_etl.contracts import transform_spec as recipes
+from redshift_etl.contracts import transform_spec
 from redshift_etl.contracts.contract import Contract
-from redshift_etl.contracts.transform_spec import Recipe
+from redshift_etl.contracts.transform_spec import TransformSpec
 from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.extract import columnar_json
 from redshift_etl.lake.batch import NOT_COUNTED, REJECTS, STAGED, Batch, prefix
@@ -27,7 +27,7 @@ from redshift_etl.lake.files import RawFile, opened
 from redshift_etl.lake.part_writer import PART_BYTES, UPLOADS
 from redshift_etl.lake.storage import Lake
 from redshift_etl.transform import rejects, sql, tempdir
-from redshift_etl.transform.duckdb_process import Duck, DuckError
+from redshift_etl.transform.duckdb_process import DuckDB, DuckDBError
 from redshift_etl.transform.rejects import Reject
 
 log = logging.getLogger(__name__)
@@ -45,8 +45,8 @@ class _Staged:
     given: Mapping[str, str]
 
 
-def conform(batch: Batch, *, run: str, lake: Lake) -> Batch:
-    r"""Conform a raw batch to its table's contract and store it in the staged zone.
+def transform_batch(batch: Batch, *, run: str, lake: Lake) -> Batch:
+    r"""Validate and cast a raw batch by its table's contract, and store it in the staged zone.
 
     ``run`` is this try's slug. The batch returned names the staged manifest, whose files COPY takes with
     ``FORMAT AS CSV ZSTD NULL AS '\N'`` and the contract's columns in order; with 0 rows there is no file.
@@ -54,13 +54,13 @@ def conform(batch: Batch, *, run: str, lake: Lake) -> Batch:
     """
     started = time.monotonic()
     contract = contracts.load(batch.table)
-    recipe = recipes.load(contract)
+    spec = transform_spec.load(contract)
     with tempdir.folder() as folder:
-        files = _raw_files(batch, recipe, lake, folder)
-        with Duck(folder) as duck, _explained(recipe, contract):
-            staged = _stage(duck, recipe, contract, files, folder / "staged")
+        files = _raw_files(batch, spec, lake, folder)
+        with DuckDB(folder) as duck, _explained(spec, contract):
+            staged = _stage(duck, spec, contract, files, folder / "staged")
             if staged.held_back:
-                found = rejects.find(duck, recipe, contract, staged.given, files)
+                found = rejects.find(duck, spec, contract, staged.given, files)
                 _report(batch, contract, staged, found, run, lake)
         _reconcile(batch, contract, staged)
         result = _upload(batch, staged, run, lake)
@@ -71,22 +71,22 @@ def conform(batch: Batch, *, run: str, lake: Lake) -> Batch:
     return result
 
 
-def _raw_files(batch: Batch, recipe: Recipe, lake: Lake, folder: Path) -> list[RawFile]:
+def _raw_files(batch: Batch, spec: TransformSpec, lake: Lake, folder: Path) -> list[RawFile]:
     """The batch's files as CSV on disk, each with the header that the transform expects."""
     fetched = lake.fetch(batch.manifest, folder)
-    if recipe.hourly:
-        return [RawFile(entry.url, columnar_json.flatten(path, entry, recipe)) for entry, path in fetched]
+    if spec.columnar:
+        return [RawFile(entry.url, columnar_json.flatten(path, entry, spec)) for entry, path in fetched]
     files = [RawFile(entry.url, path) for entry, path in fetched]
     for file in files:
-        _check_header(file, batch, recipe)
+        _check_header(file, batch, spec)
     return files
 
 
-def _check_header(file: RawFile, batch: Batch, recipe: Recipe) -> None:
+def _check_header(file: RawFile, batch: Batch, spec: TransformSpec) -> None:
     """DuckDB reads columns by position and never looks at the header: swapped columns would load silently."""
     with opened(file.path) as stream:
         text = stream.readline(_HEADER_BYTES).decode("utf-8-sig", errors="replace")
-    found, expected = next(csv.reader(io.StringIO(text)), []), list(recipe.columns)
+    found, expected = next(csv.reader(io.StringIO(text)), []), list(spec.columns)
     if not found:
         raise SourceError(
             "The file is empty, without a header.", fix="ask who writes it", table=batch.table, file=file.url
@@ -97,7 +97,7 @@ def _check_header(file: RawFile, batch: Batch, recipe: Recipe) -> None:
     extra = [name for name in found if name not in expected]
     raise SourceError(
         "The file's columns are not those that the transform expects.",
-        fix=f"ask who writes it, or change {recipe.path}",
+        fix=f"ask who writes it, or change {spec.path}",
         table=batch.table,
         file=file.url,
         missing=", ".join(missing) or None,
@@ -107,29 +107,29 @@ def _check_header(file: RawFile, batch: Batch, recipe: Recipe) -> None:
     )
 
 
-def _stage(duck: Duck, recipe: Recipe, contract: Contract, files: Sequence[RawFile], folder: Path) -> _Staged:
+def _stage(duck: DuckDB, spec: TransformSpec, contract: Contract, files: Sequence[RawFile], folder: Path) -> _Staged:
     if not files:
         return _Staged(0, 0, (), {})
     duck.run(f"CREATE SEQUENCE {sql.BAD}")
     relation = sql.csv_relation(
-        [str(file.path) for file in files], list(recipe.columns), contract.max_rejects + rejects.KEPT
+        [str(file.path) for file in files], list(spec.columns), contract.max_rejects + rejects.KEPT
     )
-    duck.run(sql.raw_view(relation, recipe.columns))
-    given = {name: kind for name, kind, *_ in duck.run(f"DESCRIBE {recipe.select}")}
-    _check_output(given, recipe, contract)
-    [[rows, paths]] = duck.run(sql.stage(recipe.select, contract.columns, given, str(folder), PART_BYTES))
+    duck.run(sql.raw_view(relation, spec.columns))
+    given = {name: kind for name, kind, *_ in duck.run(f"DESCRIBE {spec.select}")}
+    _check_output(given, spec, contract)
+    [[rows, paths]] = duck.run(sql.stage(spec.select, contract.columns, given, str(folder), PART_BYTES))
     [[values]] = duck.run(f"SELECT nextval('{sql.BAD}') - 1")
     [[lines]] = duck.run("SELECT count(*) FROM (SELECT DISTINCT file_id, line FROM reject_errors)")
     return _Staged(rows, values + lines, tuple(map(Path, paths)) if rows else (), given)
 
 
-def _check_output(given: Mapping[str, str], recipe: Recipe, contract: Contract) -> None:
+def _check_output(given: Mapping[str, str], spec: TransformSpec, contract: Contract) -> None:
     missing = [name for name in contract.column_names if name not in given]
     extra = [name for name in given if name not in contract.column_names]
     if missing or extra:
         raise ConfigError(
             "The transform's columns are not the contract's.",
-            fix=f"edit {recipe.path}",
+            fix=f"edit {spec.path}",
             table=contract.table,
             missing=", ".join(missing) or None,
             extra=", ".join(extra) or None,
@@ -137,12 +137,12 @@ def _check_output(given: Mapping[str, str], recipe: Recipe, contract: Contract) 
 
 
 @contextmanager
-def _explained(recipe: Recipe, contract: Contract) -> Iterator[None]:
+def _explained(spec: TransformSpec, contract: Contract) -> Iterator[None]:
     """DuckDB's refusals as ours. Bad values never get here, so the SQL is at fault, or the machine."""
     try:
         yield
-    except DuckError as error:
-        fix = f"edit {recipe.path}; wrap what can fail on a value in try(…)"
+    except DuckDBError as error:
+        fix = f"edit {spec.path}; wrap what can fail on a value in try(…)"
         if error.kind == "OutOfMemoryException":
             fix = "narrow the window, or raise memory_limit in duck.py"
         message = " ".join(str(error).split())
@@ -160,7 +160,7 @@ def _report(batch: Batch, contract: Contract, staged: _Staged, found: list[Rejec
     raise SourceError(
         f"{staged.held_back} of {staged.rows + staged.held_back} rows break the contract; "
         f"the first: {first.column or 'the line'} {first.reason}.",
-        fix=f"mend the source, or change {contract.path.name} or max_rejects ({contract.max_rejects}); all: {kept.url}",
+        fix=f"fix the source, or change {contract.path.name} or max_rejects ({contract.max_rejects}); all: {kept.url}",
         table=batch.table,
         column=first.column,
         value=first.value,

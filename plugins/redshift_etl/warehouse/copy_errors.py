@@ -46,7 +46,7 @@ def copy_error(connect: Connect, backend: int, contract: Contract, error: Statem
     file, line, column, kind, value, reason = row
     return SourceError(
         f"COPY refused a row: {reason}.",
-        fix="mend the value in the source, or the column's type in the contract",
+        fix="fix the value in the source, or the column's type in the contract",
         table=contract.table,
         column=column,
         type=kind,

@@ -1,5 +1,5 @@
 /*
-description: The ledger of backfills by form, and of each swap, undo and drop, one row each, with who asked, why, and how it ended.
+description: The backfill history of backfills by form, and of each swap, undo and drop, one row each, with who asked, why, and how it ended.
 owner: data-engineering
 load: append
 retention: 20 years on started_at

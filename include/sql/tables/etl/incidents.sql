@@ -33,7 +33,7 @@ COMMENT ON COLUMN etl.incidents.dag_id IS 'The DAG that met it first.';
 COMMENT ON COLUMN etl.incidents.run_id IS 'Its run.';
 COMMENT ON COLUMN etl.incidents.task_id IS 'Its task.';
 COMMENT ON COLUMN etl.incidents.error_class IS 'ConfigError, SourceError, TransientError, Late, or another exception''s name.';
-COMMENT ON COLUMN etl.incidents.who_acts IS 'Who can mend it.';
+COMMENT ON COLUMN etl.incidents.who_acts IS 'Who can repair it.';
 COMMENT ON COLUMN etl.incidents.summary IS 'The beginning of the error''s message.';
 COMMENT ON COLUMN etl.incidents.report IS 'The report''s s3:// URL.';
 COMMENT ON COLUMN etl.incidents.opened_at IS 'First failure (UTC).';
