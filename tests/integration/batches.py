@@ -27,7 +27,7 @@ RUN = model.Run("test", "run", "load", 1)
 
 
 @dataclass(frozen=True)
-class Bench:
+class LoadTarget:
     """A warehouse and a lake to load from: ``server`` knows S3 and the role, ``database`` how to connect."""
 
     server: Any

@@ -25,7 +25,7 @@ from redshift_etl.retention import rows as retention
 from redshift_etl.retention import table_stats
 from redshift_etl.warehouse import migrate
 from redshift_etl.warehouse.model import Counts
-from tests.integration.batches import RUN, Bench
+from tests.integration.batches import RUN, LoadTarget
 
 GRANTS = Path(__file__).resolve().parents[2] / "include" / "sql" / "grants" / "etl_user.sql"
 AIRLINES, FLIGHTS = contracts.load("core.airlines"), contracts.load("core.flights")
@@ -37,9 +37,9 @@ MADE = ("analyst", "warehouse_reader", "etl")
 class Warehouse:
     """One database, as each of three users sees it."""
 
-    admin: Bench
-    etl: Bench
-    analyst: Bench
+    admin: LoadTarget
+    etl: LoadTarget
+    analyst: LoadTarget
 
 
 def statements() -> list[str]:
@@ -66,7 +66,7 @@ def warehouse(redshift_server: Any) -> Iterator[Warehouse]:
             for statement in (*statements(), *after):
                 connection.execute(statement)
         users = [replace(admin, user=user, password=password) for user, password in passwords.items()]
-        yield Warehouse(*(Bench(redshift_server, each, redshift_server.s3) for each in (admin, *users)))
+        yield Warehouse(*(LoadTarget(redshift_server, each, redshift_server.s3) for each in (admin, *users)))
     finally:
         redshift_server.drop_database(admin.database)
         with psycopg.connect(redshift_server.config.admin(), autocommit=True) as server:
@@ -94,10 +94,10 @@ def flight(number: int, version: str = "2013-01-01", day: date = DAY) -> tuple[o
     )  # fmt: skip
 
 
-def refusal(bench: Bench, sql: str) -> str:
+def refusal(target: LoadTarget, sql: str) -> str:
     """The SQLSTATE by which a statement is refused."""
-    with pytest.raises(redshift_connector.ProgrammingError) as error:
-        bench.run(sql)
+    with pytest.raises(redshift_connector.error.ProgrammingError) as error:
+        target.run(sql)
     return str(error.value.args[0]["C"])
 
 
@@ -137,11 +137,11 @@ def test_old_rows_are_archived_and_deleted(loaded: Warehouse) -> None:
     assert retention.run(etl.connect, found, archive, RUN) == 1
 
 
-def archived(bench: Bench) -> retention.ArchivedRows:
+def archived(target: LoadTarget) -> retention.ArchivedRows:
     """Reads an UNLOAD's manifest as the operator does."""
 
     def rows(url: str) -> int:
-        body = bench.s3.get_object(Bucket=bench.server.bucket, Key=urlsplit(url).path.lstrip("/"))["Body"].read()
+        body = target.s3.get_object(Bucket=target.server.bucket, Key=urlsplit(url).path.lstrip("/"))["Body"].read()
         return int(json.loads(body)["meta"]["record_count"])
 
     return rows

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -158,7 +159,7 @@ def test_two_fernet_keys_read_what_the_old_one_wrote_and_write_by_the_new_one(mo
 
     new, old = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", f"{new},{old}")
-    both = get_fernet.__wrapped__()  # and not the one that this process keeps
+    both: Any = get_fernet.__wrapped__()  # and not the one that this process keeps
     assert both.decrypt(Fernet(old).encrypt(b"kept")) == b"kept"
     assert Fernet(new).decrypt(both.rotate(Fernet(old).encrypt(b"kept"))) == b"kept"
 

@@ -24,7 +24,9 @@ DAY = timedelta(days=1)
         (None, None, "never"),
     ],
 )
-def test_a_table_is_late_only_past_its_limit_and_only_once_it_has_been_loaded(within, loaded_at, status) -> None:
+def test_a_table_is_late_only_past_its_limit_and_only_once_it_has_been_loaded(
+    within: timedelta | None, loaded_at: datetime | None, status: str
+) -> None:
     assert freshness.status(within, loaded_at, NOW) == status
 
 
@@ -66,7 +68,7 @@ def load(run: str, first: int | None = None, last: int | None = None, **other: A
         ([], False),
     ],
 )
-def test_a_failure_is_over_when_every_part_that_failed_was_loaded_since(loads, over) -> None:
+def test_a_failure_is_over_when_every_part_that_failed_was_loaded_since(loads: list[LoadRecord], over: bool) -> None:
     assert bool(monitor.over(FAILED, {}, loads, "freshness")) is over
 
 
@@ -78,11 +80,11 @@ def test_a_failure_without_a_table_is_over_when_its_dag_loads_again_and_the_moni
 
 
 @pytest.mark.parametrize("dag_id", ["retention", "reconcile"])
-def test_a_load_does_not_make_good_what_no_load_has_done(dag_id) -> None:
+def test_a_load_does_not_make_good_what_no_load_has_done(dag_id: str) -> None:
     assert monitor.over(replace(FAILED, dag_id=dag_id), {}, [load("whole table")], "freshness") is None
 
 
 @pytest.mark.parametrize(("status", "over"), [("late", False), ("fresh", True)])
-def test_a_late_table_is_over_when_it_is_fresh(status, over) -> None:
+def test_a_late_table_is_over_when_it_is_fresh(status: str, over: bool) -> None:
     states = {"core.t": freshness.Freshness("core.t", "us", DAY, NOW, status)}
     assert bool(monitor.over(replace(FAILED, kind="late"), states, [], "freshness")) is over

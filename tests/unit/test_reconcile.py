@@ -30,7 +30,7 @@ def test_days_are_missing_short_or_stale() -> None:
     source = {date(2013, 1, n): 10 for n in range(1, 5)}
     here = {date(2013, 1, 1): 10, date(2013, 1, 2): 7, date(2013, 1, 3): 12}
     gaps = reconcile.compare(PLAN, FIRST, LAST, loaded(1, 2, 3), source, here)
-    assert [(gap.day.day, gap.problem, gap.source, gap.warehouse) for gap in gaps] == [
+    assert [(gap.day and gap.day.day, gap.problem, gap.source, gap.warehouse) for gap in gaps] == [
         (2, "short", 10, 7),
         (3, "stale", 10, 12),
         (4, "missing", 10, 0),
