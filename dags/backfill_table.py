@@ -8,7 +8,7 @@
 - `stage` loads them into a shadow of the table and compares the two: rows, changed keys and columns, sums. Nothing is
   visible yet. Use it when rows were computed wrongly, for their versions are no newer;
 - `swap` puts a compared shadow's rows in the table's place, in one transaction, keeping the old rows;
-- `undo` puts the old rows back; `drop` drops the shadow and the kept rows.
+- `undo` puts the old rows back; `drop` drops the shadow and the stored rows.
 
 **Dry run** is on: it checks the form and logs what would be done.
 

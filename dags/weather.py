@@ -2,13 +2,13 @@
 ### Weather: HTTP API → `core.weather`
 
 **Reads** the archive endpoint of the connection `weather_api` (the shape of Open-Meteo's): hourly observations at the
-three New York airports, one call an airport and window. A throttled or failing call waits and is tried again.
-**Writes** `core.weather`: an incremental upsert in one transaction. The answer that the service changed last wins.
+three New York airports, one call an airport and window. A throttled or failed call is repeated after a pause.
+**Writes** `core.weather`: an incremental upsert in one transaction. The response that the service changed last wins.
 
 **Re-run** any window, any number of times and in any order; the table ends the same. Clear the run in the grid, or
 `airflow dags backfill weather -s 2013-01-01 -e 2013-01-07`, or fill in the dates of the trigger form.
 
-**Do not use it** for forecasts: the archive holds what was observed.
+**Do not use it** for forecasts: the archive has observations only.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What Airflow registers from this repository: the Warehouse page, as an application and an entry of the navigation.
 
 Every Airflow process imports this file, so it imports nothing else of ours: the application is made when the API
-server is first asked for a page.
+server gets its first request for a page.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ _SECRETS = (
 
 
 def redact(text: str) -> str:
-    """Take out what looks like a secret, beside those that Airflow knows of."""
+    """Mask what has the form of a secret, and the secrets that Airflow masks itself."""
     from airflow.sdk.log import redact as known  # type: ignore[attr-defined]
 
     text = str(known(text))

@@ -82,7 +82,7 @@ def mark_stale_as_failed(connect: Connect, older_than: timedelta) -> None:
 
 
 def days(session: Session, backfill_id: str, table: str, *statuses: str) -> tuple[date, date]:
-    """The days of a backfill in one of the given states. Raises ConfigError for any other."""
+    """The days of a backfill in one of these states. Raises ConfigError for any other."""
     rows = session.run(
         Statement(
             "read the backfill",

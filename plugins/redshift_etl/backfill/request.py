@@ -1,4 +1,4 @@
-"""What the form of ``backfill_table`` asks for, checked before anything happens. Pure."""
+"""The form of ``backfill_table``, checked before anything is done. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _REASON_CHARS = 10
 
 @dataclass(frozen=True)
 class Request:
-    """A form that holds together. ``backfill_id`` is the run's own, or for swap, undo and drop the one named."""
+    """A valid form. ``backfill_id`` is the run's own, or for swap, undo and drop the one named."""
 
     action: str
     contract: Contract
@@ -76,7 +76,9 @@ def read(params: Mapping[str, Any], run_id: str, now: datetime) -> Request:
         backfill_id = str(params["backfill_id"] or "")
         if len(backfill_id) != len(own_id("")) or not backfill_id.isalnum():
             raise ConfigError(
-                f"To {action} say which backfill.", fix="take its id of etl.backfill_history", backfill_id=backfill_id
+                f"The action {action} needs the id of a backfill.",
+                fix="take its id of etl.backfill_history",
+                backfill_id=backfill_id,
             )
     if action != BACKFILL and contract.load != "incremental":
         raise ConfigError(
@@ -107,7 +109,7 @@ def read(params: Mapping[str, Any], run_id: str, now: datetime) -> Request:
 def _days(params: Mapping[str, Any], now: datetime) -> tuple[date, date]:
     window = from_form(params)
     if window is None:
-        raise ConfigError("A backfill has a first and a last day.", fix="give both", field="start, end")
+        raise ConfigError("A backfill has a first and a last day.", fix="fill in both", field="start, end")
     first, last = window.days[0], window.days[-1]
     if last >= now.date():
         raise ConfigError("The last day is not over (UTC).", fix="end yesterday at the latest", end=str(last))

@@ -69,7 +69,7 @@ def of(contract: Contract, backfill_id: str) -> Contract:
 
 
 def undo_table(contract: Contract, backfill_id: str) -> str:
-    """Where the rows are kept that a swap replaced."""
+    """The table of the rows that a swap replaced."""
     return f"{of(contract, backfill_id).table}__undo"
 
 
@@ -173,25 +173,25 @@ def compare(session: Session, contract: Contract, backfill_id: str, first: date,
 
 def swap(session: Session, contract: Contract, backfill_id: str, run: Run) -> Counts:
     """Put the shadow's rows in the table's place, inside the caller's transaction."""
-    shadow, kept, table = of(contract, backfill_id).table, undo_table(contract, backfill_id), ident(contract.table)
+    shadow, replaced, table = of(contract, backfill_id).table, undo_table(contract, backfill_id), ident(contract.table)
     names, version = columns(contract.column_names), _version(contract)
     session.run(lock(contract.table))
     _copies_of_a_key(session, contract, shadow)
-    session.run(_like(kept, contract.table, "create the table for an undo"))
+    session.run(_like(replaced, contract.table, "create the table for an undo"))
     session.run(
         Statement(
-            "keep the rows that are replaced",
-            f"INSERT INTO {ident(kept)} ({names})\nSELECT {columns(contract.column_names, 't')} "
+            "copy the rows that are replaced",
+            f"INSERT INTO {ident(replaced)} ({names})\nSELECT {columns(contract.column_names, 't')} "
             f"FROM {_pairs(contract, shadow)}\nWHERE t.{version} <= s.{version}",
         )
     )
     session.run(
         Statement(
             "delete them",
-            f"DELETE FROM {table} USING {ident(kept)} AS k WHERE {load_sql.same_key(contract, table, 'k')}",
+            f"DELETE FROM {table} USING {ident(replaced)} AS k WHERE {load_sql.same_key(contract, table, 'k')}",
         )
     )
-    return _insert(session, contract, shadow, kept, run, "rewrite")
+    return _insert(session, contract, shadow, replaced, run, "rewrite")
 
 
 def undo(session: Session, contract: Contract, backfill_id: str, run: Run) -> Counts:
@@ -199,7 +199,7 @@ def undo(session: Session, contract: Contract, backfill_id: str, run: Run) -> Co
 
     A row that has become newer since stays.
     """
-    shadow, kept, table = of(contract, backfill_id).table, undo_table(contract, backfill_id), ident(contract.table)
+    shadow, replaced, table = of(contract, backfill_id).table, undo_table(contract, backfill_id), ident(contract.table)
     session.run(lock(contract.table))
     session.run(
         Statement(
@@ -208,7 +208,7 @@ def undo(session: Session, contract: Contract, backfill_id: str, run: Run) -> Co
             f"    AND {table}.{_version(contract)} = s.{_version(contract)}",
         )
     )
-    return _insert(session, contract, kept, shadow, run, "undo")
+    return _insert(session, contract, replaced, shadow, run, "undo")
 
 
 def _insert(session: Session, contract: Contract, source: str, other: str, run: Run, kind: str) -> Counts:
@@ -250,12 +250,12 @@ def _copies_of_a_key(session: Session, contract: Contract, shadow: str) -> None:
     repeated = session.run(load_sql.repeated_keys(contract, shadow))
     if repeated:
         raise ConfigError(
-            "The shadow holds the same key more than once.", fix="stage it again", table=shadow, keys=repeated
+            "The shadow has the same key more than once.", fix="stage it again", table=shadow, keys=repeated
         )
 
 
 def drop(connect: Connect, contract: Contract, backfill_id: str) -> None:
-    """Drop the shadow and the rows kept for an undo."""
+    """Drop the shadow and the rows stored for an undo."""
     for table in (of(contract, backfill_id).table, undo_table(contract, backfill_id)):
         with open_session(connect, table) as session, session.transaction():
             session.run(Statement("drop the shadow", f"DROP TABLE IF EXISTS {ident(table)}"))

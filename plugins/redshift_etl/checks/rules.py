@@ -18,8 +18,8 @@ from redshift_etl.window import Window, naive_utc
 
 KEY_UNIQUE = "key_unique"
 
-HISTORY_LOADS = 8  # the loads whose mean a batch is held against, each of another window
-HISTORY_NEEDED = 4  # fewer than this say nothing
+HISTORY_LOADS = 8  # a batch is compared with the mean of these loads, each of another window
+HISTORY_NEEDED = 4  # with fewer there is no comparison
 TOO_FEW, TOO_MANY = 0.5, 2.0  # times the mean
 
 
@@ -84,7 +84,7 @@ def _accepted(contract: Contract, name: str, values: tuple[str, ...]) -> Check:
 
 
 def _references(contract: Contract, column: Column) -> Check:
-    """Each value is looked up once: nothing holds the other table to one row for it (AWS, t_Defining_constraints)."""
+    """Each value is joined once: the other table may have several rows of it (AWS, t_Defining_constraints)."""
     assert column.references is not None
     check, name, target = f"references_{column.name}", ident(column.name), column.references.table
     known = f"SELECT DISTINCT {ident(column.references.column)} AS {check} FROM {ident(target)}"
@@ -122,7 +122,7 @@ def _version_not_ahead(contract: Contract, version: str) -> Check:
 
 
 def _row_count(contract: Contract, window: Window | None) -> Check:
-    """Compared with loads whose window is as long, so that a day is not held against a year, the newest of each."""
+    """Compared with loads whose window is as long, so that a day is not compared with a year, the newest of each."""
     recent, values = recent_staged(contract.table, window, HISTORY_LOADS)
     return Check(
         "row_count",

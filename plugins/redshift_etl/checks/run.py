@@ -1,8 +1,8 @@
 """Runs a table's checks on a batch: on the stage before anything is visible, and on the table before the commit.
 
 What a load finds is recorded with it, in its own transaction. What stops one is written on a second connection, for
-the first one's rollback would take it along. Either way ``etl.check_results`` says how each check went, and
-``etl.check_failures`` keeps the rows.
+the first one's rollback would remove it. Either way ``etl.check_results`` has the outcome of each check, and
+``etl.check_failures`` the rows.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Outcome:
 
     @property
     def verdict(self) -> str:
-        """passed, warned or failed: what etl.check_results says."""
+        """passed, warned or failed, as in etl.check_results."""
         if not self.failing:
             return "passed"
         return "failed" if self.check.severity == FAIL else "warned"
@@ -53,7 +53,7 @@ class Outcome:
 class Audit:
     """The checks of one load. ``stage`` and ``result`` are the audits that ``load.run`` calls.
 
-    ``rows`` is the temporary table that holds the batch.
+    ``rows`` is the temporary table of the batch.
     """
 
     connect: Connect
@@ -80,7 +80,7 @@ class Audit:
     def _check(self, session: Session, on: str, rows: str) -> list[Outcome]:
         due = [check for check in self.checks if check.on == on]
         counted = _count(session, [check for check in due if check.sql], rows)
-        return [_look(session, self.contract, check, counted.get(check.name, 0), rows) for check in due]
+        return [_outcome(session, self.contract, check, counted.get(check.name, 0), rows) for check in due]
 
     def _refuse(self, on: str) -> None:
         for outcome in self.outcomes:
@@ -124,7 +124,7 @@ class Audit:
         ]
         statements = [insert_rows("etl.check_results", _RESULTS, results, "record the checks")] if results else []
         if rows:
-            statements.append(insert_rows("etl.check_failures", _FAILURES, rows, "keep the failing rows"))
+            statements.append(insert_rows("etl.check_failures", _FAILURES, rows, "record the failing rows"))
         return statements
 
 
@@ -148,14 +148,14 @@ _FAILURES = ("audit_id", "table_name", "check_name", "severity", "row_number", "
 _PROVED = Check(rules.KEY_UNIQUE, FAIL, RESULT, "Each key of the batch occurs once in the table.", "")
 
 
-def count_statements(asked: Sequence[Check], rows: str) -> list[tuple[tuple[Check, ...], Statement]]:
+def count_statements(checks: Sequence[Check], rows: str) -> list[tuple[tuple[Check, ...], Statement]]:
     """The counts of failing rows: by one scan where that can be, the contract's others in one statement, files each."""
-    scanned = tuple(check for check in asked if check.count)
-    derived = tuple(check for check in asked if not check.count and not check.path)
+    scanned = tuple(check for check in checks if check.count)
+    derived = tuple(check for check in checks if not check.count and not check.path)
     statements = [(scanned, _scan(scanned, rows))] if scanned else []
     if derived:
         statements.append((derived, _counts(derived, rows, "check the batch as a whole")))
-    statements += [((check,), _counts((check,), rows, f"check {check.name}")) for check in asked if check.path]
+    statements += [((check,), _counts((check,), rows, f"check {check.name}")) for check in checks if check.path]
     return statements
 
 
@@ -175,18 +175,18 @@ def _read(check: Check, rows: str) -> str:
     return check.sql.replace(ROWS, ident(rows))
 
 
-def _count(session: Session, asked: Sequence[Check], rows: str) -> dict[str, int]:
+def _count(session: Session, checks: Sequence[Check], rows: str) -> dict[str, int]:
     counted: dict[str, int] = {}
-    for some, statement in count_statements(asked, rows):
+    for some, statement in count_statements(checks, rows):
         values = _run(session, statement, some)[0]
         counted |= {check.name: int(value) for check, value in zip(some, values, strict=True)}
     return counted
 
 
-def _look(session: Session, contract: Contract, check: Check, failing: int, rows: str) -> Outcome:
+def _outcome(session: Session, contract: Contract, check: Check, failing: int, rows: str) -> Outcome:
     if not failing:
         return Outcome(check)
-    # The first rows that come: in order, the warehouse would have to find all of them again.
+    # The first rows found: in order, the warehouse would have to find all of them again.
     kept = f"SELECT * FROM (\n{_read(check, rows)}\n) AS offending LIMIT {KEPT_ROWS}"
     text = f"SELECT * FROM (\n{kept}\n) AS kept ORDER BY 1"
     found = _run(session, Statement(f"read what fails {check.name}", text, check.values), [check])

@@ -19,10 +19,10 @@ ROWS = ":rows"
 
 @dataclass(frozen=True)
 class Check:
-    """One check. A check without ``sql`` is not asked: the load itself cannot succeed unless it holds.
+    """One check. A check without ``sql`` is not queried: the load itself cannot succeed unless it passes.
 
     ``count``: an aggregate that counts its failing rows; such checks share one scan. ``join``: what the scan needs for
-    it, which gives one column, named as the check.
+    it, which has one column, named as the check.
     """
 
     name: str

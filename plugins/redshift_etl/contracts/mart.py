@@ -15,7 +15,7 @@ DAYS = ":days"
 
 @dataclass(frozen=True)
 class Mart:
-    """A mart's SELECT and the tables whose days decide when it is stale. Its contract says the rest."""
+    """A mart's SELECT and the tables whose days decide when it is stale. The rest is in its contract."""
 
     contract: Contract
     inputs: tuple[str, ...]

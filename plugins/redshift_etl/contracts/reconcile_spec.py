@@ -27,7 +27,7 @@ class ReconcileSpec:
 
 
 def read(contract: Contract) -> ReconcileSpec | None:
-    """How a table is compared, or None where nothing says so. Raises ConfigError that names the file."""
+    """How a table is compared, or None where it has no such file. Raises ConfigError that names the file."""
     path = settings.sql_dir() / "reconcile" / contract.schema / f"{contract.name}.sql"
     return parse(contract, path.read_text(encoding="utf-8"), path) if path.is_file() else None
 

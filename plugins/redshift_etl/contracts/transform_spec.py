@@ -55,7 +55,7 @@ def load(contract: Contract) -> TransformSpec:
 
 
 def parse(text: str, path: Path = Path()) -> TransformSpec:
-    """Read a transform from its text. Pure. Raises ValueError with one sentence that says what is wrong."""
+    """Read a transform from its text. Pure. Raises ValueError with one sentence about what is wrong."""
     matter, sql = front_matter(text)
     unknown = sorted(set(matter) - _FIELDS)
     if unknown:
@@ -76,11 +76,11 @@ def parse(text: str, path: Path = Path()) -> TransformSpec:
     return TransformSpec(columns, about, matter.get("json") == COLUMNAR, select, path, inputs, units)
 
 
-def _columns(given: Any) -> dict[str, Type]:
+def _columns(declared: Any) -> dict[str, Type]:
     """From ``name: TYPE`` lines, or a list of names that are all text."""
-    if isinstance(given, list) and given:
-        given = dict.fromkeys(given, "VARCHAR")
-    if not isinstance(given, dict) or not given:
+    if isinstance(declared, list) and declared:
+        declared = dict.fromkeys(declared, "VARCHAR")
+    if not isinstance(declared, dict) or not declared:
         raise ValueError("`columns` must name the raw columns in their order, e.g. `flight_id: BIGINT`")
-    declared = ", ".join(f'"{name}" {kind}' for name, kind in given.items())
-    return {column.name: column.type for column in ddl.parse(f"CREATE TABLE raw.rows ({declared})").columns}
+    columns = ", ".join(f'"{name}" {kind}' for name, kind in declared.items())
+    return {column.name: column.type for column in ddl.parse(f"CREATE TABLE raw.rows ({columns})").columns}

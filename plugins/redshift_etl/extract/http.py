@@ -1,6 +1,6 @@
-"""A JSON API that answers for a range of dates: one call a place and window, page by page, each answer kept as it came.
+"""A JSON API that takes a range of dates: one call a place and window, page by page, each response stored unchanged.
 
-What tells a good answer from an error page with status 200 is the transform's own front matter: the fields it needs.
+An error page with status 200 is told from data by the fields that the transform's front matter requires.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ def extract(
     lake: Lake,
     retry: Retry | None = None,
 ) -> Batch:
-    """Ask for the window's days at each place, following ``Link: <…>; rel="next"``.
+    """Request the window's days for each place, following ``Link: <…>; rel="next"``.
 
-    The manifest says about each answer its ``place``, and ``as_of``: the answer's Last-Modified, else when it was asked
+    The manifest has each response's ``place``, and ``as_of``: its Last-Modified, else the time of the request
     (UTC). The batch counts hours. Raises ConfigError for a connection that is not there or a request that is refused,
-    SourceError for an answer that is not what was asked for, TransientError when the service keeps failing.
+    SourceError for a response of another form or unit, TransientError when every attempt failed.
     """
     spec = transform_spec.load(contracts.load(table))
     below, extracted_at = prefix(RAW, table, window, run), datetime.now(UTC)
@@ -64,11 +64,11 @@ def extract(
                     columnar_json.parse(page.content, spec.arrays, _shown(page.url), spec.units)[spec.arrays[0]]
                 )
                 key = f"{below}/part-{len(entries):05d}.json.zst"
-                about = {"place": place, "as_of": _as_of(page), "asked": _shown(page.url)}
+                about = {"place": place, "as_of": _as_of(page), "requested": _shown(page.url)}
                 entries.append(lake.put(key, compress(page.content), rows=hours, **about))
     rows = sum(entry.rows or 0 for entry in entries)
     size = sum(entry.bytes for entry in entries)
-    log.info("Extracted %s %s: %d hours in %d answers", table, window, rows, len(entries))
+    log.info("Extracted %s %s: %d hours in %d responses", table, window, rows, len(entries))
     manifest = lake.write_manifest(below, entries)
     return Batch(table, window, run, manifest, rows, size, len(entries), rows, 0, extracted_at)
 
@@ -89,7 +89,7 @@ def _session(conn_id: str, endpoint: str) -> Iterator[tuple[requests.Session, st
 
 
 def _pages(session: requests.Session, url: str, query: Mapping[str, str], retry: Retry) -> Iterator[requests.Response]:
-    """The answers to one call, from the first page to the last."""
+    """The responses to one call, from the first page to the last."""
     page = _get(session, url, query, retry)
     seen = {page.url}
     yield page
@@ -125,7 +125,10 @@ def _get(session: requests.Session, url: str, query: Mapping[str, str], retry: R
         return retry.call(request)
     except RequestFailed as failure:
         raise TransientError(
-            f"The API keeps failing: {failure}.", fix="it is retried", url=_shown(url), retry_after=failure.retry_after
+            f"The API failed in every attempt: {failure}.",
+            fix="it is retried",
+            url=_shown(url),
+            retry_after=failure.retry_after,
         ) from failure
 
 

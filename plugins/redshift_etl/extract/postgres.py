@@ -142,7 +142,7 @@ def _from_postgres(error: psycopg.Error, conn_id: str, sql: str) -> Exception:
         )
     return SourceError(
         f"The source could not run the extract's query: {message}",
-        fix="look at the source's data and include/sql/extract",
+        fix="check the source's data and include/sql/extract",
         connection=conn_id,
         table=_tables(sql),
     )

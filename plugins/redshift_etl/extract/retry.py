@@ -43,7 +43,7 @@ class Retry:
     def call(self, request: Callable[[], T]) -> T:
         """The result of ``request``, called again while it raises RequestFailed.
 
-        Raises the last RequestFailed; at once when the service asks for more than ``longest_wait``.
+        Raises the last RequestFailed; at once when its Retry-After is more than ``longest_wait``.
         """
         retrying = Retrying(
             retry=retry_if_exception(self._may_pass),

@@ -21,11 +21,11 @@ _NO_WINDOW = "full"
 
 @dataclass(frozen=True)
 class Batch:
-    """What one task hands the next: the manifest and its counts, never rows. A dict of it is well under 4 KiB.
+    """What one task passes to the next: the manifest and its counts, never rows. A dict of it is well under 4 KiB.
 
     ``window`` is None for a whole table; ``manifest`` is a key of the lake; ``bytes`` and ``files`` are the manifest's;
     ``extracted`` rows came from the source (NOT_COUNTED until an S3 file has been read), ``rows`` of them are in the
-    files, ``rejected`` are not; ``extracted_at`` says when the source was read (UTC).
+    files, ``rejected`` are not; ``extracted_at`` is when the source was read (UTC).
     """
 
     table: str
@@ -53,7 +53,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Entry:
-    """One file of a manifest. ``rows`` is None when nobody counted; ``about`` says what the file's bytes do not."""
+    """One file of a manifest. ``rows`` is None when they were not counted; ``about`` has what the file's bytes lack."""
 
     url: str
     bytes: int
@@ -64,8 +64,8 @@ class Entry:
     def as_dict(self) -> dict[str, Any]:
         """The entry as COPY takes it (AWS, "Using a manifest to specify data files"): a missing file is an error."""
         meta = {"content_length": self.bytes, "record_count": self.rows, "etag": self.etag, **self.about}
-        kept = {name: value for name, value in meta.items() if value not in (None, "")}
-        return {"url": self.url, "mandatory": True, "meta": kept}
+        present = {name: value for name, value in meta.items() if value not in (None, "")}
+        return {"url": self.url, "mandatory": True, "meta": present}
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Entry:

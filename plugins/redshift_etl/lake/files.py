@@ -15,7 +15,7 @@ import zstandard
 
 @dataclass(frozen=True)
 class RawFile:
-    """A raw file on disk as CSV, and the URL by which people know it."""
+    """A raw file on disk as CSV, and its URL in the lake, for messages."""
 
     url: str
     path: Path

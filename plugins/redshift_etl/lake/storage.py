@@ -61,11 +61,11 @@ class Lake:
         name = self.location.key(key)
         url = self.location.url(name)
         with _translated(url):
-            answer = self.client.put_object(Bucket=self.location.bucket, Key=name, Body=body)
-        return Entry(url, len(body), rows, answer["ETag"], about)
+            response = self.client.put_object(Bucket=self.location.bucket, Key=name, Body=body)
+        return Entry(url, len(body), rows, response["ETag"], about)
 
     def put_file(self, key: str, path: Path) -> Entry:
-        """Store a local file, streaming. The entry has no etag: COPY reads it, and COPY's manifests know none."""
+        """Store a local file, streaming. The entry has no etag: COPY reads it, and COPY's manifests have none."""
         name = self.location.key(key)
         with _translated(self.location.url(name)), path.open("rb") as body:
             self.client.put_object(Bucket=self.location.bucket, Key=name, Body=body)
@@ -143,12 +143,12 @@ class Lake:
                 )
 
     def head(self, location: S3Location, name: str) -> Entry:
-        """Look at an object of any bucket by its full key. Raises SourceError when it is not there."""
+        """The size and etag of an object of any bucket by its full key. Raises SourceError when it is not there."""
         url = location.url(name)
         with _translated(url):
-            answer = self.client.head_object(Bucket=location.bucket, Key=name)
-        changed = answer["LastModified"].isoformat()
-        return Entry(url, answer["ContentLength"], None, answer["ETag"], {"last_modified": changed})
+            response = self.client.head_object(Bucket=location.bucket, Key=name)
+        changed = response["LastModified"].isoformat()
+        return Entry(url, response["ContentLength"], None, response["ETag"], {"last_modified": changed})
 
     def write_manifest(self, below: str, entries: Iterable[Entry]) -> str:
         """Write the manifest of a try's files and return its key below the lake."""
@@ -181,12 +181,12 @@ class Lake:
     def _download(self, entry: Entry, path: Path, manifest: str) -> None:
         url = urlsplit(entry.url)
         with _translated(entry.url, manifest):
-            answer = self.client.get_object(Bucket=url.netloc, Key=url.path.lstrip("/"))
+            response = self.client.get_object(Bucket=url.netloc, Key=url.path.lstrip("/"))
             with path.open("wb") as file:
-                for chunk in answer["Body"].iter_chunks(_CHUNK):
+                for chunk in response["Body"].iter_chunks(_CHUNK):
                     file.write(chunk)
-        got = (answer["ETag"], path.stat().st_size)
-        if got != (entry.etag or answer["ETag"], entry.bytes):
+        got = (response["ETag"], path.stat().st_size)
+        if got != (entry.etag or response["ETag"], entry.bytes):
             raise SourceError(
                 "The S3 object is not the one that was extracted: it was written again since.",
                 fix="clear the extract task and those after it",
@@ -209,7 +209,7 @@ def _translated(url: str, manifest: str | None = None) -> Iterator[None]:
     except ClientError as error:
         raise _from_client_error(error, url, manifest) from error
     except BotoCoreError as error:
-        raise TransientError(f"S3 did not answer: {error}.", fix="it is retried", url=url) from error
+        raise TransientError(f"S3 did not respond: {error}.", fix="it is retried", url=url) from error
 
 
 def _from_client_error(error: ClientError, url: str, manifest: str | None) -> Exception:

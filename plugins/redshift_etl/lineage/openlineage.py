@@ -1,8 +1,8 @@
-"""What our operators tell OpenLineage when they have done their work: datasets, columns and where these come from.
+"""What the operators report to OpenLineage after they have succeeded: datasets, columns and where these come from.
 
 A batch goes source → lake/raw → lake/staged → table, and each task names the step that it did; in the lake a dataset
 is a table's zone, not one run's files, so that the steps join up. Airflow sends the events where its ``[openlineage]``
-section says; an error here is logged by the provider and never fails a task.
+section is configured; an error here is logged by the provider and never fails a task.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def stale_days(mart: Mart) -> Statement:
     """Days that every input has, and that one of them touched since the mart was built; oldest first."""
     marks = ", ".join("%s" for _ in mart.inputs)
     return Statement(
-        "look for stale days",
+        "read the stale days",
         f"""WITH touches AS (
     SELECT table_name, day, COUNT(*) AS touches FROM etl.touched_days
     WHERE table_name IN ({marks}) GROUP BY table_name, day
@@ -83,7 +83,7 @@ def publish(mart: Mart, days: Sequence[date]) -> tuple[Statement, ...]:
         Statement("delete the old days", f"DELETE FROM {target} WHERE {ident(mart.day)} IN ({marks})", tuple(days)),
         Statement("insert the new days", f"INSERT INTO {target} ({names})\nSELECT {names} FROM {BUILD}"),
         Statement(
-            "forget what the old days were built from",
+            "delete what the old days were built from",
             f"DELETE FROM etl.mart_inputs WHERE mart_name = %s AND day IN ({marks})",
             (mart.contract.table, *days),
         ),
@@ -104,9 +104,9 @@ def build(
     audits: Sequence[Audit] = (),
     last: Sequence[Audit] = (),
 ) -> dict[str, int]:
-    """Write, audit and publish the given days in one transaction. Returns rows by day (ISO).
+    """Write, audit and publish these days in one transaction. Returns rows by day (ISO).
 
-    ``audits`` look at the build before it is published, those of ``last`` at the mart before the commit.
+    ``audits`` check the build before it is published, those of ``last`` the mart before the commit.
     Raises SourceError when a key of the build is not unique, ConfigError when the warehouse refuses the SQL.
     """
     label = f"{mart.contract.table} {days[0]}…{days[-1]} {run.run_id}"
@@ -136,8 +136,8 @@ def _build(
     repeated = session.run(load_sql.repeated_keys(mart.contract, BUILD))
     if repeated:
         raise SourceError(
-            "The mart's SELECT gives the same key more than once.",
-            fix=f"look at the joins of include/sql/marts/{mart.contract.name}.sql",
+            "The mart's SELECT returns the same key more than once.",
+            fix=f"check the joins of include/sql/marts/{mart.contract.name}.sql",
             table=mart.contract.table,
             keys=repeated,
         )

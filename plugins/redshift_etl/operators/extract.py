@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class PostgresToLakeOperator(LineageMixin, BaseOperator):
-    """Copies what a SELECT gives for the run's window from a production PostgreSQL, in one snapshot.
+    """Copies the result of a SELECT for the run's window from a production PostgreSQL, in one snapshot.
 
     :param table: the warehouse table that the rows are for.
     :param sql: a SELECT, or the path of one below ``include/sql``; ``%(start)s`` and ``%(end)s`` are the window.
@@ -58,9 +58,9 @@ class PostgresToLakeOperator(LineageMixin, BaseOperator):
 
 
 class HttpToLakeOperator(LineageMixin, BaseOperator):
-    """Asks a JSON API for the run's window, one call a place, and keeps each answer as it came.
+    """Requests the run's window from a JSON API, one call a place, and stores each response unchanged.
 
-    :param table: the warehouse table that the answers are for.
+    :param table: the warehouse table of the responses.
     :param endpoint: the path below the connection's host.
     :param params: query parameters common to all calls.
     :param places: query parameters of each call, by the name that its rows carry.

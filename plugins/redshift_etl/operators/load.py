@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class LoadToRedshiftOperator(LineageMixin, BaseOperator):
-    """Full refresh or incremental upsert of ``table``, as its contract says, in one transaction.
+    """Full refresh or incremental upsert of ``table``, by its contract, in one transaction.
 
     :param table: the table, ``schema.table``; it must have a contract.
     :param batch: the output of the transform task.

@@ -25,10 +25,10 @@ _DAY = timedelta(days=1)
 
 
 class FindStaleDaysOperator(BaseOperator):
-    """Asks the warehouse which days of ``mart`` are stale, or takes those of the trigger form.
+    """Queries which days of ``mart`` are stale, or takes those of the trigger form.
 
     Returns a list of batches of days, oldest first, for ``BuildMartOperator.partial(...).expand(days=...)``. Days in
-    a row are one text, ``first/last`` (ISO 8601, both included): what is handed on stays small.
+    a row are one text, ``first/last`` (ISO 8601, both included): the XCom stays small.
     """
 
     ui_color = "#f3e9cd"
@@ -49,7 +49,7 @@ class FindStaleDaysOperator(BaseOperator):
         migrate.ensure(connect, self.mart)
         forced = window.from_form(context["params"])
         days: Sequence[date] = forced.days if forced else marts.find_stale(connect, load_mart(self.mart))
-        self.log.info("%s: %d days to build%s", self.mart, len(days), ", asked for in the form" if forced else "")
+        self.log.info("%s: %d days to build%s", self.mart, len(days), ", by the dates of the form" if forced else "")
         return batches(days)
 
 

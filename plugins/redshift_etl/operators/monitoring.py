@@ -1,4 +1,4 @@
-"""Operators of the DAGs that look after the others: freshness, reconciliation, retention."""
+"""Monitors the freshness of tables."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class MonitorFreshnessOperator(BaseOperator):
         self.redshift_conn_id = redshift_conn_id
 
     def execute(self, context: Context) -> dict[str, int]:
-        """Look once; ``resolve`` of the trigger form names an incident to close."""
+        """One look at all tables; ``resolve`` of the trigger form names an incident to close."""
         from redshift_etl.incidents import monitor
         from redshift_etl.lake.storage import Lake
 
@@ -34,9 +34,9 @@ class MonitorFreshnessOperator(BaseOperator):
         watch = monitor.Watch(
             warehouse(self.redshift_conn_id), Lake.connect(), instance.dag_id, instance.run_id, instance.task_id
         )
-        asked = context["params"].get("resolve")
-        if asked:
-            monitor.close_by_hand(watch, asked, datetime.now(UTC))
+        incident_id = context["params"].get("resolve")
+        if incident_id:
+            monitor.close_by_hand(watch, incident_id, datetime.now(UTC))
         found = monitor.run(watch, datetime.now(UTC))
         self.log.info("Freshness: %s", found)
         return {name: len(names) for name, names in found.items()}

@@ -17,9 +17,9 @@ MAX_REPAIRS = 20
 
 
 class ReconcileOperator(BaseOperator):
-    """Compares sources and warehouse, and writes a report with the commands that repair what differs.
+    """Compares sources and warehouse, and writes a report with the commands that repair the difference.
 
-    Returns the arguments of the runs that repair it, if the trigger form asks for ``repair``; else an empty list.
+    Returns the arguments of the runs that repair it, if ``repair`` is set in the trigger form; else an empty list.
     """
 
     ui_color = "#f5dcd3"

@@ -25,7 +25,7 @@ METADATA = "airflow_db"
 
 
 class ExpireRowsOperator(BaseOperator):
-    """Archives and deletes the rows of every table that its contract no longer keeps.
+    """Archives and deletes the rows of every table past its contract's retention.
 
     A table of which more than ``max_percent`` would go is refused, unless ``allow_large`` of the form names it. The
     others are done first. Returns rows deleted (or, in a dry run, to be deleted) by table.
@@ -190,5 +190,5 @@ def clean_command(before: datetime, dry_run: bool) -> list[str]:
 def clean_environment(address: str) -> dict[str, str]:
     """The task's own, with the database that Airflow hides from tasks."""
     hidden = ("_AIRFLOW_PROCESS_CONTEXT", "AIRFLOW__CORE__SQL_ALCHEMY_CONN")
-    kept = {name: value for name, value in os.environ.items() if name not in hidden}
-    return {**kept, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": address}
+    visible = {name: value for name, value in os.environ.items() if name not in hidden}
+    return {**visible, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": address}

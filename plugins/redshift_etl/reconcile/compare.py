@@ -1,6 +1,6 @@
 """Source and warehouse compared by day: missing, short or stale, and the runs that repair it. Pure.
 
-``include/sql/reconcile/<schema>/<table>.sql`` says how a table is compared: its ``dag``, and either a SELECT that
+``include/sql/reconcile/<schema>/<table>.sql`` specifies how a table is compared: its ``dag``, and either a SELECT that
 counts the source's rows by day of their version (on ``connection``), or the ``landing`` file that it is a copy of, or
 neither: then only which windows were loaded.
 

@@ -1,4 +1,4 @@
-"""Asks the sources and the warehouse, and compares what they say."""
+"""Counts rows in the sources and the warehouse, and compares them."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def run(
     connect: Connect,
     count_source: CountSource,
     file_changed: FileChanged,
-    asked: Days | None,
+    form_days: Days | None,
     now: datetime,
     tables: Sequence[str] | None = None,
 ) -> tuple[list[str], list[Gap]]:
-    """Compare every table that says how. Returns a line a table, and the gaps.
+    """Compare every table that has a spec. Returns a line a table, and the gaps.
 
-    ``asked``: first and last day; without it each table's own span. A table that was never created is said to be so.
+    ``form_days``: first and last day; without it each table's own span. A table never loaded is reported as such.
     """
     lines, gaps = [], []
     for table in tables or contracts.all_tables():
@@ -44,7 +44,9 @@ def run(
         migrate.ensure(connect, table)
         with open_session(connect, table) as session:
             found = (
-                _file(session, plan, file_changed) if plan.landing else _days(session, plan, count_source, asked, now)
+                _file(session, plan, file_changed)
+                if plan.landing
+                else _days(session, plan, count_source, form_days, now)
             )
         lines.append(f"`{table}`: {found[0]}")
         gaps += found[1]
@@ -61,11 +63,11 @@ def _file(session: Session, plan: ReconcileSpec, file_changed: FileChanged) -> t
 
 
 def _days(
-    session: Session, plan: ReconcileSpec, count_source: CountSource, asked: Days | None, now: datetime
+    session: Session, plan: ReconcileSpec, count_source: CountSource, form_days: Days | None, now: datetime
 ) -> tuple[str, list[Gap]]:
     contract = plan.contract
     loaded = history.loaded_windows(session, contract.table)
-    days = asked or reconcile.span(loaded, now, counted=plan.connection is not None)
+    days = form_days or reconcile.span(loaded, now, counted=plan.connection is not None)
     if days is None:
         return "was never loaded", []
     first, last = days

@@ -23,7 +23,7 @@ _AT_ONCE = 10_000  # in memory
 def expire(lake: Lake, before: Mapping[str, datetime], dry_run: bool) -> dict[str, dict[str, int]]:
     """Delete the objects of each zone last written before its date (zone-aware). Returns files and bytes by zone.
 
-    With ``dry_run`` they are only counted. Raises SourceError when S3 keeps some of them.
+    With ``dry_run`` they are only counted. Raises SourceError when S3 does not delete some.
     """
     return {zone: _expire(lake, zone, moment, dry_run) for zone, moment in before.items() if zone in ZONES}
 

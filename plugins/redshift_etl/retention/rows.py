@@ -1,7 +1,7 @@
-"""Deletes the rows that a contract no longer keeps: a calendar month at a time, each archived to the lake first.
+"""Deletes the rows past their contract's retention: a calendar month at a time, each archived to the lake first.
 
 A slice is one transaction: LOCK, count, UNLOAD, compare the archive with the count, DELETE, record, COMMIT. So what is
-deleted is what the archive holds, and a run that is killed has deleted whole slices or nothing. Deleting makes no mart
+deleted is what the archive has, and a run that is killed has deleted whole slices or nothing. Deleting makes no mart
 stale: their old days stay as they were built.
 """
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 HISTORY = "etl.retention_history"
 
 ArchivedRows = Callable[[str], int]
-"""The rows that an UNLOAD's manifest (its s3:// URL) says were written."""
+"""The rows that an UNLOAD's manifest (its s3:// URL) counts."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def months(oldest: datetime, end: datetime) -> Iterator[Slice]:
         start = following
 
 
-def look(contract: Contract, rule: Retention, before: datetime) -> Statement:
+def count_past(contract: Contract, rule: Retention, before: datetime) -> Statement:
     """Rows in all, rows that may go, and the oldest of them."""
     column = ident(rule.column)
     return Statement(
@@ -111,7 +111,7 @@ def delete(contract: Contract, rule: Retention, part: Slice) -> Statement:
 
 
 def plan(connect: Connect, contract: Contract, now: datetime) -> Plan | None:
-    """What would be deleted; None for a table that is kept for ever. Raises ConfigError when the table refuses."""
+    """What would be deleted; None for a table without retention. Raises ConfigError when the query fails."""
     rule = contract.retention
     if rule is None:
         return None
@@ -119,7 +119,7 @@ def plan(connect: Connect, contract: Contract, now: datetime) -> Plan | None:
     before = cutoff(rule, now)
     with open_session(connect, contract.table) as session:
         try:
-            total, past, oldest = session.run(look(contract, rule, before))[0]
+            total, past, oldest = session.run(count_past(contract, rule, before))[0]
         except StatementError as error:
             raise _refused(contract, error) from error
     if isinstance(oldest, date) and not isinstance(oldest, datetime):
@@ -155,7 +155,7 @@ def _slice(session: Session, contract: Contract, rule: Retention, part: Slice, a
     if archived != rows:
         raise SourceError(
             f"The archive has {archived} rows and the slice {rows}; nothing was deleted.",
-            fix="look at the archive's files; run retention again",
+            fix="check the archive's files; run retention again",
             table=contract.table,
             archive=prefix,
         )

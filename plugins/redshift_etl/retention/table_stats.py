@@ -30,7 +30,7 @@ _BUSY = "VACUUM is running"
 
 @dataclass(frozen=True)
 class Table:
-    """A row of SVV_TABLE_INFO; NULL where Redshift does not say."""
+    """A row of SVV_TABLE_INFO; NULL where Redshift has no value."""
 
     name: str
     megabytes: int

@@ -1,4 +1,4 @@
-"""The report of tables that nobody reads, with what it costs to keep them and who can say whether to. Pure."""
+"""The report of tables that nobody reads, with their size and their owner. Pure."""
 
 from __future__ import annotations
 

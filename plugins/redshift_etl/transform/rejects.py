@@ -1,4 +1,4 @@
-"""What is wrong with the rows that a transform held back: file, physical line, column, value, reason, key.
+"""Why a transform has rejected rows: file, physical line, column, value, reason, key.
 
 This reads the files a second time, in order, and only when there was something to explain.
 """
@@ -25,7 +25,7 @@ KEPT = 1000
 
 @dataclass(frozen=True)
 class Reject:
-    """One reason why one row was held back. ``line`` counts from 1 as an editor does, header included."""
+    """One reason why one row was rejected. ``line`` counts from 1 as an editor does, header included."""
 
     file: str
     line: int
@@ -40,7 +40,7 @@ class Reject:
 
 
 def find(
-    duck: DuckDB, spec: TransformSpec, contract: Contract, given: Mapping[str, str], files: Iterable[RawFile]
+    duck: DuckDB, spec: TransformSpec, contract: Contract, types: Mapping[str, str], files: Iterable[RawFile]
 ) -> list[Reject]:
     """The rejects of the files in order: all of them up to the contract's ``max_rejects``, else the first of many."""
     limit = max(contract.max_rejects, KEPT)
@@ -50,17 +50,17 @@ def find(
     for file in files:
         if len(found) >= limit:
             break
-        found += _of_file(duck, spec, contract, given, file, limit)
+        found += _of_file(duck, spec, contract, types, file, limit)
     return found
 
 
 def _of_file(
-    duck: DuckDB, spec: TransformSpec, contract: Contract, given: Mapping[str, str], file: RawFile, limit: int
+    duck: DuckDB, spec: TransformSpec, contract: Contract, types: Mapping[str, str], file: RawFile, limit: int
 ) -> list[Reject]:
     [[earlier]] = duck.run("SELECT coalesce(max(scan_id), -1) FROM reject_errors")
     relation = sql.csv_relation([str(file.path)], list(spec.columns), limit)
     duck.run(sql.raw_view(relation, spec.columns, explain=True))
-    rows = duck.run(sql.explain(spec.select, contract.columns, given, contract.key, limit))
+    rows = duck.run(sql.explain(spec.select, contract.columns, types, contract.key, limit))
     broken = duck.run(
         "SELECT line, any_value(column_name), any_value(csv_line), any_value(error_message) FROM reject_errors "
         f"WHERE scan_id > {earlier} GROUP BY line ORDER BY line"

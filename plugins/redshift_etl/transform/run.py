@@ -1,7 +1,7 @@
 """Raw files to files that satisfy a table's contract: DuckDB, one streaming pass, in constant memory.
 
-Rows that break the contract are held back, counted and explained in the lake's ``rejects`` zone. Then
-extracted = staged + rejected must hold, or nothing is handed on.
+Rows that break the contract are rejected: counted and explained in the lake's ``rejects`` zone. Then
+extracted = staged + rejected must be true, or the task fails.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _HEADER_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class _Staged:
-    """What the pass gave: rows written, rows held back, files, and the output's DuckDB types by column."""
+    """The output of the pass: rows written, rows held back, files, and the output's DuckDB types by column."""
 
     rows: int
     held_back: int
     files: Sequence[Path]
-    given: Mapping[str, str]
+    types: Mapping[str, str]
 
 
 def transform_batch(batch: Batch, *, run: str, lake: Lake) -> Batch:
@@ -60,7 +60,7 @@ def transform_batch(batch: Batch, *, run: str, lake: Lake) -> Batch:
         with DuckDB(folder) as duck, _explained(spec, contract):
             staged = _stage(duck, spec, contract, files, folder / "staged")
             if staged.held_back:
-                found = rejects.find(duck, spec, contract, staged.given, files)
+                found = rejects.find(duck, spec, contract, staged.types, files)
                 _report(batch, contract, staged, found, run, lake)
         _reconcile(batch, contract, staged)
         result = _upload(batch, staged, run, lake)
@@ -83,7 +83,7 @@ def _raw_files(batch: Batch, spec: TransformSpec, lake: Lake, folder: Path) -> l
 
 
 def _check_header(file: RawFile, batch: Batch, spec: TransformSpec) -> None:
-    """DuckDB reads columns by position and never looks at the header: swapped columns would load silently."""
+    """DuckDB reads columns by position and does not compare the header: swapped columns would load silently."""
     with opened(file.path) as stream:
         text = stream.readline(_HEADER_BYTES).decode("utf-8-sig", errors="replace")
     found, expected = next(csv.reader(io.StringIO(text)), []), list(spec.columns)
@@ -115,17 +115,17 @@ def _stage(duck: DuckDB, spec: TransformSpec, contract: Contract, files: Sequenc
         [str(file.path) for file in files], list(spec.columns), contract.max_rejects + rejects.KEPT
     )
     duck.run(sql.raw_view(relation, spec.columns))
-    given = {name: kind for name, kind, *_ in duck.run(f"DESCRIBE {spec.select}")}
-    _check_output(given, spec, contract)
-    [[rows, paths]] = duck.run(sql.stage(spec.select, contract.columns, given, str(folder), PART_BYTES))
+    types = {name: kind for name, kind, *_ in duck.run(f"DESCRIBE {spec.select}")}
+    _check_output(types, spec, contract)
+    [[rows, paths]] = duck.run(sql.stage(spec.select, contract.columns, types, str(folder), PART_BYTES))
     [[values]] = duck.run(f"SELECT nextval('{sql.BAD}') - 1")
     [[lines]] = duck.run("SELECT count(*) FROM (SELECT DISTINCT file_id, line FROM reject_errors)")
-    return _Staged(rows, values + lines, tuple(map(Path, paths)) if rows else (), given)
+    return _Staged(rows, values + lines, tuple(map(Path, paths)) if rows else (), types)
 
 
-def _check_output(given: Mapping[str, str], spec: TransformSpec, contract: Contract) -> None:
-    missing = [name for name in contract.column_names if name not in given]
-    extra = [name for name in given if name not in contract.column_names]
+def _check_output(types: Mapping[str, str], spec: TransformSpec, contract: Contract) -> None:
+    missing = [name for name in contract.column_names if name not in types]
+    extra = [name for name in types if name not in contract.column_names]
     if missing or extra:
         raise ConfigError(
             "The transform's columns are not the contract's.",
@@ -144,23 +144,24 @@ def _explained(spec: TransformSpec, contract: Contract) -> Iterator[None]:
     except DuckDBError as error:
         fix = f"edit {spec.path}; wrap what can fail on a value in try(…)"
         if error.kind == "OutOfMemoryException":
-            fix = "narrow the window, or raise memory_limit in duck.py"
+            fix = "narrow the window, or raise memory_limit in duckdb_process.py"
         message = " ".join(str(error).split())
         raise ConfigError(f"DuckDB refuses the transform: {message}", fix=fix, table=contract.table) from error
 
 
 def _report(batch: Batch, contract: Contract, staged: _Staged, found: list[Reject], run: str, lake: Lake) -> None:
-    """Keep the rejects with their reasons, and stop when there are more than the contract allows."""
+    """Store the rejects with their reasons. Raises SourceError when there are more than the contract allows."""
     key = f"{prefix(REJECTS, batch.table, batch.window, run)}/rejects.jsonl"
-    kept = lake.put(key, "".join(reject.as_line() for reject in found).encode())
-    log.warning("Rejected %d rows of %s %s: %s", staged.held_back, batch.table, batch.window, kept.url)
+    report = lake.put(key, "".join(reject.as_line() for reject in found).encode())
+    log.warning("Rejected %d rows of %s %s: %s", staged.held_back, batch.table, batch.window, report.url)
     if staged.held_back <= contract.max_rejects:
         return
     first = found[0]
     raise SourceError(
         f"{staged.held_back} of {staged.rows + staged.held_back} rows break the contract; "
         f"the first: {first.column or 'the line'} {first.reason}.",
-        fix=f"fix the source, or change {contract.path.name} or max_rejects ({contract.max_rejects}); all: {kept.url}",
+        fix=f"fix the source, or change {contract.path.name} or max_rejects ({contract.max_rejects}); "
+        f"all: {report.url}",
         table=batch.table,
         column=first.column,
         value=first.value,
@@ -174,15 +175,15 @@ def _reconcile(batch: Batch, contract: Contract, staged: _Staged) -> None:
     read = staged.rows + staged.held_back
     if read == 0 and contract.load == "full_refresh":
         raise SourceError(
-            "The source gave no rows, and this table is replaced whole.",
-            fix="ask the source's owner; the table keeps what it has",
+            "The source has no rows, and this table is replaced whole.",
+            fix="ask the source's owner; the table is unchanged",
             table=batch.table,
             manifest=batch.manifest,
         )
     if batch.extracted not in (read, NOT_COUNTED):
         raise SourceError(
-            "The raw files do not hold the rows that were extracted, or the transform drops some.",
-            fix="clear the extract task; if it happens again, the transform must give one row for each raw row",
+            "The raw files do not have the rows that were extracted, or the transform drops some.",
+            fix="clear the extract task; if it happens again, the transform must return one row for each raw row",
             table=batch.table,
             extracted=batch.extracted,
             staged=staged.rows,

@@ -13,7 +13,7 @@ def warehouse(conn_id: str) -> Any:
 
 
 def warehouse_at_once(conn_id: str) -> Any:
-    """The same for whoever says that the warehouse is down instead of waiting for it: the hook tries for 15 s."""
+    """The same without the hook's retries of 15 s, for callers that report a warehouse that is down."""
     from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 
     hook = RedshiftSQLHook(redshift_conn_id=conn_id)

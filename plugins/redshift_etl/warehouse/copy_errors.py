@@ -1,4 +1,4 @@
-"""Turns a failed COPY into the row, column and reason that Redshift noted."""
+"""Turns a failed COPY into the row, column and reason that Redshift recorded."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Whether a table is as fresh as its contract says: when its newest load was committed, or its newest day built.
+"""Whether a table is as fresh as its contract requires: when its newest load was committed, or its newest day built.
 
 A table is ``fresh``, ``late`` (nothing committed within ``fresh_within``) or ``never`` (nobody has
-begun to load it, which is no incident). What the data says of its age is the check ``freshness`` of each load.
+begun to load it, which is no incident). The age of the data itself is the check ``freshness`` of each load.
 """
 
 from __future__ import annotations

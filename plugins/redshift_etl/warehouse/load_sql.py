@@ -1,8 +1,8 @@
 """Every statement that a load sends, in order, as text. Pure: nothing here connects to a warehouse.
 
 An incremental upsert is a maximum. For each key the rows of the batch and the row of the target are put in one total
-order (newest version, then tombstone, then every column), and the first is what the target holds afterwards. A
-maximum does not care about order or repetition, so neither do loads: repeated, late or concurrent, they end the same.
+order (newest version, then tombstone, then every column), and the first is the target's row afterwards. A
+maximum is independent of order and repetition, and so are loads: repeated, late or concurrent, they end the same.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def count_stage(contract: Contract) -> tuple[Statement, ...]:
 
 
 def repeated_keys(contract: Contract, table: str, limit: int = 5) -> Statement:
-    """Some keys that ``table`` holds more than once: declared keys are not enforced (AWS, "Defining constraints")."""
+    """Some keys that ``table`` has more than once: declared keys are not enforced (AWS, "Defining constraints")."""
     keys = columns(contract.key)
     return Statement(
         "read repeated keys",
@@ -180,7 +180,7 @@ def insert_decided(contract: Contract, decided: str = DECIDED) -> Statement:
 
 
 def repeated_target_keys(contract: Contract, limit: int = 5) -> Statement:
-    """Keys of this batch that the target holds more than once."""
+    """Keys of this batch that the target has more than once."""
     keys = columns(contract.key, "t")
     return Statement(
         "prove the key unique",
@@ -215,7 +215,7 @@ def replace_all(contract: Contract) -> tuple[Statement, ...]:
 def touch_days(contract: Contract, load_id: str, window_days: Sequence[object], decided: str = DECIDED) -> Statement:
     """Record which days a load touched: where changed rows are now, where the rows they replace were, and the window's.
 
-    The window's own days count even if nothing changed: a re-run of a day asks for its marts, and a day without rows
+    The window's own days count even if nothing changed: a re-run of a day rebuilds its marts, and a day without rows
     was loaded all the same. Nothing is read from the table written to, so concurrent loads stay serializable.
     """
     day = ident(contract.day or "")

@@ -1,4 +1,4 @@
-"""Makes a table match its contract: creates it, adds a nullable column, and refuses anything else to a person."""
+"""Makes a table match its contract: creates it, adds a nullable column, and reports any other difference."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def describe_table(table: str) -> Statement:
 
 def find_schema(schema: str) -> Statement:
     """One row if the schema exists."""
-    return Statement("look for the schema", "SELECT 1 FROM pg_namespace WHERE nspname = %s", (schema,))
+    return Statement("check whether the schema exists", "SELECT 1 FROM pg_namespace WHERE nspname = %s", (schema,))
 
 
 def create_schema(schema: str) -> Statement:
@@ -114,7 +114,7 @@ def _by_hand(contract: Contract, column: Column, actual: ActualColumn) -> Config
         else f"CREATE TABLE {contract.table}_new …; INSERT INTO {contract.table}_new SELECT … FROM {contract.table}"
     )
     return ConfigError(
-        f"The contract says {column.type}{'' if column.nullable else ' NOT NULL'}, "
+        f"The contract has {column.type}{'' if column.nullable else ' NOT NULL'}, "
         f"the table has {actual.type}{'' if actual.nullable else ' NOT NULL'}.",
         fix=f"correct the contract, or run: {statement}",
         table=contract.table,

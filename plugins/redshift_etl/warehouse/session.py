@@ -111,7 +111,7 @@ def _send_at_once(connection: Any) -> None:
     """Switch Nagle's algorithm off, for which redshift_connector 2.2 has no setting.
 
     The driver writes a message of more than 8 KB in parts; the last one would wait 40 ms for the acknowledgement of the
-    others, which the other side delays while it has nothing to answer.
+    others, which the other side delays while it has no reply to send.
     """
     sending = getattr(connection, "_usock", None)
     if isinstance(sending, socket.socket) and sending.family != socket.AF_UNIX:
@@ -127,7 +127,7 @@ def _connection_error(error: Exception) -> EtlError:
             f"The warehouse refuses the connection: {message}.", fix="correct redshift_default", code=code
         )
     return TransientError(
-        f"The warehouse cannot be reached: {message}.", fix="nothing yet; if it lasts, look at the cluster and network"
+        f"The warehouse cannot be reached: {message}.", fix="nothing yet; if it lasts, check the cluster and network"
     )
 
 
@@ -144,7 +144,7 @@ def classify(error: Exception, statement: Statement) -> Exception:
 
 def _code_and_message(error: Exception) -> tuple[str, str]:
     fields = error.args[0] if error.args else ""
-    if isinstance(fields, dict):  # redshift_connector gives the server's fields by their protocol letters
+    if isinstance(fields, dict):  # redshift_connector has the server's fields by their protocol letters
         return str(fields.get("C", "")), str(fields.get("M", ""))
     return str(getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or ""), str(error).strip()
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Statement:
-    """One SQL command, its bound values, and what it is for (said in the log and in errors)."""
+    """One SQL command, its bound values, and its purpose (for the log and for errors)."""
 
     purpose: str
     sql: str
@@ -32,7 +32,7 @@ def truncate_bytes(text: str, length: int) -> str:
 
 
 def columns(names: Sequence[str], prefix: str = "") -> str:
-    """Quoted columns in one line, each behind ``prefix.`` if one is given."""
+    """Quoted columns in one line, each behind ``prefix.`` if there is one."""
     return ", ".join(f"{prefix}.{ident(name)}" if prefix else ident(name) for name in names)
 
 

@@ -34,7 +34,7 @@ def incremental(session: Session, load: Load, load_id: str, staged: int) -> Coun
     results = session.run_step(load_sql.write_step(contract, decided, counts, existing, load_id, days))
     if decided == load_sql.DECIDED and results[-1]:
         raise ConfigError(
-            "The table holds the same key more than once; something else has written to it.",
+            "The table has the same key more than once; something else has written to it.",
             fix=f"find and delete the copies: SELECT … GROUP BY {', '.join(contract.key)} HAVING COUNT(*) > 1",
             table=contract.table,
             keys=results[-1],

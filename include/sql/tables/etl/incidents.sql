@@ -40,4 +40,4 @@ COMMENT ON COLUMN etl.incidents.opened_at IS 'First failure (UTC).';
 COMMENT ON COLUMN etl.incidents.last_seen_at IS 'Last failure of the same cause (UTC).';
 COMMENT ON COLUMN etl.incidents.occurrences IS 'Failures of the same cause so far.';
 COMMENT ON COLUMN etl.incidents.resolved_at IS 'When it was over (UTC); NULL while it is open.';
-COMMENT ON COLUMN etl.incidents.resolution IS 'How: a later load, the table fresh again, or what a person said.';
+COMMENT ON COLUMN etl.incidents.resolution IS 'How: a later load, the table fresh again, or the word of a person.';
