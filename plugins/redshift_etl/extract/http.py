@@ -91,19 +91,19 @@ def _session(conn_id: str, endpoint: str) -> Iterator[tuple[requests.Session, st
 def _pages(session: requests.Session, url: str, query: Mapping[str, str], retry: Retry) -> Iterator[requests.Response]:
     """The responses to one call, from the first page to the last."""
     page = _get(session, url, query, retry)
-    seen = {page.url}
+    visited = {page.url}
     yield page
     while following := page.links.get("next", {}).get("url"):
         following = urljoin(page.url, following)
         # The session carries the connection's credentials, which are no other host's business.
-        if urlsplit(following)[:2] != urlsplit(url)[:2] or following in seen:
+        if urlsplit(following)[:2] != urlsplit(url)[:2] or following in visited:
             raise SourceError(
                 "The API's next page leads to another host or back to a page already read.",
                 fix="ask the API's owner",
                 url=_shown(page.url),
                 next=_shown(following),
             )
-        seen.add(following)
+        visited.add(following)
         page = _get(session, following, {}, retry)
         yield page
 

@@ -128,19 +128,19 @@ def plan(connect: Connect, contract: Contract, now: datetime) -> Plan | None:
     return Plan(contract, before, int(total), int(past), slices)
 
 
-def run(connect: Connect, found: Plan, archive: Archive, run: Run) -> int:
+def run(connect: Connect, expiry: Plan, archive: Archive, run: Run) -> int:
     """Archive and delete every slice of a plan, each in a transaction of its own. Returns the rows deleted."""
-    contract, deleted = found.contract, 0
+    contract, deleted = expiry.contract, 0
     assert contract.retention is not None
     migrate.ensure(connect, HISTORY)
     with open_session(connect, f"retention of {contract.table}") as session:
-        for part in found.slices:
+        for part in expiry.slices:
             try:
                 with session.transaction():
                     deleted += _slice(session, contract, contract.retention, part, archive, run)
             except StatementError as error:
                 raise _refused(contract, error) from error
-    log.info("%s: %d rows before %s archived and deleted", contract.table, deleted, found.cutoff)
+    log.info("%s: %d rows before %s archived and deleted", contract.table, deleted, expiry.cutoff)
     return deleted
 
 

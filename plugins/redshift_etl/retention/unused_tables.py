@@ -13,7 +13,7 @@ from redshift_etl.retention.table_stats import UNUSED_AFTER, Read, Table
 def report(names: Sequence[str], reads: Mapping[str, Read], tables: Sequence[Table], now: datetime) -> str:
     """Markdown: the unused tables by size, then those that have not been monitored for long enough."""
     by_name = {table.name: table for table in tables}
-    known = set(contracts.all_tables())
+    contracted = set(contracts.all_tables())
     graph = lineage.read()
     lines = [
         f"# Tables that nobody has read for {UNUSED_AFTER.days} days, {now:%Y-%m-%d}",
@@ -26,7 +26,7 @@ def report(names: Sequence[str], reads: Mapping[str, Read], tables: Sequence[Tab
         lines += ["| table | owner | MB | rows | last read | feeds |", "|---|---|--:|--:|---|---|"]
     for name in unused:
         table = by_name.get(name, Table(name, 0, 0, 0, 0, 0))
-        owner = contracts.load(name).owner if name in known else "unknown: it has no contract"
+        owner = contracts.load(name).owner if name in contracted else "unknown: it has no contract"
         last = reads[name].last_read_at
         seen = f"{last:%Y-%m-%d}" if last else f"not since {reads[name].monitored_from:%Y-%m-%d}"
         feeds = ", ".join(graph.downstream(name)) or "nothing"

@@ -86,15 +86,15 @@ def _check_header(file: RawFile, batch: Batch, spec: TransformSpec) -> None:
     """DuckDB reads columns by position and does not compare the header: swapped columns would load silently."""
     with opened(file.path) as stream:
         text = stream.readline(_HEADER_BYTES).decode("utf-8-sig", errors="replace")
-    found, expected = next(csv.reader(io.StringIO(text)), []), list(spec.columns)
-    if not found:
+    header, expected = next(csv.reader(io.StringIO(text)), []), list(spec.columns)
+    if not header:
         raise SourceError(
             "The file is empty, without a header.", fix="ask who writes it", table=batch.table, file=file.url
         )
-    if found == expected:
+    if header == expected:
         return
-    missing = [name for name in expected if name not in found]
-    extra = [name for name in found if name not in expected]
+    missing = [name for name in expected if name not in header]
+    extra = [name for name in header if name not in expected]
     raise SourceError(
         "The file's columns are not those that the transform expects.",
         fix=f"ask who writes it, or change {spec.path}",
@@ -102,7 +102,7 @@ def _check_header(file: RawFile, batch: Batch, spec: TransformSpec) -> None:
         file=file.url,
         missing=", ".join(missing) or None,
         extra=", ".join(extra) or None,
-        order=None if missing or extra else ", ".join(found),
+        order=None if missing or extra else ", ".join(header),
         expected=", ".join(expected),
     )
 
