@@ -194,7 +194,7 @@ def test_a_comparison_that_fails_is_in_the_backfill_history_at_once(target: Load
         finish()
     close()
     assert target.rows("SELECT status, detail FROM etl.backfill_history") == [
-        ("failed", "a task of its run failed; the incident says why")
+        ("failed", "a task of its run failed; see its incident")
     ]
 
 

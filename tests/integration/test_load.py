@@ -161,9 +161,9 @@ def test_copies_of_a_key_that_something_else_wrote_are_reported(things: LoadTarg
     assert error.value.where["keys"] == [(7, 2)]
 
 
-def broken(things: LoadTarget, fuse: itertools.count[int], when: int) -> Broken:
-    """A new connection that is cut before its n-th statement."""
-    return Broken(things.connect(), fuse, when)
+def broken(things: LoadTarget, fuse: itertools.count[int] | None, when: int) -> Broken:
+    """A new connection, cut before the n-th statement that is counted by ``fuse``: without one, by itself."""
+    return Broken(things.connect(), itertools.count() if fuse is None else fuse, when)
 
 
 class Broken:
@@ -216,7 +216,7 @@ def test_a_load_that_dies_for_good_changes_nothing(things: LoadTarget, monkeypat
     batch = things.batch(INCREMENTAL, [(1, DAY1, DAY1, "a", None)])
     for when in (0, 6, 9, 12):
         with pytest.raises(TransientError):
-            load.execute(partial(broken, things, itertools.count(), when), batch)
+            load.execute(partial(broken, things, None, when), batch)
     assert (things.table(INCREMENTAL), things.history()) == ([], 0)
 
 
