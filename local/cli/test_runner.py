@@ -28,6 +28,7 @@ Step = tuple[str, tuple[str, ...]]
 
 # Files with `[tool.importlinter]`: the contracts that hold the floors of the folders.
 IMPORT_CONTRACTS = (
+    "pyproject.toml",
     "packages/local-redshift/pyproject.toml",
     "packages/airflow-dags-backfill/pyproject.toml",
 )

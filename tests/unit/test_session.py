@@ -4,8 +4,8 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from redshift_etl.errors import ConfigError, TransientError
-from redshift_etl.warehouse.load_sql import Statement
 from redshift_etl.warehouse.session import classify
+from redshift_etl.warehouse.statement import Statement
 
 STATEMENT = Statement("count the rows", "SELECT COUNT(*) FROM core.t")
 
