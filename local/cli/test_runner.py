@@ -1,6 +1,6 @@
 """`make test`: lint and types, then the tests, on servers of their own in a folder that is deleted afterwards.
 
-It runs under `reaper.guarded`, which ends whatever a test has left running, also when this is interrupted.
+It runs under `reaper.run`, which ends whatever a test has left running, also when this is interrupted.
 """
 
 from __future__ import annotations

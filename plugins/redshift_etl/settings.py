@@ -81,5 +81,5 @@ def region() -> str:
 
 
 def sql_dir() -> Path:
-    """The folder of the SQL files; ``include/sql`` of this repository unless [redshift_etl] sql_dir says otherwise."""
+    """The folder of the SQL files; ``include/sql`` of this repository unless [redshift_etl] sql_dir is set."""
     return Path(conf.get(SECTION, "sql_dir", fallback="") or REPOSITORY / "include" / "sql")

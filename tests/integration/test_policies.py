@@ -1,4 +1,4 @@
-"""The IAM policies of docs/connect-a-cluster.md, in force: an S3 that asks them at each request."""
+"""The IAM policies of docs/connect-a-cluster.md, in force: an S3 that evaluates them at each request."""
 
 from __future__ import annotations
 

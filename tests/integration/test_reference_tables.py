@@ -1,4 +1,4 @@
-"""The reference tables' own files: pinned in the landing zone, conformed to their contracts."""
+"""The reference tables' own files: pinned in the landing zone, validated and cast by their contracts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conforming raw CSV: what passes, what is held back and how it is named, and that every row is counted."""
+"""Transforming raw CSV: what passes, what is rejected and how it is named, and that every row is counted."""
 
 from __future__ import annotations
 

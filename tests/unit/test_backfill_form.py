@@ -1,4 +1,4 @@
-"""The backfill form: what it asks for is checked before anything happens."""
+"""The backfill form: its values are checked before anything runs."""
 
 import json
 from datetime import UTC, date, datetime

@@ -1,4 +1,4 @@
-"""A contract holds together, or says in one sentence why not."""
+"""A contract is valid, or the error says why not in one sentence."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def told(operator: Any) -> Any:
-    """What the operator tells, as the provider asks it."""
+    """What the operator reports, as the provider requests it."""
     from airflow.providers.openlineage.extractors.base import DefaultExtractor
 
     found = DefaultExtractor(operator).extract_on_complete(None)

@@ -11,7 +11,7 @@ STATEMENT = Statement("count the rows", "SELECT COUNT(*) FROM core.t")
 
 
 def server(code: str, message: str) -> Exception:
-    """An error as redshift_connector gives it."""
+    """An error as redshift_connector raises it."""
     return RuntimeError({"S": "ERROR", "C": code, "M": message})
 
 

@@ -1,4 +1,4 @@
-"""A transform file holds together, or says in one sentence why not."""
+"""A transform file is valid, or the error says why not in one sentence."""
 
 from __future__ import annotations
 
