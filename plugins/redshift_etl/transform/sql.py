@@ -67,7 +67,7 @@ def duck_type(kind: Type) -> str:
 def csv_relation(paths: Iterable[str], columns: Sequence[str], rejects_limit: int) -> str:
     """CSV files with a header line as a relation of text columns; lines that are not CSV go to ``reject_errors``.
 
-    An empty field is NULL and ``""`` the empty string. ``new_line`` is not set: a wrong one returns no rows, without an error.
+    An empty field is NULL and ``""`` the empty string. ``new_line`` is not set: a wrong one returns no rows.
     """
     files = ", ".join(map(literal, paths))
     names = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in columns)
