@@ -35,6 +35,15 @@ def pytest_configure() -> None:
     settings.load_profile("no deadline")
 
 
+def pytest_sessionfinish() -> None:
+    """Write the coverage of this process: pytest waits for its workers' sessions, not for what they do at exit."""
+    if "COVERAGE_FOLDER" in os.environ:
+        import sitecustomize
+
+        if sitecustomize.write is not None:
+            sitecustomize.write()
+
+
 # With CI=true a skip fails, as a component is missing that the machine should have. Except for these reasons:
 _MACOS = sys.platform == "darwin"
 _KNOWN_SKIPS = {
