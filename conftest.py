@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 _REPOSITORY = Path(__file__).resolve().parent
 
@@ -30,6 +31,17 @@ os.environ |= {
 def pytest_configure() -> None:
     """SIGTERM ends the run as Ctrl-C does: the fixtures' servers are stopped and their folders removed."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    settings.register_profile("no deadline", deadline=None)  # a busy machine is no failure
+    settings.load_profile("no deadline")
+
+
+def pytest_sessionfinish() -> None:
+    """Write the coverage of this process: pytest waits for its workers' sessions, not for what they do at exit."""
+    if "COVERAGE_FOLDER" in os.environ:
+        import sitecustomize
+
+        if sitecustomize.write is not None:
+            sitecustomize.write()
 
 
 # With CI=true a skip fails, as a component is missing that the machine should have. Except for these reasons:

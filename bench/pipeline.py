@@ -64,7 +64,7 @@ def main(rounds: int) -> None:
 
 def _empty(running: Servers) -> None:
     """Create the table, without rows."""
-    ensure = "from redshift_etl.operators.load import warehouse; from redshift_etl.warehouse import migrate; "
+    ensure = "from redshift_etl.warehouse import migrate; from redshift_etl.warehouse.connect import warehouse; "
     command = [sys.executable, "-c", ensure + "migrate.ensure(warehouse('redshift_default'), 'core.flights')"]
     subprocess.run(command, env={**os.environ, **running.airflow}, stdout=subprocess.DEVNULL, check=True)
     running.warehouse("TRUNCATE core.flights")
@@ -102,6 +102,7 @@ class Checking(logging.Handler):
 def run_task(task: str, table: str, batch: dict[str, Any]) -> None:
     """Run one operator as a worker would, and print its time, memory and what it returned as JSON."""
     from redshift_etl.operators import extract, load
+    from redshift_etl.operators.transform import TransformOperator
     from redshift_etl.settings import sql_dir
     from redshift_etl.warehouse import session
 
@@ -114,7 +115,7 @@ def run_task(task: str, table: str, batch: dict[str, Any]) -> None:
         text = (sql_dir() / "extract/flights.sql").read_text()
         operator = extract.PostgresToLakeOperator(task_id=task, table=table, sql=text, postgres_conn_id="airline_db")
     elif task == "transform":
-        operator = extract.ConformOperator(task_id=task, batch=batch)
+        operator = TransformOperator(task_id=task, batch=batch)
     else:
         operator = load.LoadToRedshiftOperator(task_id=task, table=table, batch=batch)
     instance = SimpleNamespace(

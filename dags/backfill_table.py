@@ -1,14 +1,14 @@
 """
-### Backfill a table: a form, a ledger, and a way back
+### Backfill a table: a form, a history, and an undo
 
-**Reads** the form; the table's own DAG reads its source, a run for each piece of the days.
+**Reads** the form; the table's own DAG reads its source, a run for each part of the days.
 **Writes** a row in `etl.backfill_history` (who, why, how it ended), and by the action:
 
 - `backfill` loads the days into the table, where the newest version of a row wins;
 - `stage` loads them into a shadow of the table and compares the two: rows, changed keys and columns, sums. Nothing is
   visible yet. Use it when rows were computed wrongly, for their versions are no newer;
 - `swap` puts a compared shadow's rows in the table's place, in one transaction, keeping the old rows;
-- `undo` puts the old rows back; `drop` drops the shadow and the kept rows.
+- `undo` puts the old rows back; `drop` drops the shadow and the stored rows.
 
 **Dry run** is on: it checks the form and logs what would be done.
 
@@ -22,29 +22,29 @@ from __future__ import annotations
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, Param
 
-from redshift_etl import dag
+from redshift_etl import dag, settings
 from redshift_etl.backfill import request
 from redshift_etl.operators.backfill import CloseBackfillOperator, FinishBackfillOperator, PlanBackfillOperator
 
 with DAG(
     "backfill_table",
-    description="Loads some days of a table again, checked and recorded; or rewrites them by way of a shadow",
+    description="Loads some days of a table again, checked and recorded; or replaces them through a shadow table",
     schedule=None,
-    start_date=dag.FIRST_DAY,
+    start_date=settings.FIRST_DAY,
     catchup=False,
     max_active_runs=1,
-    dagrun_timeout=dag.RUN_TIMEOUT,
+    dagrun_timeout=settings.RUN_TIMEOUT,
     default_args=dag.default_args("data-engineering"),
     params={
         "table": Param("core.flights", type="string", pattern=r"^[a-z_]\w*\.[a-z_]\w*$", title="Table"),
         **dag.date_form("Load the rows changed"),
-        "reason": Param("", type="string", title="Reason", description="Why, for the ledger"),
+        "reason": Param("", type="string", title="Reason", description="Recorded in the backfill history"),
         "action": Param(request.BACKFILL, type="string", enum=list(request.ACTIONS), title="Action"),
         "backfill_id": Param(None, type=["null", "string"], title="Backfill", description="To swap, undo or drop"),
         "days_a_run": Param(31, type="integer", minimum=1, maximum=366, title="Days a run"),
-        "dry_run": Param(True, type="boolean", title="Dry run", description="Check and say only"),
+        "dry_run": Param(True, type="boolean", title="Dry run", description="Check and log only"),
     },
-    tags=["operate"],
+    tags=["maintenance"],
     doc_md=__doc__,
 ):
     plan = PlanBackfillOperator(task_id="plan")
@@ -54,8 +54,10 @@ with DAG(
         poke_interval=10,
         reset_dag_run=True,
         max_active_tis_per_dagrun=1,
-        execution_timeout=dag.RUN_TIMEOUT,
-        on_failure_callback=None,  # the run that failed has made its own incident
+        execution_timeout=settings.RUN_TIMEOUT,
+        on_failure_callback=None,  # the run that failed has opened its own incident
     ).expand_kwargs(plan.output)
     finish = FinishBackfillOperator(task_id="finish", trigger_rule="none_failed")
-    load >> finish >> CloseBackfillOperator(task_id="close").as_teardown()  # which has no say in how the run ended
+    (
+        load >> finish >> CloseBackfillOperator(task_id="close").as_teardown()
+    )  # a teardown does not change the state of the run

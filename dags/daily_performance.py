@@ -6,8 +6,8 @@
 against the weather, a day at a time.
 
 It builds the days that are **stale**: every input has the day, and one of them touched it since the mart was built.
-Loads only wake it up, and so does a clock once a day; what is to do is read from the warehouse. So a lost event, a
-pause, a late re-run or a crash heal at the next wake-up, and many loads need few runs.
+Asset events and a daily schedule only start a run; the stale days are queried from the warehouse. So after a lost
+event, a pause, a late re-run or a crash the next run builds what is missing, and many loads need few runs.
 
 **Re-run** by triggering it; with dates in the form those days are built again even if they are not stale.
 
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, TaskGroup
 
-from redshift_etl import dag
+from redshift_etl import dag, settings
 from redshift_etl.operators.marts import BuildMartOperator, FindStaleDaysOperator
 
 flights, weather = dag.table_asset("core.flights"), dag.table_asset("core.weather")
@@ -28,10 +28,10 @@ with DAG(
     "daily_performance",
     description="Builds the stale days of the punctuality marts",
     schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("0 6 * * *", timezone="UTC"), assets=flights | weather),
-    start_date=dag.FIRST_DAY,
+    start_date=settings.FIRST_DAY,
     catchup=False,
     max_active_runs=1,
-    dagrun_timeout=dag.RUN_TIMEOUT,
+    dagrun_timeout=settings.RUN_TIMEOUT,
     default_args=dag.default_args("analytics"),
     params=dag.date_form("Build the marts again, stale or not"),
     tags=["mart"],

@@ -8,16 +8,17 @@ a cancelled flight stays, with `deleted_at` set.
 **Re-run** any window, any number of times and in any order; the table ends the same. Clear the run in the grid, or
 `airflow dags backfill flights -s 2013-01-01 -e 2013-01-07`, or fill in the dates of the trigger form.
 
-**Do not use it** to load a source whose rows change without `modified_at` changing: nothing would notice.
+**Do not use it** for a source whose rows change without `modified_at` changing: such changes are not loaded.
 """
 
 from __future__ import annotations
 
 from airflow.sdk import DAG
 
-from redshift_etl import dag
-from redshift_etl.operators.extract import ConformOperator, PostgresToLakeOperator
+from redshift_etl import dag, settings
+from redshift_etl.operators.extract import PostgresToLakeOperator
 from redshift_etl.operators.load import LoadToRedshiftOperator
+from redshift_etl.operators.transform import TransformOperator
 
 TABLE = "core.flights"
 
@@ -25,10 +26,10 @@ with DAG(
     "flights",
     description="Flights changed in the window, from the booking system into core.flights",
     schedule=dag.daily(),
-    start_date=dag.FIRST_DAY,
+    start_date=settings.FIRST_DAY,
     catchup=False,
     max_active_runs=4,
-    dagrun_timeout=dag.RUN_TIMEOUT,
+    dagrun_timeout=settings.RUN_TIMEOUT,
     default_args=dag.default_args("flight-operations"),
     params=dag.date_form("Load the flights that changed"),
     tags=["core", "incremental", "postgres"],
@@ -42,5 +43,5 @@ with DAG(
         postgres_conn_id="airline_db",
         inlets=[dag.source_asset("airline.public.flights")],
     )
-    transform = ConformOperator(task_id="transform", batch=extract.output)
+    transform = TransformOperator(task_id="transform", batch=extract.output)
     LoadToRedshiftOperator(task_id="load", table=TABLE, batch=transform.output, outlets=[dag.table_asset(TABLE)])

@@ -4,37 +4,37 @@
 **Reads** `etl.load_history` and `etl.mart_builds` (when each table was last written), the contracts' `fresh_within`,
 and the open incidents.
 **Writes** an incident for each table that has become late: a report in the lake, a row in `etl.incidents`, one alert.
-When the table is fresh again, or the failed part has been loaded, the incident is resolved and that is said once.
+When the table is fresh again, or the failed part has been loaded, the incident is resolved, with one alert.
 
-A table that was never loaded is not late. A run that finds nothing new changes nothing and tells nobody.
+A table that was never loaded is not late. A run that finds nothing new changes nothing and sends no alert.
 
 **Re-run** at any time: trigger it. With the id of an incident in the form, that incident is resolved by hand.
 
-**Do not use it** to watch how long a DAG takes: that is what its time-outs are for.
+**Do not use it** to limit how long a DAG takes: use its time-outs.
 """
 
 from __future__ import annotations
 
 from airflow.sdk import DAG, Param
 
-from redshift_etl import dag
-from redshift_etl.operators.monitoring import WatchFreshnessOperator
+from redshift_etl import dag, settings
+from redshift_etl.operators.monitoring import MonitorFreshnessOperator
 
 with DAG(
     "freshness",
     description="Opens an incident for a table that is late, and closes those that are over",
     schedule=dag.every_quarter_hour(),
-    start_date=dag.FIRST_DAY,
+    start_date=settings.FIRST_DAY,
     catchup=False,
     max_active_runs=1,
-    dagrun_timeout=dag.RUN_TIMEOUT,
+    dagrun_timeout=settings.RUN_TIMEOUT,
     default_args=dag.default_args("data-engineering"),
     params={
         "resolve": Param(
             None, type=["null", "string"], title="Incident to resolve", description="its id, as in etl.incidents"
         ),
     },
-    tags=["operate"],
+    tags=["monitoring"],
     doc_md=__doc__,
 ):
-    WatchFreshnessOperator(task_id="watch")
+    MonitorFreshnessOperator(task_id="watch")

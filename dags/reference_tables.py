@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, TaskGroup
 
-from redshift_etl import dag
-from redshift_etl.operators.extract import ConformOperator, S3ToLakeOperator
+from redshift_etl import dag, settings
+from redshift_etl.operators.extract import S3ToLakeOperator
 from redshift_etl.operators.load import LoadToRedshiftOperator
+from redshift_etl.operators.transform import TransformOperator
 
 TABLES = ("airlines", "airports", "planes")
 
@@ -25,10 +26,10 @@ with DAG(
     "reference_tables",
     description="Airlines, airports and planes, from the landing zone's CSV files",
     schedule=dag.weekly(),
-    start_date=dag.FIRST_DAY,
+    start_date=settings.FIRST_DAY,
     catchup=False,
     max_active_runs=1,
-    dagrun_timeout=dag.RUN_TIMEOUT,
+    dagrun_timeout=settings.RUN_TIMEOUT,
     default_args=dag.default_args("reference-data"),
     tags=["core", "full-refresh", "s3"],
     doc_md=dag.documented(__doc__, *(f"core.{name}" for name in TABLES)),
@@ -41,7 +42,7 @@ with DAG(
                 files=[f"{name}.csv"],
                 inlets=[dag.source_asset(f"landing.{name}")],
             )
-            transform = ConformOperator(task_id="transform", batch=extract.output)
+            transform = TransformOperator(task_id="transform", batch=extract.output)
             LoadToRedshiftOperator(
                 task_id="load",
                 table=f"core.{name}",

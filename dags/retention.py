@@ -1,10 +1,10 @@
 """
-### Retention: what nobody needs is archived and deleted
+### Retention: data past its age is archived and deleted
 
-**Reads** the contracts' `retention`, `svv_table_info`, the views that say who reads which table, and the lake.
+**Reads** the contracts' `retention`, `svv_table_info`, the views of who reads which table, and the lake.
 **Writes** `archive/` in the lake (Parquet, with a manifest) and deletes those rows from their tables, a month a
 transaction, recorded in `etl.retention_history`; deletes raw, staged and rejected files and logs past their age, cleans
-Airflow's own database, notes reads in `etl.table_reads` and each Monday writes `unread/<day>.md`; VACUUM and ANALYZE.
+Airflow's own database, records reads in `etl.table_reads` and each Monday writes `unused/<day>.md`; VACUUM and ANALYZE.
 
 **Re-run** at any time: trigger it; what is gone is not deleted twice. **Dry run** in the form only counts. A table of
 which more than `max_percent` would go is refused until a person names it in `allow_large`.
@@ -16,23 +16,23 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param
 
-from redshift_etl import dag
+from redshift_etl import dag, settings
 from redshift_etl.operators import retention
 
 
 def days(default: int, what: str) -> Param:
-    """How long something is kept."""
+    """The parameter for an age in days."""
     return Param(default, type="integer", minimum=1, title=f"{what}, days")
 
 
 with DAG(
     "retention",
-    description="Archives and deletes rows past their contract's retention; old files, logs and metadata; upkeep",
+    description="Archives and deletes rows past their retention; old files, logs and metadata; table maintenance",
     schedule=dag.daily(),
-    start_date=dag.FIRST_DAY,
+    start_date=settings.FIRST_DAY,
     catchup=False,
     max_active_runs=1,
-    dagrun_timeout=dag.RUN_TIMEOUT,
+    dagrun_timeout=settings.RUN_TIMEOUT,
     default_args=dag.default_args("data-engineering"),
     params={
         "dry_run": Param(False, type="boolean", title="Dry run", description="Count only"),
@@ -45,15 +45,15 @@ with DAG(
         "rejects_days": days(90, "Rejected rows"),
         "airflow_days": days(90, "Airflow's runs and logs"),
         "report": Param(
-            False, type="boolean", title="Report unread tables", description="now, and not only on Mondays"
+            False, type="boolean", title="Report unused tables", description="now, and not only on Mondays"
         ),
     },
-    tags=["operate"],
+    tags=["maintenance"],
     doc_md=__doc__,
 ):
     rows = retention.ExpireRowsOperator(task_id="rows")
-    upkeep = retention.KeepUpOperator(task_id="vacuum_and_analyze", trigger_rule="all_done")
+    maintenance = retention.MaintainTablesOperator(task_id="vacuum_and_analyze", trigger_rule="all_done")
     retention.ExpireFilesOperator(task_id="files")
     retention.CleanAirflowOperator(task_id="airflow")
-    retention.ReportUnreadTablesOperator(task_id="unread")
-    rows >> upkeep
+    retention.ReportUnusedTablesOperator(task_id="unused")
+    rows >> maintenance

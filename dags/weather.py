@@ -2,22 +2,23 @@
 ### Weather: HTTP API → `core.weather`
 
 **Reads** the archive endpoint of the connection `weather_api` (the shape of Open-Meteo's): hourly observations at the
-three New York airports, one call an airport and window. A throttled or failing call waits and is tried again.
-**Writes** `core.weather`: an incremental upsert in one transaction. The answer that the service changed last wins.
+three New York airports, one call an airport and window. A throttled or failed call is repeated after a pause.
+**Writes** `core.weather`: an incremental upsert in one transaction. The response that the service changed last wins.
 
 **Re-run** any window, any number of times and in any order; the table ends the same. Clear the run in the grid, or
 `airflow dags backfill weather -s 2013-01-01 -e 2013-01-07`, or fill in the dates of the trigger form.
 
-**Do not use it** for forecasts: the archive holds what was observed.
+**Do not use it** for forecasts: the archive has observations only.
 """
 
 from __future__ import annotations
 
 from airflow.sdk import DAG
 
-from redshift_etl import dag
-from redshift_etl.operators.extract import ConformOperator, HttpToLakeOperator
+from redshift_etl import dag, settings
+from redshift_etl.operators.extract import HttpToLakeOperator
 from redshift_etl.operators.load import LoadToRedshiftOperator
+from redshift_etl.operators.transform import TransformOperator
 
 TABLE = "core.weather"
 AIRPORTS = {
@@ -41,10 +42,10 @@ with DAG(
     "weather",
     description="Hourly weather of the window, from the archive API into core.weather",
     schedule=dag.daily(),
-    start_date=dag.FIRST_DAY,
+    start_date=settings.FIRST_DAY,
     catchup=False,
     max_active_runs=4,
-    dagrun_timeout=dag.RUN_TIMEOUT,
+    dagrun_timeout=settings.RUN_TIMEOUT,
     default_args=dag.default_args("flight-operations"),
     params=dag.date_form("Load the weather observed"),
     tags=["core", "incremental", "http"],
@@ -65,5 +66,5 @@ with DAG(
         http_conn_id="weather_api",
         inlets=[dag.source_asset("weather-api.archive")],
     )
-    transform = ConformOperator(task_id="transform", batch=extract.output)
+    transform = TransformOperator(task_id="transform", batch=extract.output)
     LoadToRedshiftOperator(task_id="load", table=TABLE, batch=transform.output, outlets=[dag.table_asset(TABLE)])

@@ -1,6 +1,6 @@
 """`make test`: lint and types, then the tests, on servers of their own in a folder that is deleted afterwards.
 
-It runs under `reaper.guarded`, which ends whatever a test has left running, also when this is interrupted.
+It runs under `reaper.run`, which ends whatever a test has left running, also when this is interrupted.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ Step = tuple[str, tuple[str, ...]]
 
 # Files with `[tool.importlinter]`: the contracts that hold the floors of the folders.
 IMPORT_CONTRACTS = (
+    "pyproject.toml",
     "packages/local-redshift/pyproject.toml",
     "packages/airflow-dags-backfill/pyproject.toml",
 )
@@ -48,7 +49,7 @@ LINT: tuple[Step, ...] = (
     ("ruff format", ("ruff", "format", "--check", ".")),
     ("sqlfluff", ("sqlfluff", "lint", "include/sql")),
     ("mypy", ("mypy",)),
-    *((f"lint-imports {config}", ("lint-imports", "--no-cache", "--config", config)) for config in IMPORT_CONTRACTS),
+    *((f"lint-imports {config}", ("lint-imports", "--no-logo", "--no-cache", config)) for config in IMPORT_CONTRACTS),
     ("oxlint", ("oxlint", "--config", "tests/js/oxlintrc.json", "--deny-warnings", *JAVASCRIPT)),
     ("codespell", ("codespell",)),
     ("hadolint", ("hadolint", "Dockerfile", "deploy/astro.Dockerfile")),

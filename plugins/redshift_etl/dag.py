@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import Asset, CronDataIntervalTimetable, Param
@@ -11,9 +11,6 @@ from redshift_etl import settings
 from redshift_etl.contracts.front_matter import about
 from redshift_etl.window import END, START
 
-RUN_TIMEOUT = timedelta(hours=6)
-FIRST_DAY = datetime(2013, 1, 1, tzinfo=UTC)
-
 
 def sql_folder() -> str:
     """Where the DAGs' SQL files are: their ``template_searchpath``."""
@@ -21,7 +18,7 @@ def sql_folder() -> str:
 
 
 def daily() -> CronDataIntervalTimetable:
-    """Each UTC day, after it has ended. Said in full: a bare cron string has a zero-length interval in Airflow 3."""
+    """Each UTC day, after it has ended. Explicit: a bare cron string has a zero-length interval in Airflow 3."""
     return CronDataIntervalTimetable("0 0 * * *", timezone="UTC")
 
 
@@ -31,7 +28,7 @@ def weekly() -> CronDataIntervalTimetable:
 
 
 def every_quarter_hour() -> CronDataIntervalTimetable:
-    """For what watches the others."""
+    """For the DAGs that monitor the others."""
     return CronDataIntervalTimetable("*/15 * * * *", timezone="UTC")
 
 
@@ -76,17 +73,17 @@ def documented(text: str | None, *tables: str) -> str:
 def _promise(table: str, contract: dict[str, str]) -> str:
     loaded = contract.get("load", "no contract").replace("_", " ")
     newest = f", newest {contract['version']} wins" if "version" in contract else ""
-    kept = contract.get("retention", "").replace("never", "for ever")
+    retention = contract.get("retention", "").replace("never", "for ever")
     cells = (f"`{table}`", contract.get("description", ""), contract.get("owner", ""), loaded + newest)
-    return f"| {' | '.join((*cells, contract.get('fresh_within', ''), kept))} |"
+    return f"| {' | '.join((*cells, contract.get('fresh_within', ''), retention))} |"
 
 
 def table_asset(table: str) -> Asset:
-    """The Asset of a warehouse table, named after it, with what its contract says about it."""
+    """The Asset of a warehouse table, named after it, with the front matter of its contract."""
     uri = f"redshift-table://{table.replace('.', '/')}"
     return Asset(table, uri=uri, group="warehouse", extra=dict(about(table)))
 
 
 def source_asset(name: str) -> Asset:
-    """The Asset of something that others own and we read."""
+    """The Asset of a source that others own."""
     return Asset(name, uri=f"source://{name.replace('.', '/')}", group="source")

@@ -47,7 +47,7 @@ class SourceError(EtlError, AirflowFailException):
 
 
 class TransientError(EtlError, AirflowException):
-    """Something that trying again may mend: a lost connection, a serialization conflict, a throttled API."""
+    """Something that a retry may solve: a lost connection, a serialization conflict, a throttled API."""
 
     who_acts = "nobody yet: it is retried"
 

@@ -6,6 +6,7 @@ Each is read when a task needs it (never at import) and may be set as ``AIRFLOW_
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,6 +19,10 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 REDSHIFT = "redshift_default"
 AWS = "aws_default"
+
+RUN_TIMEOUT = timedelta(hours=6)
+FIRST_DAY = datetime(2013, 1, 1, tzinfo=UTC)
+"""The start date of every DAG."""
 
 
 @dataclass(frozen=True)
@@ -76,5 +81,5 @@ def region() -> str:
 
 
 def sql_dir() -> Path:
-    """The folder of the SQL files; ``include/sql`` of this repository unless [redshift_etl] sql_dir says otherwise."""
+    """The folder of the SQL files; ``include/sql`` of this repository unless [redshift_etl] sql_dir is set."""
     return Path(conf.get(SECTION, "sql_dir", fallback="") or REPOSITORY / "include" / "sql")

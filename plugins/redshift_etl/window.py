@@ -1,4 +1,4 @@
-"""Which data window a run covers, however Airflow came to start it.
+"""Which data window a run covers, by each way that Airflow starts it.
 
 Airflow 3 starts runs by schedule and backfill (with a data interval), from an asset event or a bare trigger
 (without one: logical_date, data_interval_* and ds are absent), or from the trigger form. One function serves all.
@@ -10,13 +10,36 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, overload
 
 from redshift_etl.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
 START, END = "start", "end"
+
+
+@overload
+def naive_utc(moment: datetime) -> datetime: ...
+@overload
+def naive_utc(moment: None) -> None: ...
+def naive_utc(moment: datetime | None) -> datetime | None:
+    """UTC without a zone, as a TIMESTAMP column stores it."""
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment else None
+
+
+@overload
+def aware_utc(moment: datetime) -> datetime: ...
+@overload
+def aware_utc(moment: None) -> None: ...
+def aware_utc(moment: datetime | None) -> datetime | None:
+    """The moment that a TIMESTAMP column stores, with its zone."""
+    return moment.replace(tzinfo=UTC) if moment else None
+
+
+def utc_now() -> datetime:
+    """The present moment for a TIMESTAMP column: UTC without a zone."""
+    return naive_utc(datetime.now(UTC))
 
 
 @dataclass(frozen=True)
@@ -30,11 +53,11 @@ class Window:
         for name, value in (("start", self.start), ("end", self.end)):
             if value.tzinfo is None:
                 raise ConfigError(
-                    "A window needs a time zone.", fix=f"give {name} with an offset, e.g. +00:00", value=value
+                    "A window needs a time zone.", fix=f"write {name} with an offset, e.g. +00:00", value=value
                 )
         if self.end <= self.start:
             raise ConfigError(
-                "The window ends before it starts.", fix="give a start before the end", start=self.start, end=self.end
+                "The window ends before it starts.", fix="choose a start before the end", start=self.start, end=self.end
             )
         object.__setattr__(self, "start", self.start.astimezone(UTC))
         object.__setattr__(self, "end", self.end.astimezone(UTC))
@@ -67,7 +90,7 @@ def resolve(context: Mapping[str, Any]) -> Window:
     """The window of this run.
 
     In order: the dates of the trigger form (``start`` inclusive, ``end`` inclusive when it is a date); the run's data
-    interval; the day of its logical date; with none of them, the last complete day, said in the log. Never "now".
+    interval; the day of its logical date; with none of them, the last complete day, which is logged. Never "now".
     Raises ConfigError for a date that is not one, and for an end before the start.
     """
     form = from_form(context.get("params") or {})
@@ -96,7 +119,7 @@ def from_form(params: Mapping[str, Any]) -> Window | None:
     if not (params.get(START) and params.get(END)):
         raise ConfigError(
             "The form has one date only.",
-            fix="give both, or neither",
+            fix="fill in both, or neither",
             start=params.get(START),
             end=params.get(END),
         )
@@ -106,7 +129,7 @@ def from_form(params: Mapping[str, Any]) -> Window | None:
 
 
 def _moment(name: str, text: str) -> tuple[datetime, bool]:
-    """The moment (UTC unless it says otherwise), and whether the text was a date without a time."""
+    """The moment (UTC unless it has an offset), and whether the text was a date without a time."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:

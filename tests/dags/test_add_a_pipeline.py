@@ -49,7 +49,7 @@ def test_the_page_gives_four_files_that_load_the_table(clone: Path, world: World
         booking.execute("GRANT SELECT ON crews TO airline_reader")
     bag = DagBag(str(clone / "dags"))
     assert bag.import_errors == {}
-    tasks = {task.task_id: task for task in bag.dags["crews"].tasks}
+    tasks: dict[str, Any] = {task.task_id: task for task in bag.dags["crews"].tasks}
     extract, transform, load = tasks["extract"], tasks["transform"], tasks["load"]
     extract.resolve_template_files()
     transform.batch = extract.execute(context("extract"))

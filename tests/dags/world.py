@@ -30,7 +30,7 @@ DAYS = {"start": "2013-01-01", "end": "2013-01-02"}
 
 @dataclass(frozen=True)
 class World:
-    """The warehouse, and the environment in which Airflow knows it and its sources by their names."""
+    """The warehouse, and the environment in which Airflow has it and its sources as connections."""
 
     warehouse: Any
     environment: Mapping[str, str]

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -17,14 +17,17 @@ import zstandard
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.warehouse import load, migrate, model
-from redshift_etl.warehouse.load_sql import CopySource
+from redshift_etl.warehouse.history import LoadRecord
+from redshift_etl.warehouse.model import CopySource
+from redshift_etl.window import Window
 
 NULL = "\\N"
+DAY = Window(datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 1, 2, tzinfo=UTC))
 RUN = model.Run("test", "run", "load", 1)
 
 
 @dataclass(frozen=True)
-class Bench:
+class LoadTarget:
     """A warehouse and a lake to load from: ``server`` knows S3 and the role, ``database`` how to connect."""
 
     server: Any
@@ -92,9 +95,7 @@ class Bench:
         plain = model.Load(
             contract=contract,
             source=CopySource(self.stage(data), self.server.iam_role, self.server.region) if data else None,
-            window_start=datetime(2013, 1, 1, tzinfo=UTC),
-            window_end=datetime(2013, 1, 2, tzinfo=UTC),
-            window_days=(date(2013, 1, 1),),
+            window=DAY,
             extracted=len(data),
             rejected=0,
             rows=len(data),
@@ -103,9 +104,9 @@ class Bench:
         )
         return replace(plain, **changes)
 
-    def load(self, contract: Contract, data: Sequence[Sequence[object]], **changes: Any) -> model.Result:
+    def load(self, contract: Contract, data: Sequence[Sequence[object]], **changes: Any) -> LoadRecord:
         """Load these rows."""
-        return load.run(self.connect, self.batch(contract, data, **changes))
+        return load.execute(self.connect, self.batch(contract, data, **changes))
 
     def table(self, contract: Contract) -> list[tuple[Any, ...]]:
         """Every row of the contract's table, in order."""

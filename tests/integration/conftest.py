@@ -21,7 +21,7 @@ from local_redshift.storage import embedded_postgres
 from local_redshift.storage.embedded_postgres import Postgres
 from redshift_etl.lake.storage import Lake
 from redshift_etl.settings import S3Location
-from tests.integration.batches import Bench
+from tests.integration.batches import LoadTarget
 
 REGION = "us-east-1"
 CREDENTIALS = {"aws_access_key_id": "testing-key", "aws_secret_access_key": "testing-secret"}
@@ -117,13 +117,13 @@ def source(postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch) -> Source
 def with_bookkeeping(redshift_server: Any) -> str:
     """A database with the tables of the schema etl, for others to be copied from."""
     name = str(redshift_server.new_database())
-    Bench(redshift_server, redshift_server.connection(name), redshift_server.s3).keep_books()
+    LoadTarget(redshift_server, redshift_server.connection(name), redshift_server.s3).keep_books()
     return name
 
 
 @pytest.fixture
-def bench(redshift_server: Any, with_bookkeeping: str) -> Iterator[Bench]:
+def target(redshift_server: Any, with_bookkeeping: str) -> Iterator[LoadTarget]:
     """A warehouse of the test's own, and batches to load into it."""
     name = redshift_server.new_database(with_bookkeeping)
-    yield Bench(redshift_server, redshift_server.connection(name), redshift_server.s3)
+    yield LoadTarget(redshift_server, redshift_server.connection(name), redshift_server.s3)
     redshift_server.drop_database(name)

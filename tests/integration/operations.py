@@ -14,15 +14,15 @@ from redshift_etl.contracts import contract as contracts
 from redshift_etl.lake.storage import Lake
 from redshift_etl.settings import S3Location
 from tests.airflow_names import name_warehouse
-from tests.integration.batches import Bench
+from tests.integration.batches import LoadTarget
 
 
-def connect_airflow(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Lake:
+def connect_airflow(target: LoadTarget, monkeypatch: pytest.MonkeyPatch) -> Lake:
     """Name the warehouse and a lake of the test's own to Airflow; returns the lake."""
     prefix = f"lake-{uuid4().hex[:8]}"
-    lake = f"s3://{bench.server.bucket}/{prefix}"
-    name_warehouse(monkeypatch, bench.server, bench.database, lake, landing=f"{lake}/landing")
-    return Lake(bench.s3, S3Location(bench.server.bucket, prefix))
+    lake = f"s3://{target.server.bucket}/{prefix}"
+    name_warehouse(monkeypatch, target.server, target.database, lake, landing=f"{lake}/landing")
+    return Lake(target.s3, S3Location(target.server.bucket, prefix))
 
 
 def repository(folder: Path, monkeypatch: pytest.MonkeyPatch, files: Mapping[str, str]) -> None:

@@ -13,9 +13,10 @@ import pytest
 import zstandard
 
 from redshift_etl.contracts import contract as contracts
+from redshift_etl.lake.batch import Batch
 from redshift_etl.lake.part_writer import compress
-from redshift_etl.lake.storage import Batch, Lake
-from redshift_etl.transform import run as transform
+from redshift_etl.lake.storage import Lake
+from redshift_etl.transform.run import transform_batch
 from redshift_etl.window import Window
 
 DAY = Window(datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 1, 2, tzinfo=UTC))
@@ -35,9 +36,9 @@ def raw(lake: Lake, table: str, *files: str | bytes, rows: int | None = None) ->
     return Batch(table, DAY, "run-try1", manifest, extracted, 0, len(entries), extracted, 0, now)
 
 
-def conform(lake: Lake, batch: Batch) -> Batch:
+def transform(lake: Lake, batch: Batch) -> Batch:
     """The transform, as the operator calls it."""
-    return transform.conform(batch, run="run-try1", lake=lake)
+    return transform_batch(batch, run="run-try1", lake=lake)
 
 
 def staged(lake: Lake, batch: Batch) -> list[list[str | None]]:

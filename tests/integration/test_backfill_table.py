@@ -1,4 +1,4 @@
-"""The ledger, and a staged rewrite: loaded beside the table, compared, swapped in at once, and taken back."""
+"""A staged backfill: loaded beside the table, compared, swapped in at once, and undone; and its history."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from redshift_etl.errors import ConfigError
 from redshift_etl.operators.backfill import CloseBackfillOperator, FinishBackfillOperator, PlanBackfillOperator
 from redshift_etl.warehouse import load
 from redshift_etl.warehouse.model import Run
-from tests.integration.batches import Bench
+from tests.integration.batches import LoadTarget
 from tests.integration.operations import connect_airflow, instance, repository
 
 THINGS = """/*
@@ -47,20 +47,20 @@ DAY1, DAY2 = "2013-01-01 12:00:00", "2013-01-02 12:00:00"
 
 
 @pytest.fixture
-def things(bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Contract]:
+def things(target: LoadTarget, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Contract]:
     repository(
         tmp_path / "sql",
         monkeypatch,
         {"tables/core/things.sql": THINGS, "reconcile/core/things.sql": "/*\ndag: things\n*/"},
     )
-    connect_airflow(bench, monkeypatch)
+    connect_airflow(target, monkeypatch)
     contract = contracts.load("core.things")
-    bench.create(contract)
+    target.create(contract)
     yield contract
     contracts.load.cache_clear()
 
 
-def context(run: str = "manual 1", paused: bool = False, user: str = "ada", **form: Any) -> dict[str, Any]:
+def context(run: str = "manual 1", paused: bool = False, user: str = "ada", **form: Any) -> Any:
     ti = instance(dag="backfill_table", run=run, get_dag=lambda _: SimpleNamespace(is_paused=paused))
     return {"ti": ti, "params": {**FORM, **form}, "dag_run": SimpleNamespace(triggering_user_name=user)}
 
@@ -77,23 +77,23 @@ def close(**form: Any) -> None:
     CloseBackfillOperator(task_id="close").execute(context(**form))
 
 
-def stage(bench: Bench, contract: Contract, rows: list[tuple[Any, ...]]) -> str:
+def stage(target: LoadTarget, contract: Contract, rows: list[tuple[Any, ...]]) -> str:
     """What the runs of a staged backfill do: load into the shadow that the plan names."""
     (trigger,) = plan()
-    backfill_id = trigger["conf"]["shadow"]
-    target = shadow_table.create(bench.connect, contract, backfill_id)
-    gate = audit.of(bench.connect, contract, Run("things", "r", "load", 1), into=target)
-    load.run(bench.connect, bench.batch(target, rows), [gate.stage], [gate.result])
+    backfill_id: str = trigger["conf"]["shadow"]
+    shadow = shadow_table.create(target.connect, contract, backfill_id)
+    gate = audit.of(target.connect, contract, Run("things", "r", "load", 1), into=shadow)
+    load.execute(target.connect, target.batch(shadow, rows), [gate.stage], [gate.result])
     return backfill_id
 
 
-def ledger_rows(bench: Bench) -> list[tuple[Any, ...]]:
-    return bench.rows("SELECT status, who, reason, runs FROM etl.backfill_history ORDER BY started_at")
+def history_rows(target: LoadTarget) -> list[tuple[Any, ...]]:
+    return target.rows("SELECT status, who, reason, runs FROM etl.backfill_history ORDER BY started_at")
 
 
-def later_rows(bench: Bench) -> list[tuple[Any, ...]]:
+def later_rows(target: LoadTarget) -> list[tuple[Any, ...]]:
     """What was done with a staged backfill afterwards."""
-    return bench.rows(
+    return target.rows(
         "SELECT action, status, who, reason, run_id, of_backfill FROM etl.backfill_history\n"
         "WHERE of_backfill IS NOT NULL ORDER BY started_at"
     )
@@ -103,62 +103,64 @@ def row(number: int, amount: int, version: str = DAY1, name: str = "a") -> tuple
     return (number, version, version[:10], name, amount)
 
 
-def test_a_staged_rewrite_is_compared_swapped_in_and_undone(bench: Bench, things: Contract) -> None:
-    bench.load(things, [row(1, 10), row(2, 20), row(3, 30), row(4, 40), row(5, 50)])
-    before = bench.table(things)
-    backfill_id = stage(bench, things, [row(1, 11), row(2, 20), row(4, 44), row(6, 60)])
-    bench.load(things, [row(4, 41, DAY2)])
-    with_newer = bench.table(things)
+def test_a_staged_backfill_is_compared_swapped_in_and_undone(target: LoadTarget, things: Contract) -> None:
+    target.load(things, [row(1, 10), row(2, 20), row(3, 30), row(4, 40), row(5, 50)])
+    before = target.table(things)
+    backfill_id = stage(target, things, [row(1, 11), row(2, 20), row(4, 44), row(6, 60)])
+    target.load(things, [row(4, 41, DAY2)])
+    with_newer = target.table(things)
     assert finish() == {
         "backfill_id": backfill_id, "shadow_rows": 4, "table_rows": 4, "new": 1, "changed": 1, "same": 1, "older": 1,
         "only_in_table": 2,
     }  # fmt: skip
-    assert bench.table(things) == with_newer, "nothing is visible yet"
-    (detail,) = bench.rows("SELECT detail FROM etl.backfill_history")[0]
+    assert target.table(things) == with_newer, "nothing is visible yet"
+    (detail,) = target.rows("SELECT detail FROM etl.backfill_history")[0]
     assert '"changed_columns": {"version": 1, "day": 1, "amount": 2}' in detail
     assert '"amount": ["71.0000", "75.0000"]' in detail
     assert '"examples": ["id=1", "id=4"]' in detail
 
     swapped = finish(action="swap", backfill_id=backfill_id, run="manual 2")
     assert (swapped["inserted"], swapped["updated"], swapped["superseded"]) == (1, 2, 1)
-    amounts = dict(bench.rows("SELECT id, amount FROM core.things"))
+    amounts = dict(target.rows("SELECT id, amount FROM core.things"))
     assert amounts == {1: 11, 2: 20, 3: 30, 4: 41, 5: 50, 6: 60}, "4 has become newer and stays, 3 and 5 are kept"
-    assert bench.rows("SELECT COUNT(*) FROM etl.load_history WHERE load_kind = 'rewrite'") == [(1,)]
+    assert target.rows("SELECT COUNT(*) FROM etl.load_history WHERE load_kind = 'rewrite'") == [(1,)]
     with pytest.raises(ConfigError, match="compared"):
         finish(action="swap", backfill_id=backfill_id, run="manual 3")
 
-    bench.load(things, [row(6, 66, DAY2)])
+    target.load(things, [row(6, 66, DAY2)])
     finish(action="undo", backfill_id=backfill_id, run="manual 4")
-    amounts = dict(bench.rows("SELECT id, amount FROM core.things"))
+    amounts = dict(target.rows("SELECT id, amount FROM core.things"))
     assert amounts == {1: 10, 2: 20, 3: 30, 4: 41, 5: 50, 6: 66}, "6 has become newer and stays"
-    assert [status for status, *_ in ledger_rows(bench)] == ["undone", "done", "done"]
+    assert [status for status, *_ in history_rows(target)] == ["undone", "done", "done"]
     assert len(before) == 5
     finish(action="drop", backfill_id=backfill_id, run="manual 5")
-    assert bench.rows(f"SELECT COUNT(*) FROM svv_tables WHERE table_schema = '{shadow_table.SCHEMA}'") == [(0,)]
+    assert target.rows(f"SELECT COUNT(*) FROM svv_tables WHERE table_schema = '{shadow_table.SCHEMA}'") == [(0,)]
 
 
-def test_a_swap_makes_the_marts_of_its_days_stale(bench: Bench, things: Contract) -> None:
-    bench.load(things, [row(1, 10)])
-    backfill_id = stage(bench, things, [row(1, 11)])
+def test_a_swap_makes_the_marts_of_its_days_stale(target: LoadTarget, things: Contract) -> None:
+    target.load(things, [row(1, 10)])
+    backfill_id = stage(target, things, [row(1, 11)])
     finish()
-    before = bench.rows("SELECT COUNT(*) FROM etl.touched_days WHERE table_name = 'core.things'")
+    before = target.rows("SELECT COUNT(*) FROM etl.touched_days WHERE table_name = 'core.things'")
     finish(action="swap", backfill_id=backfill_id)
-    after = bench.rows("SELECT COUNT(*) FROM etl.touched_days WHERE table_name = 'core.things'")
+    after = target.rows("SELECT COUNT(*) FROM etl.touched_days WHERE table_name = 'core.things'")
     assert after[0][0] == before[0][0] + 1
 
 
 @pytest.mark.usefixtures("things")
-def test_the_ledger_says_who_why_and_how_it_ended(bench: Bench) -> None:
+def test_the_backfill_history_has_who_why_and_how_it_ended(target: LoadTarget) -> None:
     assert len(plan(action="backfill")) == 1
-    assert ledger_rows(bench) == [("running", "ada", "amounts were computed wrongly", 1)]
+    assert history_rows(target) == [("running", "ada", "amounts were computed wrongly", 1)]
     finish(action="backfill")
     close(action="backfill")
-    assert ledger_rows(bench)[0][0] == "done"
+    assert history_rows(target)[0][0] == "done"
 
 
-def test_the_ledger_says_who_swapped_took_back_and_dropped_and_why(bench: Bench, things: Contract) -> None:
-    bench.load(things, [row(1, 10)])
-    backfill_id = stage(bench, things, [row(1, 11)])
+def test_the_backfill_history_has_who_swapped_took_back_and_dropped_and_why(
+    target: LoadTarget, things: Contract
+) -> None:
+    target.load(things, [row(1, 10)])
+    backfill_id = stage(target, things, [row(1, 11)])
     finish()
     named = {"start": None, "end": None, "backfill_id": backfill_id}
     finish(**named, action="swap", run="manual 2", user="grace", reason="the sums agree with the source")
@@ -167,75 +169,75 @@ def test_the_ledger_says_who_swapped_took_back_and_dropped_and_why(bench: Bench,
     with pytest.raises(ConfigError, match="compared"):
         finish(**named, action="swap", run="manual 5")
     finish(**named, action="drop", run="manual 6", user=None, reason="it is staged again tomorrow")
-    assert later_rows(bench) == [
+    assert later_rows(target) == [
         ("swap", "done", "grace", "the sums agree with the source", "manual 2", backfill_id),
         ("undo", "done", "ada", "the sums were those of euros", "manual 4", backfill_id),
         ("drop", "done", "unknown", "it is staged again tomorrow", "manual 6", backfill_id),
     ]
     days = "SELECT COUNT(*) FROM etl.backfill_history WHERE first_day = '2013-01-01' AND last_day = '2013-01-01'"
-    assert bench.rows(days) == [(4,)], "each has the days of what was staged"
-    (detail,) = bench.rows("SELECT detail FROM etl.backfill_history WHERE action = 'swap'")[0]
+    assert target.rows(days) == [(4,)], "each has the days of what was staged"
+    (detail,) = target.rows("SELECT detail FROM etl.backfill_history WHERE action = 'swap'")[0]
     assert detail.startswith('{"inserted": 0, "updated": 1')
 
 
 @pytest.mark.usefixtures("things")
-def test_a_failed_run_is_in_the_ledger(bench: Bench) -> None:
+def test_a_failed_run_is_in_the_backfill_history(target: LoadTarget) -> None:
     plan(action="backfill")
     close(action="backfill")
-    assert ledger_rows(bench)[0][0] == "failed"
+    assert history_rows(target)[0][0] == "failed"
 
 
-def test_a_comparison_that_fails_is_in_the_ledger_at_once(bench: Bench, things: Contract) -> None:
-    backfill_id = stage(bench, things, [row(1, 11)])
-    bench.run(f"ALTER TABLE {shadow_table.of(things, backfill_id).table} DROP COLUMN amount")
+def test_a_comparison_that_fails_is_in_the_backfill_history_at_once(target: LoadTarget, things: Contract) -> None:
+    backfill_id = stage(target, things, [row(1, 11)])
+    target.run(f"ALTER TABLE {shadow_table.of(things, backfill_id).table} DROP COLUMN amount")
     with pytest.raises(ConfigError, match="refuses to compare"):
         finish()
     close()
-    assert bench.rows("SELECT status, detail FROM etl.backfill_history") == [
-        ("failed", "a task of its run failed; the incident says why")
+    assert target.rows("SELECT status, detail FROM etl.backfill_history") == [
+        ("failed", "a task of its run failed; see its incident")
     ]
 
 
-def test_what_ended_well_stays_so_when_its_run_is_closed(bench: Bench, things: Contract) -> None:
-    stage(bench, things, [row(1, 11)])
+def test_what_ended_well_stays_so_when_its_run_is_closed(target: LoadTarget, things: Contract) -> None:
+    stage(target, things, [row(1, 11)])
     finish()
     close()
-    assert ledger_rows(bench)[0][0] == "compared"
+    assert history_rows(target)[0][0] == "compared"
 
 
 @pytest.mark.usefixtures("things")
-def test_a_backfill_that_died_is_said_to_have_by_the_next_one_and_by_time(bench: Bench) -> None:
+def test_a_backfill_that_died_is_said_to_have_by_the_next_one_and_by_time(target: LoadTarget) -> None:
     plan(action="backfill", run="manual 1")
     plan(action="backfill", run="manual 2")
-    assert [status for status, *_ in ledger_rows(bench)] == ["died", "running"]
-    history.bury(bench.connect, timedelta(hours=7))
-    assert [status for status, *_ in ledger_rows(bench)] == ["died", "running"]
-    history.bury(bench.connect, timedelta(seconds=-5))
-    assert [status for status, *_ in ledger_rows(bench)] == ["died", "died"]
+    assert [status for status, *_ in history_rows(target)] == ["died", "running"]
+    history.mark_stale_as_failed(target.connect, timedelta(hours=7))
+    assert [status for status, *_ in history_rows(target)] == ["died", "running"]
+    history.mark_stale_as_failed(target.connect, timedelta(seconds=-5))
+    assert [status for status, *_ in history_rows(target)] == ["died", "died"]
 
 
 @pytest.mark.usefixtures("things")
-def test_a_retry_enters_nothing_twice(bench: Bench) -> None:
+def test_a_retry_enters_nothing_twice(target: LoadTarget) -> None:
     assert plan() == plan()
-    assert len(ledger_rows(bench)) == 1
+    assert len(history_rows(target)) == 1
 
 
-def test_a_dry_run_enters_and_starts_nothing(bench: Bench, things: Contract) -> None:
+def test_a_dry_run_enters_and_starts_nothing(target: LoadTarget, things: Contract) -> None:
     assert plan(dry_run=True) == []
     assert finish(dry_run=True) == {"dry_run": True, "runs": 1}
-    bench.load(things, [row(1, 10)])
-    backfill_id = stage(bench, things, [row(1, 11)])
+    target.load(things, [row(1, 10)])
+    backfill_id = stage(target, things, [row(1, 11)])
     finish()
     assert finish(action="swap", backfill_id=backfill_id, dry_run=True)["changed"] == 1
-    assert bench.rows("SELECT amount FROM core.things") == [(10,)]
-    assert [status for status, *_ in ledger_rows(bench)] == ["compared"]
+    assert target.rows("SELECT amount FROM core.things") == [(10,)]
+    assert [status for status, *_ in history_rows(target)] == ["compared"]
 
 
 @pytest.mark.usefixtures("things")
-def test_a_paused_dag_is_refused_before_anything_is_entered(bench: Bench) -> None:
+def test_a_paused_dag_is_refused_before_anything_is_entered(target: LoadTarget) -> None:
     with pytest.raises(ConfigError, match="paused"):
         plan(paused=True)
-    assert bench.rows("SELECT COUNT(*) FROM svv_tables WHERE table_name = 'backfill_history'") == [(0,)]
+    assert target.rows("SELECT COUNT(*) FROM svv_tables WHERE table_name = 'backfill_history'") == [(0,)]
 
 
 @pytest.mark.parametrize("odd", ["", "x.y", 'x"; DROP', "x" * 33])

@@ -11,48 +11,48 @@ import pytest
 
 from redshift_etl.checks import rules
 from redshift_etl.checks import run as audit
+from redshift_etl.contracts.check import Check
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.contracts.ddl import Reference
 from redshift_etl.errors import ConfigError, SourceError
-from redshift_etl.warehouse import load, model
+from redshift_etl.warehouse import load
+from redshift_etl.warehouse.history import LoadRecord
 from redshift_etl.window import Window
-from tests.integration.batches import INCREMENTAL, REFRESHED, RUN, Bench
+from tests.integration.batches import INCREMENTAL, REFRESHED, RUN, LoadTarget
 
 THINGS = replace(INCREMENTAL, accepted={"name": ("a", "b")})
 
 
 @pytest.fixture
-def things(bench: Bench) -> Bench:
-    bench.create(THINGS)
-    return bench
+def things(target: LoadTarget) -> LoadTarget:
+    target.create(THINGS)
+    return target
 
 
-def load_checked(bench: Bench, contract: Contract, rows: list[Any], more: tuple[rules.Check, ...] = ()) -> model.Result:
-    batch = bench.batch(contract, rows)
-    assert batch.window_start
-    assert batch.window_end
-    window = Window(batch.window_start, batch.window_end) if contract.load == "incremental" else None
-    gate = audit.Audit(bench.connect, contract, (*rules.from_contract(contract, window), *more), RUN)
-    return load.run(bench.connect, batch, [gate.stage], [gate.result])
+def load_checked(target: LoadTarget, contract: Contract, rows: list[Any], more: tuple[Check, ...] = ()) -> LoadRecord:
+    batch = target.batch(contract, rows)
+    window = batch.window if contract.load == "incremental" else None
+    gate = audit.Audit(target.connect, contract, (*rules.from_contract(contract, window), *more), RUN)
+    return load.execute(target.connect, batch, [gate.stage], [gate.result])
 
 
 def row(number: int, name: str | None = "a", version: str = "2013-01-01 12:00:00") -> tuple[Any, ...]:
     return (number, version, "2013-01-01", name, None)
 
 
-def outcomes(bench: Bench) -> dict[str, tuple[str, int]]:
-    found = bench.rows("SELECT check_name, outcome, failing_rows FROM etl.check_results")
+def outcomes(target: LoadTarget) -> dict[str, tuple[str, int]]:
+    found = target.rows("SELECT check_name, outcome, failing_rows FROM etl.check_results")
     return {name: (outcome, failing) for name, outcome, failing in found}
 
 
-def test_a_sound_batch_is_loaded_and_each_check_recorded_with_it(things: Bench) -> None:
+def test_a_sound_batch_is_loaded_and_each_check_recorded_with_it(things: LoadTarget) -> None:
     load_checked(things, THINGS, [row(1), row(2, "b"), row(3, None)])
     assert things.history() == 1
     assert set(outcomes(things).values()) == {("passed", 0)}
     assert {"not_null", "byte_length", "accepted_name", "row_count", "key_unique"} <= set(outcomes(things))
 
 
-def test_a_failed_check_leaves_the_table_untouched_and_keeps_the_rows(things: Bench) -> None:
+def test_a_failed_check_leaves_the_table_untouched_and_keeps_the_rows(things: LoadTarget) -> None:
     load_checked(things, THINGS, [row(1)])
     before = things.table(THINGS)
     with pytest.raises(SourceError) as error:
@@ -69,7 +69,7 @@ def test_a_failed_check_leaves_the_table_untouched_and_keeps_the_rows(things: Be
     assert str(error.value).count("name is z") == 5
 
 
-def test_a_warning_is_recorded_and_the_batch_is_loaded(things: Bench) -> None:
+def test_a_warning_is_recorded_and_the_batch_is_loaded(things: LoadTarget) -> None:
     load_checked(things, THINGS, [row(1, version="2999-01-01 00:00:00")])
     assert outcomes(things)["version_not_ahead"] == ("warned", 1)
     assert things.history() == 1
@@ -77,7 +77,7 @@ def test_a_warning_is_recorded_and_the_batch_is_loaded(things: Bench) -> None:
 
 
 @pytest.mark.parametrize(("rows", "verdict"), [(4, "warned"), (5, "passed"), (20, "passed"), (21, "warned")])
-def test_a_batch_far_from_the_mean_of_the_last_ones_is_a_warning(things: Bench, rows: int, verdict: str) -> None:
+def test_a_batch_far_from_the_mean_of_the_last_ones_is_a_warning(things: LoadTarget, rows: int, verdict: str) -> None:
     load_days(things, rules.HISTORY_NEEDED)
     load_checked(things, THINGS, [row(n) for n in range(rows)])
     assert outcomes(things)["row_count"] == (verdict, int(verdict == "warned"))
@@ -85,23 +85,23 @@ def test_a_batch_far_from_the_mean_of_the_last_ones_is_a_warning(things: Bench, 
     assert kept == [("the mean of the last loads is 10.0",)] * (verdict == "warned")
 
 
-def load_days(things: Bench, days: int) -> None:
+def load_days(things: LoadTarget, days: int) -> None:
     """Ten rows in each of some days that end with 31 December 2012."""
     for number in range(days):
         day = datetime(2012, 12, 31, tzinfo=UTC) - timedelta(days=number)
-        things.load(THINGS, [row(n) for n in range(10)], window_start=day, window_end=day + timedelta(days=1))
+        things.load(THINGS, [row(n) for n in range(10)], window=Window(day, day + timedelta(days=1)))
 
 
-def test_a_window_that_ran_more_than_once_counts_once_by_its_newest_load(things: Bench) -> None:
+def test_a_window_that_ran_more_than_once_counts_once_by_its_newest_load(things: LoadTarget) -> None:
     load_days(things, rules.HISTORY_NEEDED - 1)
-    again = {"window_start": datetime(2012, 6, 1, tzinfo=UTC), "window_end": datetime(2012, 6, 2, tzinfo=UTC)}
+    again = {"window": Window(datetime(2012, 6, 1, tzinfo=UTC), datetime(2012, 6, 2, tzinfo=UTC))}
     for rows in (1, 1, 1, 1, 10):
         things.load(THINGS, [row(n) for n in range(rows)], **again)
     load_checked(things, THINGS, [row(n) for n in range(21)])
     assert things.rows("SELECT reason FROM etl.check_failures") == [("the mean of the last loads is 10.0",)]
 
 
-def test_a_window_that_ran_again_and_again_is_still_too_few(things: Bench) -> None:
+def test_a_window_that_ran_again_and_again_is_still_too_few(things: LoadTarget) -> None:
     load_days(things, rules.HISTORY_NEEDED - 2)
     for _ in range(rules.HISTORY_NEEDED):
         load_days(things, 1)
@@ -109,39 +109,39 @@ def test_a_window_that_ran_again_and_again_is_still_too_few(things: Bench) -> No
     assert outcomes(things)["row_count"] == ("passed", 0)
 
 
-def test_each_refresh_of_a_table_counts(bench: Bench) -> None:
-    bench.create(REFRESHED)
+def test_each_refresh_of_a_table_counts(target: LoadTarget) -> None:
+    target.create(REFRESHED)
     for _ in range(rules.HISTORY_NEEDED):
-        bench.load(REFRESHED, [(n, "a") for n in range(10)], window_start=None, window_end=None)
-    load_checked(bench, REFRESHED, [(n, "a") for n in range(21)])
-    assert outcomes(bench)["row_count"] == ("warned", 1)
+        target.load(REFRESHED, [(n, "a") for n in range(10)], window=None)
+    load_checked(target, REFRESHED, [(n, "a") for n in range(21)])
+    assert outcomes(target)["row_count"] == ("warned", 1)
 
 
-def test_too_few_loads_or_those_of_a_longer_window_say_nothing_of_a_batch(things: Bench) -> None:
+def test_too_few_loads_or_those_of_a_longer_window_say_nothing_of_a_batch(things: LoadTarget) -> None:
     load_days(things, rules.HISTORY_NEEDED - 1)
     for day in range(rules.HISTORY_NEEDED):
         longer = datetime(2013, 3, 1 + day, tzinfo=UTC)
-        things.load(THINGS, [row(n) for n in range(10)], window_start=longer, window_end=longer + timedelta(days=30))
+        things.load(THINGS, [row(n) for n in range(10)], window=Window(longer, longer + timedelta(days=30)))
     load_checked(things, THINGS, [row(1)])
     assert outcomes(things)["row_count"] == ("passed", 0)
 
 
-def test_a_batch_older_than_its_window_says_is_a_warning(things: Bench) -> None:
+def test_a_batch_older_than_its_window_says_is_a_warning(things: LoadTarget) -> None:
     contract = replace(THINGS, fresh_within=timedelta(hours=1))
     load_checked(things, contract, [row(1, version="2013-01-01 01:00:00")])
     assert outcomes(things)["freshness"] == ("warned", 1)
 
 
-def test_the_same_key_twice_in_a_refresh_names_the_key(bench: Bench) -> None:
-    bench.create(REFRESHED)
+def test_the_same_key_twice_in_a_refresh_names_the_key(target: LoadTarget) -> None:
+    target.create(REFRESHED)
     with pytest.raises(SourceError, match=r"key_unique, 1 rows, e\.g\. id=1 \(the key occurs 2 times\)"):
-        load_checked(bench, REFRESHED, [(1, "a"), (1, "b"), (2, "c")])
-    assert bench.table(REFRESHED) == []
+        load_checked(target, REFRESHED, [(1, "a"), (1, "b"), (2, "c")])
+    assert target.table(REFRESHED) == []
 
 
-def test_a_check_on_the_result_sees_the_whole_table_and_rolls_everything_back(things: Bench) -> None:
+def test_a_check_on_the_result_sees_the_whole_table_and_rolls_everything_back(things: LoadTarget) -> None:
     load_checked(things, THINGS, [row(n) for n in range(3)])
-    few = rules.Check(
+    few = Check(
         name="few",
         severity="fail",
         on="result",
@@ -155,15 +155,15 @@ def test_a_check_on_the_result_sees_the_whole_table_and_rolls_everything_back(th
     assert things.history() == 1
 
 
-def test_a_check_that_the_warehouse_refuses_stops_the_load_and_names_its_file(things: Bench) -> None:
-    broken = rules.Check("broken", "warn", "stage", "d", "SELECT nothing FROM :rows", path=Path("core/broken.sql"))
+def test_a_check_that_the_warehouse_refuses_stops_the_load_and_names_its_file(things: LoadTarget) -> None:
+    broken = Check("broken", "warn", "stage", "d", "SELECT nothing FROM :rows", path=Path("core/broken.sql"))
     with pytest.raises(ConfigError, match=r"core/broken\.sql") as error:
         load_checked(things, THINGS, [row(1)], (broken,))
     assert "nothing" in str(error.value)
     assert things.table(THINGS) == []
 
 
-def test_references_that_are_missing_are_named_and_loaded_all_the_same(things: Bench) -> None:
+def test_references_that_are_missing_are_named_and_loaded_all_the_same(things: LoadTarget) -> None:
     things.run("CREATE TABLE core.names (name VARCHAR(5))")
     things.run("INSERT INTO core.names VALUES ('a')")
     columns = tuple(

@@ -11,7 +11,8 @@ import zstandard
 from redshift_etl.errors import ConfigError, SourceError, TransientError
 from redshift_etl.extract import postgres
 from redshift_etl.lake import part_writer
-from redshift_etl.lake.storage import Batch, Lake
+from redshift_etl.lake.batch import Batch
+from redshift_etl.lake.storage import Lake
 from tests.integration.conftest import Source
 from tests.integration.raw_files import DAY, read
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from redshift_etl.incidents import lake_store, monitor, table_store
 from redshift_etl.incidents import model as incidents
 from redshift_etl.incidents import on_failure as failure
 from redshift_etl.warehouse.model import Run
-from tests.integration.batches import Bench
+from tests.integration.batches import LoadTarget
 from tests.integration.operations import connect_airflow, repository
 from tests.integration.test_incidents import context, failure_now, refused, reports, webhook
 
@@ -33,12 +34,12 @@ COMMENT ON COLUMN core.small.id IS 'x';"""
 
 
 @pytest.fixture
-def watch(bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> monitor.Monitor:
+def watch(target: LoadTarget, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[monitor.Monitor]:
     """A repository with one table beside the bookkeeping, and a monitor of it."""
-    lake = connect_airflow(bench, monkeypatch)
+    lake = connect_airflow(target, monkeypatch)
     repository(tmp_path / "sql", monkeypatch, {"tables/core/small.sql": SMALL})
-    bench.create(contracts.load("core.small"))
-    yield monitor.Monitor(bench.connect, lake, "freshness", "run", "watch")
+    target.create(contracts.load("core.small"))
+    yield monitor.Monitor(target.connect, lake, "freshness", "run", "watch")
     contracts.load.cache_clear()
 
 
@@ -46,28 +47,28 @@ def in_days(days: float) -> datetime:
     return datetime.now(UTC) + timedelta(days=days)
 
 
-def rows(bench: Bench) -> list[tuple[object, ...]]:
-    return bench.rows("SELECT kind, table_name, occurrences, resolution FROM etl.incidents ORDER BY opened_at")
+def rows(target: LoadTarget) -> list[tuple[object, ...]]:
+    return target.rows("SELECT kind, table_name, occurrences, resolution FROM etl.incidents ORDER BY opened_at")
 
 
-def test_a_late_table_is_said_once_and_resolved_once(bench: Bench, watch: monitor.Monitor) -> None:
+def test_a_late_table_is_said_once_and_resolved_once(target: LoadTarget, watch: monitor.Monitor) -> None:
     small = contracts.load("core.small")
     assert monitor.run(watch, in_days(0)) == {"late": [], "opened": [], "resolved": []}, "never loaded is not late"
-    bench.load(small, [(1, "a")], window_start=None, window_end=None)
+    target.load(small, [(1, "a")], window=None)
     assert monitor.run(watch, in_days(0))["late"] == []
     assert len(monitor.run(watch, in_days(2))["opened"]) == 1
     assert monitor.run(watch, in_days(2.1)) == {"late": ["core.small"], "opened": [], "resolved": []}
     assert monitor.run(watch, in_days(9))["opened"] == []
-    assert rows(bench) == [("late", "core.small", 1, None)]
+    assert rows(target) == [("late", "core.small", 1, None)]
     assert len(monitor.run(watch, in_days(0))["resolved"]) == 1
     assert monitor.run(watch, in_days(0))["resolved"] == []
-    assert rows(bench) == [("late", "core.small", 1, "the table is fresh again")]
+    assert rows(target) == [("late", "core.small", 1, "the table is fresh again")]
     assert len(monitor.run(watch, in_days(2))["opened"]) == 1, "late again is a new incident"
 
 
-def test_the_report_of_a_failure_says_which_table_is_late_by_now(bench: Bench, watch: monitor.Monitor) -> None:
-    bench.load(contracts.load("core.small"), [(1, "a")], window_start=None, window_end=None)
-    bench.run("UPDATE etl.load_history SET committed_at = '2013-01-01 06:00'")
+def test_the_report_of_a_failure_says_which_table_is_late_by_now(target: LoadTarget, watch: monitor.Monitor) -> None:
+    target.load(contracts.load("core.small"), [(1, "a")], window=None)
+    target.run("UPDATE etl.load_history SET committed_at = '2013-01-01 06:00'")
     failure.on_failure(context(SourceError("The file is empty.", fix="send it", table="core.small")))
     (text,) = reports(watch.lake)
     assert "- `core.small` is late: last loaded 2013-01-01 06:00 UTC" in text
@@ -77,13 +78,13 @@ def test_the_report_of_a_failure_says_which_table_is_late_by_now(bench: Bench, w
     ("plan", "dag"), [("/*\ndag: small\n*/", "small"), (None, "backfill_table"), ("no front matter", "backfill_table")]
 )
 def test_the_report_of_a_late_table_names_its_own_dag_and_not_the_one_that_swapped_its_rows(
-    bench: Bench, watch: monitor.Monitor, tmp_path: Path, plan: str | None, dag: str
+    target: LoadTarget, watch: monitor.Monitor, tmp_path: Path, plan: str | None, dag: str
 ) -> None:
     if plan:
         (tmp_path / "sql" / "reconcile" / "core").mkdir(parents=True)
         (tmp_path / "sql" / "reconcile" / "core" / "small.sql").write_text(plan)
-    bench.load(
-        contracts.load("core.small"), [(1, "a")], window_start=None, window_end=None,
+    target.load(
+        contracts.load("core.small"), [(1, "a")], window=None,
         run=Run("backfill_table", "manual", "finish", 1),
     )  # fmt: skip
     monitor.run(watch, in_days(2))
@@ -92,87 +93,89 @@ def test_the_report_of_a_late_table_names_its_own_dag_and_not_the_one_that_swapp
     assert f"airflow dags trigger {dag}\n" in text
 
 
-def test_a_failure_is_resolved_by_the_load_that_followed_it(bench: Bench, watch: monitor.Monitor) -> None:
+def test_a_failure_is_resolved_by_the_load_that_followed_it(target: LoadTarget, watch: monitor.Monitor) -> None:
     failure.on_failure(context(refused()))
     assert monitor.run(watch, in_days(0))["resolved"] == []
     (incident,) = lake_store.all_open(watch.lake)
     assert incident.table_name == "core.things"
-    bench.run(
+    target.run(
         "INSERT INTO etl.mart_builds VALUES ('b', 'core.things', '2013-01-01', 'd', 'r', 1, '{}', "
         f"'{in_days(1):%Y-%m-%d %H:%M:%S}', 1)"
     )
     assert len(monitor.run(watch, in_days(1))["resolved"]) == 1
-    assert rows(bench)[0][3] == "load b of core.things was committed"
+    assert rows(target)[0][3] == "load b of core.things was committed"
 
 
 def test_what_was_reported_while_the_warehouse_was_down_is_written_when_it_is_back(
-    bench: Bench, watch: monitor.Monitor, monkeypatch: pytest.MonkeyPatch
+    target: LoadTarget, watch: monitor.Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as down:
         down.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", '{"conn_type": "redshift", "host": "127.0.0.1", "port": 1}')
         failure.on_failure(context(refused()))
     monitor.run(watch, in_days(0))
-    assert rows(bench) == [("failure", "core.things", 1, None)]
+    assert rows(target) == [("failure", "core.things", 1, None)]
 
 
-def test_a_person_resolves_an_incident_by_its_id(bench: Bench, watch: monitor.Monitor) -> None:
+def test_a_person_resolves_an_incident_by_its_id(target: LoadTarget, watch: monitor.Monitor) -> None:
     failure.on_failure(context(refused()))
     (incident,) = lake_store.all_open(watch.lake)
     monitor.close_by_hand(watch, incident.incident_id, in_days(0))
-    assert rows(bench)[0][3] == "a person resolved it"
+    assert rows(target)[0][3] == "a person resolved it"
     with pytest.raises(ConfigError, match="no such open incident"):
         monitor.close_by_hand(watch, incident.incident_id, in_days(0))
 
 
-def test_an_incident_that_went_quiet_ends_when_its_cause_opens_another(bench: Bench, watch: monitor.Monitor) -> None:
+def test_an_incident_that_went_quiet_ends_when_its_cause_opens_another(
+    target: LoadTarget, watch: monitor.Monitor
+) -> None:
     old = incidents.new_incident(replace(failure_now(refused()), failed_at=in_days(-3)))
     lake_store.open_or_count(watch.lake, old)
-    table_store.record(bench.connect, old, "its report")
+    table_store.record(target.connect, old, "its report")
     failure.on_failure(context(refused()))
     (standing,) = lake_store.all_open(watch.lake)
     assert monitor.run(watch, in_days(0))["resolved"] == []
-    assert [row[3] for row in rows(bench)] == [f"succeeded by {standing.incident_id}", None]
+    assert [row[3] for row in rows(target)] == [f"succeeded by {standing.incident_id}", None]
 
 
-def without_a_lake(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> str:
+def without_a_lake(target: LoadTarget, monkeypatch: pytest.MonkeyPatch) -> str:
     """A failure while the lake is down; returns its incident's id."""
     with monkeypatch.context() as down:
         down.setenv("AIRFLOW__REDSHIFT_ETL__LAKE", "s3://there-is-no-such-bucket/lake")
         failure.on_failure(context(refused()))
-    return str(bench.rows("SELECT incident_id FROM etl.incidents")[0][0])
+    return str(target.rows("SELECT incident_id FROM etl.incidents")[0][0])
 
 
 def test_an_incident_that_only_the_warehouse_knows_is_resolved_by_a_load(
-    bench: Bench, watch: monitor.Monitor, monkeypatch: pytest.MonkeyPatch
+    target: LoadTarget, watch: monitor.Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = without_a_lake(bench, monkeypatch)
+    name = without_a_lake(target, monkeypatch)
     assert monitor.run(watch, in_days(0))["resolved"] == []
-    bench.run(
+    target.run(
         "INSERT INTO etl.mart_builds VALUES ('b', 'core.things', '2013-01-01', 'd', 'r', 1, '{}', "
         f"'{in_days(1):%Y-%m-%d %H:%M:%S}', 1)"
     )
     assert monitor.run(watch, in_days(1))["resolved"] == [name]
-    assert rows(bench)[0][3] == "load b of core.things was committed"
+    assert rows(target)[0][3] == "load b of core.things was committed"
 
 
 def test_an_incident_that_only_the_warehouse_knows_is_resolved_by_a_person(
-    bench: Bench, watch: monitor.Monitor, monkeypatch: pytest.MonkeyPatch
+    target: LoadTarget, watch: monitor.Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monitor.close_by_hand(watch, without_a_lake(bench, monkeypatch), in_days(0))
-    assert rows(bench)[0][3] == "a person resolved it"
+    monitor.close_by_hand(watch, without_a_lake(target, monkeypatch), in_days(0))
+    assert rows(target)[0][3] == "a person resolved it"
 
 
 def test_people_are_told_of_a_late_table_also_when_its_row_cannot_be_written(
-    bench: Bench, watch: monitor.Monitor, webhook: list[Any]
+    target: LoadTarget, watch: monitor.Monitor, webhook: list[Any]
 ) -> None:
     def until_it_is_open() -> Any:
         if lake_store.all_open(watch.lake):
             raise ConnectionResetError("the cluster is resizing")
-        return bench.connect()
+        return target.connect()
 
-    bench.load(contracts.load("core.small"), [(1, "a")], window_start=None, window_end=None)
+    target.load(contracts.load("core.small"), [(1, "a")], window=None)
     with pytest.raises(TransientError):
         monitor.run(replace(watch, connect=until_it_is_open), in_days(2))
     assert [alert["subject"] for alert in webhook] == ["Late: core.small"]
     assert monitor.run(watch, in_days(2))["opened"] == []
-    assert rows(bench) == [("late", "core.small", 1, None)]
+    assert rows(target) == [("late", "core.small", 1, None)]

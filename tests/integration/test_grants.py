@@ -19,12 +19,13 @@ import redshift_connector
 
 from redshift_etl.backfill import shadow_table
 from redshift_etl.contracts import contract as contracts
+from redshift_etl.contracts.mart import load_mart
 from redshift_etl.marts import build as marts
 from redshift_etl.retention import rows as retention
 from redshift_etl.retention import table_stats
 from redshift_etl.warehouse import migrate
 from redshift_etl.warehouse.model import Counts
-from tests.integration.batches import RUN, Bench
+from tests.integration.batches import RUN, LoadTarget
 
 GRANTS = Path(__file__).resolve().parents[2] / "include" / "sql" / "grants" / "etl_user.sql"
 AIRLINES, FLIGHTS = contracts.load("core.airlines"), contracts.load("core.flights")
@@ -36,9 +37,9 @@ MADE = ("analyst", "warehouse_reader", "etl")
 class Warehouse:
     """One database, as each of three users sees it."""
 
-    admin: Bench
-    etl: Bench
-    analyst: Bench
+    admin: LoadTarget
+    etl: LoadTarget
+    analyst: LoadTarget
 
 
 def statements() -> list[str]:
@@ -65,7 +66,7 @@ def warehouse(redshift_server: Any) -> Iterator[Warehouse]:
             for statement in (*statements(), *after):
                 connection.execute(statement)
         users = [replace(admin, user=user, password=password) for user, password in passwords.items()]
-        yield Warehouse(*(Bench(redshift_server, each, redshift_server.s3) for each in (admin, *users)))
+        yield Warehouse(*(LoadTarget(redshift_server, each, redshift_server.s3) for each in (admin, *users)))
     finally:
         redshift_server.drop_database(admin.database)
         with psycopg.connect(redshift_server.config.admin(), autocommit=True) as server:
@@ -81,7 +82,7 @@ def loaded(warehouse: Warehouse) -> Warehouse:
     migrate.ensure(etl.connect, "mart.carrier_day")
     etl.load(AIRLINES, [("UA", "United"), ("B6", "JetBlue")])
     etl.load(FLIGHTS, [flight(1), flight(2)])
-    marts.build(etl.connect, marts.load_mart("mart.carrier_day"), [DAY], RUN)
+    marts.build(etl.connect, load_mart("mart.carrier_day"), [DAY], RUN)
     return warehouse
 
 
@@ -93,10 +94,10 @@ def flight(number: int, version: str = "2013-01-01", day: date = DAY) -> tuple[o
     )  # fmt: skip
 
 
-def refusal(bench: Bench, sql: str) -> str:
+def refusal(target: LoadTarget, sql: str) -> str:
     """The SQLSTATE by which a statement is refused."""
-    with pytest.raises(redshift_connector.ProgrammingError) as error:
-        bench.run(sql)
+    with pytest.raises(redshift_connector.error.ProgrammingError) as error:
+        target.run(sql)
     return str(error.value.args[0]["C"])
 
 
@@ -136,17 +137,17 @@ def test_old_rows_are_archived_and_deleted(loaded: Warehouse) -> None:
     assert retention.run(etl.connect, found, archive, RUN) == 1
 
 
-def archived(bench: Bench) -> retention.ArchivedRows:
+def archived(target: LoadTarget) -> retention.ArchivedRows:
     """Reads an UNLOAD's manifest as the operator does."""
 
     def rows(url: str) -> int:
-        body = bench.s3.get_object(Bucket=bench.server.bucket, Key=urlsplit(url).path.lstrip("/"))["Body"].read()
+        body = target.s3.get_object(Bucket=target.server.bucket, Key=urlsplit(url).path.lstrip("/"))["Body"].read()
         return int(json.loads(body)["meta"]["record_count"])
 
     return rows
 
 
-def test_a_staged_rewrite_has_its_shadow_and_drops_it(loaded: Warehouse) -> None:
+def test_a_staged_backfill_has_its_shadow_and_drops_it(loaded: Warehouse) -> None:
     target = shadow_table.create(loaded.etl.connect, FLIGHTS, "b1")
     loaded.etl.load(target, [flight(1, "2013-01-05")])
     assert loaded.etl.rows(f"SELECT COUNT(*) FROM {target.table}") == [(1,)]
@@ -157,10 +158,10 @@ def test_a_staged_rewrite_has_its_shadow_and_drops_it(loaded: Warehouse) -> None
 def test_the_tables_are_kept_up_and_their_readers_noted(loaded: Warehouse, caplog: pytest.LogCaptureFixture) -> None:
     assert loaded.analyst.rows("SELECT COUNT(*) FROM mart.carrier_day") == [(1,)]
     table = next(each for each in table_stats.read_tables(loaded.etl.connect) if each.name == "core.flights")
-    done = table_stats.keep_up(loaded.etl.connect, [replace(table, unsorted=100.0, stats_off=100.0)], dry_run=False)
+    done = table_stats.maintain(loaded.etl.connect, [replace(table, unsorted=100.0, stats_off=100.0)], dry_run=False)
     assert done == ['VACUUM "core"."flights"', 'ANALYZE "core"."flights"']
     assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
-    assert table_stats.note_reads(loaded.etl.connect, datetime.now(UTC))["mart.carrier_day"].last_read_at
+    assert table_stats.record_reads(loaded.etl.connect, datetime.now(UTC))["mart.carrier_day"].last_read_at
 
 
 def test_a_reader_reads_core_and_mart_also_what_was_created_after_the_grant(loaded: Warehouse) -> None:

@@ -33,5 +33,5 @@ def test_login_by_iam_gets_as_far_as_the_network_and_needs_the_user_in_the_extra
     for given, message in ((extra, "communication error"), (lacking, "db_user must be specified")):
         connection = {"conn_type": "redshift", "host": host, "port": 5439, "schema": "warehouse", "login": "etl"}
         monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", json.dumps({**connection, "extra": given}))
-        with pytest.raises(redshift_connector.InterfaceError, match=message):
+        with pytest.raises(redshift_connector.error.InterfaceError, match=message):
             RedshiftSQLHook.get_conn.__wrapped__(RedshiftSQLHook())  # once, and not its five tries

@@ -21,7 +21,7 @@ from redshift_etl.errors import SourceError, TransientError
 from redshift_etl.incidents import lake_store, model, table_store
 from redshift_etl.incidents.on_failure import on_failure
 from redshift_etl.lake.storage import Lake
-from tests.integration.batches import INCREMENTAL, Bench
+from tests.integration.batches import INCREMENTAL, LoadTarget
 from tests.integration.operations import connect_airflow, instance
 
 DAY = SimpleNamespace(
@@ -33,9 +33,9 @@ DAY = SimpleNamespace(
 
 
 @pytest.fixture
-def lake(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Lake:
-    bench.create(INCREMENTAL)
-    return connect_airflow(bench, monkeypatch)
+def lake(target: LoadTarget, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    target.create(INCREMENTAL)
+    return connect_airflow(target, monkeypatch)
 
 
 @pytest.fixture
@@ -81,12 +81,12 @@ def reports(lake: Lake) -> list[str]:
     return [lake.client.get_object(Bucket=lake.location.bucket, Key=key)["Body"].read().decode() for key in keys]
 
 
-def rows(bench: Bench) -> list[tuple[Any, ...]]:
-    return bench.rows("SELECT dag_id, table_name, occurrences, resolved_at FROM etl.incidents ORDER BY opened_at")
+def rows(target: LoadTarget) -> list[tuple[Any, ...]]:
+    return target.rows("SELECT dag_id, table_name, occurrences, resolved_at FROM etl.incidents ORDER BY opened_at")
 
 
-def test_a_failure_leaves_a_report_that_answers_the_first_questions(bench: Bench, lake: Lake) -> None:
-    bench.load(INCREMENTAL, [(1, "2013-01-01", "2013-01-01", "a", None)])
+def test_a_failure_leaves_a_report_that_answers_the_first_questions(target: LoadTarget, lake: Lake) -> None:
+    target.load(INCREMENTAL, [(1, "2013-01-01", "2013-01-01", "a", None)])
     on_failure(context(refused()))
     (text,) = reports(lake)
     for expected in (
@@ -110,7 +110,7 @@ def test_a_failure_leaves_a_report_that_answers_the_first_questions(bench: Bench
         assert expected in text, expected
     assert "could not be read or written" not in text
     assert text.endswith(f"\n_Reported by redshift-airflow {__version__}._\n")
-    assert rows(bench) == [("things", "core.things", 1, None)]
+    assert rows(target) == [("things", "core.things", 1, None)]
 
 
 def test_a_report_is_read_by_an_incident_s_id_only(lake: Lake) -> None:
@@ -125,11 +125,13 @@ def test_a_report_is_read_by_an_incident_s_id_only(lake: Lake) -> None:
         assert incident_reports.read(lake, name) is None
 
 
-def test_one_cause_is_one_incident_however_many_tasks_it_stops(bench: Bench, lake: Lake, webhook: list[Any]) -> None:
+def test_one_cause_is_one_incident_however_many_tasks_it_stops(
+    target: LoadTarget, lake: Lake, webhook: list[Any]
+) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda n: on_failure(context(refused(n), run=f"run {n}")), range(6)))
     assert len(reports(lake)) == 1
-    assert [row[2] for row in rows(bench)] == [6]
+    assert [row[2] for row in rows(target)] == [6]
     assert len(webhook) == 1
     assert webhook[0]["subject"] == "SourceError on core.things"
     assert webhook[0]["text"].endswith(f"\nredshift-airflow {__version__}")
@@ -191,13 +193,13 @@ def test_a_warehouse_that_is_down_leaves_the_report_alone(lake: Lake, monkeypatc
 
 @pytest.mark.usefixtures("lake")
 def test_without_a_lake_the_report_is_in_the_log_and_people_are_told(
-    bench: Bench, webhook: list[Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    target: LoadTarget, webhook: list[Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__LAKE", "s3://there-is-no-such-bucket/lake")
     on_failure(context(refused()))
     assert "## What failed" in caplog.text
     assert len(webhook) == 1
-    assert [row[0] for row in rows(bench)] == ["things"]
+    assert [row[0] for row in rows(target)] == ["things"]
 
 
 @pytest.mark.usefixtures("lake")
@@ -224,15 +226,15 @@ def test_a_task_that_airflow_killed_has_a_report_too(lake: Lake) -> None:
     assert "the run's tasks: TypeError" in text
 
 
-def test_no_secret_is_in_a_report_a_row_or_an_alert(bench: Bench, lake: Lake, webhook: list[Any]) -> None:
-    password = bench.database.password
-    url = f"postgresql://awsuser:{password}@{bench.database.host}:5439/db"
-    on_failure(context(ValueError(f"cannot reach {url}; aws_secret_access_key={bench.server.secret_key}")))
+def test_no_secret_is_in_a_report_a_row_or_an_alert(target: LoadTarget, lake: Lake, webhook: list[Any]) -> None:
+    password = target.database.password
+    url = f"postgresql://awsuser:{password}@{target.database.host}:5439/db"
+    on_failure(context(ValueError(f"cannot reach {url}; aws_secret_access_key={target.server.secret_key}")))
     on_failure(context(SourceError(f"bad {url}", fix=f"check {url}", table="core.things", statement=f"COPY … {url}")))
-    written = "\n".join([*reports(lake), repr(bench.rows("SELECT * FROM etl.incidents")), repr(webhook)])
+    written = "\n".join([*reports(lake), repr(target.rows("SELECT * FROM etl.incidents")), repr(webhook)])
     assert len(reports(lake)) == 2
     assert password not in written
-    assert bench.server.secret_key not in written
+    assert target.server.secret_key not in written
 
 
 def test_html_and_braces_of_an_error_stay_text(lake: Lake, webhook: list[Any]) -> None:
@@ -259,10 +261,10 @@ def nowhere(kind: str) -> str:
     return json.dumps({"conn_type": kind, "host": "127.0.0.1", "port": port, "login": "u", "password": "p"})
 
 
-def test_an_incident_is_resolved_once_and_says_how(bench: Bench, lake: Lake) -> None:
+def test_an_incident_is_resolved_once_and_says_how(target: LoadTarget, lake: Lake) -> None:
     on_failure(context(refused()))
     (incident,) = lake_store.all_open(lake)
     now = datetime(2030, 1, 1, tzinfo=UTC)
-    table_store.resolve(bench.connect, incident.incident_id, now, "a later load")
-    table_store.resolve(bench.connect, incident.incident_id, now + timedelta(days=1), "again")
-    assert bench.rows("SELECT resolved_at, resolution FROM etl.incidents") == [(datetime(2030, 1, 1), "a later load")]
+    table_store.resolve(target.connect, incident.incident_id, now, "a later load")
+    table_store.resolve(target.connect, incident.incident_id, now + timedelta(days=1), "again")
+    assert target.rows("SELECT resolved_at, resolution FROM etl.incidents") == [(datetime(2030, 1, 1), "a later load")]

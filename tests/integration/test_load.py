@@ -8,6 +8,7 @@ import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -18,24 +19,24 @@ from local_redshift.testing.pytest_plugin import beside
 from redshift_etl.errors import ConfigError, SourceError, TransientError
 from redshift_etl.warehouse import load, model
 from redshift_etl.warehouse.session import Session, open_session
-from tests.integration.batches import INCREMENTAL, REFRESHED, Bench
+from tests.integration.batches import INCREMENTAL, REFRESHED, LoadTarget
 
 DAY1, DAY2, DAY3 = "2013-01-01", "2013-01-02", "2013-01-03"
 
 
 @pytest.fixture
-def things(bench: Bench) -> Bench:
-    bench.create(INCREMENTAL)
-    return bench
+def things(target: LoadTarget) -> LoadTarget:
+    target.create(INCREMENTAL)
+    return target
 
 
 @pytest.fixture
-def small(bench: Bench) -> Bench:
-    bench.create(REFRESHED)
-    return bench
+def small(target: LoadTarget) -> LoadTarget:
+    target.create(REFRESHED)
+    return target
 
 
-def test_any_order_split_and_repetition_of_batches_ends_in_the_same_table(things: Bench) -> None:
+def test_any_order_split_and_repetition_of_batches_ends_in_the_same_table(things: LoadTarget) -> None:
     chance = random.Random(20130101)
     rows = [
         (
@@ -60,7 +61,7 @@ def test_any_order_split_and_repetition_of_batches_ends_in_the_same_table(things
     assert all(end == ends[0] for end in ends)
 
 
-def test_every_staged_row_is_accounted_for(things: Bench) -> None:
+def test_every_staged_row_is_accounted_for(things: LoadTarget) -> None:
     things.load(INCREMENTAL, [(1, DAY2, DAY1, "a", None), (2, DAY1, DAY1, "b", None), (3, DAY1, DAY1, "c", None)])
     rows = [
         (1, DAY1, DAY1, "old", None),
@@ -74,12 +75,12 @@ def test_every_staged_row_is_accounted_for(things: Bench) -> None:
     assert counts == model.Counts(inserted=1, updated=1, unchanged=1, deleted=1, superseded=2)
 
 
-def test_a_long_statement_is_not_held_back_for_a_delayed_acknowledgement(bench: Bench) -> None:
-    with open_session(bench.connect, "a session") as session:
+def test_a_long_statement_is_not_held_back_for_a_delayed_acknowledgement(target: LoadTarget) -> None:
+    with open_session(target.connect, "a session") as session:
         assert session.connection._usock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
-def test_a_late_batch_neither_brings_back_a_deleted_row_nor_overwrites_a_newer_one(things: Bench) -> None:
+def test_a_late_batch_neither_brings_back_a_deleted_row_nor_overwrites_a_newer_one(things: LoadTarget) -> None:
     things.load(INCREMENTAL, [(1, DAY3, DAY1, "gone", DAY3), (2, DAY3, DAY1, "new", None)])
     before = things.table(INCREMENTAL)
     counts = things.load(INCREMENTAL, [(1, DAY1, DAY1, "live", None), (2, DAY2, DAY1, "old", None)]).counts
@@ -87,30 +88,30 @@ def test_a_late_batch_neither_brings_back_a_deleted_row_nor_overwrites_a_newer_o
     assert things.table(INCREMENTAL) == before
 
 
-def test_an_empty_text_and_null_stay_apart(things: Bench) -> None:
+def test_an_empty_text_and_null_stay_apart(things: LoadTarget) -> None:
     things.load(INCREMENTAL, [(1, DAY1, DAY1, "", None), (2, DAY1, DAY1, None, None)])
     assert things.rows("SELECT id, name FROM core.things ORDER BY id") == [(1, ""), (2, None)]
 
 
-def test_a_load_touches_the_days_of_old_and_new_rows_and_its_own(things: Bench) -> None:
+def test_a_load_touches_the_days_of_old_and_new_rows_and_its_own(things: LoadTarget) -> None:
     things.load(INCREMENTAL, [(1, DAY1, DAY2, "a", None)])
     things.run("DELETE FROM etl.touched_days")
     things.load(INCREMENTAL, [(1, DAY2, DAY3, "a", None)])
     assert days(things) == [date(2013, 1, 1), date(2013, 1, 2), date(2013, 1, 3)]
 
 
-def test_a_repeated_load_touches_only_its_own_day(things: Bench) -> None:
+def test_a_repeated_load_touches_only_its_own_day(things: LoadTarget) -> None:
     things.load(INCREMENTAL, [(1, DAY1, DAY3, "a", None)])
     things.run("DELETE FROM etl.touched_days")
     things.load(INCREMENTAL, [(1, DAY1, DAY3, "a", None)])
     assert days(things) == [date(2013, 1, 1)]
 
 
-def days(bench: Bench) -> list[date]:
-    return [row[0] for row in bench.rows("SELECT DISTINCT day FROM etl.touched_days ORDER BY day")]
+def days(target: LoadTarget) -> list[date]:
+    return [row[0] for row in target.rows("SELECT DISTINCT day FROM etl.touched_days ORDER BY day")]
 
 
-def test_an_empty_window_is_recorded_and_changes_nothing(things: Bench) -> None:
+def test_an_empty_window_is_recorded_and_changes_nothing(things: LoadTarget) -> None:
     result = things.load(INCREMENTAL, [])
     assert (result.staged, result.rows_after, things.history()) == (0, 0, 1)
 
@@ -123,7 +124,9 @@ def test_an_empty_window_is_recorded_and_changes_nothing(things: Bench) -> None:
         pytest.param((1, "2013-02-30", DAY1, "a", None), "version", id="a date that is none"),
     ],
 )
-def test_a_row_that_copy_refuses_is_named_and_nothing_changes(things: Bench, row: tuple[Any, ...], column: str) -> None:
+def test_a_row_that_copy_refuses_is_named_and_nothing_changes(
+    things: LoadTarget, row: tuple[Any, ...], column: str
+) -> None:
     things.load(INCREMENTAL, [(9, DAY1, DAY1, "kept", None)])
     with pytest.raises(SourceError) as error:
         things.load(INCREMENTAL, [(1, DAY1, DAY1, "a", None), row])
@@ -134,28 +137,33 @@ def test_a_row_that_copy_refuses_is_named_and_nothing_changes(things: Bench, row
     assert things.history() == 1
 
 
-def test_a_manifest_that_promises_other_rows_than_were_staged_is_refused(things: Bench) -> None:
-    with pytest.raises(SourceError, match="promises 2 rows and COPY staged 1"):
+def test_a_manifest_with_other_rows_than_were_staged_is_refused(things: LoadTarget) -> None:
+    with pytest.raises(SourceError, match="has 2 rows and COPY staged 1"):
         things.load(INCREMENTAL, [(1, DAY1, DAY1, "a", None)], rows=2, extracted=2)
     assert things.history() == 0
 
 
-def test_a_manifest_that_names_a_missing_object_is_refused(things: Bench) -> None:
+def test_a_manifest_that_names_a_missing_object_is_refused(things: LoadTarget) -> None:
     batch = things.batch(INCREMENTAL, [(1, DAY1, DAY1, "a", None)])
     assert batch.source
     bucket, key = batch.source.manifest_url.removeprefix("s3://").split("/", 1)
     things.s3.delete_object(Bucket=bucket, Key=key.replace("manifest.json", "part.csv.zst"))
     with pytest.raises((ConfigError, SourceError), match=r"COPY failed.*part\.csv\.zst"):
-        load.run(things.connect, batch)
+        load.execute(things.connect, batch)
     assert things.history() == 0
 
 
-def test_copies_of_a_key_that_something_else_wrote_are_reported(things: Bench) -> None:
+def test_copies_of_a_key_that_something_else_wrote_are_reported(things: LoadTarget) -> None:
     for _ in range(2):
         things.run(f"INSERT INTO core.things (id, version) VALUES (7, '{DAY2}')")
     with pytest.raises(ConfigError, match="same key more than once") as error:
         things.load(INCREMENTAL, [(7, DAY1, DAY1, "a", None)])
     assert error.value.where["keys"] == [(7, 2)]
+
+
+def broken(things: LoadTarget, fuse: itertools.count[int] | None, when: int) -> Broken:
+    """A new connection, cut before the n-th statement that is counted by ``fuse``: without one, by itself."""
+    return Broken(things.connect(), itertools.count() if fuse is None else fuse, when)
 
 
 class Broken:
@@ -184,7 +192,7 @@ class Broken:
 
 
 def test_a_connection_lost_anywhere_is_made_good_and_counted_once(
-    things: Bench, monkeypatch: pytest.MonkeyPatch
+    things: LoadTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(load, "FIRST_PAUSE_SECONDS", 0.01)
     things.load(INCREMENTAL, [(1, DAY1, DAY1, "a", None)])
@@ -194,7 +202,7 @@ def test_a_connection_lost_anywhere_is_made_good_and_counted_once(
         things.run("DELETE FROM core.things")
         things.run("DELETE FROM etl.load_history")
         fuse = itertools.count()
-        result = load.run(lambda fuse=fuse, when=when: Broken(things.connect(), fuse, when), batch)
+        result = load.execute(partial(broken, things, fuse, when), batch)
         assert result.counts == model.Counts(inserted=2), f"cut before statement {when}"
         assert len(things.table(INCREMENTAL)) == 2
         assert things.history() == 1
@@ -203,16 +211,16 @@ def test_a_connection_lost_anywhere_is_made_good_and_counted_once(
     assert when > 10
 
 
-def test_a_load_that_dies_for_good_changes_nothing(things: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_load_that_dies_for_good_changes_nothing(things: LoadTarget, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load, "FIRST_PAUSE_SECONDS", 0.01)
     batch = things.batch(INCREMENTAL, [(1, DAY1, DAY1, "a", None)])
     for when in (0, 6, 9, 12):
         with pytest.raises(TransientError):
-            load.run(lambda when=when: Broken(things.connect(), itertools.count(), when), batch)
+            load.execute(partial(broken, things, None, when), batch)
     assert (things.table(INCREMENTAL), things.history()) == ([], 0)
 
 
-def test_concurrent_loads_of_the_same_keys_end_as_one_after_the_other(things: Bench) -> None:
+def test_concurrent_loads_of_the_same_keys_end_as_one_after_the_other(things: LoadTarget) -> None:
     batches = [
         things.batch(
             INCREMENTAL, [(key, f"2013-01-0{version} 00:00:00", DAY1, str(version), None) for key in range(50)]
@@ -220,7 +228,7 @@ def test_concurrent_loads_of_the_same_keys_end_as_one_after_the_other(things: Be
         for version in (1, 2, 3, 4)
     ]
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda batch: load.run(things.connect, batch), batches))
+        list(pool.map(lambda batch: load.execute(things.connect, batch), batches))
     assert things.rows("SELECT COUNT(*), COUNT(DISTINCT id), MIN(name) FROM core.things") in (
         [(50, 50, "4")],
         [[50, 50, "4"]],
@@ -229,9 +237,13 @@ def test_concurrent_loads_of_the_same_keys_end_as_one_after_the_other(things: Be
 
 
 def test_under_snapshot_isolation_the_lock_alone_keeps_a_key_from_being_loaded_twice(
-    things: Bench, redshift_server: Any, tmp_path: Path
+    things: LoadTarget, redshift_server: Any, tmp_path: Path
 ) -> None:
     written, staged = Event(), Event()
+
+    def wait(_: Session) -> None:
+        """Wait until the second load's stage is there."""
+        staged.wait(30)
 
     def follow(_: Session) -> None:
         """Let the second load, whose stage is there, begin its transaction within the first's."""
@@ -244,15 +256,15 @@ def test_under_snapshot_isolation_the_lock_alone_keeps_a_key_from_being_loaded_t
         time.sleep(1)
 
     with beside(redshift_server, tmp_path, isolation="SNAPSHOT") as server, ThreadPoolExecutor(2) as pool:
-        bench = Bench(server, server.connection(things.database.database), things.s3)
-        batch = bench.batch(INCREMENTAL, [(key, f"{DAY1} 00:00:00", DAY1, "a", None) for key in range(50)])
-        first = pool.submit(load.run, bench.connect, batch, [lambda _: staged.wait(30)], [hold])
-        second = pool.submit(load.run, bench.connect, batch, [follow])
+        target = LoadTarget(server, server.connection(things.database.database), things.s3)
+        batch = target.batch(INCREMENTAL, [(key, f"{DAY1} 00:00:00", DAY1, "a", None) for key in range(50)])
+        first = pool.submit(load.execute, target.connect, batch, [wait], [hold])
+        second = pool.submit(load.execute, target.connect, batch, [follow])
         assert (first.result().counts.inserted, second.result().counts.unchanged) == (50, 50)
     assert things.rows("SELECT COUNT(*), COUNT(DISTINCT id) FROM core.things") == [(50, 50)]
 
 
-def test_readers_of_a_full_refresh_never_see_it_empty_or_half_full(small: Bench) -> None:
+def test_readers_of_a_full_refresh_never_see_it_empty_or_half_full(small: LoadTarget) -> None:
     small.load(REFRESHED, [(number, "old") for number in range(500)])
     seen: set[tuple[int, str]] = set()
     with ThreadPoolExecutor(1) as pool:
@@ -265,10 +277,11 @@ def test_readers_of_a_full_refresh_never_see_it_empty_or_half_full(small: Bench)
         while not loading.done():
             seen |= {tuple(row) for row in small.rows("SELECT COUNT(*), MIN(name) FROM core.small")}
         loading.result()
+    assert seen
     assert seen <= {(500, "old"), (500, "new")}
 
 
-def test_a_full_refresh_counts_what_changed_and_repeating_it_changes_nothing(small: Bench) -> None:
+def test_a_full_refresh_counts_what_changed_and_repeating_it_changes_nothing(small: LoadTarget) -> None:
     small.load(REFRESHED, [(1, "a"), (2, "b"), (3, "c")])
     rows = [(1, "a"), (2, "B"), (4, "d")]
     assert small.load(REFRESHED, rows).counts == model.Counts(inserted=1, updated=1, unchanged=1, deleted=1)
@@ -283,14 +296,16 @@ def test_a_full_refresh_counts_what_changed_and_repeating_it_changes_nothing(sma
         pytest.param([(1, "a"), (1, "b"), (2, "c"), (3, "d")], "same key more than once", id="a key twice"),
     ],
 )
-def test_a_full_refresh_refuses_what_cannot_be_right(small: Bench, rows: list[tuple[int, str]], message: str) -> None:
+def test_a_full_refresh_refuses_what_cannot_be_right(
+    small: LoadTarget, rows: list[tuple[int, str]], message: str
+) -> None:
     small.load(REFRESHED, [(number, "kept") for number in range(4)])
     with pytest.raises(SourceError, match=message):
         small.load(REFRESHED, rows)
     assert (len(small.table(REFRESHED)), small.history()) == (4, 1)
 
 
-def test_a_full_refresh_that_read_its_source_earlier_than_the_last_changes_nothing(small: Bench) -> None:
+def test_a_full_refresh_that_read_its_source_earlier_than_the_last_changes_nothing(small: LoadTarget) -> None:
     small.load(REFRESHED, [(1, "new")], extracted_at=datetime(2013, 1, 5, tzinfo=UTC))
     result = small.load(REFRESHED, [(1, "old")], extracted_at=datetime(2013, 1, 4, tzinfo=UTC))
     assert result.counts == model.Counts(superseded=1)

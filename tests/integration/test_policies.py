@@ -1,4 +1,4 @@
-"""The IAM policies of docs/connect-a-cluster.md, in force: an S3 that asks them at each request."""
+"""The IAM policies of docs/connect-a-cluster.md, in force: an S3 that evaluates them at each request."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from redshift_etl.incidents import lake_store
 from redshift_etl.incidents.model import Incident
 from redshift_etl.lake.storage import Lake
 from redshift_etl.settings import S3Location
-from redshift_etl.warehouse.load_sql import CopySource
-from tests.integration.batches import REFRESHED, Bench
+from redshift_etl.warehouse.model import CopySource
+from tests.integration.batches import REFRESHED, LoadTarget
 from tests.unit.policies import CLUSTER, WORKER, read_policies
 
 LAKE, LANDING = S3Location("my-lake", "warehouse"), S3Location("my-landing", "files")
@@ -39,7 +39,7 @@ class Guarded:
     """The worker's lake, and a warehouse whose COPY and UNLOAD have the cluster's role; `bucket` is neither's."""
 
     lake: Lake
-    warehouse: Bench
+    warehouse: LoadTarget
     bucket: str
 
 
@@ -54,7 +54,7 @@ def guarded(redshift_server: Any, tmp_path_factory: pytest.TempPathFactory) -> I
     worker, cluster = (key_for(iam, name) for name in (WORKER, CLUSTER))
     folder, database = tmp_path_factory.mktemp("guarded"), redshift_server.new_database()
     with beside(redshift_server, folder, access_key=cluster[0], secret_key=cluster[1]) as other:
-        warehouse = Bench(other, other.connection(database), s3)
+        warehouse = LoadTarget(other, other.connection(database), s3)
         client = boto3.client(
             "s3", endpoint_url=endpoint, region_name="us-east-1",
             aws_access_key_id=worker[0], aws_secret_access_key=worker[1],
@@ -129,7 +129,7 @@ def test_the_cluster_loads_a_staged_batch_and_archives_it(guarded: Guarded) -> N
     assert json.loads(manifest["Body"].read())["meta"]["record_count"] == 2
 
 
-def unload(warehouse: Bench, below: str) -> str:
+def unload(warehouse: LoadTarget, below: str) -> str:
     return (
         f"UNLOAD ('SELECT 1 AS id UNION ALL SELECT 2') TO '{LAKE.url(LAKE.key(below))}' "
         f"IAM_ROLE '{warehouse.server.iam_role}' FORMAT AS PARQUET MANIFEST VERBOSE"
@@ -142,5 +142,5 @@ def test_the_cluster_writes_nowhere_but_into_the_archive_and_reads_no_raw_data(g
     copy = f"COPY loose FROM '{LANDING.url(LANDING.key('airlines.csv'))}' IAM_ROLE '{role}' FORMAT AS CSV"
     warehouse.run("CREATE TABLE loose (carrier VARCHAR(10), name VARCHAR(10))")
     for sql in (unload(warehouse, "staged/empty/"), copy):
-        with pytest.raises(redshift_connector.ProgrammingError, match=r"Access ?Denied"):
+        with pytest.raises(redshift_connector.error.ProgrammingError, match=r"Access ?Denied"):
             warehouse.run(sql)

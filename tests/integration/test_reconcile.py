@@ -1,4 +1,4 @@
-"""A source and a warehouse that differ, and the report and runs that mend it."""
+"""A source and a warehouse that differ, and the report and runs that repair it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from redshift_etl.contracts import contract as contracts
+from redshift_etl.contracts import reconcile_spec
 from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.lake.storage import Lake
-from redshift_etl.operators.monitoring import ReconcileOperator
-from redshift_etl.reconcile import compare as reconcile
+from redshift_etl.operators.reconcile import ReconcileOperator
 from redshift_etl.reconcile.source_counts import count_by_day, file_changed
-from tests.integration.batches import Bench
+from redshift_etl.window import Window
+from tests.integration.batches import LoadTarget
 from tests.integration.conftest import Source
 from tests.integration.operations import connect_airflow, instance, repository
 
@@ -41,7 +42,7 @@ SELECT CAST(version AS DATE), COUNT(*) FROM things WHERE version >= %(start)s AN
 
 
 @pytest.fixture
-def lake(bench: Bench, source: Source, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Lake]:
+def lake(target: LoadTarget, source: Source, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Lake]:
     repository(
         tmp_path / "sql",
         monkeypatch,
@@ -52,22 +53,21 @@ def lake(bench: Bench, source: Source, monkeypatch: pytest.MonkeyPatch, tmp_path
             "reconcile/core/small.sql": "/*\ndag: small\nlanding: small.csv\n*/",
         },
     )
-    lake = connect_airflow(bench, monkeypatch)
+    lake = connect_airflow(target, monkeypatch)
     source.run("CREATE TABLE things (id int, version timestamp)")
     for number in range(1, 4):
         source.run(f"INSERT INTO things SELECT n, '2013-01-0{number} 12:00' FROM generate_series(1, 5) n")
-    bench.s3.put_object(Bucket=bench.server.bucket, Key=f"{lake.location.prefix}/landing/small.csv", Body=b"id\n1\n")
+    target.s3.put_object(Bucket=target.server.bucket, Key=f"{lake.location.prefix}/landing/small.csv", Body=b"id\n1\n")
     yield lake
     contracts.load.cache_clear()
 
 
-def load(bench: Bench, day: int, rows: int) -> None:
+def load(target: LoadTarget, day: int, rows: int) -> None:
     things = contracts.load("core.things")
-    bench.load(
+    target.load(
         things,
         [(day * 100 + n, f"2013-01-0{day} 12:00:00") for n in range(rows)],
-        window_start=datetime(2013, 1, day, tzinfo=UTC),
-        window_end=datetime(2013, 1, day + 1, tzinfo=UTC),
+        window=Window(datetime(2013, 1, day, tzinfo=UTC), datetime(2013, 1, day + 1, tzinfo=UTC)),
     )
 
 
@@ -77,15 +77,14 @@ def compare(params: dict[str, object]) -> list[dict[str, object]]:
 
 
 def report(lake: Lake) -> str:
-    found = lake.client.list_objects_v2(Bucket=lake.location.bucket, Prefix=lake.location.key("reconcile/"))
-    (entry,) = found["Contents"]
-    return lake.client.get_object(Bucket=lake.location.bucket, Key=entry["Key"])["Body"].read().decode()
+    (listed,) = lake.list_objects("reconcile")
+    return lake.read(listed.key).decode()
 
 
-def test_missing_and_short_days_are_found_by_counting_and_only_said(bench: Bench, lake: Lake) -> None:
-    bench.create(contracts.load("core.things"))
-    load(bench, 1, 5)
-    load(bench, 2, 3)
+def test_missing_and_short_days_are_found_by_counting_and_only_said(target: LoadTarget, lake: Lake) -> None:
+    target.create(contracts.load("core.things"))
+    load(target, 1, 5)
+    load(target, 2, 3)
     assert compare({}) == []
     text = report(lake)
     assert "| core.things | 2013-01-02 | short | 5 | 3 |" in text
@@ -96,10 +95,10 @@ def test_missing_and_short_days_are_found_by_counting_and_only_said(bench: Bench
 
 
 @pytest.mark.usefixtures("lake")
-def test_mend_returns_the_runs_to_start(bench: Bench) -> None:
-    bench.create(contracts.load("core.things"))
-    load(bench, 1, 5)
-    assert compare({"mend": True, "start": "2013-01-01", "end": "2013-01-03"}) == [
+def test_mend_returns_the_runs_to_start(target: LoadTarget) -> None:
+    target.create(contracts.load("core.things"))
+    load(target, 1, 5)
+    assert compare({"repair": True, "start": "2013-01-01", "end": "2013-01-03"}) == [
         {"trigger_dag_id": "small", "conf": {}},
         {"trigger_dag_id": "things", "conf": {"start": "2013-01-02", "end": "2013-01-03"}},
     ]
@@ -117,7 +116,7 @@ def test_a_source_without_the_column_or_the_connection_is_a_clear_error(lake: La
 
 @pytest.mark.usefixtures("lake")
 def test_the_counts_of_a_source_are_by_day_of_the_window() -> None:
-    sql = reconcile.read(contracts.load("core.things"))
+    sql = reconcile_spec.read(contracts.load("core.things"))
     assert sql
     counted = count_by_day("airline_db", sql.sql, datetime(2013, 1, 2), datetime(2013, 1, 4))
     assert counted == {date(2013, 1, 2): 5, date(2013, 1, 3): 5}

@@ -1,4 +1,4 @@
-"""The reference tables' own files: pinned in the landing zone, conformed to their contracts."""
+"""The reference tables' own files: pinned in the landing zone, validated and cast by their contracts."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import pytest
 
 from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.extract import s3_files
-from redshift_etl.lake.storage import Batch, Lake
-from tests.integration.raw_files import conform, staged
+from redshift_etl.lake.batch import Batch
+from redshift_etl.lake.storage import Lake
+from tests.integration.raw_files import staged, transform
 
 AIRPORTS = (
     "faa,name,lat,lon,alt,tz,dst,tzone\n"
@@ -32,7 +33,7 @@ def extract(lake: Lake, name: str) -> Batch:
 
 def test_airports_are_typed_and_their_missing_time_zone_is_null(lake: Lake) -> None:
     drop(lake, "airports.csv", AIRPORTS)
-    batch = conform(lake, extract(lake, "airports"))
+    batch = transform(lake, extract(lake, "airports"))
     assert staged(lake, batch) == [
         ["BFT", "Beaufort", "32.4774", "-80.7232", "500", "-5.00", "A", None],
         ["EWR", "Newark Liberty Intl", "40.6925", "-74.168667", "18", "-5.00", "A", "America/New_York"],
@@ -43,13 +44,13 @@ def test_airports_are_typed_and_their_missing_time_zone_is_null(lake: Lake) -> N
 
 def test_planes_have_null_where_the_file_says_na(lake: Lake) -> None:
     drop(lake, "planes.csv", PLANES)
-    rows = staged(lake, conform(lake, extract(lake, "planes")))
+    rows = staged(lake, transform(lake, extract(lake, "planes")))
     assert [(row[0], row[1], row[7]) for row in rows] == [("N10156", "2004", None), ("N201AA", None, "90")]
 
 
 def test_airlines_pass_through(lake: Lake) -> None:
     drop(lake, "airlines.csv", "carrier,name\n9E,Endeavor Air Inc.\n")
-    assert staged(lake, conform(lake, extract(lake, "airlines"))) == [["9E", "Endeavor Air Inc."]]
+    assert staged(lake, transform(lake, extract(lake, "airlines"))) == [["9E", "Endeavor Air Inc."]]
 
 
 def test_nothing_is_copied(lake: Lake) -> None:
@@ -64,7 +65,7 @@ def test_a_file_dropped_again_between_extract_and_transform_is_noticed(lake: Lak
     batch = extract(lake, "airlines")
     drop(lake, "airlines.csv", "carrier,name\nAA,American Airlines\n")
     with pytest.raises(SourceError, match="written again"):
-        conform(lake, batch)
+        transform(lake, batch)
 
 
 def test_a_file_that_was_not_dropped_is_named(lake: Lake) -> None:

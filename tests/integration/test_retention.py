@@ -15,14 +15,14 @@ from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.lake.storage import Lake
 from redshift_etl.operators.retention import (
     ExpireRowsOperator,
-    ReportUnreadTablesOperator,
+    ReportUnusedTablesOperator,
     archive_prefix,
     archived_rows,
 )
 from redshift_etl.retention import files, table_stats
 from redshift_etl.retention import rows as retention
 from redshift_etl.warehouse.model import Run
-from tests.integration.batches import Bench
+from tests.integration.batches import LoadTarget
 from tests.integration.operations import connect_airflow, instance, repository
 
 RUN = Run("retention", "run", "rows", 1)
@@ -37,33 +37,33 @@ FORM = {"dry_run": False, "max_percent": 50, "allow_large": None, "report": True
 
 
 @pytest.fixture
-def lake(bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Lake]:
+def lake(target: LoadTarget, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Lake]:
     repository(tmp_path / "sql", monkeypatch, {"tables/core/things.sql": THINGS})
-    bench.create(contracts.load("core.things"))
-    yield connect_airflow(bench, monkeypatch)
+    target.create(contracts.load("core.things"))
+    yield connect_airflow(target, monkeypatch)
     contracts.load.cache_clear()
 
 
-def put(bench: Bench, *ages: int) -> None:
+def put(target: LoadTarget, *ages: int) -> None:
     """A row of each age in days."""
     now = datetime.now(UTC).replace(tzinfo=None)
     rows = ", ".join(f"({n}, '{now - timedelta(days=age):%Y-%m-%d %H:%M:%S}', '새 #{n}')" for n, age in enumerate(ages))
-    bench.run(f"INSERT INTO core.things VALUES {rows}")
+    target.run(f"INSERT INTO core.things VALUES {rows}")
 
 
 def expire(**form: Any) -> dict[str, int]:
     return ExpireRowsOperator(task_id="rows").execute({"ti": instance(dag="retention"), "params": {**FORM, **form}})
 
 
-def left(bench: Bench) -> list[int]:
-    return [row[0] for row in bench.rows("SELECT id FROM core.things ORDER BY id")]
+def left(target: LoadTarget) -> list[int]:
+    return [row[0] for row in target.rows("SELECT id FROM core.things ORDER BY id")]
 
 
-def test_rows_past_their_retention_are_archived_a_month_at_a_time_and_deleted(bench: Bench, lake: Lake) -> None:
-    put(bench, 100, 65, 40, 20, 10, 1, 0, 29)
+def test_rows_past_their_retention_are_archived_a_month_at_a_time_and_deleted(target: LoadTarget, lake: Lake) -> None:
+    put(target, 100, 65, 40, 20, 10, 1, 0, 29)
     assert expire() == {"core.things": 3}
-    assert left(bench) == [3, 4, 5, 6, 7]
-    history = bench.rows("SELECT rows_deleted, rows_after, archive FROM etl.retention_history ORDER BY slice_start")
+    assert left(target) == [3, 4, 5, 6, 7]
+    history = target.rows("SELECT rows_deleted, rows_after, archive FROM etl.retention_history ORDER BY slice_start")
     assert sum(row[0] for row in history) == 3
     assert len(history) >= 2
     assert history[-1][1] == 5
@@ -71,57 +71,57 @@ def test_rows_past_their_retention_are_archived_a_month_at_a_time_and_deleted(be
     assert expire() == {}, "what is gone is not deleted twice"
 
 
-def test_a_dry_run_only_counts(bench: Bench, lake: Lake) -> None:
-    put(bench, 100, 1, 2)
+def test_a_dry_run_only_counts(target: LoadTarget, lake: Lake) -> None:
+    put(target, 100, 1, 2)
     assert expire(dry_run=True) == {"core.things": 1}
-    assert left(bench) == [0, 1, 2]
+    assert left(target) == [0, 1, 2]
     assert "Contents" not in lake.client.list_objects_v2(
         Bucket=lake.location.bucket, Prefix=lake.location.key("archive")
     )
 
 
 @pytest.mark.usefixtures("lake")
-def test_more_of_a_table_than_allowed_goes_only_when_a_person_names_it(bench: Bench) -> None:
-    put(bench, 100, 90, 1)
+def test_more_of_a_table_than_allowed_goes_only_when_a_person_names_it(target: LoadTarget) -> None:
+    put(target, 100, 90, 1)
     with pytest.raises(ConfigError, match=r"more than 50 % of core\.things \(2 of 3 rows\)"):
         expire()
-    assert left(bench) == [0, 1, 2]
+    assert left(target) == [0, 1, 2]
     with pytest.raises(ConfigError):
         expire(allow_large="core.other")
     assert expire(allow_large="core.things") == {"core.things": 2}
-    assert left(bench) == [2]
+    assert left(target) == [2]
 
 
 @pytest.mark.usefixtures("lake")
-def test_rows_without_a_date_are_kept(bench: Bench) -> None:
-    put(bench, 100, 1, 2)
-    bench.run("INSERT INTO core.things VALUES (9, NULL, 'x')")
+def test_rows_without_a_date_are_kept(target: LoadTarget) -> None:
+    put(target, 100, 1, 2)
+    target.run("INSERT INTO core.things VALUES (9, NULL, 'x')")
     expire()
-    assert left(bench) == [1, 2, 9]
+    assert left(target) == [1, 2, 9]
 
 
-def test_an_archive_that_lacks_rows_deletes_nothing(bench: Bench, lake: Lake) -> None:
-    put(bench, 100, 99, 1)
-    found = retention.plan(bench.connect, contracts.load("core.things"), datetime.now(UTC))
+def test_an_archive_that_lacks_rows_deletes_nothing(target: LoadTarget, lake: Lake) -> None:
+    put(target, 100, 99, 1)
+    found = retention.plan(target.connect, contracts.load("core.things"), datetime.now(UTC))
     assert found
-    short = retention.Archive(lake.location.url(lake.location.key("archive")), bench.server.iam_role, lambda _: 1)
+    short = retention.Archive(lake.location.url(lake.location.key("archive")), target.server.iam_role, lambda _: 1)
     with pytest.raises(SourceError, match="nothing was deleted"):
-        retention.run(bench.connect, found, short, RUN)
-    assert left(bench) == [0, 1, 2]
-    assert bench.rows("SELECT COUNT(*) FROM etl.retention_history") == [(0,)]
+        retention.run(target.connect, found, short, RUN)
+    assert left(target) == [0, 1, 2]
+    assert target.rows("SELECT COUNT(*) FROM etl.retention_history") == [(0,)]
 
 
-def test_a_try_after_one_that_died_between_archive_and_commit_deletes_the_rows(bench: Bench, lake: Lake) -> None:
-    put(bench, 100, 1, 2)
-    left_behind = retention.plan(bench.connect, contracts.load("core.things"), datetime.now(UTC))
+def test_a_try_after_one_that_died_between_archive_and_commit_deletes_the_rows(target: LoadTarget, lake: Lake) -> None:
+    put(target, 100, 1, 2)
+    left_behind = retention.plan(target.connect, contracts.load("core.things"), datetime.now(UTC))
     assert left_behind
     for number in (1, 2):
-        died = retention.Archive(archive_of(lake, number), bench.server.iam_role, lambda _: 0)
+        died = retention.Archive(archive_of(lake, number), target.server.iam_role, lambda _: 0)
         with pytest.raises(SourceError, match="nothing was deleted"):
-            retention.run(bench.connect, left_behind, died, RUN)
-    context = {"ti": instance(dag="retention", try_number=3), "params": FORM}
+            retention.run(target.connect, left_behind, died, RUN)
+    context: Any = {"ti": instance(dag="retention", try_number=3), "params": FORM}
     assert ExpireRowsOperator(task_id="rows").execute(context) == {"core.things": 1}
-    assert left(bench) == [1, 2]
+    assert left(target) == [1, 2]
 
 
 def archive_of(lake: Lake, number: int) -> str:
@@ -129,14 +129,14 @@ def archive_of(lake: Lake, number: int) -> str:
     return archive_prefix(lake, instance(dag="retention", try_number=number))
 
 
-def test_a_role_that_may_not_write_the_archive_deletes_nothing(bench: Bench, lake: Lake) -> None:
-    put(bench, 100, 1)
-    found = retention.plan(bench.connect, contracts.load("core.things"), datetime.now(UTC))
+def test_a_role_that_may_not_write_the_archive_deletes_nothing(target: LoadTarget, lake: Lake) -> None:
+    put(target, 100, 1)
+    found = retention.plan(target.connect, contracts.load("core.things"), datetime.now(UTC))
     assert found
     other = retention.Archive(lake.location.url("archive"), "arn:aws:iam::000000000000:role/other", lambda _: 1)
     with pytest.raises(ConfigError, match="archive the slice"):
-        retention.run(bench.connect, found, other, RUN)
-    assert left(bench) == [0, 1]
+        retention.run(target.connect, found, other, RUN)
+    assert left(target) == [0, 1]
 
 
 def test_files_past_their_age_are_deleted_from_the_working_zones_alone(lake: Lake) -> None:
@@ -156,39 +156,39 @@ def test_files_past_their_age_are_deleted_from_the_working_zones_alone(lake: Lak
 
 
 @pytest.mark.usefixtures("lake")
-def test_statistics_that_are_off_are_refreshed_outside_a_transaction(bench: Bench) -> None:
-    put(bench, *range(40))
+def test_statistics_that_are_off_are_refreshed_outside_a_transaction(target: LoadTarget) -> None:
+    put(target, *range(40))
     needs = table_stats.Table("core.things", 1, 40, 10, 100.0, 50.0)
-    assert table_stats.keep_up(bench.connect, [needs], dry_run=False) == [
+    assert table_stats.maintain(target.connect, [needs], dry_run=False) == [
         'VACUUM "core"."things"',
         'ANALYZE "core"."things"',
     ]
-    assert "core.things" in {table.name for table in table_stats.read_tables(bench.connect)}
+    assert "core.things" in {table.name for table in table_stats.read_tables(target.connect)}
 
 
 @pytest.mark.usefixtures("lake")
-def test_a_table_that_another_user_reads_is_read_and_one_that_only_the_loads_read_is_not(bench: Bench) -> None:
-    put(bench, 1)
-    bench.run("CREATE TABLE core.other (id INTEGER)")
-    bench.run("INSERT INTO core.other VALUES (1)")
-    bench.run("CREATE USER analyst PASSWORD 'Reads-0nly'")
-    bench.run("GRANT USAGE ON SCHEMA core TO analyst")
-    bench.run("GRANT SELECT ON core.things TO analyst")
-    analyst = Bench(bench.server, replace(bench.database, user="analyst", password="Reads-0nly"), bench.s3)
+def test_a_table_that_another_user_reads_is_read_and_one_that_only_the_loads_read_is_not(target: LoadTarget) -> None:
+    put(target, 1)
+    target.run("CREATE TABLE core.other (id INTEGER)")
+    target.run("INSERT INTO core.other VALUES (1)")
+    target.run("CREATE USER analyst PASSWORD 'Reads-0nly'")
+    target.run("GRANT USAGE ON SCHEMA core TO analyst")
+    target.run("GRANT SELECT ON core.things TO analyst")
+    analyst = LoadTarget(target.server, replace(target.database, user="analyst", password="Reads-0nly"), target.s3)
     assert analyst.rows("SELECT COUNT(*) FROM core.things") == [(1,)]
-    assert bench.rows("SELECT COUNT(*) FROM core.other") == [(1,)]
-    reads = table_stats.note_reads(bench.connect, datetime.now(UTC))
+    assert target.rows("SELECT COUNT(*) FROM core.other") == [(1,)]
+    reads = table_stats.record_reads(target.connect, datetime.now(UTC))
     assert reads["core.things"].last_read_at
     assert reads["core.other"].last_read_at is None
 
 
-def test_the_report_names_unread_tables_with_size_and_owner(bench: Bench, lake: Lake) -> None:
-    put(bench, 1)
+def test_the_report_names_unused_tables_with_size_and_owner(target: LoadTarget, lake: Lake) -> None:
+    put(target, 1)
     old = f"{datetime.now(UTC) - timedelta(days=200):%Y-%m-%d}"
-    table_stats.note_reads(bench.connect, datetime.now(UTC))
-    bench.run(f"UPDATE etl.table_reads SET watched_from = '{old}' WHERE table_name = 'core.things'")
-    context = {"ti": instance(dag="retention"), "params": FORM}
-    assert ReportUnreadTablesOperator(task_id="unread").execute(context)["unread"] == 1
-    key = lake.location.key(f"unread/{datetime.now(UTC):%Y-%m-%d}.md")
+    table_stats.record_reads(target.connect, datetime.now(UTC))
+    target.run(f"UPDATE etl.table_reads SET watched_from = '{old}' WHERE table_name = 'core.things'")
+    context: Any = {"ti": instance(dag="retention"), "params": FORM}
+    assert ReportUnusedTablesOperator(task_id="unused").execute(context)["unused"] == 1
+    key = lake.location.key(f"unused/{datetime.now(UTC):%Y-%m-%d}.md")
     text = lake.client.get_object(Bucket=lake.location.bucket, Key=key)["Body"].read().decode()
     assert f"| core.things | us | 1 | 1 | not since {old} | nothing |" in text

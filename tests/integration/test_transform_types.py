@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from redshift_etl.errors import SourceError
-from redshift_etl.lake.storage import Batch, Lake
-from tests.integration.raw_files import conform, raw, rejects, staged, use_sql_dir
+from redshift_etl.lake.batch import Batch
+from redshift_etl.lake.storage import Lake
+from tests.integration.raw_files import raw, rejects, staged, transform, use_sql_dir
 
 GOOD = {
     "SMALLINT": {"32767": "32767", "-32768": "-32768", "+7": "7"},
@@ -69,7 +70,7 @@ def test_good_text_becomes_the_value_and_bad_text_is_set_aside(
     for number, (name, value) in enumerate(given):
         quoted = '"' + value.replace('"', '""') + '"'
         text += ",".join([str(number), *(quoted if column == name else "" for column in columns)]) + "\n"
-    batch = conform(lake, raw(lake, table, text))
+    batch = transform(lake, raw(lake, table, text))
     found = [(list(columns)[at - 1], row[at]) for row in rows_by_id(lake, batch) for at in [not_null(row)]]
     assert found == [(name, value) for name, _, value in good]
     assert [(reject["column"], reject["value"]) for reject in rejects(lake, batch)] == bad
@@ -104,7 +105,7 @@ def test_a_computed_value_that_does_not_fit_without_loss_is_refused(
     sql = f"/*\ncolumns:\n  id: INTEGER\n*/\nSELECT id, {expression} AS v FROM raw"
     table = use_sql_dir(tmp_path, monkeypatch).table("computed", f"id INTEGER, v {kind}", sql)
     with pytest.raises(SourceError) as error:
-        conform(lake, raw(lake, table, "id\n1\n"))
+        transform(lake, raw(lake, table, "id\n1\n"))
     assert error.value.where["column"] == "v"
 
 
@@ -113,5 +114,5 @@ def test_null_passes_every_type(lake: Lake, tmp_path: Path, monkeypatch: pytest.
     declared = ", ".join(f"{name} {kind}" for name, kind in zip(names, GOOD, strict=True))
     sql = f"/*\ncolumns: [id, {', '.join(names)}]\n*/\nSELECT id, {', '.join(names)} FROM raw"
     table = use_sql_dir(tmp_path, monkeypatch).table("nulls", f"id INTEGER, {declared}", sql)
-    batch = conform(lake, raw(lake, table, f"id,{','.join(names)}\n1{',' * len(names)}\n"))
+    batch = transform(lake, raw(lake, table, f"id,{','.join(names)}\n1{',' * len(names)}\n"))
     assert staged(lake, batch) == [["1", *[None] * len(names)]]

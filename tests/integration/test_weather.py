@@ -16,9 +16,10 @@ import zstandard
 from redshift_etl.errors import ConfigError, SourceError, TransientError
 from redshift_etl.extract import http
 from redshift_etl.extract.retry import Retry
-from redshift_etl.lake.storage import Batch, Lake
+from redshift_etl.lake.batch import Batch
+from redshift_etl.lake.storage import Lake
 from redshift_etl.window import Window
-from tests.integration.raw_files import DAY, conform, read, staged
+from tests.integration.raw_files import DAY, read, staged, transform
 
 VARIABLES = (
     "temperature_2m", "dew_point_2m", "relative_humidity_2m", "wind_direction_10m", "wind_speed_10m",
@@ -256,7 +257,7 @@ def test_hours_become_rows_with_new_yorks_day_and_exact_numbers(service: Service
         precipitation=[0.01, 0],
     )
     service.answers = [Answer(body, headers={"Last-Modified": "Wed, 01 Jan 2014 00:00:00 GMT"})]
-    batch = conform(lake, extract())
+    batch = transform(lake, extract())
     assert staged(lake, batch) == [
         ["JFK", "2013-01-01 04:00:00", "2012-12-31", "39.02", "1.50", "1.50", "1.5", "10.357019999999999", "1.5",
          "0.010", "1.5", "1.500", "2014-01-01 00:00:00"],
@@ -268,7 +269,7 @@ def test_hours_become_rows_with_new_yorks_day_and_exact_numbers(service: Service
 
 def test_daylight_saving_moves_new_yorks_midnight(service: Service, extract: Extract, lake: Lake) -> None:
     service.answers = [Answer(hours("2013-07-01T03:00", "2013-07-01T04:00"))]
-    rows = staged(lake, conform(lake, extract()))
+    rows = staged(lake, transform(lake, extract()))
     assert [row[2] for row in rows] == ["2013-06-30", "2013-07-01"]
 
 
@@ -277,7 +278,7 @@ def test_as_of_is_when_the_service_was_asked_if_it_does_not_say_more(
 ) -> None:
     service.answers = [Answer(hours("2013-01-01T04:00"))]
     before = datetime.now(UTC)
-    [row] = staged(lake, conform(lake, extract()))
+    [row] = staged(lake, transform(lake, extract()))
     assert before <= datetime.fromisoformat(f"{row[-1]}+00:00") <= datetime.now(UTC)
 
 
@@ -285,12 +286,12 @@ def test_a_number_of_too_many_digits_names_the_place_and_hour(service: Service, 
     body = hours("2013-01-01T04:00", temperature_2m=["exact"])
     service.answers = [Answer(body.replace(b'"exact"', b"1234567890123456.789"))]
     with pytest.raises(SourceError) as error:
-        conform(lake, extract())
+        transform(lake, extract())
     assert error.value.where["value"] == "1234567890123456.789"
     assert error.value.where["key"] == {"airport": "JFK", "observed_at": "2013-01-01 04:00:00"}
 
 
 def test_a_window_without_any_hour_is_an_empty_batch(service: Service, extract: Extract, lake: Lake) -> None:
     service.answers = [Answer(hours())]
-    batch = conform(lake, extract())
+    batch = transform(lake, extract())
     assert (batch.rows, batch.files) == (0, 0)

@@ -1,4 +1,4 @@
-"""The backfill form: what it asks for is checked before anything happens."""
+"""The backfill form: its values are checked before anything runs."""
 
 import json
 from datetime import UTC, date, datetime
@@ -69,8 +69,8 @@ def test_a_swap_starts_no_runs_and_needs_the_id_of_a_backfill() -> None:
         ({"end": "2013-03-01"}, "not over"),
         ({"start": "not a date"}, "cannot be read"),
         ({"action": "explode"}, "no such action"),
-        ({"action": "swap"}, "which backfill"),
-        ({"action": "undo", "backfill_id": "x'; DROP --"}, "which backfill"),
+        ({"action": "swap"}, "the id of a backfill"),
+        ({"action": "undo", "backfill_id": "x'; DROP --"}, "the id of a backfill"),
         ({"action": "stage", "table": "core.airlines"}, "incremental"),
         ({"start": "2012-01-01", "days_a_run": 1}, "at most 20"),
     ],

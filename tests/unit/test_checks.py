@@ -8,6 +8,7 @@ import sqlglot
 
 from redshift_etl.checks import rules
 from redshift_etl.contracts import contract
+from redshift_etl.contracts.check import ROWS, Check, parse, read_all
 from redshift_etl.errors import ConfigError
 from redshift_etl.window import Window
 
@@ -29,7 +30,7 @@ CREATE TABLE core.trips (
 GOOD = "/*\ndescription: d\nseverity: warn\n*/\nSELECT trip_id, 'why' AS reason FROM :rows WHERE origin = 'X'"
 
 
-def by_name() -> dict[str, rules.Check]:
+def by_name() -> dict[str, Check]:
     return {check.name: check for check in rules.from_contract(TRIPS, DAY)}
 
 
@@ -53,8 +54,8 @@ def test_a_key_is_checked_on_the_stage_only_where_a_batch_may_not_repeat_it() ->
 
 def test_every_derived_check_is_one_select_that_reads_the_rows() -> None:
     for check in [check for check in by_name().values() if check.sql]:
-        assert rules.ROWS in check.sql, check.name
-        assert len(sqlglot.parse(check.sql.replace(rules.ROWS, "stage"), dialect="redshift")) == 1
+        assert ROWS in check.sql, check.name
+        assert len(sqlglot.parse(check.sql.replace(ROWS, "stage"), dialect="redshift")) == 1
 
 
 def test_an_accepted_value_is_quoted() -> None:
@@ -67,7 +68,7 @@ def test_a_batch_is_compared_with_loads_of_the_same_length_and_with_the_end_of_i
 
 
 def test_a_file_is_a_check_by_its_name_severity_and_select() -> None:
-    check = rules.parse(GOOD, Path("no_x.sql"))
+    check = parse(GOOD, Path("no_x.sql"))
     assert (check.name, check.severity, check.on) == ("no_x", "warn", "stage")
 
 
@@ -86,14 +87,14 @@ def test_a_file_is_a_check_by_its_name_severity_and_select() -> None:
 )
 def test_a_file_that_cannot_be_a_check_is_refused_by_name(text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message) as error:
-        rules.parse(text, Path("include/sql/checks/core/trips/no_x.sql"))
+        parse(text, Path("include/sql/checks/core/trips/no_x.sql"))
     assert "checks/core/trips/no_x.sql" in str(error.value)
 
 
 @pytest.mark.parametrize("table", contract.all_tables())
 def test_the_checks_of_every_table_can_be_read_and_name_its_columns(table: str) -> None:
     each = contract.load(table)
-    for check in rules.read_all(each):
-        query = sqlglot.parse_one(check.sql.replace(rules.ROWS, "stage"), dialect="redshift")
+    for check in read_all(each):
+        query = sqlglot.parse_one(check.sql.replace(ROWS, "stage"), dialect="redshift")
         named = {column.name for column in query.find_all(sqlglot.exp.Column)} - {"minute"}
         assert named <= set(each.column_names), check.path

@@ -9,7 +9,7 @@ import pytest
 import redshift_connector
 
 from redshift_etl.incidents import lake_store
-from redshift_etl.lake import storage as lakes
+from redshift_etl.lake import batch
 from redshift_etl.retention import files
 from tests.unit.policies import (
     CLUSTER,
@@ -51,7 +51,7 @@ def calls() -> set[str]:
 
 def zones_written() -> set[str]:
     """Where in the lake the code puts objects: the zones of batches, the reports, and what incidents are kept in."""
-    batches = {getattr(lakes, name) for name in re.findall(r"lakes\.prefix\(lakes\.(\w+)", code())}
+    batches = {getattr(batch, name) for name in re.findall(r"(?<!def )\bprefix\((\w+)", code())}
     reports = set(re.findall(r"\.put\(f\"(\w+)/", code()))
     return batches | reports | {lake_store._OPEN.split("/")[0]}
 
@@ -105,9 +105,9 @@ def test_the_worker_may_see_that_a_key_is_missing_in_both_buckets() -> None:
 
 def test_the_cluster_reads_what_copy_reads_and_writes_archives_alone() -> None:
     cluster = read_policies()[CLUSTER]
-    assert allows(cluster, "s3:GetObject", f"{LAKE}/{lakes.STAGED}/core.flights/w/run/manifest.json")
+    assert allows(cluster, "s3:GetObject", f"{LAKE}/{batch.STAGED}/core.flights/w/run/manifest.json")
     assert {resource for action, resource in grants(cluster) if action == "s3:PutObject"} == {f"{LAKE}/archive/*"}
-    assert not allows(cluster, "s3:GetObject", f"{LAKE}/{lakes.RAW}/core.flights/x")
+    assert not allows(cluster, "s3:GetObject", f"{LAKE}/{batch.RAW}/core.flights/x")
     assert s3(CLUSTER) == {"s3:GetBucketLocation", "s3:GetObject", "s3:ListBucket", "s3:PutObject"}
 
 

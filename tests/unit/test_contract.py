@@ -1,4 +1,4 @@
-"""A contract holds together, or says in one sentence why not."""
+"""A contract is valid, or the error says why not in one sentence."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_never_is_an_answer() -> None:
 @pytest.mark.parametrize("missing", ["description", "owner", "load", "retention"])
 def test_what_every_table_must_say_is_missed(missing: str) -> None:
     with pytest.raises(ValueError, match=f"lacks {missing}"):
-        contracts.parse(text(**{missing: None}))
+        contracts.parse(text(TABLE, **{missing: None}))
 
 
 @pytest.mark.parametrize(

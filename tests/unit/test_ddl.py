@@ -1,4 +1,4 @@
-"""What a contract's CREATE TABLE says, and what it may not say."""
+"""What a contract's CREATE TABLE may contain, and what it may not."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from redshift_etl.incidents import model, monitor
-from redshift_etl.incidents.context import Committed
 from redshift_etl.warehouse import freshness
+from redshift_etl.warehouse.history import LoadRecord
 
 NOW = datetime(2013, 1, 3, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -24,7 +24,9 @@ DAY = timedelta(days=1)
         (None, None, "never"),
     ],
 )
-def test_a_table_is_late_only_past_its_limit_and_only_once_it_has_been_loaded(within, loaded_at, status) -> None:
+def test_a_table_is_late_only_past_its_limit_and_only_once_it_has_been_loaded(
+    within: timedelta | None, loaded_at: datetime | None, status: str
+) -> None:
     assert freshness.status(within, loaded_at, NOW) == status
 
 
@@ -47,9 +49,9 @@ FAILED = replace(
 )
 
 
-def load(run: str, first: int | None = None, last: int | None = None, **other: Any) -> Committed:
+def load(run: str, first: int | None = None, last: int | None = None, **other: Any) -> LoadRecord:
     start, end = (datetime(2013, 1, day, tzinfo=UTC) if day else None for day in (first, last))
-    return replace(Committed("core.t", "id", "flights", run, NOW + DAY, start, end), **other)
+    return replace(LoadRecord("core.t", "id", "flights", run, NOW + DAY, start, end), **other)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +68,7 @@ def load(run: str, first: int | None = None, last: int | None = None, **other: A
         ([], False),
     ],
 )
-def test_a_failure_is_over_when_every_part_that_failed_was_loaded_since(loads, over) -> None:
+def test_a_failure_is_over_when_every_part_that_failed_was_loaded_since(loads: list[LoadRecord], over: bool) -> None:
     assert bool(monitor.resolution(FAILED, {}, loads, "freshness")) is over
 
 
@@ -78,11 +80,11 @@ def test_a_failure_without_a_table_is_over_when_its_dag_loads_again_and_the_moni
 
 
 @pytest.mark.parametrize("dag_id", ["retention", "reconcile"])
-def test_a_load_does_not_make_good_what_no_load_has_done(dag_id) -> None:
+def test_a_load_does_not_make_good_what_no_load_has_done(dag_id: str) -> None:
     assert monitor.resolution(replace(FAILED, dag_id=dag_id), {}, [load("whole table")], "freshness") is None
 
 
 @pytest.mark.parametrize(("status", "over"), [("late", False), ("fresh", True)])
-def test_a_late_table_is_over_when_it_is_fresh(status, over) -> None:
+def test_a_late_table_is_over_when_it_is_fresh(status: str, over: bool) -> None:
     states = {"core.t": freshness.Freshness("core.t", "us", DAY, NOW, status)}
     assert bool(monitor.resolution(replace(FAILED, kind="late"), states, [], "freshness")) is over

@@ -11,6 +11,7 @@ from redshift_etl.errors import ConfigError, SourceError, TransientError
 from redshift_etl.incidents import model
 from redshift_etl.incidents.context import IncidentContext
 from redshift_etl.incidents.on_failure import TRACEBACK_CHARS, read_failure
+from redshift_etl.redaction import redact
 
 NOW = datetime(2013, 1, 2, 3, 15, tzinfo=UTC)
 
@@ -81,7 +82,7 @@ def test_a_task_that_was_killed_still_has_a_message_and_someone_who_acts() -> No
     ],
 )
 def test_a_secret_is_removed_from_what_is_written(text: str, secret: str) -> None:
-    assert secret not in model.redact(text)
+    assert secret not in redact(text)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_a_secret_is_removed_from_what_is_written(text: str, secret: str) -> Non
     ],
 )
 def test_what_is_no_secret_stays_readable(text: str) -> None:
-    assert model.redact(text) == text
+    assert redact(text) == text
 
 
 def test_a_traceback_is_cut_after_its_secrets_are_removed() -> None:
@@ -111,7 +112,7 @@ def test_a_traceback_is_cut_after_its_secrets_are_removed() -> None:
 
 def test_a_secret_registered_with_airflow_is_removed_anywhere_in_a_text() -> None:
     mask_secret("correct-horse-battery")
-    assert "correct-horse" not in model.redact("the server said correct-horse-battery is wrong")
+    assert "correct-horse" not in redact("the server said correct-horse-battery is wrong")
 
 
 def test_an_incident_comes_back_from_json_as_it_was() -> None:

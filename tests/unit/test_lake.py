@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redshift_etl.lake import storage
-from redshift_etl.lake.storage import Batch, Entry
+from redshift_etl.lake.batch import RAW, STAGED, Batch, Entry, prefix, run_slug
 from redshift_etl.window import Window
 
 DAY = Window(datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 1, 2, tzinfo=UTC))
@@ -19,23 +18,23 @@ TRIES = st.tuples(st.text(max_size=90), st.text(max_size=90), st.integers(1, 99)
 
 @given(TRIES, TRIES)
 def test_two_tries_never_share_a_slug(one: tuple[str, str, int, int], other: tuple[str, str, int, int]) -> None:
-    assert (storage.run_slug(*one) == storage.run_slug(*other)) == (one == other)
+    assert (run_slug(*one) == run_slug(*other)) == (one == other)
 
 
 @given(TRIES)
 def test_a_slug_is_one_safe_part_of_a_key(one: tuple[str, str, int, int]) -> None:
-    assert re.fullmatch("[A-Za-z0-9-]{1,100}", storage.run_slug(*one))
+    assert re.fullmatch("[A-Za-z0-9-]{1,100}", run_slug(*one))
 
 
 def test_a_slug_can_be_read() -> None:
-    slug = storage.run_slug("flights", "scheduled__2013-01-02T00:00:00+00:00", 2)
+    slug = run_slug("flights", "scheduled__2013-01-02T00:00:00+00:00", 2)
     assert slug.startswith("scheduled-2013-01-02T00-00-00-00-00-")
     assert slug.endswith("-try2")
 
 
 def test_a_prefix_says_what_and_when() -> None:
-    assert storage.prefix(storage.RAW, "core.flights", DAY, "r") == "raw/core.flights/20130101T000000-20130102T000000/r"
-    assert storage.prefix(storage.STAGED, "core.planes", None, "r") == "staged/core.planes/full/r"
+    assert prefix(RAW, "core.flights", DAY, "r") == "raw/core.flights/20130101T000000-20130102T000000/r"
+    assert prefix(STAGED, "core.planes", None, "r") == "staged/core.planes/full/r"
 
 
 def test_a_batch_survives_xcom() -> None:

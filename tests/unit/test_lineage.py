@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from redshift_etl.contracts import contract as contracts
-from redshift_etl.contracts.transform_spec import parse as parse_recipe
+from redshift_etl.contracts.transform_spec import parse as parse_spec
 from redshift_etl.lineage import graph as lineage
 from redshift_etl.lineage.columns import Kind, Origin, tables_read, trace
 from redshift_etl.lineage.graph import Edge, Fill, Graph
@@ -142,4 +142,4 @@ def test_the_sql_gives_the_contract_s_columns_and_knows_where_each_comes_from(ta
 def test_the_extract_gives_the_raw_columns_that_the_transform_reads(table: str) -> None:
     fill = FILLS[table]
     assert list(lineage.extracted(fill).columns) == list(fill.raw)
-    assert fill.raw.keys() == parse_recipe(fill.path.read_text(encoding="utf-8")).columns.keys()
+    assert fill.raw.keys() == parse_spec(fill.path.read_text(encoding="utf-8")).columns.keys()

@@ -42,7 +42,7 @@ def test_a_longer_varchar_is_refused_with_the_statement_to_run() -> None:
 
 
 def test_another_type_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"The contract says BIGINT NOT NULL, the table has INTEGER NOT NULL"):
+    with pytest.raises(ConfigError, match=r"The contract has BIGINT NOT NULL, the table has INTEGER NOT NULL"):
         changes(CONTRACT, (ActualColumn("a", "INTEGER", False), B, C))
 
 

@@ -9,14 +9,10 @@ from typing import Any
 
 import pytest
 
-from redshift_etl.operators.extract import (
-    ConformOperator,
-    HttpToLakeOperator,
-    PostgresToLakeOperator,
-    S3ToLakeOperator,
-)
+from redshift_etl.operators.extract import HttpToLakeOperator, PostgresToLakeOperator, S3ToLakeOperator
 from redshift_etl.operators.load import LoadToRedshiftOperator
 from redshift_etl.operators.marts import BuildMartOperator
+from redshift_etl.operators.transform import TransformOperator
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +33,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def told(operator: Any) -> Any:
-    """What the operator tells, as the provider asks it."""
+    """What the operator reports, as the provider requests it."""
     from airflow.providers.openlineage.extractors.base import DefaultExtractor
 
     found = DefaultExtractor(operator).extract_on_complete(None)
@@ -64,7 +60,7 @@ def test_the_steps_of_a_batch_join_up_from_the_source_to_the_table() -> None:
     )
     steps = [
         told(read),
-        told(ConformOperator(task_id="b", batch=batch("core.flights"))),
+        told(TransformOperator(task_id="b", batch=batch("core.flights"))),
         told(LoadToRedshiftOperator(task_id="c", table="core.flights", batch=batch("core.flights"))),
     ]
     assert [name(it) for it in steps[0].inputs] == ["postgres://db.example:5432/airline.public.flights"]
@@ -74,7 +70,7 @@ def test_the_steps_of_a_batch_join_up_from_the_source_to_the_table() -> None:
 
 
 def test_a_transform_says_which_raw_columns_a_column_is_made_of() -> None:
-    (staged,) = told(ConformOperator(task_id="b", batch=batch("core.flights"))).outputs
+    (staged,) = told(TransformOperator(task_id="b", batch=batch("core.flights"))).outputs
     raw = "s3://lake/etl/raw/core.flights"
     assert origins(staged, "carrier") == {(raw, "carrier", "IDENTITY")}
     assert origins(staged, "scheduled_departure") == {

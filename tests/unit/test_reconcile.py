@@ -1,4 +1,4 @@
-"""Which days differ, what they are called, and which command mends them."""
+"""Which days differ, what they are called, and which command repairs them."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from redshift_etl.contracts import contract
+from redshift_etl.contracts import contract, reconcile_spec
+from redshift_etl.contracts.reconcile_spec import ReconcileSpec
 from redshift_etl.errors import ConfigError
 from redshift_etl.reconcile import compare as reconcile
-from redshift_etl.reconcile.compare import Gap, Loaded, Plan
+from redshift_etl.reconcile.compare import Gap
+from redshift_etl.window import Window
 
 FLIGHTS = contract.load("core.flights")
-PLAN = Plan(FLIGHTS, "flights", "airline_db", "SELECT 1")
+PLAN = ReconcileSpec(FLIGHTS, "flights", "airline_db", "SELECT 1")
 FIRST, LAST = date(2013, 1, 1), date(2013, 1, 5)
 
 
@@ -20,15 +22,15 @@ def day(number: int) -> datetime:
     return datetime(2013, 1, number, tzinfo=UTC)
 
 
-def loaded(*days: int) -> list[Loaded]:
-    return [Loaded(day(n), day(n) + timedelta(days=1)) for n in days]
+def loaded(*days: int) -> list[Window]:
+    return [Window(day(n), day(n) + timedelta(days=1)) for n in days]
 
 
 def test_days_are_missing_short_or_stale() -> None:
     source = {date(2013, 1, n): 10 for n in range(1, 5)}
     here = {date(2013, 1, 1): 10, date(2013, 1, 2): 7, date(2013, 1, 3): 12}
     gaps = reconcile.compare(PLAN, FIRST, LAST, loaded(1, 2, 3), source, here)
-    assert [(gap.day.day, gap.problem, gap.source, gap.warehouse) for gap in gaps] == [
+    assert [(gap.day and gap.day.day, gap.problem, gap.source, gap.warehouse) for gap in gaps] == [
         (2, "short", 10, 7),
         (3, "stale", 10, 12),
         (4, "missing", 10, 0),
@@ -42,9 +44,9 @@ def test_a_day_on_which_the_source_has_nothing_is_not_missing_but_one_that_canno
 
 def test_a_day_is_covered_by_windows_that_meet_or_overlap_and_not_by_ones_with_a_hole() -> None:
     half = timedelta(hours=12)
-    windows = [Loaded(day(1), day(1) + half), Loaded(day(1) + half, day(2)), Loaded(day(2), day(2) + half)]
+    windows = [Window(day(1), day(1) + half), Window(day(1) + half, day(2)), Window(day(2), day(2) + half)]
     assert reconcile.covered(windows, FIRST, LAST) == {FIRST}
-    assert reconcile.covered([Loaded(day(1), day(6))], FIRST, LAST) == {date(2013, 1, n) for n in range(1, 6)}
+    assert reconcile.covered([Window(day(1), day(6))], FIRST, LAST) == {date(2013, 1, n) for n in range(1, 6)}
 
 
 def test_days_in_a_row_are_one_command_and_stale_days_are_none() -> None:
@@ -61,7 +63,7 @@ def test_days_in_a_row_are_one_command_and_stale_days_are_none() -> None:
 
 
 def test_a_file_written_after_it_was_read_is_stale_and_one_run_mends_all_files_of_a_dag() -> None:
-    plans = [Plan(replace(FLIGHTS), "reference_tables", landing=name) for name in ("a.csv", "b.csv")]
+    plans = [ReconcileSpec(replace(FLIGHTS), "reference_tables", landing=name) for name in ("a.csv", "b.csv")]
     gaps = [gap for plan in plans for gap in reconcile.compare_file(plan, day(2), day(1))]
     assert [gap.problem for gap in gaps] == ["stale", "stale"]
     assert [found.command for found in reconcile.ranges(gaps)] == ["airflow dags trigger reference_tables"]
@@ -73,7 +75,7 @@ def test_without_dates_it_looks_from_some_weeks_before_the_newest_load_to_yester
     assert reconcile.span([], now, counted=True) is None
     assert reconcile.span(loaded(1, 31), now, counted=True) == (date(2013, 1, 1), date(2013, 3, 9))
     assert reconcile.span(loaded(1, 31), now, counted=False) == (date(2013, 1, 1), date(2013, 1, 31))
-    year = [Loaded(day(1), datetime(2013, 3, 10, tzinfo=UTC))]
+    year = [Window(day(1), datetime(2013, 3, 10, tzinfo=UTC))]
     assert reconcile.span(year, now, counted=True) == (date(2013, 2, 3), date(2013, 3, 9))
 
 
@@ -83,13 +85,13 @@ def test_without_dates_it_looks_from_some_weeks_before_the_newest_load_to_yester
 ])  # fmt: skip
 def test_a_comparison_that_does_not_hold_together_is_refused_by_name(text: str) -> None:
     with pytest.raises(ConfigError, match=r"reconcile/core/flights\.sql"):
-        reconcile.parse(FLIGHTS, text, Path("include/sql/reconcile/core/flights.sql"))
+        reconcile_spec.parse(FLIGHTS, text, Path("include/sql/reconcile/core/flights.sql"))
 
 
 def test_every_table_that_is_loaded_says_how_it_is_compared() -> None:
     for table in contract.all_tables():
         if table.startswith("core."):
-            assert reconcile.read(contract.load(table)), table
+            assert reconcile_spec.read(contract.load(table)), table
 
 
 def test_the_report_names_the_days_and_the_commands() -> None:

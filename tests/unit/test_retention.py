@@ -2,8 +2,11 @@
 
 import os
 import subprocess
+import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,6 +40,7 @@ def test_the_past_is_cut_into_calendar_months() -> None:
 
 def test_what_is_archived_is_what_is_deleted_and_the_archive_is_counted() -> None:
     things = contract.parse(THINGS)
+    assert things.retention
     part = Slice(datetime(2013, 1, 1), datetime(2013, 2, 1))
     unload = rows.unload(things, things.retention, part, Archive("s3://lake/a", "arn:r", lambda _: 0), "s3://lake/a/")
     delete = rows.delete(things, things.retention, part)
@@ -52,9 +56,9 @@ def test_a_retention_rule_on_a_column_that_is_not_there_is_refused_with_its_name
 
 
 def test_a_table_needs_vacuum_when_unsorted_or_full_of_deleted_rows_and_analyze_when_its_statistics_are_off() -> None:
-    def wanted(**state: float) -> list[str]:
-        plain = {"megabytes": 1, "rows": 100, "visible_rows": 100, "stats_off": 0, "unsorted": 0}
-        return [statement.sql for statement in Table("core.t", **{**plain, **state}).upkeep()]
+    def wanted(**state: Any) -> list[str]:
+        plain = Table("core.t", megabytes=1, rows=100, visible_rows=100, stats_off=0, unsorted=0)
+        return [statement.sql for statement in replace(plain, **state).maintenance()]
 
     assert wanted() == []
     assert wanted(stats_off=11) == ['ANALYZE "core"."t"']
@@ -62,7 +66,7 @@ def test_a_table_needs_vacuum_when_unsorted_or_full_of_deleted_rows_and_analyze_
     assert wanted(visible_rows=80, stats_off=50) == ['VACUUM "core"."t"', 'ANALYZE "core"."t"']
 
 
-def test_a_table_is_unread_only_after_it_was_watched_for_as_long() -> None:
+def test_a_table_is_unused_only_after_it_was_watched_for_as_long() -> None:
     now = NOW.replace(tzinfo=None)
     old, young = now - timedelta(days=91), now - timedelta(days=10)
     reads = {
@@ -71,7 +75,7 @@ def test_a_table_is_unread_only_after_it_was_watched_for_as_long() -> None:
         "a.read_lately": Read(old, young),
         "a.new": Read(young, None),
     }
-    assert table_stats.unread(reads, NOW) == ["a.never_read", "a.read_long_ago"]
+    assert table_stats.unused(reads, NOW) == ["a.never_read", "a.read_long_ago"]
 
 
 def test_notes_of_reads_outlive_the_views_that_they_come_from() -> None:
@@ -111,7 +115,7 @@ def test_db_clean_runs_against_the_database_that_it_is_given(tmp_path: Path, mon
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "airflow-db-not-allowed:///")
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
     environment = operators.clean_environment(f"sqlite:///{tmp_path}/airflow.db")
-    migrate = [operators.sys.executable, "-m", "airflow", "db", "migrate"]
+    migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
     subprocess.run(migrate, env=environment, check=True, capture_output=True)
     done = subprocess.run(operators.clean_command(NOW, False), env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]

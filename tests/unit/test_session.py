@@ -4,14 +4,14 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from redshift_etl.errors import ConfigError, TransientError
-from redshift_etl.warehouse.load_sql import Statement
 from redshift_etl.warehouse.session import classify
+from redshift_etl.warehouse.statement import Statement
 
 STATEMENT = Statement("count the rows", "SELECT COUNT(*) FROM core.t")
 
 
 def server(code: str, message: str) -> Exception:
-    """An error as redshift_connector gives it."""
+    """An error as redshift_connector raises it."""
     return RuntimeError({"S": "ERROR", "C": code, "M": message})
 
 

@@ -4,6 +4,8 @@ import pytest
 
 from redshift_etl.contracts import contract
 from redshift_etl.warehouse import load_sql
+from redshift_etl.warehouse.model import CopySource
+from redshift_etl.warehouse.statement import ident, insert_rows, literal
 
 FLIGHTS = contract.parse("""/*
 description: Flights.
@@ -21,9 +23,7 @@ CREATE TABLE core.flights (
 
 
 def test_copy_names_its_columns_and_its_role_and_no_key() -> None:
-    text = load_sql.copy_stage(
-        FLIGHTS, load_sql.CopySource("s3://lake/m.json", "arn:aws:iam::1:role/r", "us-east-1")
-    ).sql
+    text = load_sql.copy_stage(FLIGHTS, CopySource("s3://lake/m.json", "arn:aws:iam::1:role/r", "us-east-1")).sql
     assert text == (
         'COPY stage ("flight_id", "flight_date", "note", "modified_at", "deleted_at")\n'
         "FROM 's3://lake/m.json'\nIAM_ROLE 'arn:aws:iam::1:role/r'\nREGION 'us-east-1'\n"
@@ -50,15 +50,15 @@ def test_a_full_refresh_never_truncates_drops_or_renames() -> None:
 
 
 def test_identifiers_are_quoted_part_by_part() -> None:
-    assert load_sql.ident('core.we"ird') == '"core"."we""ird"'
+    assert ident('core.we"ird') == '"core"."we""ird"'
 
 
 def test_literals_escape_quotes_and_backslashes() -> None:
-    assert load_sql.literal("it's \\N") == "'it''s \\\\N'"
+    assert literal("it's \\N") == "'it''s \\\\N'"
 
 
 def test_values_are_bound_and_never_in_the_text() -> None:
-    statement = load_sql.insert_rows("etl.t", ("a", "b"), [(1, "x'; --"), (2, None)], "record")
+    statement = insert_rows("etl.t", ("a", "b"), [(1, "x'; --"), (2, None)], "record")
     assert statement.sql == 'INSERT INTO "etl"."t" ("a", "b")\nVALUES (%s, %s), (%s, %s)'
     assert statement.values == (1, "x'; --", 2, None)
 

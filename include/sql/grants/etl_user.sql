@@ -9,7 +9,7 @@ CREATE SCHEMA mart AUTHORIZATION etl;
 CREATE SCHEMA etl AUTHORIZATION etl;
 CREATE SCHEMA etl_shadow AUTHORIZATION etl;
 
--- Until this is said every user may create tables in `public`. Leave it out where others rely on that.
+-- Until this is run every user may create tables in `public`. Leave it out where others rely on that.
 REVOKE CREATE ON SCHEMA public FROM public;
 
 -- Tables' sizes and state, and other users' reads of them: for the Warehouse page and the DAG `retention`.
@@ -17,7 +17,7 @@ GRANT SELECT ON svv_table_info TO etl;
 ALTER USER etl SYSLOG ACCESS UNRESTRICTED;
 
 -- Readers: `GRANT ROLE warehouse_reader TO …` for each. The last statement is for the tables that are created later
--- (sqlfluff does not know ROLE there).
+-- (sqlfluff does not parse ROLE there).
 CREATE ROLE warehouse_reader;
 GRANT USAGE ON SCHEMA core, mart TO ROLE warehouse_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA core, mart TO ROLE warehouse_reader;

@@ -1,6 +1,6 @@
 /*
 inputs: [weather-api.archive]
-json: hourly
+json: columnar
 about: [place, as_of]
 columns:
   place: VARCHAR

@@ -11,11 +11,15 @@ import contextlib
 import json
 import os
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 
-def record(folder: Path, sources: list[str]) -> None:
-    """Instrument the modules below `sources` as they are imported, and write the lines that ran to `folder` at exit."""
+def record(folder: Path, sources: list[str]) -> Callable[[], None]:
+    """Instrument the modules below `sources` as they are imported; returns what writes the lines that ran to `folder`.
+
+    It is called at exit. A process that may be killed before, as pytest-xdist's workers may, must call it itself.
+    """
     import slipcover
 
     lines = slipcover.Slipcover()
@@ -31,8 +35,10 @@ def record(folder: Path, sources: list[str]) -> None:
             part.rename(part.with_suffix(".json"))  # whole, also when the process is killed meanwhile
 
     atexit.register(write)
+    return write
 
 
+write: Callable[[], None] | None = None
 if "COVERAGE_FOLDER" in os.environ:
     with contextlib.suppress(ImportError):  # in another environment's Python, where slipcover is not installed
-        record(Path(os.environ["COVERAGE_FOLDER"]), os.environ["COVERAGE_SOURCES"].split(os.pathsep))
+        write = record(Path(os.environ["COVERAGE_FOLDER"]), os.environ["COVERAGE_SOURCES"].split(os.pathsep))

@@ -1,4 +1,4 @@
-"""The last step of a backfill: say that it is done, compare its shadow, swap it in, take it back, or drop it."""
+"""The last step of a backfill: mark it as done, compare its shadow, swap it in, undo that, or drop it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import Any
 from redshift_etl.backfill import history, shadow_table
 from redshift_etl.backfill import request as backfill
 from redshift_etl.backfill.request import Request
-from redshift_etl.errors import ConfigError
 from redshift_etl.warehouse import migrate
 from redshift_etl.warehouse.model import Run
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
 
 
 def finish(connect: Connect, request: Request, run: Run, who: str) -> dict[str, Any]:
-    """Do what the request's action ends with, and enter it in the ledger, in one transaction. Returns what it did.
+    """Execute the last step of the request's action and record it, in one transaction. Returns what was done.
 
     Raises ConfigError for a backfill that is not in the state that the action needs.
     """
@@ -28,20 +27,15 @@ def finish(connect: Connect, request: Request, run: Run, who: str) -> dict[str, 
             with session.transaction():
                 done = _ACTIONS[request.action](session, request, run, who)
         except StatementError as error:
-            raise ConfigError(
-                f"The warehouse refuses to {error.statement.purpose}: {error.message}.",
-                fix="read the statement; the backfill is as it was",
-                table=request.contract.table,
-                backfill_id=request.backfill_id,
-                statement=error.statement.sql,
-            ) from error
+            fix = "read the statement; the backfill is as it was"
+            raise error.explained(fix, table=request.contract.table, backfill_id=request.backfill_id) from error
     if request.action == backfill.DROP and not request.dry_run:
         shadow_table.drop(connect, request.contract, request.backfill_id)
     return done
 
 
-def close(connect: Connect, backfill_id: str) -> None:
-    """Say that a backfill failed which is still running by the ledger, though its run has come to its end."""
+def mark_as_failed(connect: Connect, backfill_id: str) -> None:
+    """Mark a backfill as failed whose status is still running though its run has ended."""
     migrate.ensure(connect, history.TABLE)
     with open_session(connect, backfill_id) as session, session.transaction():
         session.run(history.failed(backfill_id))

@@ -1,29 +1,31 @@
-"""``etl.backfill_history``: who asked for which backfill, why, and how it ended; and for its swap, undo and drop."""
+"""``etl.backfill_history``: who started which backfill, why, and how it ended; and its swap, undo and drop."""
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 from redshift_etl.backfill.request import Request, own_id
 from redshift_etl.errors import ConfigError
-from redshift_etl.warehouse import load_sql, migrate
-from redshift_etl.warehouse.load_sql import Statement
+from redshift_etl.warehouse import migrate
 from redshift_etl.warehouse.session import Connect, Session, open_session
+from redshift_etl.warehouse.statement import Statement, insert_rows, lock, truncate_bytes
+from redshift_etl.window import utc_now
 
 TABLE = "etl.backfill_history"
 RUNNING, DONE, FAILED, DIED = "running", "done", "failed", "died"
 COMPARED, SWAPPED, UNDONE, DROPPED = "compared", "swapped", "undone", "dropped"
+_REASON_BYTES = 1024
 _DETAIL_BYTES = 8192
 
 
 def begin(connect: Connect, request: Request, run_id: str, who: str) -> None:
-    """Enter a backfill as running; again for a retry. Others that are still running have died: one runs at a time."""
+    """Record a backfill as running; again for a retry. Others with that status have died: one runs at a time."""
     migrate.ensure(connect, TABLE)
-    now = _now()
+    now = utc_now()
     row = _row(request, run_id, who) | {"backfill_id": request.backfill_id, "status": RUNNING, "started_at": now}
     with open_session(connect, request.backfill_id) as session, session.transaction():
-        session.run(load_sql.lock(TABLE))
+        session.run(lock(TABLE))
         session.run(
             Statement(
                 "mark the backfills that died",
@@ -32,8 +34,8 @@ def begin(connect: Connect, request: Request, run_id: str, who: str) -> None:
                 (DIED, now, RUNNING, run_id),
             )
         )
-        session.run(Statement("forget an earlier try", f"DELETE FROM {TABLE} WHERE run_id = %s", (run_id,)))
-        session.run(load_sql.insert_rows(TABLE, tuple(row), [tuple(row.values())], "enter the backfill"))
+        session.run(Statement("delete the row of an earlier try", f"DELETE FROM {TABLE} WHERE run_id = %s", (run_id,)))
+        session.run(insert_rows(TABLE, tuple(row), [tuple(row.values())], "record the backfill"))
 
 
 def _row(request: Request, run_id: str, who: str) -> dict[str, object]:
@@ -42,7 +44,7 @@ def _row(request: Request, run_id: str, who: str) -> dict[str, object]:
         "action": request.action,
         "first_day": request.first,
         "last_day": request.last,
-        "reason": request.reason.encode()[:1024].decode(errors="ignore"),
+        "reason": truncate_bytes(request.reason, _REASON_BYTES),
         "who": who,
         "runs": len(request.triggers()),
         "run_id": run_id,
@@ -50,8 +52,8 @@ def _row(request: Request, run_id: str, who: str) -> dict[str, object]:
 
 
 def done_with(request: Request, run_id: str, who: str, first: date, last: date, detail: object) -> Statement:
-    """Enter what was done with a staged backfill of these days, in the transaction that does it."""
-    now = _now()
+    """Record what was done with a staged backfill of these days, in the transaction that does it."""
+    now = utc_now()
     row = _row(request, run_id, who) | {
         "backfill_id": own_id(run_id),
         "of_backfill": request.backfill_id,
@@ -62,10 +64,10 @@ def done_with(request: Request, run_id: str, who: str, first: date, last: date, 
         "finished_at": now,
         "detail": _text(detail),
     }
-    return load_sql.insert_rows(TABLE, tuple(row), [tuple(row.values())], f"enter the {request.action}")
+    return insert_rows(TABLE, tuple(row), [tuple(row.values())], f"record the {request.action}")
 
 
-def bury(connect: Connect, older_than: timedelta) -> None:
+def mark_stale_as_failed(connect: Connect, older_than: timedelta) -> None:
     """Mark as died what has been running for longer than any run may."""
     migrate.ensure(connect, TABLE)
     with open_session(connect, TABLE) as session, session.transaction():
@@ -74,16 +76,16 @@ def bury(connect: Connect, older_than: timedelta) -> None:
                 "mark the backfills that died",
                 f"UPDATE {TABLE} SET status = %s, finished_at = %s, detail = 'it has been running for too long'\n"
                 "WHERE status = %s AND started_at < %s",
-                (DIED, _now(), RUNNING, _now() - older_than),
+                (DIED, utc_now(), RUNNING, utc_now() - older_than),
             )
         )
 
 
 def days(session: Session, backfill_id: str, table: str, *statuses: str) -> tuple[date, date]:
-    """The days of a backfill in one of the given states. Raises ConfigError for any other."""
+    """The days of a backfill in one of these states. Raises ConfigError for any other."""
     rows = session.run(
         Statement(
-            "look the backfill up",
+            "read the backfill",
             f"SELECT table_name, status, first_day, last_day FROM {TABLE} WHERE backfill_id = %s",
             (backfill_id,),
         )
@@ -92,7 +94,7 @@ def days(session: Session, backfill_id: str, table: str, *statuses: str) -> tupl
     if found is None or found[0] != table or found[1] not in statuses:
         raise ConfigError(
             f"There is no such backfill of this table that is {' or '.join(statuses)}.",
-            fix=f"look into {TABLE}",
+            fix=f"query {TABLE}",
             backfill_id=backfill_id,
             table=table,
             status=found[1] if found else None,
@@ -101,27 +103,23 @@ def days(session: Session, backfill_id: str, table: str, *statuses: str) -> tupl
 
 
 def ended(backfill_id: str, status: str, detail: object = None) -> Statement:
-    """Say how it ended."""
+    """Record how it ended."""
     return Statement(
-        f"say that the backfill is {status}",
+        f"record that the backfill is {status}",
         f"UPDATE {TABLE} SET status = %s, finished_at = %s, detail = COALESCE(%s, detail) WHERE backfill_id = %s",
-        (status, _now(), _text(detail), backfill_id),
+        (status, utc_now(), _text(detail), backfill_id),
     )
 
 
 def failed(backfill_id: str) -> Statement:
-    """Say that a backfill failed, unless it has ended in another way."""
+    """Record that a backfill failed, unless it has ended in another way."""
     return Statement(
-        "say that the backfill failed",
+        "record that the backfill failed",
         f"UPDATE {TABLE} SET status = %s, finished_at = %s, detail = %s WHERE backfill_id = %s AND status = %s",
-        (FAILED, _now(), "a task of its run failed; the incident says why", backfill_id, RUNNING),
+        (FAILED, utc_now(), "a task of its run failed; see its incident", backfill_id, RUNNING),
     )
 
 
 def _text(detail: object) -> str | None:
     text = detail if detail is None or isinstance(detail, str) else json.dumps(detail, default=str)
-    return text.encode()[:_DETAIL_BYTES].decode(errors="ignore") if text else None
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
+    return truncate_bytes(text, _DETAIL_BYTES) if text else None

@@ -1,4 +1,4 @@
-"""What the form of ``backfill_table`` asks for, checked before anything happens. Pure."""
+"""The form of ``backfill_table``, checked before anything is done. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _REASON_CHARS = 10
 
 @dataclass(frozen=True)
 class Request:
-    """A form that holds together. ``backfill_id`` is the run's own, or for swap, undo and drop the one named."""
+    """A valid form. ``backfill_id`` is the run's own, or for swap, undo and drop the one named."""
 
     action: str
     contract: Contract
@@ -57,11 +57,11 @@ def own_id(run_id: str) -> str:
 def read(params: Mapping[str, Any], run_id: str, now: datetime) -> Request:
     """Check the form. Raises ConfigError that names the field."""
     from redshift_etl.contracts import contract as contracts
-    from redshift_etl.reconcile import compare
+    from redshift_etl.contracts import reconcile_spec
 
     action, table = str(params["action"]), str(params["table"])
     contract = contracts.load(table)
-    plan = compare.read(contract)
+    plan = reconcile_spec.read(contract)
     if plan is None:
         raise ConfigError("No DAG is known to load the table.", fix="name it in include/sql/reconcile", table=table)
     if action not in ACTIONS:
@@ -76,11 +76,16 @@ def read(params: Mapping[str, Any], run_id: str, now: datetime) -> Request:
         backfill_id = str(params["backfill_id"] or "")
         if len(backfill_id) != len(own_id("")) or not backfill_id.isalnum():
             raise ConfigError(
-                f"To {action} say which backfill.", fix="take its id of etl.backfill_history", backfill_id=backfill_id
+                f"The action {action} needs the id of a backfill.",
+                fix="take its id of etl.backfill_history",
+                backfill_id=backfill_id,
             )
     if action != BACKFILL and contract.load != "incremental":
         raise ConfigError(
-            "Only an incremental table has a staged rewrite.", fix="use the action backfill", table=table, action=action
+            "Only an incremental table has a staged backfill.",
+            fix="use the action backfill",
+            table=table,
+            action=action,
         )
     request = Request(
         action=action,
@@ -104,7 +109,7 @@ def read(params: Mapping[str, Any], run_id: str, now: datetime) -> Request:
 def _days(params: Mapping[str, Any], now: datetime) -> tuple[date, date]:
     window = from_form(params)
     if window is None:
-        raise ConfigError("A backfill has a first and a last day.", fix="give both", field="start, end")
+        raise ConfigError("A backfill has a first and a last day.", fix="fill in both", field="start, end")
     first, last = window.days[0], window.days[-1]
     if last >= now.date():
         raise ConfigError("The last day is not over (UTC).", fix="end yesterday at the latest", end=str(last))

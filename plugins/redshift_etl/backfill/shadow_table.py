@@ -1,8 +1,8 @@
-"""A staged rewrite: batches go to a shadow of the table, are compared with it, and then take its rows' place at once.
+"""A staged backfill: batches are loaded into a shadow of the table, compared with it, and swapped in at once.
 
 A load into the table itself lets the newest version win, so rows that were computed wrongly from right sources stay:
-their version is no newer. A rewrite replaces them. A row of the table that has become newer than the shadow's since
-stays, and so does one that the shadow does not have: a rewrite deletes nothing. What it replaces is kept for an undo.
+their version is no newer. A staged backfill replaces them. A row of the table that has become newer than the shadow's
+since stays, and so does one that the shadow does not have: nothing is deleted. Replaced rows are stored for an undo.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from uuid import uuid4
 
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import ConfigError
+from redshift_etl.warehouse import history as load_history
 from redshift_etl.warehouse import load_sql, migrate
-from redshift_etl.warehouse.load_sql import Statement, columns, ident
+from redshift_etl.warehouse.history import LoadRecord
 from redshift_etl.warehouse.model import Counts, Run
 from redshift_etl.warehouse.session import Connect, Session, open_session
+from redshift_etl.warehouse.statement import Statement, columns, count_rows, ident, lock
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +49,7 @@ class Comparison:
     examples: tuple[str, ...]
 
     def as_dict(self) -> dict[str, object]:
-        """For the ledger and the log."""
+        """For the backfill history and the log."""
         return asdict(self)
 
 
@@ -55,7 +57,7 @@ def of(contract: Contract, backfill_id: str) -> Contract:
     """The contract of a table's shadow. Raises ConfigError for a table that has no versions to compare."""
     if contract.load != "incremental":
         raise ConfigError(
-            "Only an incremental table has a staged rewrite.",
+            "Only an incremental table has a staged backfill.",
             fix="a full refresh replaces the whole table anyway: trigger its DAG",
             table=contract.table,
         )
@@ -67,7 +69,7 @@ def of(contract: Contract, backfill_id: str) -> Contract:
 
 
 def undo_table(contract: Contract, backfill_id: str) -> str:
-    """Where the rows are kept that a swap replaced."""
+    """The table of the rows that a swap replaced."""
     return f"{of(contract, backfill_id).table}__undo"
 
 
@@ -171,25 +173,25 @@ def compare(session: Session, contract: Contract, backfill_id: str, first: date,
 
 def swap(session: Session, contract: Contract, backfill_id: str, run: Run) -> Counts:
     """Put the shadow's rows in the table's place, inside the caller's transaction."""
-    shadow, kept, table = of(contract, backfill_id).table, undo_table(contract, backfill_id), ident(contract.table)
+    shadow, replaced, table = of(contract, backfill_id).table, undo_table(contract, backfill_id), ident(contract.table)
     names, version = columns(contract.column_names), _version(contract)
-    session.run(load_sql.lock(contract.table))
+    session.run(lock(contract.table))
     _copies_of_a_key(session, contract, shadow)
-    session.run(_like(kept, contract.table, "create the table for an undo"))
+    session.run(_like(replaced, contract.table, "create the table for an undo"))
     session.run(
         Statement(
-            "keep the rows that are replaced",
-            f"INSERT INTO {ident(kept)} ({names})\nSELECT {columns(contract.column_names, 't')} "
+            "copy the rows that are replaced",
+            f"INSERT INTO {ident(replaced)} ({names})\nSELECT {columns(contract.column_names, 't')} "
             f"FROM {_pairs(contract, shadow)}\nWHERE t.{version} <= s.{version}",
         )
     )
     session.run(
         Statement(
             "delete them",
-            f"DELETE FROM {table} USING {ident(kept)} AS k WHERE {load_sql.same_key(contract, table, 'k')}",
+            f"DELETE FROM {table} USING {ident(replaced)} AS k WHERE {load_sql.same_key(contract, table, 'k')}",
         )
     )
-    return _insert(session, contract, shadow, kept, run, "rewrite")
+    return _insert(session, contract, shadow, replaced, run, "rewrite")
 
 
 def undo(session: Session, contract: Contract, backfill_id: str, run: Run) -> Counts:
@@ -197,22 +199,22 @@ def undo(session: Session, contract: Contract, backfill_id: str, run: Run) -> Co
 
     A row that has become newer since stays.
     """
-    shadow, kept, table = of(contract, backfill_id).table, undo_table(contract, backfill_id), ident(contract.table)
-    session.run(load_sql.lock(contract.table))
+    shadow, replaced, table = of(contract, backfill_id).table, undo_table(contract, backfill_id), ident(contract.table)
+    session.run(lock(contract.table))
     session.run(
         Statement(
-            "delete the rewritten rows",
+            "delete the swapped-in rows",
             f"DELETE FROM {table} USING {ident(shadow)} AS s WHERE {load_sql.same_key(contract, table, 's')}\n"
             f"    AND {table}.{_version(contract)} = s.{_version(contract)}",
         )
     )
-    return _insert(session, contract, kept, shadow, run, "undo")
+    return _insert(session, contract, replaced, shadow, run, "undo")
 
 
 def _insert(session: Session, contract: Contract, source: str, other: str, run: Run, kind: str) -> Counts:
     """Insert the rows of ``source`` whose key is free, and record the load; marts of the days of both become stale."""
     names, table = columns(contract.column_names), ident(contract.table)
-    before = int(session.value(load_sql.count_rows(contract.table)))
+    before = int(session.value(count_rows(contract.table)))
     session.run(
         Statement(
             "insert the rows",
@@ -220,8 +222,8 @@ def _insert(session: Session, contract: Contract, source: str, other: str, run: 
             f"WHERE NOT EXISTS (SELECT 1 FROM {table} AS t WHERE {load_sql.same_key(contract, 's', 't')})",
         )
     )
-    after = int(session.value(load_sql.count_rows(contract.table)))
-    staged, replaced = (int(session.value(load_sql.count_rows(name))) for name in (source, other))
+    after = int(session.value(count_rows(contract.table)))
+    staged, replaced = (int(session.value(count_rows(name))) for name in (source, other))
     written, load_id = after - before, uuid4().hex
     updated = min(written, replaced)
     counts = Counts(inserted=written - updated, updated=updated, superseded=staged - written)
@@ -236,11 +238,11 @@ def _insert(session: Session, contract: Contract, source: str, other: str, run: 
                 (contract.table, load_id),
             )
         )
-    now = datetime.now(UTC).replace(tzinfo=None)
-    row = {"load_id": load_id, "table_name": contract.table, "load_kind": kind, **asdict(run), "extracted": staged}
-    row |= {"staged": staged, **asdict(counts), "rejected": 0, "rows_after": after}
-    row |= {"extracted_at": now, "started_at": now, "committed_at": now, "seconds": 0.0}
-    session.run(load_sql.insert_rows("etl.load_history", tuple(row), [tuple(row.values())], "record the load"))
+    now = datetime.now(UTC)
+    record = LoadRecord(
+        contract.table, load_id, run.dag_id, run.run_id, now, rows_after=after, staged=staged, counts=counts
+    )
+    session.run(load_history.insert(record, kind, run, extracted=staged, rejected=0, extracted_at=now, started_at=now))
     return counts
 
 
@@ -248,12 +250,12 @@ def _copies_of_a_key(session: Session, contract: Contract, shadow: str) -> None:
     repeated = session.run(load_sql.repeated_keys(contract, shadow))
     if repeated:
         raise ConfigError(
-            "The shadow holds the same key more than once.", fix="stage it again", table=shadow, keys=repeated
+            "The shadow has the same key more than once.", fix="stage it again", table=shadow, keys=repeated
         )
 
 
 def drop(connect: Connect, contract: Contract, backfill_id: str) -> None:
-    """Drop the shadow and the rows kept for an undo."""
+    """Drop the shadow and the rows stored for an undo."""
     for table in (of(contract, backfill_id).table, undo_table(contract, backfill_id)):
         with open_session(connect, table) as session, session.transaction():
             session.run(Statement("drop the shadow", f"DROP TABLE IF EXISTS {ident(table)}"))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from botocore.exceptions import ClientError
-
 from redshift_etl.incidents import lake_store
 from redshift_etl.incidents.model import Incident
 from redshift_etl.lake.storage import Lake
@@ -24,11 +22,5 @@ def read(lake: Lake, incident_id: str) -> str | None:
     match = _ID.fullmatch(incident_id)
     if not match:
         return None
-    key = lake.location.key("incidents", "-".join(match.groups()), f"{incident_id}.md")
-    try:
-        body = lake.client.get_object(Bucket=lake.location.bucket, Key=key)["Body"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "NoSuchKey":
-            return None
-        raise
-    return str(body.read(MAX_BYTES).decode("utf-8", errors="replace"))
+    report = lake.get("/".join(("incidents", "-".join(match.groups()), f"{incident_id}.md")), MAX_BYTES)
+    return report[0].decode("utf-8", errors="replace") if report else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from redshift_etl.incidents import table_store
-from redshift_etl.warehouse.load_sql import Statement
+from redshift_etl.warehouse.statement import Statement
 
 LOADS_SHOWN = 30
 HISTORY_SHOWN = 400  # a year of daily loads, and some

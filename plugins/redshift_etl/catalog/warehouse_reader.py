@@ -9,11 +9,12 @@ from typing import Any, TypeVar
 
 from redshift_etl.catalog import queries
 from redshift_etl.catalog.model import CheckResult, FailedRow, History, Load, Snapshot
+from redshift_etl.contracts.mart import Mart
 from redshift_etl.incidents import table_store
 from redshift_etl.marts import build
-from redshift_etl.marts.build import Mart
-from redshift_etl.warehouse.load_sql import Statement
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
+from redshift_etl.warehouse.statement import Statement
+from redshift_etl.window import aware_utc, naive_utc
 
 CHECKS_WITHIN = timedelta(days=35)  # includes the last check of a table that is loaded monthly
 INCIDENTS_WITHIN = timedelta(days=30)
@@ -31,8 +32,9 @@ def read_snapshot(connect: Connect, now: datetime) -> Snapshot:
         builds = reader.rows("builds of marts", queries.last_builds(), _build)
         rows = dict(reader.rows("rows of marts", queries.mart_rows(), lambda row: (str(row[0]), int(row[1]))))
         sizes = reader.rows("sizes", queries.sizes(), lambda row: (f"{row[0]}.{row[1]}", row[2], row[3]))
-        checks = reader.rows("checks", queries.last_checks(_naive(now - CHECKS_WITHIN)), _check)
-        incidents = reader.rows("incidents", queries.incidents(_naive(now - INCIDENTS_WITHIN)), table_store.from_row)
+        checks = reader.rows("checks", queries.last_checks(naive_utc(now - CHECKS_WITHIN)), _check)
+        since = naive_utc(now - INCIDENTS_WITHIN)
+        incidents = reader.rows("incidents", queries.incidents(since), table_store.from_row)
     counts = {name: int(count) for name, count, _ in sizes if count is not None}
     return Snapshot(
         read_at=now,
@@ -87,18 +89,10 @@ def _by_table(items: Iterable[T]) -> dict[str, tuple[T, ...]]:
     return {table: tuple(values) for table, values in grouped.items()}
 
 
-def _utc(moment: datetime | None) -> datetime | None:
-    return moment.replace(tzinfo=UTC) if moment else None
-
-
-def _naive(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None)
-
-
 def _load(row: Row) -> Load:
     table, kind, at, seconds, start, end, dag_id, run_id, *counts = row
     return Load(
-        table, kind, at.replace(tzinfo=UTC), float(seconds), _utc(start), _utc(end), dag_id, run_id,
+        table, kind, aware_utc(at), float(seconds), aware_utc(start), aware_utc(end), dag_id, run_id,
         *(int(count) for count in counts),
     )  # fmt: skip
 
@@ -106,7 +100,7 @@ def _load(row: Row) -> Load:
 def _build(row: Row) -> Load:
     mart, at, seconds, first, last, dag_id, run_id, written, days = row
     return Load(
-        mart, "partition", at.replace(tzinfo=UTC), float(seconds), _midnight(first),
+        mart, "partition", aware_utc(at), float(seconds), _midnight(first),
         _midnight(last + timedelta(days=1)), dag_id, run_id, int(written), 0, 0, 0, 0, 0, None, int(days),
     )  # fmt: skip
 
@@ -117,9 +111,9 @@ def _midnight(day: date) -> datetime:
 
 def _check(row: Row) -> CheckResult:
     table, check, severity, outcome, failing, at, description = row
-    return CheckResult(table, check, severity, outcome, int(failing), at.replace(tzinfo=UTC), description or "")
+    return CheckResult(table, check, severity, outcome, int(failing), aware_utc(at), description or "")
 
 
 def _failed_row(row: Row) -> FailedRow:
     check, severity, key, reason, at = row
-    return FailedRow(check, severity, key, reason, at.replace(tzinfo=UTC))
+    return FailedRow(check, severity, key, reason, aware_utc(at))

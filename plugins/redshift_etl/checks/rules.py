@@ -7,47 +7,20 @@ rows has passed. One of severity ``fail`` refuses the load, one of ``warn`` is r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-import sqlglot
-from sqlglot import exp
-
-from redshift_etl import settings
-from redshift_etl.contracts.contract import Contract, front_matter
+from redshift_etl.contracts.check import FAIL, ROWS, STAGE, WARN, Check, read_all
+from redshift_etl.contracts.contract import Contract
 from redshift_etl.contracts.ddl import Column
-from redshift_etl.errors import ConfigError
-from redshift_etl.warehouse.load_sql import columns, ident, literal
-from redshift_etl.window import Window
+from redshift_etl.warehouse.history import recent_staged
+from redshift_etl.warehouse.statement import columns, ident, literal
+from redshift_etl.window import Window, naive_utc
 
-FAIL, WARN = "fail", "warn"
-STAGE, RESULT = "stage", "result"
-ROWS = ":rows"
 KEY_UNIQUE = "key_unique"
 
-HISTORY_LOADS = 8  # the loads whose mean a batch is held against, each of another window
-HISTORY_NEEDED = 4  # fewer than this say nothing
+HISTORY_LOADS = 8  # a batch is compared with the mean of these loads, each of another window
+HISTORY_NEEDED = 4  # with fewer there is no comparison
 TOO_FEW, TOO_MANY = 0.5, 2.0  # times the mean
-
-
-@dataclass(frozen=True)
-class Check:
-    """One check. A check without ``sql`` is not asked: the load itself cannot succeed unless it holds.
-
-    ``count``: an aggregate that counts its failing rows; such checks share one scan. ``join``: what the scan needs for
-    it, which gives one column, named as the check.
-    """
-
-    name: str
-    severity: str
-    on: str
-    description: str
-    sql: str
-    values: tuple[object, ...] = ()
-    count: str | None = None
-    join: str = ""
-    path: Path | None = None
 
 
 def for_table(contract: Contract, window: Window | None = None) -> tuple[Check, ...]:
@@ -111,7 +84,7 @@ def _accepted(contract: Contract, name: str, values: tuple[str, ...]) -> Check:
 
 
 def _references(contract: Contract, column: Column) -> Check:
-    """Each value is looked up once: nothing holds the other table to one row for it (AWS, t_Defining_constraints)."""
+    """Each value is joined once: the other table may have several rows of it (AWS, t_Defining_constraints)."""
     assert column.references is not None
     check, name, target = f"references_{column.name}", ident(column.name), column.references.table
     known = f"SELECT DISTINCT {ident(column.references.column)} AS {check} FROM {ident(target)}"
@@ -149,10 +122,8 @@ def _version_not_ahead(contract: Contract, version: str) -> Check:
 
 
 def _row_count(contract: Contract, window: Window | None) -> Check:
-    """Compared with loads whose window is as long, so that a day is not held against a year, the newest of each."""
-    same_length = "DATEDIFF(second, window_start, window_end) = %s" if window else "window_start IS NULL"
-    length = (int((window.end - window.start).total_seconds()),) if window else ()
-    one = "window_start" if window else "load_id"
+    """Compared with loads whose window is as long, so that a day is not compared with a year, the newest of each."""
+    recent, values = recent_staged(contract.table, window, HISTORY_LOADS)
     return Check(
         "row_count",
         WARN,
@@ -163,22 +134,17 @@ FROM (SELECT COUNT(*) AS staged FROM {ROWS}) AS batch
 CROSS JOIN (
     SELECT CAST(AVG(CAST(staged AS DOUBLE PRECISION)) AS DECIMAL(18, 1)) AS mean, COUNT(*) AS loads
     FROM (
-        SELECT staged FROM (
-            SELECT staged, committed_at, ROW_NUMBER() OVER (PARTITION BY {one} ORDER BY committed_at DESC) AS place
-            FROM etl.load_history
-            WHERE table_name = %s AND {same_length}
-        ) AS placed
-        WHERE place = 1 ORDER BY committed_at DESC LIMIT {HISTORY_LOADS}
+        {recent}
     ) AS loads
 ) AS recent
 WHERE recent.loads >= {HISTORY_NEEDED}
     AND (batch.staged < recent.mean * {TOO_FEW} OR batch.staged > recent.mean * {TOO_MANY})""",
-        (contract.table, *length),
+        values,
     )
 
 
 def _freshness(version: str, window: Window, within: timedelta) -> Check:
-    oldest, newest = (window.end - within).astimezone(UTC).replace(tzinfo=None), f"MAX({ident(version)})"
+    oldest, newest = naive_utc(window.end - within), f"MAX({ident(version)})"
     return Check(
         "freshness",
         WARN,
@@ -189,37 +155,3 @@ def _freshness(version: str, window: Window, within: timedelta) -> Check:
         (oldest,),
         count=f"CASE WHEN {newest} < %s THEN 1 ELSE 0 END",
     )
-
-
-def read_all(contract: Contract) -> tuple[Check, ...]:
-    """The checks written for a table, by name."""
-    folder = settings.sql_dir() / "checks" / contract.schema / contract.name
-    return tuple(parse(path.read_text(encoding="utf-8"), path) for path in sorted(folder.glob("*.sql")))
-
-
-def parse(text: str, path: Path) -> Check:
-    """Read a check from its text. Raises ConfigError that names the file."""
-    try:
-        matter, sql = front_matter(text)
-        sql = sql.rstrip().rstrip(";")
-        severity, on = str(matter.get("severity")), str(matter.get("on", STAGE))
-        _verify(matter, severity, on, sql)
-    except ValueError as error:
-        raise ConfigError(f"The check cannot be used: {error}.", fix=f"edit {path}", check=path.stem) from error
-    return Check(path.stem, severity, on, str(matter["description"]), sql, path=path)
-
-
-def _verify(matter: dict[str, object], severity: str, on: str, sql: str) -> None:
-    unknown = sorted(set(matter) - {"description", "severity", "on"})
-    if unknown or not matter.get("description"):
-        raise ValueError(f"its front matter has description, severity and on; {', '.join(unknown) or 'no description'}")
-    if severity not in (FAIL, WARN) or on not in (STAGE, RESULT):
-        raise ValueError(f"severity is fail or warn, and on is stage or result; it has {severity} and {on}")
-    if ROWS not in sql:
-        raise ValueError(f"it does not read {ROWS}")
-    try:
-        statements = sqlglot.parse(sql.replace(ROWS, "stage"), dialect="redshift")
-    except sqlglot.errors.SqlglotError as error:
-        raise ValueError(f"it is not valid SQL: {' '.join(str(error).split())}") from error
-    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
-        raise ValueError("it must be one SELECT of the offending rows")

@@ -1,8 +1,8 @@
 """Runs a table's checks on a batch: on the stage before anything is visible, and on the table before the commit.
 
 What a load finds is recorded with it, in its own transaction. What stops one is written on a second connection, for
-the first one's rollback would take it along. Either way ``etl.check_results`` says how each check went, and
-``etl.check_failures`` keeps the rows.
+the first one's rollback would remove it. Either way ``etl.check_results`` has the outcome of each check, and
+``etl.check_failures`` the rows.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from redshift_etl.checks import rules
-from redshift_etl.checks.rules import FAIL, RESULT, ROWS, STAGE, Check
+from redshift_etl.contracts.check import FAIL, RESULT, ROWS, STAGE, Check
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import ConfigError, EtlError, SourceError
 from redshift_etl.warehouse import load_sql
-from redshift_etl.warehouse.load_sql import Statement
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
+from redshift_etl.warehouse.statement import Statement, ident, insert_rows, truncate_bytes
+from redshift_etl.window import utc_now
 
 if TYPE_CHECKING:
     from redshift_etl.warehouse.model import Run
@@ -43,7 +43,7 @@ class Outcome:
 
     @property
     def verdict(self) -> str:
-        """passed, warned or failed: what etl.check_results says."""
+        """passed, warned or failed, as in etl.check_results."""
         if not self.failing:
             return "passed"
         return "failed" if self.check.severity == FAIL else "warned"
@@ -53,7 +53,7 @@ class Outcome:
 class Audit:
     """The checks of one load. ``stage`` and ``result`` are the audits that ``load.run`` calls.
 
-    ``rows`` is the temporary table that holds the batch.
+    ``rows`` is the temporary table of the batch.
     """
 
     connect: Connect
@@ -75,13 +75,12 @@ class Audit:
         self._refuse(RESULT)
         if self.contract.load == "incremental":
             self.outcomes.append(Outcome(_PROVED))
-        for statement in self._records():
-            session.run(statement)
+        session.run_step(self._records())
 
     def _check(self, session: Session, on: str, rows: str) -> list[Outcome]:
         due = [check for check in self.checks if check.on == on]
         counted = _count(session, [check for check in due if check.sql], rows)
-        return [_look(session, self.contract, check, counted.get(check.name, 0), rows) for check in due]
+        return [_outcome(session, self.contract, check, counted.get(check.name, 0), rows) for check in due]
 
     def _refuse(self, on: str) -> None:
         for outcome in self.outcomes:
@@ -94,7 +93,7 @@ class Audit:
         names = ", ".join(outcome.check.name for outcome in failed)
         raise SourceError(
             f"The batch fails {names}: {'; '.join(map(_sentence, failed))}.",
-            fix="mend the source and run again; all the rows: SELECT * FROM etl.check_failures WHERE table_name = "
+            fix="fix the source and run again; all the rows: SELECT * FROM etl.check_failures WHERE table_name = "
             f"'{self.contract.table}' ORDER BY failed_at DESC",
             table=self.contract.table,
             check=names,
@@ -104,13 +103,12 @@ class Audit:
         """On a second connection. That the batch is bad is the error to report, not that noting it failed."""
         try:
             with open_session(self.connect, self.contract.table) as session, session.transaction():
-                for statement in self._records():
-                    session.run(statement)
+                session.run_step(self._records())
         except (EtlError, StatementError) as error:
             log.warning("%s: could not record the failing rows: %s", self.contract.table, error)
 
     def _records(self) -> list[Statement]:
-        audit_id, now = uuid4().hex, datetime.now(UTC).replace(tzinfo=None)
+        audit_id, now = uuid4().hex, utc_now()
         table, run = self.contract.table, self.run
         results = [
             (
@@ -124,11 +122,9 @@ class Audit:
             for o in self.outcomes
             for number, (key, reason) in enumerate(o.rows, 1)
         ]
-        statements = (
-            [load_sql.insert_rows("etl.check_results", _RESULTS, results, "record the checks")] if results else []
-        )
+        statements = [insert_rows("etl.check_results", _RESULTS, results, "record the checks")] if results else []
         if rows:
-            statements.append(load_sql.insert_rows("etl.check_failures", _FAILURES, rows, "keep the failing rows"))
+            statements.append(insert_rows("etl.check_failures", _FAILURES, rows, "record the failing rows"))
         return statements
 
 
@@ -152,20 +148,20 @@ _FAILURES = ("audit_id", "table_name", "check_name", "severity", "row_number", "
 _PROVED = Check(rules.KEY_UNIQUE, FAIL, RESULT, "Each key of the batch occurs once in the table.", "")
 
 
-def count_statements(asked: Sequence[Check], rows: str) -> list[tuple[tuple[Check, ...], Statement]]:
+def count_statements(checks: Sequence[Check], rows: str) -> list[tuple[tuple[Check, ...], Statement]]:
     """The counts of failing rows: by one scan where that can be, the contract's others in one statement, files each."""
-    scanned = tuple(check for check in asked if check.count)
-    derived = tuple(check for check in asked if not check.count and not check.path)
+    scanned = tuple(check for check in checks if check.count)
+    derived = tuple(check for check in checks if not check.count and not check.path)
     statements = [(scanned, _scan(scanned, rows))] if scanned else []
     if derived:
         statements.append((derived, _counts(derived, rows, "check the batch as a whole")))
-    statements += [((check,), _counts((check,), rows, f"check {check.name}")) for check in asked if check.path]
+    statements += [((check,), _counts((check,), rows, f"check {check.name}")) for check in checks if check.path]
     return statements
 
 
 def _scan(some: Sequence[Check], rows: str) -> Statement:
     counts = ",\n    ".join(check.count for check in some if check.count)
-    read = "\n".join([load_sql.ident(rows), *(check.join for check in some if check.join)])
+    read = "\n".join([ident(rows), *(check.join for check in some if check.join)])
     values = tuple(value for check in some for value in check.values)
     return Statement("check the rows", f"SELECT\n    {counts}\nFROM {read}", values)
 
@@ -176,21 +172,21 @@ def _counts(some: Sequence[Check], rows: str, purpose: str) -> Statement:
 
 
 def _read(check: Check, rows: str) -> str:
-    return check.sql.replace(ROWS, load_sql.ident(rows))
+    return check.sql.replace(ROWS, ident(rows))
 
 
-def _count(session: Session, asked: Sequence[Check], rows: str) -> dict[str, int]:
+def _count(session: Session, checks: Sequence[Check], rows: str) -> dict[str, int]:
     counted: dict[str, int] = {}
-    for some, statement in count_statements(asked, rows):
+    for some, statement in count_statements(checks, rows):
         values = _run(session, statement, some)[0]
         counted |= {check.name: int(value) for check, value in zip(some, values, strict=True)}
     return counted
 
 
-def _look(session: Session, contract: Contract, check: Check, failing: int, rows: str) -> Outcome:
+def _outcome(session: Session, contract: Contract, check: Check, failing: int, rows: str) -> Outcome:
     if not failing:
         return Outcome(check)
-    # The first rows that come: in order, the warehouse would have to find all of them again.
+    # The first rows found: in order, the warehouse would have to find all of them again.
     kept = f"SELECT * FROM (\n{_read(check, rows)}\n) AS offending LIMIT {KEPT_ROWS}"
     text = f"SELECT * FROM (\n{kept}\n) AS kept ORDER BY 1"
     found = _run(session, Statement(f"read what fails {check.name}", text, check.values), [check])
@@ -223,4 +219,4 @@ def _sentence(outcome: Outcome) -> str:
 
 
 def _cut(text: str) -> str:
-    return text.encode()[:_TEXT_BYTES].decode(errors="ignore")
+    return truncate_bytes(text, _TEXT_BYTES)

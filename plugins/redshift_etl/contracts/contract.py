@@ -1,6 +1,6 @@
 """A table's contract: the front matter and CREATE TABLE of ``include/sql/tables/<schema>/<table>.sql``.
 
-Everything that is known about a table is said there once; loads, checks, Assets, the catalog, freshness and
+Everything about a table is defined there once; loads, checks, Assets, the catalog, freshness and
 retention are derived from it.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from redshift_etl import settings
 from redshift_etl.contracts import ddl
 from redshift_etl.contracts.ddl import Column
-from redshift_etl.contracts.front_matter import front_matter as front_matter  # noqa: PLC0414 — theirs who know contracts
+from redshift_etl.contracts.front_matter import front_matter as front_matter  # noqa: PLC0414 — for modules that import contracts
 from redshift_etl.errors import ConfigError
 
 LOADS = ("full_refresh", "incremental", "partition", "append")
@@ -81,7 +81,7 @@ class Contract:
 def load(table: str) -> Contract:
     """The contract of ``schema.table``.
 
-    Raises ConfigError when there is none or it does not hold together; the message names the file.
+    Raises ConfigError when there is none or it is not valid; the message names the file.
     """
     path = _path(table)
     if not path.is_file():
@@ -111,7 +111,7 @@ def _path(table: str) -> Path:
 
 
 def parse(text: str, path: Path = Path()) -> Contract:
-    """Read a contract from its text. Pure. Raises ValueError with one sentence that says what is wrong."""
+    """Read a contract from its text. Pure. Raises ValueError with one sentence about what is wrong."""
     matter, sql = front_matter(text)
     unknown = sorted(set(matter) - _FIELDS)
     if unknown:

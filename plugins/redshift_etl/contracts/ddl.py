@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import sqlglot
 from sqlglot import exp
 
-DEFAULT_LENGTH = {"VARCHAR": 256, "CHAR": 1}  # AWS, "Character types": the length in bytes when none is given
+DEFAULT_LENGTH = {"VARCHAR": 256, "CHAR": 1}  # AWS, "Character types": the length in bytes when there is none
 MAX_LENGTH = 65535
 DEFAULT_DECIMAL = (18, 0)  # AWS, "Numeric types"
 TYPES = {
@@ -79,7 +79,7 @@ def parse(text: str) -> TableDdl:
         raise ValueError(f"it is not valid SQL: {error}") from error
     creates = [statement for statement in statements if isinstance(statement, exp.Create) and statement.kind == "TABLE"]
     if len(creates) != 1 or not isinstance(creates[0].this, exp.Schema):
-        raise ValueError("it must hold exactly one CREATE TABLE with a column list")
+        raise ValueError("it must have exactly one CREATE TABLE with a column list")
     schema = creates[0].this
     comments = _comments(statements)
     key = _primary_key(schema)
@@ -88,7 +88,7 @@ def parse(text: str) -> TableDdl:
 
 
 def _split(text: str) -> list[str]:
-    """The statements as written: Redshift's attributes are kept to the letter, not printed back by a parser."""
+    """The statements as written: Redshift's attributes are copied verbatim, not formatted by a parser."""
     tokens = sqlglot.tokenize(text, dialect="redshift")
     statements, start = [], 0
     for token in tokens:

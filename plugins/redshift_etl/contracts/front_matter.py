@@ -1,4 +1,4 @@
-"""What a SQL file says about itself before its SQL. Imports no parser: a DAG file can afford to look."""
+"""The front matter of a SQL file. Imports no SQL parser, so that a DAG file can import it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ABOUT = ("description", "owner", "load", "version", "fresh_within", "retention")
 
 
 def about(table: str) -> dict[str, str]:
-    """What the contract of ``schema.table`` says in words (``ABOUT``); empty when there is none.
+    """The descriptive front matter of the contract of ``schema.table`` (``ABOUT``); empty when there is none.
 
     Raises ConfigError when the file cannot be read.
     """

@@ -1,9 +1,9 @@
 """A transform file, ``include/sql/transform/<table>.sql``: the raw columns expected, and one plain SELECT over them.
 
 The front matter names the source's columns in their order, each with the type that its text must have; ``about`` names
-those that the extract knows and the file does not (an API's answer does not say which airport it is about), and a file
-with ``json: hourly`` reads parallel arrays instead of CSV, in the ``units`` named; ``inputs`` names the source, for the
-lineage. The SELECT gives each column of the contract by name, in DuckDB's dialect, one row out for one row in.
+those that the extract adds and the file does not have (a response of an API does not name its airport). A file with
+``json: columnar`` has parallel arrays instead of CSV, in the ``units`` named; ``inputs`` names the source, for the
+lineage. The SELECT returns each column of the contract by name, in DuckDB's dialect, one row for each raw row.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from redshift_etl.contracts.ddl import Type
 from redshift_etl.errors import ConfigError
 
 _FIELDS = {"columns", "about", "json", "units", "inputs"}
-HOURLY = "hourly"
+COLUMNAR = "columnar"
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TransformSpec:
     """How raw rows become a table's rows. ``columns`` are typed and ordered; ``about`` is a subset of them."""
 
     columns: Mapping[str, Type]
     about: tuple[str, ...]
-    hourly: bool
+    columnar: bool
     select: str
     path: Path = Path()
     inputs: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class Recipe:
         return tuple(name for name in self.columns if name not in self.about)
 
 
-def load(contract: Contract) -> Recipe:
+def load(contract: Contract) -> TransformSpec:
     """The transform of a contract's table. Raises ConfigError when there is none or it is not sound."""
     path = settings.sql_dir() / "transform" / f"{contract.name}.sql"
     if not path.is_file():
@@ -54,8 +54,8 @@ def load(contract: Contract) -> Recipe:
         raise ConfigError(what, fix=f"edit {path}", table=contract.table) from error
 
 
-def parse(text: str, path: Path = Path()) -> Recipe:
-    """Read a transform from its text. Pure. Raises ValueError with one sentence that says what is wrong."""
+def parse(text: str, path: Path = Path()) -> TransformSpec:
+    """Read a transform from its text. Pure. Raises ValueError with one sentence about what is wrong."""
     matter, sql = front_matter(text)
     unknown = sorted(set(matter) - _FIELDS)
     if unknown:
@@ -67,20 +67,20 @@ def parse(text: str, path: Path = Path()) -> Recipe:
     strange = [name for name in about if name not in columns]
     if strange:
         raise ValueError(f"`about` names {', '.join(strange)}, which `columns` does not")
-    if matter.get("json") not in (None, HOURLY):
-        raise ValueError(f"json is {matter['json']!r}; the one shape known is `{HOURLY}`")
+    if matter.get("json") not in (None, COLUMNAR):
+        raise ValueError(f"json is {matter['json']!r}; the one shape known is `{COLUMNAR}`")
     select = sql.strip().rstrip(";")
     if not re.match(r"SELECT\s", select):
         raise ValueError("its SQL must be one plain SELECT … FROM raw, beginning with that word")
     inputs, units = tuple(matter.get("inputs", ())), dict(matter.get("units", {}))
-    return Recipe(columns, about, matter.get("json") == HOURLY, select, path, inputs, units)
+    return TransformSpec(columns, about, matter.get("json") == COLUMNAR, select, path, inputs, units)
 
 
-def _columns(given: Any) -> dict[str, Type]:
+def _columns(declared: Any) -> dict[str, Type]:
     """From ``name: TYPE`` lines, or a list of names that are all text."""
-    if isinstance(given, list) and given:
-        given = dict.fromkeys(given, "VARCHAR")
-    if not isinstance(given, dict) or not given:
+    if isinstance(declared, list) and declared:
+        declared = dict.fromkeys(declared, "VARCHAR")
+    if not isinstance(declared, dict) or not declared:
         raise ValueError("`columns` must name the raw columns in their order, e.g. `flight_id: BIGINT`")
-    declared = ", ".join(f'"{name}" {kind}' for name, kind in given.items())
-    return {column.name: column.type for column in ddl.parse(f"CREATE TABLE raw.rows ({declared})").columns}
+    columns = ", ".join(f'"{name}" {kind}' for name, kind in declared.items())
+    return {column.name: column.type for column in ddl.parse(f"CREATE TABLE raw.rows ({columns})").columns}

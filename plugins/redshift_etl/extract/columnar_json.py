@@ -1,4 +1,4 @@
-"""Answers in the shape of Open-Meteo's archive: one JSON object with parallel arrays by the hour.
+"""Responses in the form of Open-Meteo's archive: one JSON object with parallel arrays by the hour.
 
 Numbers stay the text they came as: through a float, 1234567890123456.789 would become …456.8.
 """
@@ -11,48 +11,48 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from redshift_etl.contracts.transform_spec import Recipe
+from redshift_etl.contracts.transform_spec import TransformSpec
 from redshift_etl.errors import ConfigError, SourceError
-from redshift_etl.lake.storage import Entry
-from redshift_etl.transform.rejects import opened
+from redshift_etl.lake.batch import Entry
+from redshift_etl.lake.files import opened
 
 _SHOWN_BYTES = 120
 _FIX = "ask the API's owner; nothing was loaded"
 
 
 def parse(body: bytes, arrays: Sequence[str], url: str, units: Mapping[str, str] | None = None) -> dict[str, list[Any]]:
-    """The named arrays of an answer, of equal length, in the given units, numbers as text.
+    """The named arrays of a response, of equal length, in these units, numbers as text.
 
-    An error page with status 200 does not pass, nor an answer in other units than were asked for.
+    An error page with status 200 is refused, and so is a response in other units than requested.
 
-    Raises SourceError naming the URL, and the field or the answer's first bytes.
+    Raises SourceError naming the URL, and the field or the response's first bytes.
     """
     shown = body[:_SHOWN_BYTES].decode("utf-8", errors="replace")
     try:
-        answer = json.loads(body, parse_float=str, parse_int=str)
+        response = json.loads(body, parse_float=str, parse_int=str)
     except ValueError as error:
-        raise SourceError(f"The answer is not JSON: {error}.", fix=_FIX, url=url, answer=shown) from error
-    if not isinstance(answer, dict) or answer.get("error"):
-        reason = answer.get("reason", "no reason given") if isinstance(answer, dict) else "it is not an object"
-        raise SourceError(f"The API answers with an error: {reason}.", fix=_FIX, url=url, answer=shown)
-    offset = answer.get("utc_offset_seconds", "0")
+        raise SourceError(f"The response is not JSON: {error}.", fix=_FIX, url=url, answer=shown) from error
+    if not isinstance(response, dict) or response.get("error"):
+        reason = response.get("reason", "no reason") if isinstance(response, dict) else "it is not an object"
+        raise SourceError(f"The API returned an error: {reason}.", fix=_FIX, url=url, answer=shown)
+    offset = response.get("utc_offset_seconds", "0")
     if offset != "0":
-        raise SourceError("The answer's hours are not UTC.", fix=_FIX, url=url, utc_offset_seconds=offset)
-    hours = answer.get("hourly")
+        raise SourceError("The response's hours are not UTC.", fix=_FIX, url=url, utc_offset_seconds=offset)
+    hours = response.get("hourly")
     if not isinstance(hours, dict):
-        raise SourceError("The answer lacks a field.", fix=_FIX, url=url, field="hourly", answer=shown)
+        raise SourceError("The response lacks a field.", fix=_FIX, url=url, field="hourly", answer=shown)
     for name in arrays:
         _verify(hours, name, arrays[0], url)
-    given = answer.get("hourly_units") or {}
+    actual_units = response.get("hourly_units") or {}
     for name, unit in (units or {}).items():
-        if given.get(name) != unit:
+        if actual_units.get(name) != unit:
             raise SourceError(
-                "The answer is in another unit.",
+                "The response is in another unit.",
                 fix="correct the query's unit parameters, or convert in the transform and change its `units`",
                 url=url,
                 field=f"hourly_units.{name}",
                 expected=unit,
-                found=given.get(name, "none"),
+                found=actual_units.get(name, "none"),
             )
     return {name: hours[name] for name in arrays}
 
@@ -60,10 +60,10 @@ def parse(body: bytes, arrays: Sequence[str], url: str, units: Mapping[str, str]
 def _verify(hours: dict[str, Any], name: str, first: str, url: str) -> None:
     values = hours.get(name)
     if not isinstance(values, list):
-        raise SourceError("The answer lacks a field.", fix=_FIX, url=url, field=f"hourly.{name}")
+        raise SourceError("The response lacks a field.", fix=_FIX, url=url, field=f"hourly.{name}")
     if len(values) != len(hours[first]):
         raise SourceError(
-            "The answer's arrays are not equally long.",
+            "The response's arrays are not equally long.",
             fix=_FIX,
             url=url,
             field=f"hourly.{name}",
@@ -72,22 +72,22 @@ def _verify(hours: dict[str, Any], name: str, first: str, url: str) -> None:
         )
 
 
-def flatten(path: Path, entry: Entry, recipe: Recipe) -> Path:
-    """Write an answer as CSV beside it, one line an hour, with what the manifest says about it. Returns the path."""
+def flatten(path: Path, entry: Entry, spec: TransformSpec) -> Path:
+    """Write a response as CSV beside it, one line an hour, with the manifest's values about it. Returns the path."""
     with opened(path) as stream:
-        arrays = parse(stream.read(), recipe.arrays, entry.url, recipe.units)
-    length = len(arrays[recipe.arrays[0]])
-    unknown = [name for name in recipe.about if name not in entry.about]
+        arrays = parse(stream.read(), spec.arrays, entry.url, spec.units)
+    length = len(arrays[spec.arrays[0]])
+    unknown = [name for name in spec.about if name not in entry.about]
     if unknown:
         raise ConfigError(
-            "The transform asks the extract for what it does not say.",
-            fix=f"name only {', '.join(entry.about)} in `about`: {recipe.path}",
+            "The transform needs a value that the extract does not have.",
+            fix=f"name only {', '.join(entry.about)} in `about`: {spec.path}",
             about=", ".join(unknown),
         )
-    columns = [arrays[name] if name in arrays else [entry.about[name]] * length for name in recipe.columns]
+    columns = [arrays[name] if name in arrays else [entry.about[name]] * length for name in spec.columns]
     flat = path.with_name(path.name.split(".")[0] + ".flat.csv")
     with flat.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(recipe.columns)
+        writer.writerow(spec.columns)
         writer.writerows(zip(*columns, strict=True))
     return flat

@@ -1,13 +1,12 @@
-"""A JSON API that answers for a range of dates: one call a place and window, page by page, each answer kept as it came.
+"""A JSON API that takes a range of dates: one call a place and window, page by page, each response stored unchanged.
 
-What tells a good answer from an error page with status 200 is the transform's own front matter: the fields it needs.
+An error page with status 200 is told from data by the fields that the transform's front matter requires.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,13 +17,13 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from redshift_etl.contracts import contract as contracts
-from redshift_etl.contracts import transform_spec as recipes
+from redshift_etl.contracts import transform_spec
 from redshift_etl.errors import ConfigError, SourceError, TransientError, no_connection
 from redshift_etl.extract import columnar_json
-from redshift_etl.extract.retry import Retry
-from redshift_etl.lake import storage as lakes
+from redshift_etl.extract.retry import RequestFailed, Retry
+from redshift_etl.lake.batch import RAW, Batch, Entry, prefix
 from redshift_etl.lake.part_writer import compress
-from redshift_etl.lake.storage import Batch, Entry, Lake
+from redshift_etl.lake.storage import Lake
 from redshift_etl.window import Window
 
 log = logging.getLogger(__name__)
@@ -48,28 +47,28 @@ def extract(
     lake: Lake,
     retry: Retry | None = None,
 ) -> Batch:
-    """Ask for the window's days at each place, following ``Link: <…>; rel="next"``.
+    """Request the window's days for each place, following ``Link: <…>; rel="next"``.
 
-    The manifest says about each answer its ``place``, and ``as_of``: the answer's Last-Modified, else when it was asked
+    The manifest has each response's ``place``, and ``as_of``: its Last-Modified, else the time of the request
     (UTC). The batch counts hours. Raises ConfigError for a connection that is not there or a request that is refused,
-    SourceError for an answer that is not what was asked for, TransientError when the service keeps failing.
+    SourceError for a response of another form or unit, TransientError when every attempt failed.
     """
-    recipe = recipes.load(contracts.load(table))
-    below, extracted_at = lakes.prefix(lakes.RAW, table, window, run), datetime.now(UTC)
+    spec = transform_spec.load(contracts.load(table))
+    below, extracted_at = prefix(RAW, table, window, run), datetime.now(UTC)
     days = {"start_date": f"{window.days[0]}", "end_date": f"{window.days[-1]}"}
     entries: list[Entry] = []
     with _session(conn_id, endpoint) as (session, url):
         for place, where in places.items():
             for page in _pages(session, url, {**query, **days, **where}, retry or Retry()):
                 hours = len(
-                    columnar_json.parse(page.content, recipe.arrays, _shown(page.url), recipe.units)[recipe.arrays[0]]
+                    columnar_json.parse(page.content, spec.arrays, _shown(page.url), spec.units)[spec.arrays[0]]
                 )
                 key = f"{below}/part-{len(entries):05d}.json.zst"
-                about = {"place": place, "as_of": _as_of(page), "asked": _shown(page.url)}
+                about = {"place": place, "as_of": _as_of(page), "requested": _shown(page.url)}
                 entries.append(lake.put(key, compress(page.content), rows=hours, **about))
     rows = sum(entry.rows or 0 for entry in entries)
     size = sum(entry.bytes for entry in entries)
-    log.info("Extracted %s %s: %d hours in %d answers", table, window, rows, len(entries))
+    log.info("Extracted %s %s: %d hours in %d responses", table, window, rows, len(entries))
     manifest = lake.write_manifest(below, entries)
     return Batch(table, window, run, manifest, rows, size, len(entries), rows, 0, extracted_at)
 
@@ -90,54 +89,51 @@ def _session(conn_id: str, endpoint: str) -> Iterator[tuple[requests.Session, st
 
 
 def _pages(session: requests.Session, url: str, query: Mapping[str, str], retry: Retry) -> Iterator[requests.Response]:
-    """The answers to one call, from the first page to the last."""
-    page = _ask(session, url, query, retry)
-    seen = {page.url}
+    """The responses to one call, from the first page to the last."""
+    page = _get(session, url, query, retry)
+    visited = {page.url}
     yield page
     while following := page.links.get("next", {}).get("url"):
         following = urljoin(page.url, following)
         # The session carries the connection's credentials, which are no other host's business.
-        if urlsplit(following)[:2] != urlsplit(url)[:2] or following in seen:
+        if urlsplit(following)[:2] != urlsplit(url)[:2] or following in visited:
             raise SourceError(
                 "The API's next page leads to another host or back to a page already read.",
                 fix="ask the API's owner",
                 url=_shown(page.url),
                 next=_shown(following),
             )
-        seen.add(following)
-        page = _ask(session, following, {}, retry)
+        visited.add(following)
+        page = _get(session, following, {}, retry)
         yield page
 
 
-def _ask(session: requests.Session, url: str, query: Mapping[str, str], retry: Retry) -> requests.Response:
-    """One answer with status 200, waiting and asking again where that can help."""
-    for attempt in range(1, retry.attempts + 1):
-        after = None
+def _get(session: requests.Session, url: str, query: Mapping[str, str], retry: Retry) -> requests.Response:
+    """One response with status 200, requested again where that can help."""
+
+    def request() -> requests.Response:
+        """One attempt."""
         try:
             page = session.get(url, params=query, timeout=TIMEOUT_SECONDS)
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-            failure = _SECRET.sub(r"\1***", str(error))
-        else:
-            if page.status_code < _BAD:
-                return page
-            failure = _refusal(page)
-            after = page.headers.get("Retry-After")
-        wait = retry.wait(attempt, after, datetime.now(UTC))
-        if wait is None or attempt == retry.attempts:
-            raise TransientError(
-                f"The API keeps failing: {failure}.",
-                fix="it is retried",
-                url=_shown(url),
-                attempts=attempt,
-                retry_after=after,
-            )
-        log.warning("The API failed (%s), attempt %d of %d; waiting %.1f s", failure, attempt, retry.attempts, wait)
-        time.sleep(wait)
-    raise AssertionError("a Retry has at least one attempt")
+            raise RequestFailed(_shown(str(error))) from error
+        if page.status_code >= _BAD:
+            raise RequestFailed(_temporary_failure(page), page.headers.get("Retry-After"))
+        return page
+
+    try:
+        return retry.call(request)
+    except RequestFailed as failure:
+        raise TransientError(
+            f"The API failed in every attempt: {failure}.",
+            fix="it is retried",
+            url=_shown(url),
+            retry_after=failure.retry_after,
+        ) from failure
 
 
-def _refusal(page: requests.Response) -> str:
-    """What a failed answer says; raises ConfigError where asking again cannot help."""
+def _temporary_failure(page: requests.Response) -> str:
+    """The message of a failed response. Raises ConfigError where another request cannot help."""
     shown = f"{page.status_code} {page.reason}: {page.content[:_SHOWN_BYTES].decode('utf-8', errors='replace')}"
     if page.status_code == _TOO_MANY or page.status_code >= _SERVER_ERROR:
         return shown

@@ -19,9 +19,9 @@ import sqlglot
 from sqlglot import exp
 
 from redshift_etl.errors import ConfigError, SourceError, TransientError, no_connection
-from redshift_etl.lake import storage as lakes
+from redshift_etl.lake.batch import RAW, Batch, prefix
 from redshift_etl.lake.part_writer import PartWriter
-from redshift_etl.lake.storage import Batch, Lake
+from redshift_etl.lake.storage import Lake
 from redshift_etl.window import Window
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def extract(conn_id: str, sql: str, *, table: str, window: Window | None, run: s
     when the connection is lost.
     """
     started, extracted_at = time.monotonic(), datetime.now(UTC)
-    below = lakes.prefix(lakes.RAW, table, window, run)
+    below = prefix(RAW, table, window, run)
     with translated(conn_id, sql), connect(conn_id) as conn:
         conn.read_only = True
         conn.execute(_SESSION)
@@ -142,7 +142,7 @@ def _from_postgres(error: psycopg.Error, conn_id: str, sql: str) -> Exception:
         )
     return SourceError(
         f"The source could not run the extract's query: {message}",
-        fix="look at the source's data and include/sql/extract",
+        fix="check the source's data and include/sql/extract",
         connection=conn_id,
         table=_tables(sql),
     )

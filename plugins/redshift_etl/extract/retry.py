@@ -1,36 +1,71 @@
-"""How long to wait before asking a service again."""
+"""Repeats a request to a service that is busy or fails for a moment: exponential back-off with full jitter."""
 
 from __future__ import annotations
 
-import random
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    before_sleep_log,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_random_exponential,
+)
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class RequestFailed(Exception):  # noqa: N818 — named after what happened, as those of requests
+    """A failure that may pass. ``retry_after`` is the service's header of that name, ``wait`` the same in seconds."""
+
+    def __init__(self, message: str, retry_after: str | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.wait = seconds(retry_after, datetime.now(UTC)) if retry_after else None
 
 
 @dataclass(frozen=True)
 class Retry:
-    """Exponential back-off with jitter; seconds. The service's own Retry-After goes before."""
+    """How often, and how long between (seconds). The service's own Retry-After has precedence."""
 
     attempts: int = 6
     first_wait: float = 1.0
     longest_wait: float = 60.0
 
-    def wait(self, attempt: int, retry_after: str | None, now: datetime) -> float | None:
-        """Seconds to wait after the failed ``attempt`` (from 1); None when the service asks for too many.
+    def call(self, request: Callable[[], T]) -> T:
+        """The result of ``request``, called again while it raises RequestFailed.
 
-        Half of a wait is random, so that clients that failed together do not come back together.
+        Raises the last RequestFailed; at once when its Retry-After is more than ``longest_wait``.
         """
-        if retry_after is not None:
-            asked = _seconds(retry_after, now)
-            if asked is not None:
-                return asked if asked <= self.longest_wait else None
-        full = min(self.longest_wait, self.first_wait * 2.0 ** (attempt - 1))
-        return full / 2 + random.uniform(0, full / 2)  # noqa: S311 - not a secret
+        retrying = Retrying(
+            retry=retry_if_exception(self._may_pass),
+            stop=stop_after_attempt(self.attempts),
+            wait=self._wait,
+            before_sleep=before_sleep_log(log, logging.WARNING),
+            reraise=True,
+        )
+        return retrying(request)
+
+    def _may_pass(self, error: BaseException) -> bool:
+        return isinstance(error, RequestFailed) and (error.wait or 0) <= self.longest_wait
+
+    def _wait(self, state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, RequestFailed) and error.wait is not None:
+            return error.wait
+        return wait_random_exponential(self.first_wait, self.longest_wait)(state)
 
 
-def _seconds(retry_after: str, now: datetime) -> float | None:
-    """Seconds, or a date (RFC 9110, 10.2.3); None when it is neither."""
+def seconds(retry_after: str, now: datetime) -> float | None:
+    """Retry-After in seconds: a number or a date (RFC 9110, 10.2.3); None when it is neither."""
     if retry_after.strip().isdigit():
         return float(retry_after)
     try:

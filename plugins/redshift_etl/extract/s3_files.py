@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from redshift_etl import settings
 from redshift_etl.errors import SourceError
-from redshift_etl.lake import storage as lakes
-from redshift_etl.lake.storage import NOT_COUNTED, Batch, Entry, Lake
+from redshift_etl.lake.batch import NOT_COUNTED, RAW, Batch, Entry, prefix
+from redshift_etl.lake.storage import Lake
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ def extract(files: Sequence[str], *, table: str, run: str, lake: Lake) -> Batch:
     """
     landing, extracted_at = settings.landing(), datetime.now(UTC)
     entries = [_pinned(lake.head(landing, landing.key(name)), table) for name in files]
-    below = lakes.prefix(lakes.RAW, table, None, run)
+    below = prefix(RAW, table, None, run)
     manifest = lake.write_manifest(below, entries)
     size = sum(entry.bytes for entry in entries)
     log.info("Pinned %s: %d files, %d bytes", table, len(entries), size)

@@ -79,7 +79,7 @@ def _connections() -> list[str]:
 
 
 def _redacted(error: Exception) -> str:
-    from redshift_etl.incidents.model import redact
+    from redshift_etl.redaction import redact
 
     return redact(f"{type(error).__name__}: {error}")
 

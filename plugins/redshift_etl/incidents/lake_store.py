@@ -11,8 +11,6 @@ import json
 import logging
 from datetime import datetime
 
-from botocore.exceptions import ClientError
-
 from redshift_etl.errors import TransientError
 from redshift_etl.incidents.model import QUIET, Incident
 from redshift_etl.lake.storage import Lake
@@ -21,8 +19,6 @@ log = logging.getLogger(__name__)
 
 _OPEN = "incidents/open"
 _ATTEMPTS = 20
-_CONFLICT = ("PreconditionFailed", "ConditionalRequestConflict")
-_NOT_FOUND = ("NoSuchKey", "404")
 
 
 def open_or_count(lake: Lake, incident: Incident) -> tuple[Incident, bool]:
@@ -33,15 +29,15 @@ def open_or_count(lake: Lake, incident: Incident) -> tuple[Incident, bool]:
     for _ in range(_ATTEMPTS):
         existing, etag = _read(lake, incident.cause)
         if existing is None:
-            if _write(lake, incident, IfNoneMatch="*"):
+            if _write(lake, incident, None):
                 return incident, True
             continue
         if incident.opened_at - existing.last_seen_at > QUIET:
-            if _write(lake, incident, IfMatch=etag):
+            if _write(lake, incident, etag):
                 return incident, True
             continue
         counted = existing.with_failure(incident)
-        if _write(lake, counted, IfMatch=etag):
+        if _write(lake, counted, etag):
             return counted, False
     raise TransientError("Too many tasks fail with one cause at once.", fix="nothing", cause=incident.cause)
 
@@ -63,9 +59,7 @@ def is_open(lake: Lake, cause: str) -> bool:
 
 def all_open(lake: Lake) -> list[Incident]:
     """The open incidents, oldest first."""
-    prefix = lake.location.key(_OPEN) + "/"
-    pages = lake.client.get_paginator("list_objects_v2").paginate(Bucket=lake.location.bucket, Prefix=prefix)
-    causes = [entry["Key"].rsplit("/", 1)[-1][:-5] for page in pages for entry in page.get("Contents", ())]
+    causes = [listed.key.rsplit("/", 1)[-1].removesuffix(".json") for listed in lake.list_objects(_OPEN)]
     incidents = [incident for cause in causes if (incident := _read(lake, cause)[0])]
     return sorted(incidents, key=lambda incident: incident.opened_at)
 
@@ -77,35 +71,22 @@ def close(lake: Lake, incident: Incident, last_seen_at: datetime) -> bool:
         return True
     if existing.last_seen_at > last_seen_at:
         return False
-    key = lake.location.key(_OPEN, f"{incident.cause}.json")
-    lake.client.delete_object(Bucket=lake.location.bucket, Key=key)
+    if not lake.delete_if(_key(incident.cause), etag=etag):
+        return False
     log.info("The incident %s is closed (%s)", incident.incident_id, etag)
     return True
 
 
+def _key(cause: str) -> str:
+    return f"{_OPEN}/{cause}.json"
+
+
 def _read(lake: Lake, cause: str) -> tuple[Incident | None, str]:
     """The open incident of a cause and its ETag; None and an empty text if there is none."""
-    key = lake.location.key(_OPEN, f"{cause}.json")
-    try:
-        response = lake.client.get_object(Bucket=lake.location.bucket, Key=key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _NOT_FOUND:
-            return None, ""
-        raise
-    return Incident.from_dict(json.loads(response["Body"].read())), response["ETag"]
+    mark = lake.get(_key(cause))
+    return (Incident.from_dict(json.loads(mark[0])), mark[1]) if mark else (None, "")
 
 
-def _write(lake: Lake, incident: Incident, **condition: str) -> bool:
-    """Write the mark under a condition; False when another writer was first."""
-    try:
-        lake.client.put_object(
-            Bucket=lake.location.bucket,
-            Key=lake.location.key(_OPEN, f"{incident.cause}.json"),
-            Body=json.dumps(incident.as_dict()).encode(),
-            **condition,
-        )
-    except ClientError as error:
-        if error.response["Error"]["Code"] in (*_CONFLICT, *_NOT_FOUND):
-            return False
-        raise
-    return True
+def _write(lake: Lake, incident: Incident, etag: str | None) -> bool:
+    """Replace the mark that has this etag (None: create it); False when another writer was first."""
+    return lake.put_if(_key(incident.cause), json.dumps(incident.as_dict()).encode(), etag=etag)

@@ -15,28 +15,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from redshift_etl.errors import EtlError
+from redshift_etl.redaction import redact
 
 QUIET = timedelta(hours=48)  # longer than a daily DAG that fails each day is without a failure
 FAILURE, LATE = "failure", "late"
 SUMMARY_CHARS = 500
 MAX_FAILED_RUNS = 200
-_HIDDEN = "***"
-_NAMES = (
-    r"(?:pass(?:word|wd|phrase)?|pwd|secret\w*|token|api[_-]?key|access[_-]?key\w*|private[_-]?key|fernet[_-]?key|"
-    r"authorization|credentials?)"
-)
-_QUOTED = r"(?:'(?:[^'\\]|''|\\.)*'|'.*)"  # or to the end of the line, where the text was cut before its end
-_SECRETS = (
-    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), _HIDDEN),
-    (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"), _HIDDEN),
-    (re.compile(r"(://[^:/@\s]*:)(?!\d+(?:[/?#\s]|$))\S+@"), rf"\1{_HIDDEN}@"),
-    (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {_HIDDEN}"),
-    (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), _HIDDEN),
-    (re.compile(r"(https://hooks\.slack\.com/)\S+"), rf"\1{_HIDDEN}"),
-    (re.compile(r"(?i)([?&](?:X-Amz-\w+|Signature|token|key)=)[^&\s]+"), rf"\1{_HIDDEN}"),
-    (re.compile(rf"(?i)({_NAMES}[\"']?\s*[:=]\s*)(?:{_QUOTED}|\"[^\"]*\"|[^\s,;&)}}\]]+)"), rf"\1{_HIDDEN}"),
-    (re.compile(rf"(?i)({_NAMES}\s+){_QUOTED}"), rf"\1{_HIDDEN}"),
-)
 _VALUES = re.compile(r"'[^']*'|\"[^\"]*\"|\b[0-9a-f]{8,}\b|\d+([.:T-]\d+)*", re.IGNORECASE)
 
 
@@ -151,16 +135,6 @@ class Failure:
     def affected_tables(self) -> tuple[str, ...]:
         """The tables that the task writes, and the one that the error names."""
         return tuple(dict.fromkeys(filter(None, (*self.tables, self.table))))
-
-
-def redact(text: str) -> str:
-    """Remove what has the form of a secret, and the secrets that are registered with Airflow."""
-    from airflow.sdk.log import redact as redact_registered  # type: ignore[attr-defined]
-
-    text = str(redact_registered(text))
-    for pattern, replacement in _SECRETS:
-        text = pattern.sub(replacement, text)
-    return text
 
 
 def describe_error(error: BaseException | str | None) -> dict[str, Any]:

@@ -16,16 +16,18 @@ from datetime import datetime, timedelta
 
 from redshift_etl.backfill import history
 from redshift_etl.contracts import contract as contracts
-from redshift_etl.dag import RUN_TIMEOUT
+from redshift_etl.contracts import reconcile_spec
 from redshift_etl.errors import ConfigError, EtlError
-from redshift_etl.incidents import alerts, context, lake_store, model, report, table_store
-from redshift_etl.incidents.context import Committed, IncidentContext, LastLoad
+from redshift_etl.incidents import alerts, lake_store, model, report, table_store
+from redshift_etl.incidents.context import IncidentContext
 from redshift_etl.incidents.model import LATE, FailedRun, Failure, Incident
 from redshift_etl.lake.storage import Lake
 from redshift_etl.lineage import graph
-from redshift_etl.reconcile import compare
+from redshift_etl.settings import RUN_TIMEOUT
 from redshift_etl.warehouse import freshness, migrate
+from redshift_etl.warehouse import history as load_history
 from redshift_etl.warehouse.freshness import Freshness
+from redshift_etl.warehouse.history import LoadRecord
 from redshift_etl.warehouse.session import Connect, StatementError, open_session
 
 log = logging.getLogger(__name__)
@@ -49,18 +51,18 @@ class Monitor:
 def run(monitor: Monitor, now: datetime) -> dict[str, list[str]]:
     """Check everything once. Returns the names of late tables, and the ids of incidents opened and resolved."""
     migrate.ensure(monitor.connect, table_store.TABLE)
-    history.bury(monitor.connect, RUN_TIMEOUT + timedelta(hours=1))
+    history.mark_stale_as_failed(monitor.connect, RUN_TIMEOUT + timedelta(hours=1))
     limited = [contract for name in contracts.all_tables() if (contract := contracts.load(name)).fresh_within]
     with open_session(monitor.connect, monitor.run_id) as session:
-        states = freshness.look(session, limited, now)
-        loads = {row[0]: context.last_load(row) for row in session.run(context.last_loads())}
+        states = freshness.read_freshness(session, limited, now)
+        loads = load_history.last_loads(session)
         in_table = table_store.open_incidents(session)
     late = [state for state in states if state.status == freshness.LATE]
     opened = [incident_id for state in late if (incident_id := _open(monitor, state, loads, now))]
     in_lake = lake_store.all_open(monitor.lake)
     existing = [*in_lake, *_in_table_alone(monitor, in_lake, in_table, now)]
     with open_session(monitor.connect, monitor.run_id) as session:
-        commits = context.committed_since(session, min((incident.opened_at for incident in existing), default=now))
+        commits = load_history.committed_since(session, min((incident.opened_at for incident in existing), default=now))
     resolved = []
     for incident in existing:
         if incident.incident_id not in in_table:
@@ -90,7 +92,7 @@ def _in_table_alone(
 
 
 def resolution(
-    incident: Incident, states: Mapping[str, Freshness], commits: Sequence[Committed], monitor_dag_id: str
+    incident: Incident, states: Mapping[str, Freshness], commits: Sequence[LoadRecord], monitor_dag_id: str
 ) -> str | None:
     """Why the incident is over, or None. ``commits`` are those since it opened. Pure."""
     if incident.kind == LATE:
@@ -107,20 +109,22 @@ def resolution(
     return f"load {loads[-1].load_id} of {loads[-1].table} was committed" if loads else None
 
 
-def _concerns(load: Committed, incident: Incident) -> bool:
+def _concerns(load: LoadRecord, incident: Incident) -> bool:
     if load.committed_at <= incident.opened_at:
         return False
     return load.table == incident.table_name if incident.table_name else load.dag_id == incident.dag_id
 
 
-def _makes_good(load: Committed, failed: FailedRun) -> bool:
+def _makes_good(load: LoadRecord, failed: FailedRun) -> bool:
     """Whether it is of the same run or its window contains the failed run's. A load without a window is of all rows."""
-    if load.run_id == failed.run_id or not (load.start and load.end and failed.start and failed.end):
+    if load.run_id == failed.run_id:
         return True
-    return load.start <= failed.start and failed.end <= load.end
+    if not (load.window_start and load.window_end and failed.start and failed.end):
+        return True
+    return load.window_start <= failed.start and failed.end <= load.window_end
 
 
-def _open(monitor: Monitor, state: Freshness, loads: Mapping[str, LastLoad], now: datetime) -> str | None:
+def _open(monitor: Monitor, state: Freshness, loads: Mapping[str, LoadRecord], now: datetime) -> str | None:
     """Open the incident of a late table, unless it is open. Returns its id if it is new."""
     cause = model.late_cause(state.table)
     if lake_store.is_open(monitor.lake, cause):
@@ -159,10 +163,10 @@ def _open(monitor: Monitor, state: Freshness, loads: Mapping[str, LastLoad], now
     return incident.incident_id
 
 
-def _loader(table: str, load: LastLoad | None) -> str:
+def _loader(table: str, load: LoadRecord | None) -> str:
     """The DAG that fills a table. The DAG of its last load can be another one, which swapped rows in."""
     try:
-        plan = compare.read(contracts.load(table))
+        plan = reconcile_spec.read(contracts.load(table))
     except ConfigError as error:
         log.warning("The DAG that loads %s cannot be read: %s", table, error)
         plan = None

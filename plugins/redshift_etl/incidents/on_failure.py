@@ -16,8 +16,9 @@ from typing import Any
 from redshift_etl import window
 from redshift_etl.incidents import model
 from redshift_etl.incidents.context import IncidentContext, read_warehouse
-from redshift_etl.incidents.model import Failure, Incident, redact
+from redshift_etl.incidents.model import Failure, Incident
 from redshift_etl.incidents.report import render
+from redshift_etl.redaction import redact
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +110,7 @@ def _read_downstream(failure: Failure, context: IncidentContext) -> None:
 
 def _read_warehouse(failure: Failure, context: IncidentContext) -> None:
     from redshift_etl import settings
-    from redshift_etl.operators.load import warehouse_at_once
+    from redshift_etl.warehouse.connect import warehouse_at_once
 
     read_warehouse(warehouse_at_once(settings.REDSHIFT), failure, context)
 
@@ -136,7 +137,7 @@ def _store(incident: Incident, failure: Failure, context: IncidentContext) -> tu
 def _record(incident: Incident, url: str) -> None:
     from redshift_etl import settings
     from redshift_etl.incidents import table_store
-    from redshift_etl.operators.load import warehouse_at_once
+    from redshift_etl.warehouse.connect import warehouse_at_once
 
     table_store.record(warehouse_at_once(settings.REDSHIFT), incident, url)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from redshift_etl.incidents.model import Incident
-from redshift_etl.warehouse import load_sql, migrate
-from redshift_etl.warehouse.load_sql import Statement
+from redshift_etl.warehouse import migrate
 from redshift_etl.warehouse.session import Connect, Session, open_session
+from redshift_etl.warehouse.statement import Statement, insert_rows, lock, truncate_bytes
+from redshift_etl.window import aware_utc, naive_utc
 
 TABLE = "etl.incidents"
 COLUMNS = tuple(each.name for each in fields(Incident) if each.name != "failed_runs")
@@ -21,7 +22,7 @@ def record(connect: Connect, incident: Incident, url: str) -> None:
     """Insert the incident, or update its count. Safe to repeat and to run concurrently."""
     migrate.ensure(connect, TABLE)
     with open_session(connect, incident.incident_id) as session, session.transaction():
-        session.run(load_sql.lock(TABLE))
+        session.run(lock(TABLE))
         if session.run(_select(incident.incident_id)):
             session.run(_update_count(incident))
         else:
@@ -36,7 +37,7 @@ def resolve(connect: Connect, incident_id: str, at: datetime, resolution: str) -
             Statement(
                 "resolve the incident",
                 f"UPDATE {TABLE} SET resolved_at = %s, resolution = %s WHERE incident_id = %s AND resolved_at IS NULL",
-                (_naive(at), resolution, incident_id),
+                (naive_utc(at), resolution, incident_id),
             )
         )
 
@@ -50,10 +51,9 @@ def open_incidents(session: Session) -> dict[str, Incident]:
 
 def from_row(row: Sequence[Any]) -> Incident:
     """The incident in a row of ``COLUMNS``."""
-    aware = (value.replace(tzinfo=UTC) if isinstance(value, datetime) else value for value in row)
-    values: dict[str, Any] = dict(zip(COLUMNS, aware, strict=True))
-    values["table_name"] = values["table_name"] or ""
-    return Incident(**values)
+    values = dict(zip(COLUMNS, row, strict=True))
+    times = {name: aware_utc(values[name]) for name in ("opened_at", "last_seen_at", "resolved_at")}
+    return Incident(**{**values, **times, "table_name": values["table_name"] or ""})
 
 
 def _select(incident_id: str) -> Statement:
@@ -64,7 +64,7 @@ def _update_count(incident: Incident) -> Statement:
     return Statement(
         "count one more failure",
         f"UPDATE {TABLE} SET occurrences = %s, last_seen_at = %s WHERE incident_id = %s AND occurrences < %s",
-        (incident.occurrences, _naive(incident.last_seen_at), incident.incident_id, incident.occurrences),
+        (incident.occurrences, naive_utc(incident.last_seen_at), incident.incident_id, incident.occurrences),
     )
 
 
@@ -72,12 +72,8 @@ def _insert(incident: Incident, url: str) -> Statement:
     row = incident.row() | {
         "report": url,
         "table_name": incident.table_name or None,
-        "summary": incident.summary.encode()[:_SUMMARY_BYTES].decode(errors="ignore"),
-        "opened_at": _naive(incident.opened_at),
-        "last_seen_at": _naive(incident.last_seen_at),
+        "summary": truncate_bytes(incident.summary, _SUMMARY_BYTES),
+        "opened_at": naive_utc(incident.opened_at),
+        "last_seen_at": naive_utc(incident.last_seen_at),
     }
-    return load_sql.insert_rows(TABLE, tuple(row), [tuple(row.values())], "record the incident")
-
-
-def _naive(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None)
+    return insert_rows(TABLE, tuple(row), [tuple(row.values())], "record the incident")

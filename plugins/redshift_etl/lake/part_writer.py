@@ -15,7 +15,8 @@ from typing import Any, Self
 
 import zstandard
 
-from redshift_etl.lake.storage import Entry, Lake
+from redshift_etl.lake.batch import Entry
+from redshift_etl.lake.storage import Lake
 
 PART_BYTES = 8 << 20
 UPLOADS = 3

@@ -1,19 +1,18 @@
-"""The lake: where a batch's files live in S3, the manifests that list them, and the value that tasks hand each other.
+"""The lake in S3: objects below one prefix of a bucket, and the manifests that list a batch's files.
 
-A key holds the table, the window and the try that wrote it, so no two tries ever share one, and only what a manifest
-names is ever read: what a killed try left behind is invisible. Nothing here lists a prefix.
+Every access of the library to S3 is here. Of a batch only the files that a manifest names are read, so what a killed
+try has left is never read.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,84 +21,25 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 
 from redshift_etl import settings
 from redshift_etl.errors import ConfigError, SourceError, TransientError
+from redshift_etl.lake.batch import Entry
 from redshift_etl.settings import S3Location
-from redshift_etl.window import Window
 
-RAW, STAGED, REJECTS = "raw", "staged", "rejects"
-NOT_COUNTED = -1
 DOWNLOAD_THREADS = 4
 _CHUNK = 1 << 20
 _MANIFEST = "manifest.json"
-_NO_WINDOW = "full"
 _DENIED = (401, 403)
+_CONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "404")
+_DELETED_AT_ONCE = 1000  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 _MISSING = 404
 
 
 @dataclass(frozen=True)
-class Batch:
-    """What one task hands the next: the manifest and its counts, never rows. A dict of it is well under 4 KiB.
+class Listed:
+    """An object of a listing: its key below the lake, its size in bytes and when it was written (UTC)."""
 
-    ``window`` is None for a whole table; ``manifest`` is a key of the lake; ``bytes`` and ``files`` are the manifest's;
-    ``extracted`` rows came from the source (NOT_COUNTED until an S3 file has been read), ``rows`` of them are in the
-    files, ``rejected`` are not; ``extracted_at`` says when the source was read (UTC).
-    """
-
-    table: str
-    window: Window | None
-    run: str
-    manifest: str
-    rows: int
+    key: str
     bytes: int
-    files: int
-    extracted: int
-    rejected: int
-    extracted_at: datetime
-
-    def as_dict(self) -> dict[str, Any]:
-        """For XCom."""
-        window = self.window.as_dict() if self.window else None
-        return {**vars(self), "window": window, "extracted_at": self.extracted_at.isoformat()}
-
-    @classmethod
-    def from_dict(cls, value: Mapping[str, Any]) -> Batch:
-        """Back from XCom."""
-        window = Window.from_dict(value["window"]) if value["window"] else None
-        return cls(**{**value, "window": window, "extracted_at": datetime.fromisoformat(value["extracted_at"])})
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One file of a manifest. ``rows`` is None when nobody counted; ``about`` says what the file's bytes do not."""
-
-    url: str
-    bytes: int
-    rows: int | None = None
-    etag: str = ""
-    about: Mapping[str, str] = field(default_factory=dict)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The entry as COPY takes it (AWS, "Using a manifest to specify data files"): a missing file is an error."""
-        meta = {"content_length": self.bytes, "record_count": self.rows, "etag": self.etag, **self.about}
-        kept = {name: value for name, value in meta.items() if value not in (None, "")}
-        return {"url": self.url, "mandatory": True, "meta": kept}
-
-    @classmethod
-    def from_dict(cls, value: Mapping[str, Any]) -> Entry:
-        """Back from a manifest."""
-        meta = dict(value["meta"])
-        size, rows, etag = meta.pop("content_length"), meta.pop("record_count", None), meta.pop("etag", "")
-        return cls(value["url"], size, rows, etag, meta)
-
-
-def run_slug(dag_id: str, run_id: str, try_number: int, map_index: int = -1) -> str:
-    """A part of an S3 key that no other try of any run has: readable, and unique by a hash of what was shortened."""
-    unique = hashlib.sha256(f"{dag_id}/{run_id}/{map_index}".encode()).hexdigest()[:10]
-    return f"{re.sub('[^A-Za-z0-9]+', '-', run_id)[:60].strip('-')}-{unique}-try{try_number}"
-
-
-def prefix(zone: str, table: str, window: Window | None, run: str) -> str:
-    """The key prefix of one try, below the lake: ``raw/core.flights/20130101T000000-20130102T000000/<run>``."""
-    return "/".join((zone, table, window.slug if window else _NO_WINDOW, run))
+    written_at: datetime
 
 
 class Lake:
@@ -121,23 +61,94 @@ class Lake:
         name = self.location.key(key)
         url = self.location.url(name)
         with _translated(url):
-            answer = self.client.put_object(Bucket=self.location.bucket, Key=name, Body=body)
-        return Entry(url, len(body), rows, answer["ETag"], about)
+            response = self.client.put_object(Bucket=self.location.bucket, Key=name, Body=body)
+        return Entry(url, len(body), rows, response["ETag"], about)
 
     def put_file(self, key: str, path: Path) -> Entry:
-        """Store a local file, streaming. The entry has no etag: COPY reads it, and COPY's manifests know none."""
+        """Store a local file, streaming. The entry has no etag: COPY reads it, and COPY's manifests have none."""
         name = self.location.key(key)
         with _translated(self.location.url(name)), path.open("rb") as body:
             self.client.put_object(Bucket=self.location.bucket, Key=name, Body=body)
         return Entry(self.location.url(name), path.stat().st_size)
 
+    def put_if(self, key: str, body: bytes, *, etag: str | None) -> bool:
+        """Replace the object that has this etag; with None, create it. Returns False when the condition fails.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+        """
+        condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+        name = self.location.key(key)
+        return self._conditional(
+            key, lambda: self.client.put_object(Bucket=self.location.bucket, Key=name, Body=body, **condition)
+        )
+
+    def delete_if(self, key: str, *, etag: str) -> bool:
+        """Delete the object that has this etag. Returns False when another has taken its place, or none is there.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
+        """
+        name = self.location.key(key)
+        return self._conditional(
+            key, lambda: self.client.delete_object(Bucket=self.location.bucket, Key=name, IfMatch=etag)
+        )
+
+    def _conditional(self, key: str, request: Callable[[], object]) -> bool:
+        with _translated(self.location.url(self.location.key(key))):
+            try:
+                request()
+            except ClientError as error:
+                if error.response["Error"]["Code"] in _CONDITION_FAILED:
+                    return False
+                raise
+        return True
+
+    def get(self, key: str, max_bytes: int | None = None) -> tuple[bytes, str] | None:
+        """The (first ``max_bytes``) bytes of an object and its etag; None when there is no such object."""
+        name = self.location.key(key)
+        with _translated(self.location.url(name)):
+            try:
+                response = self.client.get_object(Bucket=self.location.bucket, Key=name)
+            except ClientError as error:
+                if error.response["Error"]["Code"] == "NoSuchKey":
+                    return None
+                raise
+            return response["Body"].read(max_bytes), response["ETag"]
+
+    def list_objects(self, below: str) -> Iterator[Listed]:
+        """The objects below a key, in the order of their keys."""
+        root = self.location.key("")
+        with _translated(self.location.url(self.location.key(below))):
+            pages = self.client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.location.bucket, Prefix=self.location.key(below) + "/"
+            )
+            for page in pages:
+                for found in page.get("Contents", ()):
+                    key = found["Key"].removeprefix(root).lstrip("/")
+                    yield Listed(key, found["Size"], found["LastModified"])
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects by their keys below the lake. Raises SourceError when S3 refuses to delete some."""
+        objects = iter([{"Key": self.location.key(key)} for key in keys])
+        while some := list(islice(objects, _DELETED_AT_ONCE)):
+            with _translated(self.location.url(some[0]["Key"])):
+                response = self.client.delete_objects(
+                    Bucket=self.location.bucket, Delete={"Objects": some, "Quiet": True}
+                )
+            errors = response.get("Errors", ())
+            if errors:
+                raise SourceError(
+                    f"S3 did not delete {len(errors)} files: {errors[0].get('Message')}.",
+                    fix="check the bucket's policy and object locks",
+                    key=errors[0].get("Key"),
+                )
+
     def head(self, location: S3Location, name: str) -> Entry:
-        """Look at an object of any bucket by its full key. Raises SourceError when it is not there."""
+        """The size and etag of an object of any bucket by its full key. Raises SourceError when it is not there."""
         url = location.url(name)
         with _translated(url):
-            answer = self.client.head_object(Bucket=location.bucket, Key=name)
-        changed = answer["LastModified"].isoformat()
-        return Entry(url, answer["ContentLength"], None, answer["ETag"], {"last_modified": changed})
+            response = self.client.head_object(Bucket=location.bucket, Key=name)
+        changed = response["LastModified"].isoformat()
+        return Entry(url, response["ContentLength"], None, response["ETag"], {"last_modified": changed})
 
     def write_manifest(self, below: str, entries: Iterable[Entry]) -> str:
         """Write the manifest of a try's files and return its key below the lake."""
@@ -147,10 +158,14 @@ class Lake:
 
     def read_manifest(self, key: str) -> tuple[Entry, ...]:
         """The files that a manifest (a key below the lake) names."""
+        return tuple(Entry.from_dict(entry) for entry in json.loads(self.read(key))["entries"])
+
+    def read(self, key: str) -> bytes:
+        """The bytes of an object. Raises SourceError when there is no such object."""
         name = self.location.key(key)
         with _translated(self.location.url(name)):
-            body = self.client.get_object(Bucket=self.location.bucket, Key=name)["Body"].read()
-        return tuple(Entry.from_dict(entry) for entry in json.loads(body)["entries"])
+            body: bytes = self.client.get_object(Bucket=self.location.bucket, Key=name)["Body"].read()
+        return body
 
     def fetch(self, manifest: str, folder: Path) -> list[tuple[Entry, Path]]:
         """Download a manifest's files in threads; each must be the one that the manifest means (etag and size).
@@ -166,12 +181,12 @@ class Lake:
     def _download(self, entry: Entry, path: Path, manifest: str) -> None:
         url = urlsplit(entry.url)
         with _translated(entry.url, manifest):
-            answer = self.client.get_object(Bucket=url.netloc, Key=url.path.lstrip("/"))
+            response = self.client.get_object(Bucket=url.netloc, Key=url.path.lstrip("/"))
             with path.open("wb") as file:
-                for chunk in answer["Body"].iter_chunks(_CHUNK):
+                for chunk in response["Body"].iter_chunks(_CHUNK):
                     file.write(chunk)
-        got = (answer["ETag"], path.stat().st_size)
-        if got != (entry.etag or answer["ETag"], entry.bytes):
+        got = (response["ETag"], path.stat().st_size)
+        if got != (entry.etag or response["ETag"], entry.bytes):
             raise SourceError(
                 "The S3 object is not the one that was extracted: it was written again since.",
                 fix="clear the extract task and those after it",
@@ -194,7 +209,7 @@ def _translated(url: str, manifest: str | None = None) -> Iterator[None]:
     except ClientError as error:
         raise _from_client_error(error, url, manifest) from error
     except BotoCoreError as error:
-        raise TransientError(f"S3 did not answer: {error}.", fix="it is retried", url=url) from error
+        raise TransientError(f"S3 did not respond: {error}.", fix="it is retried", url=url) from error
 
 
 def _from_client_error(error: ClientError, url: str, manifest: str | None) -> Exception:

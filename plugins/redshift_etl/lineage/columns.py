@@ -100,7 +100,7 @@ def _parse(select: str, dialect: str) -> exp.Query:
 
 
 def _schema(tables: Tables) -> dict[str, object]:
-    """As sqlglot nests it; every name with the same depth, which it asks for."""
+    """As sqlglot nests it; every name with the same depth, which it requires."""
     depth = max((name.count(".") for name in tables), default=0)
     nested: dict[str, object] = {}
     for name, columns in tables.items():
@@ -137,7 +137,7 @@ def _sorted(origins: Iterable[Origin]) -> tuple[Origin, ...]:
 
 @dataclass(frozen=True)
 class _Tracer:
-    """Follows columns through subqueries, CTEs and unions; ``scope_of`` says in which of them a column stands."""
+    """Follows columns through subqueries, CTEs and unions; ``scope_of`` returns the one that a column is in."""
 
     scope_of: Mapping[int, Scope]
 

@@ -86,7 +86,7 @@ def _reach(steps: Mapping[str, tuple[str, ...]], start: str) -> tuple[str, ...]:
 class Fill:
     """The SQL that fills a table, and what its file declares as inputs.
 
-    For a transform, ``raw`` are the columns that it reads (name to type), and ``extract`` is the SQL that gives them.
+    For a transform, ``raw`` are the columns that it reads (name to type), and ``extract`` is the SQL that returns them.
     """
 
     table: str

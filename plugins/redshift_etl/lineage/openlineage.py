@@ -1,8 +1,8 @@
-"""What our operators tell OpenLineage when they have done their work: datasets, columns and where these come from.
+"""What the operators report to OpenLineage after they have succeeded: datasets, columns and where these come from.
 
 A batch goes source → lake/raw → lake/staged → table, and each task names the step that it did; in the lake a dataset
 is a table's zone, not one run's files, so that the steps join up. Airflow sends the events where its ``[openlineage]``
-section says; an error here is logged by the provider and never fails a task.
+section is configured; an error here is logged by the provider and never fails a task.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from openlineage.client.generated.schema_dataset import SchemaDatasetFacet, Sche
 from redshift_etl import settings
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts.contract import Contract
-from redshift_etl.lake.storage import RAW, STAGED
+from redshift_etl.contracts.mart import load_mart
+from redshift_etl.lake.batch import RAW, STAGED
 from redshift_etl.lineage import graph
 from redshift_etl.lineage.columns import ColumnLineage, Kind, Origin
 from redshift_etl.lineage.graph import Fill
-from redshift_etl.marts.build import load_mart
 
 if TYPE_CHECKING:
     Named = Mapping[str, Dataset]
@@ -51,7 +51,7 @@ def extracted(table: str, sources: Iterable[Dataset]) -> Lineage:
     return OperatorLineage(inputs=list(named.values()), outputs=[_zone(RAW, table, facets)])
 
 
-def conformed(table: str) -> Lineage:
+def transformed(table: str) -> Lineage:
     """The raw zone to the staged zone."""
     contract, raw = contracts.load(table), _zone(RAW, table)
     columns = graph.transformed(_fill(table))

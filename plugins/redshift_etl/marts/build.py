@@ -9,74 +9,28 @@ import json
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from pathlib import Path
+from datetime import date
 from uuid import uuid4
 
-from redshift_etl import settings
-from redshift_etl.contracts import contract as contracts
-from redshift_etl.contracts.contract import Contract
-from redshift_etl.errors import ConfigError, SourceError
+from redshift_etl.contracts.mart import DAYS, Mart
+from redshift_etl.errors import SourceError
 from redshift_etl.warehouse import load_sql
 from redshift_etl.warehouse.load import Audit
-from redshift_etl.warehouse.load_sql import Statement, columns, ident
-from redshift_etl.warehouse.model import Run, naive
+from redshift_etl.warehouse.model import Run
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
+from redshift_etl.warehouse.statement import Statement, columns, ident, insert_rows, lock
+from redshift_etl.window import utc_now
 
 log = logging.getLogger(__name__)
 
 BUILD = "build"
-DAYS = ":days"
-
-
-@dataclass(frozen=True)
-class Mart:
-    """A mart's SELECT and the tables whose days decide when it is stale. Its contract says the rest."""
-
-    contract: Contract
-    inputs: tuple[str, ...]
-    select: str
-
-    @property
-    def day(self) -> str:
-        """The column that a day of the mart is."""
-        return self.contract.day or ""
-
-
-def load_mart(table: str) -> Mart:
-    """Read ``include/sql/marts/<name>.sql``: front matter ``inputs``, then a SELECT that restricts itself to ``:days``.
-
-    Raises ConfigError when the file is not there or not of that form.
-    """
-    contract = contracts.load(table)
-    path = settings.sql_dir() / "marts" / f"{contract.name}.sql"
-    if not path.is_file():
-        raise ConfigError("The mart has no SELECT.", fix=f"write {path}", table=table)
-    return parse_mart(contract, path.read_text(encoding="utf-8"), path)
-
-
-def parse_mart(contract: Contract, text: str, path: Path) -> Mart:
-    """Read a mart from its text. Raises ConfigError that names the file."""
-    try:
-        matter, select = contracts.front_matter(text)
-    except ValueError as error:
-        raise ConfigError(f"The mart cannot be read: {error}.", fix=f"edit {path}", table=contract.table) from error
-    inputs = tuple(matter.get("inputs", ()))
-    if not inputs or f"({DAYS})" not in select or not contract.day:
-        raise ConfigError(
-            f"A mart needs `inputs` in its front matter, a restriction IN ({DAYS}), and `day` in its contract.",
-            fix=f"edit {path}",
-            table=contract.table,
-        )
-    return Mart(contract, inputs, select.rstrip().rstrip(";"))
 
 
 def stale_days(mart: Mart) -> Statement:
     """Days that every input has, and that one of them touched since the mart was built; oldest first."""
     marks = ", ".join("%s" for _ in mart.inputs)
     return Statement(
-        "look for stale days",
+        "read the stale days",
         f"""WITH touches AS (
     SELECT table_name, day, COUNT(*) AS touches FROM etl.touched_days
     WHERE table_name IN ({marks}) GROUP BY table_name, day
@@ -129,7 +83,7 @@ def publish(mart: Mart, days: Sequence[date]) -> tuple[Statement, ...]:
         Statement("delete the old days", f"DELETE FROM {target} WHERE {ident(mart.day)} IN ({marks})", tuple(days)),
         Statement("insert the new days", f"INSERT INTO {target} ({names})\nSELECT {names} FROM {BUILD}"),
         Statement(
-            "forget what the old days were built from",
+            "delete what the old days were built from",
             f"DELETE FROM etl.mart_inputs WHERE mart_name = %s AND day IN ({marks})",
             (mart.contract.table, *days),
         ),
@@ -150,9 +104,9 @@ def build(
     audits: Sequence[Audit] = (),
     last: Sequence[Audit] = (),
 ) -> dict[str, int]:
-    """Write, audit and publish the given days in one transaction. Returns rows by day (ISO).
+    """Write, audit and publish these days in one transaction. Returns rows by day (ISO).
 
-    ``audits`` look at the build before it is published, those of ``last`` at the mart before the commit.
+    ``audits`` check the build before it is published, those of ``last`` the mart before the commit.
     Raises SourceError when a key of the build is not unique, ConfigError when the warehouse refuses the SQL.
     """
     label = f"{mart.contract.table} {days[0]}…{days[-1]} {run.run_id}"
@@ -161,12 +115,8 @@ def build(
             with session.transaction():
                 return _build(session, mart, days, run, audits, last)
         except StatementError as error:
-            raise ConfigError(
-                f"The warehouse refuses to {error.statement.purpose}: {error.message}.",
-                fix=f"correct include/sql/marts/{mart.contract.name}.sql or the mart's contract",
-                table=mart.contract.table,
-                statement=error.statement.sql,
-            ) from error
+            fix = f"correct include/sql/marts/{mart.contract.name}.sql or the mart's contract"
+            raise error.explained(fix, table=mart.contract.table) from error
 
 
 def _build(
@@ -178,23 +128,21 @@ def _build(
     last: Sequence[Audit],
 ) -> dict[str, int]:
     started = time.monotonic()
-    session.run(load_sql.lock(mart.contract.table, "etl.mart_inputs"))
+    session.run(lock(mart.contract.table, "etl.mart_inputs"))
     touches = {(str(table), day): int(count) for table, day, count in session.run(read_touches(mart, days))}
-    for statement in write(mart, days):
-        session.run(statement)
+    session.run_step(write(mart, days))
     for audit in audits:
         audit(session)
     repeated = session.run(load_sql.repeated_keys(mart.contract, BUILD))
     if repeated:
         raise SourceError(
-            "The mart's SELECT gives the same key more than once.",
-            fix=f"look at the joins of include/sql/marts/{mart.contract.name}.sql",
+            "The mart's SELECT returns the same key more than once.",
+            fix=f"check the joins of include/sql/marts/{mart.contract.name}.sql",
             table=mart.contract.table,
             keys=repeated,
         )
     rows = {day: int(count) for day, count in session.run(_rows_by_day(mart))}
-    for statement in publish(mart, days):
-        session.run(statement)
+    session.run_step(publish(mart, days))
     session.run(_input_rows(mart, days, touches))
     session.run(_build_rows(mart, days, touches, rows, run, time.monotonic() - started))
     for audit in last:
@@ -209,7 +157,7 @@ def _rows_by_day(mart: Mart) -> Statement:
 
 def _input_rows(mart: Mart, days: Sequence[date], touches: dict[tuple[str, date], int]) -> Statement:
     rows = [(mart.contract.table, day, name, touches.get((name, day), 0)) for day in days for name in mart.inputs]
-    return load_sql.insert_rows(
+    return insert_rows(
         "etl.mart_inputs", ("mart_name", "day", "input_name", "touches"), rows, "record what the days are built from"
     )
 
@@ -222,7 +170,7 @@ def _build_rows(
     run: Run,
     seconds: float,
 ) -> Statement:
-    build_id, now = uuid4().hex, naive(datetime.now(UTC))
+    build_id, now = uuid4().hex, utc_now()
     names = ("build_id", "mart_name", "day", "dag_id", "run_id", "rows_written", "inputs", "built_at", "seconds")
     values = [
         (
@@ -231,4 +179,4 @@ def _build_rows(
         )
         for day in days
     ]  # fmt: skip
-    return load_sql.insert_rows("etl.mart_builds", names, values, "record the build")
+    return insert_rows("etl.mart_builds", names, values, "record the build")

@@ -1,4 +1,4 @@
-"""Operators of the backfill form: plan it and enter it in the ledger; compare, swap or undo; then say how it ended."""
+"""Operators of the backfill form: plan and record it; compare, swap or undo; then record how it ended."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from redshift_etl.operators.load import run_of, warehouse
+from redshift_etl.operators.context import run_of
+from redshift_etl.warehouse.connect import warehouse
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
 class PlanBackfillOperator(BaseOperator):
-    """Checks the form, refuses a DAG that is paused, and enters the backfill in the ledger unless it is a dry run.
+    """Checks the form, refuses a paused DAG, and records the backfill unless it is a dry run.
 
     Returns the arguments of the runs to start: none for a dry run, a swap or an undo.
     """
@@ -46,7 +47,7 @@ class PlanBackfillOperator(BaseOperator):
 
 
 class FinishBackfillOperator(BaseOperator):
-    """After the runs: the ledger says that they are done. A staged one is compared; a swap or undo is done here.
+    """After the runs: records that they are done, and executes the comparison, swap or undo of a staged backfill.
 
     Returns what it did: the comparison, or the rows written.
     """
@@ -69,7 +70,7 @@ class FinishBackfillOperator(BaseOperator):
 
 
 class CloseBackfillOperator(BaseOperator):
-    """At the end, whatever way it came: what the ledger still holds for running has failed. Made to be a teardown."""
+    """A teardown: a backfill that the history still has as running is marked as failed."""
 
     ui_color = "#f5dcd3"
 
@@ -82,7 +83,7 @@ class CloseBackfillOperator(BaseOperator):
         from redshift_etl.backfill import actions
         from redshift_etl.backfill import request as backfill
 
-        actions.close(warehouse(self.redshift_conn_id), backfill.own_id(context["ti"].run_id))
+        actions.mark_as_failed(warehouse(self.redshift_conn_id), backfill.own_id(context["ti"].run_id))
 
 
 def _who(context: Context) -> str:

@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
+from redshift_etl.operators.context import run_key
+from redshift_etl.operators.lineage import LineageMixin
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from redshift_etl.lineage.openlineage import Lineage
 
-class PostgresToLakeOperator(BaseOperator):
-    """Copies what a SELECT gives for the run's window from a production PostgreSQL, in one snapshot.
+
+class PostgresToLakeOperator(LineageMixin, BaseOperator):
+    """Copies the result of a SELECT for the run's window from a production PostgreSQL, in one snapshot.
 
     :param table: the warehouse table that the rows are for.
     :param sql: a SELECT, or the path of one below ``include/sql``; ``%(start)s`` and ``%(end)s`` are the window.
@@ -45,17 +50,17 @@ class PostgresToLakeOperator(BaseOperator):
             lake=Lake.connect(),
         ).as_dict()
 
-    def get_openlineage_facets_on_complete(self, _instance: Any) -> Any:
-        """What was read and written, for OpenLineage."""
+    def lineage(self) -> Lineage:
+        """What was read and written."""
         from redshift_etl.lineage import openlineage
 
         return openlineage.extracted(self.table, openlineage.postgres(self.table, self.postgres_conn_id))
 
 
-class HttpToLakeOperator(BaseOperator):
-    """Asks a JSON API for the run's window, one call a place, and keeps each answer as it came.
+class HttpToLakeOperator(LineageMixin, BaseOperator):
+    """Requests the run's window from a JSON API, one call a place, and stores each response unchanged.
 
-    :param table: the warehouse table that the answers are for.
+    :param table: the warehouse table of the responses.
     :param endpoint: the path below the connection's host.
     :param params: query parameters common to all calls.
     :param places: query parameters of each call, by the name that its rows carry.
@@ -99,14 +104,14 @@ class HttpToLakeOperator(BaseOperator):
             lake=Lake.connect(),
         ).as_dict()
 
-    def get_openlineage_facets_on_complete(self, _instance: Any) -> Any:
-        """What was read and written, for OpenLineage."""
+    def lineage(self) -> Lineage:
+        """What was read and written."""
         from redshift_etl.lineage import openlineage
 
         return openlineage.extracted(self.table, openlineage.http(self.http_conn_id, self.endpoint))
 
 
-class S3ToLakeOperator(BaseOperator):
+class S3ToLakeOperator(LineageMixin, BaseOperator):
     """Pins files that others drop in the landing zone by key, etag and size; nothing is copied.
 
     :param table: the warehouse table that the files are for.
@@ -127,43 +132,8 @@ class S3ToLakeOperator(BaseOperator):
 
         return s3_files.extract(self.files, table=self.table, run=run_key(context), lake=Lake.connect()).as_dict()
 
-    def get_openlineage_facets_on_complete(self, _instance: Any) -> Any:
-        """What was read and written, for OpenLineage."""
+    def lineage(self) -> Lineage:
+        """What was read and written."""
         from redshift_etl.lineage import openlineage
 
         return openlineage.extracted(self.table, openlineage.landing(self.files))
-
-
-class ConformOperator(BaseOperator):
-    """Casts and checks a raw batch against the contract of its table, and sets aside the rows that fail.
-
-    :param batch: what the extract task returned.
-    """
-
-    template_fields = ("batch",)
-    ui_color = "#e8dff2"
-
-    def __init__(self, *, batch: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.batch = batch
-
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Conform the batch; returns the staged batch."""
-        from redshift_etl.lake.storage import Batch, Lake
-        from redshift_etl.transform import run as transform
-
-        return transform.conform(Batch.from_dict(self.batch), run=run_key(context), lake=Lake.connect()).as_dict()
-
-    def get_openlineage_facets_on_complete(self, _instance: Any) -> Any:
-        """What was read and written, for OpenLineage."""
-        from redshift_etl.lineage import openlineage
-
-        return openlineage.conformed(self.batch["table"])
-
-
-def run_key(context: Mapping[str, Any]) -> str:
-    """Names one try of one task in the lake's keys."""
-    from redshift_etl.lake.storage import run_slug
-
-    instance = context["ti"]
-    return run_slug(instance.dag_id, instance.run_id, instance.try_number, instance.map_index)

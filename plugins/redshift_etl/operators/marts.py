@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from redshift_etl.operators.load import run_of, warehouse
+from redshift_etl.operators.context import run_of
+from redshift_etl.operators.lineage import LineageMixin
+from redshift_etl.warehouse.connect import warehouse
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from redshift_etl.lineage.openlineage import Lineage
 
 DAYS_A_TASK = 31
 MAX_TASKS = 64
@@ -21,10 +25,10 @@ _DAY = timedelta(days=1)
 
 
 class FindStaleDaysOperator(BaseOperator):
-    """Asks the warehouse which days of ``mart`` are stale, or takes those of the trigger form.
+    """Queries which days of ``mart`` are stale, or takes those of the trigger form.
 
     Returns a list of batches of days, oldest first, for ``BuildMartOperator.partial(...).expand(days=...)``. Days in
-    a row are one text, ``first/last`` (ISO 8601, both included): what is handed on stays small.
+    a row are one text, ``first/last`` (ISO 8601, both included): the XCom stays small.
     """
 
     ui_color = "#f3e9cd"
@@ -37,18 +41,19 @@ class FindStaleDaysOperator(BaseOperator):
     def execute(self, context: Context) -> list[list[str]]:
         """The batches of days to build."""
         from redshift_etl import window
+        from redshift_etl.contracts.mart import load_mart
         from redshift_etl.marts import build as marts
         from redshift_etl.warehouse import migrate
 
         connect = warehouse(self.redshift_conn_id)
         migrate.ensure(connect, self.mart)
         forced = window.from_form(context["params"])
-        days: Sequence[date] = forced.days if forced else marts.find_stale(connect, marts.load_mart(self.mart))
-        self.log.info("%s: %d days to build%s", self.mart, len(days), ", asked for in the form" if forced else "")
+        days: Sequence[date] = forced.days if forced else marts.find_stale(connect, load_mart(self.mart))
+        self.log.info("%s: %d days to build%s", self.mart, len(days), ", by the dates of the form" if forced else "")
         return batches(days)
 
 
-class BuildMartOperator(BaseOperator):
+class BuildMartOperator(LineageMixin, BaseOperator):
     """Writes, audits and publishes some days of ``mart`` in one transaction."""
 
     template_fields = ("days",)
@@ -63,15 +68,16 @@ class BuildMartOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Build the days; returns rows by day."""
         from redshift_etl.checks import run as audit
+        from redshift_etl.contracts.mart import load_mart
         from redshift_etl.marts import build as marts
 
         days = days_of(self.days)
-        connect, mart, run = warehouse(self.redshift_conn_id), marts.load_mart(self.mart), run_of(context)
+        connect, mart, run = warehouse(self.redshift_conn_id), load_mart(self.mart), run_of(context)
         checks = audit.of(connect, mart.contract, run, rows=marts.BUILD)
         return marts.build(connect, mart, days, run, [checks.stage], [checks.result])
 
-    def get_openlineage_facets_on_complete(self, _instance: Any) -> Any:
-        """What was read and written, for OpenLineage."""
+    def lineage(self) -> Lineage:
+        """What was read and written."""
         from redshift_etl.lineage import openlineage
 
         return openlineage.built(self.mart, self.redshift_conn_id)

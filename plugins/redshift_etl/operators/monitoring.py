@@ -1,27 +1,19 @@
-"""Operators of the DAGs that look after the others: freshness, reconciliation, retention."""
+"""Monitors the freshness of tables."""
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from redshift_etl.operators.load import warehouse
+from redshift_etl.warehouse.connect import warehouse
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-MAX_MENDS = 20
 
-
-def slug(run_id: str) -> str:
-    """A run's id as a part of an S3 key."""
-    return re.sub("[^A-Za-z0-9]+", "-", run_id).strip("-")
-
-
-class WatchFreshnessOperator(BaseOperator):
+class MonitorFreshnessOperator(BaseOperator):
     """Opens an incident for each table that has become late and closes those that are over.
 
     Returns how many tables are late, and how many incidents were opened and resolved.
@@ -34,7 +26,7 @@ class WatchFreshnessOperator(BaseOperator):
         self.redshift_conn_id = redshift_conn_id
 
     def execute(self, context: Context) -> dict[str, int]:
-        """Look once; ``resolve`` of the trigger form names an incident to close."""
+        """One look at all tables; ``resolve`` of the trigger form names an incident to close."""
         from redshift_etl.incidents import monitor
         from redshift_etl.lake.storage import Lake
 
@@ -42,44 +34,9 @@ class WatchFreshnessOperator(BaseOperator):
         watch = monitor.Monitor(
             warehouse(self.redshift_conn_id), Lake.connect(), instance.dag_id, instance.run_id, instance.task_id
         )
-        asked = context["params"].get("resolve")
-        if asked:
-            monitor.close_by_hand(watch, asked, datetime.now(UTC))
+        incident_id = context["params"].get("resolve")
+        if incident_id:
+            monitor.close_by_hand(watch, incident_id, datetime.now(UTC))
         found = monitor.run(watch, datetime.now(UTC))
         self.log.info("Freshness: %s", found)
         return {name: len(names) for name, names in found.items()}
-
-
-class ReconcileOperator(BaseOperator):
-    """Compares sources and warehouse, and writes a report with the commands that mend what differs.
-
-    Returns the arguments of the runs that mend it, if the trigger form asks for ``mend``; else an empty list.
-    """
-
-    ui_color = "#f5dcd3"
-
-    def __init__(self, *, redshift_conn_id: str = "redshift_default", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.redshift_conn_id = redshift_conn_id
-
-    def execute(self, context: Context) -> list[dict[str, object]]:
-        """Compare; at most ``MAX_MENDS`` runs, oldest first. What is left over differs again tomorrow."""
-        from redshift_etl import window
-        from redshift_etl.lake.storage import Lake
-        from redshift_etl.reconcile import compare
-        from redshift_etl.reconcile import run as compared
-        from redshift_etl.reconcile.source_counts import count_by_day, file_changed
-
-        params = context["params"]
-        form = window.from_form(params)
-        days = (form.days[0], form.days[-1]) if form else None
-        connect, lake = warehouse(self.redshift_conn_id), Lake.connect()
-        lines, gaps = compared.run(connect, count_by_day, file_changed(lake), days, datetime.now(UTC))
-        text = compare.report(lines, gaps)
-        run = context["ti"].run_id
-        entry = lake.put(f"reconcile/{datetime.now(UTC):%Y-%m-%d}/{slug(run)}.md", text.encode())
-        self.log.info("The report is %s\n%s", entry.url, text)
-        mends = [found.trigger() for found in compare.ranges(gaps)][:MAX_MENDS]
-        if mends and not params.get("mend"):
-            self.log.info("Dry run: %d runs would mend it; `mend` in the form starts them", len(mends))
-        return mends if params.get("mend") else []

@@ -1,4 +1,4 @@
-"""Operators of the retention DAG: rows, files, Airflow's own leftovers, unread tables, VACUUM and ANALYZE."""
+"""Operators of the retention DAG: rows, files, Airflow's own database, unused tables, VACUUM and ANALYZE."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from airflow.sdk import BaseOperator
 
-from redshift_etl.operators.load import run_of, warehouse
-from redshift_etl.operators.monitoring import slug
+from redshift_etl.operators.context import run_of, slug
+from redshift_etl.warehouse.connect import warehouse
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -22,11 +21,11 @@ if TYPE_CHECKING:
     from redshift_etl.lake.storage import Lake
 
 METADATA = "airflow_db"
-"""The connection of Airflow's own database. Airflow 3 keeps tasks from it, so it must be given on purpose."""
+"""The connection of Airflow's own database. Airflow 3 withholds it from tasks, so it must be configured on purpose."""
 
 
 class ExpireRowsOperator(BaseOperator):
-    """Archives and deletes the rows of every table that its contract no longer keeps.
+    """Archives and deletes the rows of every table past its contract's retention.
 
     A table of which more than ``max_percent`` would go is refused, unless ``allow_large`` of the form names it. The
     others are done first. Returns rows deleted (or, in a dry run, to be deleted) by table.
@@ -64,7 +63,7 @@ class ExpireRowsOperator(BaseOperator):
         if refused:
             raise ConfigError(
                 f"Retention would delete more than {params['max_percent']} % of {', '.join(refused)}.",
-                fix="if that is right, trigger `retention` with the table in `allow_large`; else mend its contract",
+                fix="if that is right, trigger `retention` with the table in `allow_large`; else correct its contract",
                 table=refused[0].split(" ")[0],
             )
         return deleted
@@ -119,11 +118,11 @@ class CleanAirflowOperator(BaseOperator):
         tail = "\n".join((done.stdout + done.stderr).replace(address, "***").splitlines()[-20:])
         self.log.info("%s\n%s", " ".join(command[1:]), tail)
         if done.returncode:
-            raise ConfigError(f"`airflow db clean` failed: {tail}", fix=f"look at the connection {METADATA}")
+            raise ConfigError(f"`airflow db clean` failed: {tail}", fix=f"check the connection {METADATA}")
 
 
-class ReportUnreadTablesOperator(BaseOperator):
-    """Notes who read what, and once a week (or when the form asks) reports the tables nobody has read for 90 days."""
+class ReportUnusedTablesOperator(BaseOperator):
+    """Records reads of tables; on Mondays (or by `report` of the form) reports those not read for 90 days."""
 
     ui_color = "#f5dcd3"
 
@@ -132,22 +131,22 @@ class ReportUnreadTablesOperator(BaseOperator):
         self.redshift_conn_id = redshift_conn_id
 
     def execute(self, context: Context) -> dict[str, int]:
-        """Returns how many tables are watched, and how many are unread."""
+        """Returns how many tables are monitored, and how many are unused."""
         from redshift_etl.lake.storage import Lake
         from redshift_etl.retention import table_stats
         from redshift_etl.retention.unused_tables import report
 
         now, connect = datetime.now(UTC), warehouse(self.redshift_conn_id)
-        reads = table_stats.note_reads(connect, now)
-        names = table_stats.unread(reads, now)
+        reads = table_stats.record_reads(connect, now)
+        names = table_stats.unused(reads, now)
         if now.isoweekday() == 1 or context["params"]["report"]:
             text = report(names, reads, table_stats.read_tables(connect), now)
-            entry = Lake.connect().put(f"unread/{now:%Y-%m-%d}.md", text.encode())
+            entry = Lake.connect().put(f"unused/{now:%Y-%m-%d}.md", text.encode())
             self.log.info("The report is %s\n%s", entry.url, text)
-        return {"watched": len(reads), "unread": len(names)}
+        return {"monitored": len(reads), "unused": len(names)}
 
 
-class KeepUpOperator(BaseOperator):
+class MaintainTablesOperator(BaseOperator):
     """VACUUM and ANALYZE of the tables that need it, one at a time. Returns how many statements."""
 
     ui_color = "#f5dcd3"
@@ -157,12 +156,12 @@ class KeepUpOperator(BaseOperator):
         self.redshift_conn_id = redshift_conn_id
 
     def execute(self, context: Context) -> int:
-        """By what SVV_TABLE_INFO says of statistics, order and deleted rows."""
+        """By the statistics, sort order and deleted rows of SVV_TABLE_INFO."""
         from redshift_etl.retention import table_stats
 
         connect = warehouse(self.redshift_conn_id)
-        statements = table_stats.keep_up(connect, table_stats.read_tables(connect), context["params"]["dry_run"])
-        self.log.info("%s", "\n".join(statements) or "Nothing needs it")
+        statements = table_stats.maintain(connect, table_stats.read_tables(connect), context["params"]["dry_run"])
+        self.log.info("%s", "\n".join(statements) or "No table needs it")
         return len(statements)
 
 
@@ -171,11 +170,10 @@ def archive_prefix(lake: Lake, instance: Any) -> str:
     return lake.location.url(lake.location.key("archive", f"{slug(instance.run_id)}-{instance.try_number}"))
 
 
-def archived_rows(lake: Any, url: str) -> int:
+def archived_rows(lake: Lake, url: str) -> int:
     """The rows that an UNLOAD's verbose manifest counts."""
-    place = urlsplit(url)
-    body = lake.client.get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))["Body"].read()
-    return int(json.loads(body)["meta"]["record_count"])
+    key = url.removeprefix(lake.location.url(lake.location.key(""))).lstrip("/")
+    return int(json.loads(lake.read(key))["meta"]["record_count"])
 
 
 def database_url(uri: str) -> str:
@@ -192,5 +190,5 @@ def clean_command(before: datetime, dry_run: bool) -> list[str]:
 def clean_environment(address: str) -> dict[str, str]:
     """The task's own, with the database that Airflow hides from tasks."""
     hidden = ("_AIRFLOW_PROCESS_CONTEXT", "AIRFLOW__CORE__SQL_ALCHEMY_CONN")
-    kept = {name: value for name, value in os.environ.items() if name not in hidden}
-    return {**kept, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": address}
+    visible = {name: value for name, value in os.environ.items() if name not in hidden}
+    return {**visible, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": address}

@@ -1,10 +1,10 @@
-"""What the source has against what the warehouse has, day by day: missing, short or stale, and what mends it. Pure.
+"""Source and warehouse compared by day: missing, short or stale, and the runs that repair it. Pure.
 
-``include/sql/reconcile/<schema>/<table>.sql`` says how a table is compared: its ``dag``, and either a SELECT that
+``include/sql/reconcile/<schema>/<table>.sql`` specifies how a table is compared: its ``dag``, and either a SELECT that
 counts the source's rows by day of their version (on ``connection``), or the ``landing`` file that it is a copy of, or
 neither: then only which windows were loaded.
 
-- missing: the day was never loaded, and the source has rows in it (or cannot be asked);
+- missing: the day was never loaded, and the source has rows in it (or cannot be counted);
 - short: it was loaded, and the warehouse has fewer rows than the source;
 - stale: the source has changed or removed rows of that day since; loading the later days brings them up to date.
 """
@@ -14,45 +14,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
 
-from redshift_etl import settings
-from redshift_etl.contracts.contract import Contract, front_matter
-from redshift_etl.errors import ConfigError
-from redshift_etl.warehouse.load_sql import Statement, ident
+from redshift_etl.contracts.contract import Contract
+from redshift_etl.contracts.reconcile_spec import ReconcileSpec
+from redshift_etl.warehouse.statement import Statement, ident
+from redshift_etl.window import Window
 
 MISSING, SHORT, STALE = "missing", "short", "stale"
 LOOK_BACK = timedelta(days=35)
-MENDED = (MISSING, SHORT)
+REPAIRED = (MISSING, SHORT)
 _DAY = timedelta(days=1)
 _ABOUT_STALE = (
-    "A stale day is mended by the days after it: the source has changed its rows since. If no later day is missing or "
-    "short, the source removes rows without setting its deletion column."
+    "Loading the days after a stale day repairs it: the source has changed its rows since. If no later day is missing "
+    "or short, the source removes rows without setting its deletion column."
 )
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How one table is compared with its source."""
-
-    contract: Contract
-    dag_id: str
-    connection: str | None = None
-    sql: str = ""
-    landing: str | None = None
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A committed load's window (UTC)."""
-
-    start: datetime
-    end: datetime
-
-
-@dataclass(frozen=True)
 class Gap:
-    """A day (None for a whole file) where source and warehouse differ. Counts are None where nobody could count."""
+    """A day (None for a whole file) where source and warehouse differ. Counts are None where they cannot be counted."""
 
     table: str
     dag_id: str
@@ -64,7 +44,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Range:
-    """Days in a row that one backfill mends; both included, None for a whole file."""
+    """Days in a row that one backfill repairs; both included, None for a whole file."""
 
     dag_id: str
     first: date | None
@@ -83,34 +63,8 @@ class Range:
         return {"trigger_dag_id": self.dag_id, "conf": dates}
 
 
-def read(contract: Contract) -> Plan | None:
-    """How a table is compared, or None where nothing says so. Raises ConfigError that names the file."""
-    path = settings.sql_dir() / "reconcile" / contract.schema / f"{contract.name}.sql"
-    return parse(contract, path.read_text(encoding="utf-8"), path) if path.is_file() else None
-
-
-def parse(contract: Contract, text: str, path: Path) -> Plan:
-    """Read a plan from its text. Raises ConfigError that names the file."""
-    try:
-        matter, sql = front_matter(text)
-    except ValueError as error:
-        raise ConfigError(f"The comparison cannot be read: {error}.", fix=f"edit {path}") from error
-    unknown = sorted(set(matter) - {"dag", "connection", "landing"})
-    statement = "\n".join(line for line in sql.splitlines() if not line.startswith("--")).strip()
-    counted = "connection" in matter
-    if unknown or not matter.get("dag") or counted != bool(statement) or (counted and not contract.version):
-        raise ConfigError(
-            "A comparison has a `dag`, and either a `connection` with a SELECT (for a table with a version), or a "
-            "`landing` file, or neither.",
-            fix=f"edit {path}",
-            table=contract.table,
-            unknown=unknown or None,
-        )
-    return Plan(contract, str(matter["dag"]), matter.get("connection"), statement, matter.get("landing"))
-
-
-def span(loaded: Sequence[Loaded], now: datetime, counted: bool) -> tuple[date, date] | None:
-    """The days to compare when nobody asked for some: first and last, or None when nothing was ever loaded.
+def span(loaded: Sequence[Window], now: datetime, counted: bool) -> tuple[date, date] | None:
+    """The days to compare when the form has no dates: first and last, or None when nothing was ever loaded.
 
     From some weeks before the newest load to yesterday; a source that cannot be counted only up to the newest load.
     """
@@ -123,7 +77,7 @@ def span(loaded: Sequence[Loaded], now: datetime, counted: bool) -> tuple[date, 
     return (first, last) if first <= last else None
 
 
-def covered(loaded: Iterable[Loaded], first: date, last: date) -> set[date]:
+def covered(loaded: Iterable[Window], first: date, last: date) -> set[date]:
     """The days that the windows cover from beginning to end, together."""
     days, reach = set(), None
     windows = sorted(loaded, key=lambda window: window.start)
@@ -141,10 +95,10 @@ def covered(loaded: Iterable[Loaded], first: date, last: date) -> set[date]:
 
 
 def compare(
-    plan: Plan,
+    plan: ReconcileSpec,
     first: date,
     last: date,
-    loaded: Iterable[Loaded],
+    loaded: Iterable[Window],
     source: Mapping[date, int] | None,
     warehouse: Mapping[date, int],
 ) -> list[Gap]:
@@ -168,7 +122,7 @@ def _problem(loaded: bool, there: int | None, here: int) -> str | None:
     return SHORT if here < there else STALE
 
 
-def compare_file(plan: Plan, changed_at: datetime, extracted_at: datetime | None) -> list[Gap]:
+def compare_file(plan: ReconcileSpec, changed_at: datetime, extracted_at: datetime | None) -> list[Gap]:
     """A landing file against the last load of its table."""
     if extracted_at is None:
         return [Gap(plan.contract.table, plan.dag_id, MISSING)]
@@ -176,10 +130,10 @@ def compare_file(plan: Plan, changed_at: datetime, extracted_at: datetime | None
 
 
 def ranges(gaps: Iterable[Gap]) -> list[Range]:
-    """What mends the gaps, days in a row together. A stale day has no command of its own, a stale file has."""
+    """What repairs the gaps, days in a row together. A stale day has no command of its own, a stale file has."""
     found: list[Range] = []
-    mended = [gap for gap in gaps if gap.day is None or gap.problem in MENDED]
-    for gap in sorted(mended, key=lambda gap: (gap.dag_id, gap.day or date.min)):
+    repaired = [gap for gap in gaps if gap.day is None or gap.problem in REPAIRED]
+    for gap in sorted(repaired, key=lambda gap: (gap.dag_id, gap.day or date.min)):
         last = found[-1] if found else None
         if last and last.dag_id == gap.dag_id and last.last and gap.day and gap.day <= last.last + _DAY:
             found[-1] = Range(last.dag_id, last.first, gap.day)
@@ -199,7 +153,7 @@ def report(compared: Sequence[str], gaps: Sequence[Gap]) -> str:
         lines.append(f"| {gap.table} | {gap.day or 'whole file'} | {gap.problem} | {counts[0]} | {counts[1]} |")
     commands = [found.command for found in ranges(gaps)]
     if commands:
-        lines += ["", "What mends it:", "", "```sh", *commands, "```"]
+        lines += ["", "These commands repair it:", "", "```sh", *commands, "```"]
     if any(gap.problem == STALE and gap.day for gap in gaps):
         lines += ["", _ABOUT_STALE]
     return "\n".join([*lines, ""])
@@ -213,14 +167,4 @@ def count_by_day(contract: Contract, first: date, last: date) -> Statement:
         f"SELECT CAST({version} AS DATE), COUNT(*) FROM {ident(contract.table)}\n"
         f"WHERE {version} >= %s AND {version} < %s GROUP BY 1",
         (datetime.combine(first, time()), datetime.combine(last + _DAY, time())),
-    )
-
-
-def loaded_windows(table: str) -> Statement:
-    """The windows of a table's committed loads."""
-    return Statement(
-        "read the windows loaded",
-        "SELECT DISTINCT window_start, window_end FROM etl.load_history\n"
-        "WHERE table_name = %s AND window_start IS NOT NULL",
-        (table,),
     )

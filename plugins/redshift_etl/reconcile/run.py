@@ -1,16 +1,19 @@
-"""Asks the sources and the warehouse, and compares what they say."""
+"""Counts rows in the sources and the warehouse, and compares them."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from redshift_etl.contracts import contract as contracts
+from redshift_etl.contracts import reconcile_spec
+from redshift_etl.contracts.reconcile_spec import ReconcileSpec
 from redshift_etl.reconcile import compare as reconcile
-from redshift_etl.reconcile.compare import Gap, Loaded, Plan
-from redshift_etl.warehouse import load_sql, migrate
+from redshift_etl.reconcile.compare import Gap
+from redshift_etl.warehouse import history, migrate
 from redshift_etl.warehouse.session import Connect, Session, open_session
+from redshift_etl.window import aware_utc
 
 log = logging.getLogger(__name__)
 
@@ -25,23 +28,25 @@ def run(
     connect: Connect,
     count_source: CountSource,
     file_changed: FileChanged,
-    asked: Days | None,
+    form_days: Days | None,
     now: datetime,
     tables: Sequence[str] | None = None,
 ) -> tuple[list[str], list[Gap]]:
-    """Compare every table that says how. Returns a line a table, and the gaps.
+    """Compare every table that has a spec. Returns a line a table, and the gaps.
 
-    ``asked``: first and last day; without it each table's own span. A table that was never created is said to be so.
+    ``form_days``: first and last day; without it each table's own span. A table never loaded is reported as such.
     """
     lines, gaps = [], []
     for table in tables or contracts.all_tables():
-        plan = reconcile.read(contracts.load(table))
+        plan = reconcile_spec.read(contracts.load(table))
         if plan is None:
             continue
         migrate.ensure(connect, table)
         with open_session(connect, table) as session:
             found = (
-                _file(session, plan, file_changed) if plan.landing else _days(session, plan, count_source, asked, now)
+                _file(session, plan, file_changed)
+                if plan.landing
+                else _days(session, plan, count_source, form_days, now)
             )
         lines.append(f"`{table}`: {found[0]}")
         gaps += found[1]
@@ -49,21 +54,20 @@ def run(
     return lines, gaps
 
 
-def _file(session: Session, plan: Plan, file_changed: FileChanged) -> tuple[str, list[Gap]]:
-    newest = session.value(load_sql.newest_extract(plan.contract.table))
-    extracted_at = newest.replace(tzinfo=UTC) if newest else None
+def _file(session: Session, plan: ReconcileSpec, file_changed: FileChanged) -> tuple[str, list[Gap]]:
+    newest = session.value(history.newest_extract(plan.contract.table))
+    extracted_at = aware_utc(newest)
     changed = file_changed(plan.landing or "")
     gaps = reconcile.compare_file(plan, changed, extracted_at)
     return f"the file changed {changed:%Y-%m-%d %H:%M}, read {extracted_at or 'never'}; {len(gaps)} differ", gaps
 
 
 def _days(
-    session: Session, plan: Plan, count_source: CountSource, asked: Days | None, now: datetime
+    session: Session, plan: ReconcileSpec, count_source: CountSource, form_days: Days | None, now: datetime
 ) -> tuple[str, list[Gap]]:
     contract = plan.contract
-    rows = session.run(reconcile.loaded_windows(contract.table))
-    loaded = [Loaded(start.replace(tzinfo=UTC), end.replace(tzinfo=UTC)) for start, end in rows]
-    days = asked or reconcile.span(loaded, now, counted=plan.connection is not None)
+    loaded = history.loaded_windows(session, contract.table)
+    days = form_days or reconcile.span(loaded, now, counted=plan.connection is not None)
     if days is None:
         return "was never loaded", []
     first, last = days

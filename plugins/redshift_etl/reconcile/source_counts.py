@@ -13,7 +13,7 @@ from redshift_etl.lake.storage import Lake
 def count_by_day(conn_id: str, sql: str, start: datetime, end: datetime) -> dict[date, int]:
     """Run a SELECT of (day, rows) on a production PostgreSQL, read-only, with the window bound.
 
-    Raises the errors of ``sources.postgres``.
+    Raises the errors of ``extract.postgres``.
     """
     with postgres.translated(conn_id, sql), postgres.connect(conn_id) as connection:
         connection.read_only = True
@@ -25,9 +25,9 @@ def file_changed(lake: Lake) -> Callable[[str], datetime]:
     """When a file of the landing zone was last written (UTC)."""
     landing = settings.landing()
 
-    def ask(name: str) -> datetime:
+    def last_modified(name: str) -> datetime:
         """Its Last-Modified."""
         entry = lake.head(landing, landing.key(name))
         return datetime.fromisoformat(entry.about["last_modified"]).astimezone(UTC)
 
-    return ask
+    return last_modified

@@ -1,7 +1,7 @@
-"""Deletes the rows that a contract no longer keeps: a calendar month at a time, each archived to the lake first.
+"""Deletes the rows past their contract's retention: a calendar month at a time, each archived to the lake first.
 
 A slice is one transaction: LOCK, count, UNLOAD, compare the archive with the count, DELETE, record, COMMIT. So what is
-deleted is what the archive holds, and a run that is killed has deleted whole slices or nothing. Deleting makes no mart
+deleted is what the archive has, and a run that is killed has deleted whole slices or nothing. Deleting makes no mart
 stale: their old days stay as they were built.
 """
 
@@ -14,17 +14,18 @@ from datetime import UTC, date, datetime, time
 
 from redshift_etl.contracts.contract import Contract, Retention
 from redshift_etl.errors import ConfigError, SourceError
-from redshift_etl.warehouse import load_sql, migrate
-from redshift_etl.warehouse.load_sql import Statement, ident, literal
+from redshift_etl.warehouse import migrate
 from redshift_etl.warehouse.model import Run
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
+from redshift_etl.warehouse.statement import Statement, columns, count_rows, ident, insert_rows, literal, lock
+from redshift_etl.window import utc_now
 
 log = logging.getLogger(__name__)
 
 HISTORY = "etl.retention_history"
 
 ArchivedRows = Callable[[str], int]
-"""The rows that an UNLOAD's manifest (its s3:// URL) says were written."""
+"""The rows that an UNLOAD's manifest (its s3:// URL) counts."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def months(oldest: datetime, end: datetime) -> Iterator[Slice]:
         start = following
 
 
-def look(contract: Contract, rule: Retention, before: datetime) -> Statement:
+def count_past(contract: Contract, rule: Retention, before: datetime) -> Statement:
     """Rows in all, rows that may go, and the oldest of them."""
     column = ident(rule.column)
     return Statement(
@@ -96,7 +97,7 @@ def count(contract: Contract, rule: Retention, part: Slice) -> Statement:
 
 def unload(contract: Contract, rule: Retention, part: Slice, archive: Archive, prefix: str) -> Statement:
     """Write the slice to the lake as Parquet, with a manifest that counts its rows (AWS, UNLOAD)."""
-    query = f"SELECT {load_sql.columns(contract.column_names)} FROM {ident(contract.table)} WHERE {_where(rule, part)}"
+    query = f"SELECT {columns(contract.column_names)} FROM {ident(contract.table)} WHERE {_where(rule, part)}"
     return Statement(
         "archive the slice",
         f"UNLOAD ({literal(query)})\nTO {literal(prefix)}\nIAM_ROLE {literal(archive.iam_role)}\n"
@@ -110,7 +111,7 @@ def delete(contract: Contract, rule: Retention, part: Slice) -> Statement:
 
 
 def plan(connect: Connect, contract: Contract, now: datetime) -> Plan | None:
-    """What would be deleted; None for a table that is kept for ever. Raises ConfigError when the table refuses."""
+    """What would be deleted; None for a table without retention. Raises ConfigError when the query fails."""
     rule = contract.retention
     if rule is None:
         return None
@@ -118,7 +119,7 @@ def plan(connect: Connect, contract: Contract, now: datetime) -> Plan | None:
     before = cutoff(rule, now)
     with open_session(connect, contract.table) as session:
         try:
-            total, past, oldest = session.run(look(contract, rule, before))[0]
+            total, past, oldest = session.run(count_past(contract, rule, before))[0]
         except StatementError as error:
             raise _refused(contract, error) from error
     if isinstance(oldest, date) and not isinstance(oldest, datetime):
@@ -127,24 +128,24 @@ def plan(connect: Connect, contract: Contract, now: datetime) -> Plan | None:
     return Plan(contract, before, int(total), int(past), slices)
 
 
-def run(connect: Connect, found: Plan, archive: Archive, run: Run) -> int:
+def run(connect: Connect, expiry: Plan, archive: Archive, run: Run) -> int:
     """Archive and delete every slice of a plan, each in a transaction of its own. Returns the rows deleted."""
-    contract, deleted = found.contract, 0
+    contract, deleted = expiry.contract, 0
     assert contract.retention is not None
     migrate.ensure(connect, HISTORY)
     with open_session(connect, f"retention of {contract.table}") as session:
-        for part in found.slices:
+        for part in expiry.slices:
             try:
                 with session.transaction():
                     deleted += _slice(session, contract, contract.retention, part, archive, run)
             except StatementError as error:
                 raise _refused(contract, error) from error
-    log.info("%s: %d rows before %s archived and deleted", contract.table, deleted, found.cutoff)
+    log.info("%s: %d rows before %s archived and deleted", contract.table, deleted, expiry.cutoff)
     return deleted
 
 
 def _slice(session: Session, contract: Contract, rule: Retention, part: Slice, archive: Archive, run: Run) -> int:
-    session.run(load_sql.lock(contract.table))
+    session.run(lock(contract.table))
     rows = int(session.value(count(contract, rule, part)))
     if not rows:
         return 0
@@ -154,12 +155,12 @@ def _slice(session: Session, contract: Contract, rule: Retention, part: Slice, a
     if archived != rows:
         raise SourceError(
             f"The archive has {archived} rows and the slice {rows}; nothing was deleted.",
-            fix="look at the archive's files; run retention again",
+            fix="check the archive's files; run retention again",
             table=contract.table,
             archive=prefix,
         )
     session.run(delete(contract, rule, part))
-    left = int(session.value(load_sql.count_rows(contract.table)))
+    left = int(session.value(count_rows(contract.table)))
     row = {
         "table_name": contract.table,
         "slice_start": part.start,
@@ -169,19 +170,13 @@ def _slice(session: Session, contract: Contract, rule: Retention, part: Slice, a
         "archive": f"{prefix}manifest",
         "dag_id": run.dag_id,
         "run_id": run.run_id,
-        "deleted_at": datetime.now(UTC).replace(tzinfo=None),
+        "deleted_at": utc_now(),
     }
-    session.run(load_sql.insert_rows(HISTORY, tuple(row), [tuple(row.values())], "record the deletion"))
+    session.run(insert_rows(HISTORY, tuple(row), [tuple(row.values())], "record the deletion"))
     return rows
 
 
 def _refused(contract: Contract, error: StatementError) -> ConfigError:
     rule = contract.retention
-    return ConfigError(
-        f"The warehouse refuses to {error.statement.purpose}: {error.message}.",
-        fix=f"correct `retention` in {contract.path}, or the table; nothing of this slice was deleted",
-        table=contract.table,
-        column=rule.column if rule else None,
-        code=error.code,
-        statement=error.statement.sql,
-    )
+    fix = f"correct `retention` in {contract.path}, or the table; nothing of this slice was deleted"
+    return error.explained(fix, table=contract.table, column=rule.column if rule else None)

@@ -1,7 +1,8 @@
-"""What Redshift's own views say of the tables: who reads them, and whether they need ANALYZE or VACUUM.
+"""Statistics of tables by Redshift's own views: who reads them, and whether they need ANALYZE or VACUUM.
 
-STL views are not on serverless and keep some days only; SYS views are on both (AWS, "SYS monitoring views"). So reads
-are asked of whichever is there, and noted down each day in ``etl.table_reads``.
+STL views are not on serverless and have some days only; SYS views are on both
+(https://docs.aws.amazon.com/redshift/latest/dg/cm_chap_system-tables.html). So reads are queried from whichever exists,
+and recorded each day in ``etl.table_reads``.
 """
 
 from __future__ import annotations
@@ -9,17 +10,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from redshift_etl.errors import TransientError
-from redshift_etl.warehouse import load_sql, migrate
-from redshift_etl.warehouse.load_sql import Statement, ident
+from redshift_etl.warehouse import migrate
 from redshift_etl.warehouse.session import Connect, StatementError, open_session
+from redshift_etl.warehouse.statement import Statement, ident, insert_rows, lock
+from redshift_etl.window import naive_utc
 
 log = logging.getLogger(__name__)
 
 READS = "etl.table_reads"
-UNREAD = timedelta(days=90)
+UNUSED_AFTER = timedelta(days=90)
 STATS_OFF_PCT = 10  # AWS, "Analyzing tables": statistics are taken for stale from 10 %
 UNSORTED_PCT = 20  # AWS, VACUUM: below this it sorts nothing
 DELETED_SHARE = 0.1
@@ -28,7 +30,7 @@ _BUSY = "VACUUM is running"
 
 @dataclass(frozen=True)
 class Table:
-    """A row of SVV_TABLE_INFO; NULL where Redshift does not say."""
+    """A row of SVV_TABLE_INFO; NULL where Redshift has no value."""
 
     name: str
     megabytes: int
@@ -37,7 +39,7 @@ class Table:
     stats_off: float
     unsorted: float
 
-    def upkeep(self) -> tuple[Statement, ...]:
+    def maintenance(self) -> tuple[Statement, ...]:
         """The statements that it needs, VACUUM before ANALYZE."""
         needed = []
         deleted = 1 - self.visible_rows / self.rows if self.rows else 0
@@ -50,9 +52,9 @@ class Table:
 
 @dataclass(frozen=True)
 class Read:
-    """When a table was last read by others (UTC, None if never seen), and since when that is watched."""
+    """When a table was last read by others (UTC, None if never seen), and since when its reads are recorded."""
 
-    watched_from: datetime
+    monitored_from: datetime
     last_read_at: datetime | None
 
 
@@ -90,28 +92,28 @@ def reads_queries() -> tuple[Statement, ...]:
 
 def read_tables(connect: Connect) -> list[Table]:
     """The state of every table."""
-    with open_session(connect, "upkeep") as session:
+    with open_session(connect, "table maintenance") as session:
         rows = session.run(tables())
     return [
         Table(str(name), int(mb), int(n), int(seen), float(off), float(uns)) for name, mb, n, seen, off, uns in rows
     ]
 
 
-def note_reads(connect: Connect, now: datetime) -> dict[str, Read]:
-    """Bring ``etl.table_reads`` up to date and return it. Without either view nothing new is noted; the log says so."""
+def record_reads(connect: Connect, now: datetime) -> dict[str, Read]:
+    """Bring ``etl.table_reads`` up to date and return it. Without either view no read is added, with a warning."""
     migrate.ensure(connect, READS)
     seen = _last_reads(connect)
     existing = [table.name for table in read_tables(connect)]
-    moment = now.astimezone(UTC).replace(tzinfo=None)
+    moment = naive_utc(now)
     with open_session(connect, READS) as session, session.transaction():
-        session.run(load_sql.lock(READS))
+        session.run(lock(READS))
         known = {name: Read(since, last) for name, since, last in session.run(_all_reads())}
         merged = merge(known, seen, existing, moment)
-        session.run(Statement("forget the old notes", f"DELETE FROM {READS}"))
+        session.run(Statement("delete the old reads", f"DELETE FROM {READS}"))
         if merged:
-            rows = [(name, read.watched_from, read.last_read_at) for name, read in merged.items()]
+            rows = [(name, read.monitored_from, read.last_read_at) for name, read in merged.items()]
             names = ("table_name", "watched_from", "last_read_at")
-            session.run(load_sql.insert_rows(READS, names, rows, "note the reads"))
+            session.run(insert_rows(READS, names, rows, "record the reads"))
     return merged
 
 
@@ -123,39 +125,39 @@ def merge(
     for name in existing:
         before = known.get(name, Read(now, None))
         last = max(filter(None, (before.last_read_at, seen.get(name))), default=None)
-        merged[name] = Read(before.watched_from, last)
+        merged[name] = Read(before.monitored_from, last)
     return merged
 
 
-def unread(reads: Mapping[str, Read], now: datetime) -> list[str]:
-    """The tables that nobody has read for ``UNREAD``, and that have been watched as long. Pure."""
-    limit = now.astimezone(UTC).replace(tzinfo=None) - UNREAD
-    return sorted(name for name, read in reads.items() if max(read.watched_from, read.last_read_at or limit) <= limit)
+def unused(reads: Mapping[str, Read], now: datetime) -> list[str]:
+    """The tables that nobody has read for ``UNUSED_AFTER``, and whose reads have been recorded as long. Pure."""
+    limit = naive_utc(now) - UNUSED_AFTER
+    return sorted(name for name, read in reads.items() if max(read.monitored_from, read.last_read_at or limit) <= limit)
 
 
 def _all_reads() -> Statement:
-    return Statement("read the notes", f"SELECT table_name, watched_from, last_read_at FROM {READS}")
+    return Statement("read the recorded reads", f"SELECT table_name, watched_from, last_read_at FROM {READS}")
 
 
 def _last_reads(connect: Connect) -> dict[str, datetime]:
     for query in reads_queries():
         try:
-            with open_session(connect, "upkeep") as session:
+            with open_session(connect, "table maintenance") as session:
                 return {str(name): moment for name, moment in session.run(query)}
         except StatementError as error:
             log.info("This warehouse does not have the view: %s", error.message)
-    log.warning("Neither STL_SCAN nor SYS_QUERY_DETAIL can be read: no reads are noted today")
+    log.warning("Neither STL_SCAN nor SYS_QUERY_DETAIL can be read: no reads are recorded today")
     return {}
 
 
-def keep_up(connect: Connect, found: Sequence[Table], dry_run: bool) -> list[str]:
+def maintain(connect: Connect, found: Sequence[Table], dry_run: bool) -> list[str]:
     """VACUUM and ANALYZE what needs it, one at a time, outside a transaction. Returns the statements.
 
     Raises TransientError when another VACUUM runs: a cluster has one at a time (AWS, VACUUM).
     """
-    statements = [statement for table in found for statement in table.upkeep()]
+    statements = [statement for table in found for statement in table.maintenance()]
     if not dry_run and statements:
-        with open_session(connect, "upkeep") as session:
+        with open_session(connect, "table maintenance") as session:
             session.connection.autocommit = True
             for statement in statements:
                 try:

@@ -1,4 +1,4 @@
-"""DuckDB beside the task: a child process, so that its memory does not add to Airflow's and all of it is given back."""
+"""DuckDB beside the task: a child process, so that its memory does not add to Airflow's and all of it is freed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CONFIG = {
 }
 
 
-class DuckError(Exception):
+class DuckDBError(Exception):
     """DuckDB refused a statement: ``kind`` is the name of its exception."""
 
     def __init__(self, kind: str, message: str) -> None:
@@ -35,7 +35,7 @@ class DuckError(Exception):
         self.kind = kind
 
 
-class Duck:
+class DuckDB:
     """A context manager around one in-memory database that spills to ``folder``."""
 
     def __init__(self, folder: Path) -> None:
@@ -57,9 +57,9 @@ class Duck:
         self._process.communicate(timeout=_STOP_SECONDS)
 
     def run(self, statement: str) -> list[list[Any]]:
-        """Run one statement and return its rows; what JSON does not know comes as text.
+        """Run one statement and return its rows; types that JSON lacks as text.
 
-        Raises DuckError when DuckDB refuses it, TransientError when the process is gone.
+        Raises DuckDBError when DuckDB refuses it, TransientError when the process is gone.
         """
         assert self._process.stdin
         assert self._process.stdout
@@ -72,10 +72,10 @@ class Duck:
         if not line:
             raise TransientError(
                 "The transform's DuckDB process ended in mid-statement.",
-                fix="it is retried; if it happens again give the worker more memory, or narrow the window",
+                fix="it is retried; if it happens again add memory to the worker, or narrow the window",
                 exit_code=self._process.wait(),
             )
-        answer = json.loads(line)
-        if "error" in answer:
-            raise DuckError(answer["error"], answer["message"])
-        return list(answer["rows"])
+        reply = json.loads(line)
+        if "error" in reply:
+            raise DuckDBError(reply["error"], reply["message"])
+        return list(reply["rows"])

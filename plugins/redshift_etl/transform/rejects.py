@@ -1,4 +1,4 @@
-"""What is wrong with the rows that a transform held back: file, physical line, column, value, reason, key.
+"""Why a transform has rejected rows: file, physical line, column, value, reason, key.
 
 This reads the files a second time, in order, and only when there was something to explain.
 """
@@ -6,38 +6,26 @@ This reads the files a second time, in order, and only when there was something 
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
 import sys
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
-
-import zstandard
 
 from redshift_etl.contracts.contract import Contract
-from redshift_etl.contracts.transform_spec import Recipe
+from redshift_etl.contracts.transform_spec import TransformSpec
+from redshift_etl.lake.files import RawFile, opened
 from redshift_etl.transform import sql
-from redshift_etl.transform.duckdb_process import Duck
+from redshift_etl.transform.duckdb_process import DuckDB
 
 KEPT = 1000
 
 
 @dataclass(frozen=True)
-class RawFile:
-    """A raw file on disk as CSV, and the URL by which people know it."""
-
-    url: str
-    path: Path
-
-
-@dataclass(frozen=True)
 class Reject:
-    """One reason why one row was held back. ``line`` counts from 1 as an editor does, header included."""
+    """One reason why one row was rejected. ``line`` counts from 1 as an editor does, header included."""
 
     file: str
     line: int
@@ -51,23 +39,8 @@ class Reject:
         return json.dumps(vars(self), ensure_ascii=False) + "\n"
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[IO[bytes]]:
-    """A file's bytes, decompressed by its suffix."""
-    if path.suffix == ".zst":
-        decompressor = zstandard.ZstdDecompressor()
-        with path.open("rb") as file, decompressor.stream_reader(file, read_across_frames=True) as stream:
-            yield io.BufferedReader(stream)
-    elif path.suffix == ".gz":
-        with gzip.open(path, "rb") as stream:
-            yield io.BufferedReader(stream)
-    else:
-        with path.open("rb") as stream:
-            yield stream
-
-
 def find(
-    duck: Duck, recipe: Recipe, contract: Contract, given: Mapping[str, str], files: Iterable[RawFile]
+    duck: DuckDB, spec: TransformSpec, contract: Contract, types: Mapping[str, str], files: Iterable[RawFile]
 ) -> list[Reject]:
     """The rejects of the files in order: all of them up to the contract's ``max_rejects``, else the first of many."""
     limit = max(contract.max_rejects, KEPT)
@@ -77,17 +50,17 @@ def find(
     for file in files:
         if len(found) >= limit:
             break
-        found += _of_file(duck, recipe, contract, given, file, limit)
+        found += _of_file(duck, spec, contract, types, file, limit)
     return found
 
 
 def _of_file(
-    duck: Duck, recipe: Recipe, contract: Contract, given: Mapping[str, str], file: RawFile, limit: int
+    duck: DuckDB, spec: TransformSpec, contract: Contract, types: Mapping[str, str], file: RawFile, limit: int
 ) -> list[Reject]:
     [[earlier]] = duck.run("SELECT coalesce(max(scan_id), -1) FROM reject_errors")
-    relation = sql.csv_relation([str(file.path)], list(recipe.columns), limit)
-    duck.run(sql.raw_view(relation, recipe.columns, explain=True))
-    rows = duck.run(sql.explain(recipe.select, contract.columns, given, contract.key, limit))
+    relation = sql.csv_relation([str(file.path)], list(spec.columns), limit)
+    duck.run(sql.raw_view(relation, spec.columns, explain=True))
+    rows = duck.run(sql.explain(spec.select, contract.columns, types, contract.key, limit))
     broken = duck.run(
         "SELECT line, any_value(column_name), any_value(csv_line), any_value(error_message) FROM reject_errors "
         f"WHERE scan_id > {earlier} GROUP BY line ORDER BY line"

@@ -1,7 +1,7 @@
 """Raw files to files that satisfy a table's contract: DuckDB, one streaming pass, in constant memory.
 
-Rows that break the contract are held back, counted and explained in the lake's ``rejects`` zone. Then
-extracted = staged + rejected must hold, or nothing is handed on.
+Rows that break the contract are rejected: counted and explained in the lake's ``rejects`` zone. Then
+extracted = staged + rejected must be true, or the task fails.
 """
 
 from __future__ import annotations
@@ -17,17 +17,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from redshift_etl.contracts import contract as contracts
-from redshift_etl.contracts import transform_spec as recipes
+from redshift_etl.contracts import transform_spec
 from redshift_etl.contracts.contract import Contract
-from redshift_etl.contracts.transform_spec import Recipe
+from redshift_etl.contracts.transform_spec import TransformSpec
 from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.extract import columnar_json
-from redshift_etl.lake import storage as lakes
+from redshift_etl.lake.batch import NOT_COUNTED, REJECTS, STAGED, Batch, prefix
+from redshift_etl.lake.files import RawFile, opened
 from redshift_etl.lake.part_writer import PART_BYTES, UPLOADS
-from redshift_etl.lake.storage import Batch, Lake
+from redshift_etl.lake.storage import Lake
 from redshift_etl.transform import rejects, sql, tempdir
-from redshift_etl.transform.duckdb_process import Duck, DuckError
-from redshift_etl.transform.rejects import RawFile, Reject
+from redshift_etl.transform.duckdb_process import DuckDB, DuckDBError
+from redshift_etl.transform.rejects import Reject
 
 log = logging.getLogger(__name__)
 
@@ -36,16 +37,16 @@ _HEADER_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class _Staged:
-    """What the pass gave: rows written, rows held back, files, and the output's DuckDB types by column."""
+    """The output of the pass: rows written, rows held back, files, and the output's DuckDB types by column."""
 
     rows: int
     held_back: int
     files: Sequence[Path]
-    given: Mapping[str, str]
+    types: Mapping[str, str]
 
 
-def conform(batch: Batch, *, run: str, lake: Lake) -> Batch:
-    r"""Conform a raw batch to its table's contract and store it in the staged zone.
+def transform_batch(batch: Batch, *, run: str, lake: Lake) -> Batch:
+    r"""Validate and cast a raw batch by its table's contract, and store it in the staged zone.
 
     ``run`` is this try's slug. The batch returned names the staged manifest, whose files COPY takes with
     ``FORMAT AS CSV ZSTD NULL AS '\N'`` and the contract's columns in order; with 0 rows there is no file.
@@ -53,13 +54,13 @@ def conform(batch: Batch, *, run: str, lake: Lake) -> Batch:
     """
     started = time.monotonic()
     contract = contracts.load(batch.table)
-    recipe = recipes.load(contract)
+    spec = transform_spec.load(contract)
     with tempdir.folder() as folder:
-        files = _raw_files(batch, recipe, lake, folder)
-        with Duck(folder) as duck, _explained(recipe, contract):
-            staged = _stage(duck, recipe, contract, files, folder / "staged")
+        files = _raw_files(batch, spec, lake, folder)
+        with DuckDB(folder) as duck, _explained(spec, contract):
+            staged = _stage(duck, spec, contract, files, folder / "staged")
             if staged.held_back:
-                found = rejects.find(duck, recipe, contract, staged.given, files)
+                found = rejects.find(duck, spec, contract, staged.types, files)
                 _report(batch, contract, staged, found, run, lake)
         _reconcile(batch, contract, staged)
         result = _upload(batch, staged, run, lake)
@@ -70,65 +71,65 @@ def conform(batch: Batch, *, run: str, lake: Lake) -> Batch:
     return result
 
 
-def _raw_files(batch: Batch, recipe: Recipe, lake: Lake, folder: Path) -> list[RawFile]:
+def _raw_files(batch: Batch, spec: TransformSpec, lake: Lake, folder: Path) -> list[RawFile]:
     """The batch's files as CSV on disk, each with the header that the transform expects."""
     fetched = lake.fetch(batch.manifest, folder)
-    if recipe.hourly:
-        return [RawFile(entry.url, columnar_json.flatten(path, entry, recipe)) for entry, path in fetched]
+    if spec.columnar:
+        return [RawFile(entry.url, columnar_json.flatten(path, entry, spec)) for entry, path in fetched]
     files = [RawFile(entry.url, path) for entry, path in fetched]
     for file in files:
-        _check_header(file, batch, recipe)
+        _check_header(file, batch, spec)
     return files
 
 
-def _check_header(file: RawFile, batch: Batch, recipe: Recipe) -> None:
-    """DuckDB reads columns by position and never looks at the header: swapped columns would load silently."""
-    with rejects.opened(file.path) as stream:
+def _check_header(file: RawFile, batch: Batch, spec: TransformSpec) -> None:
+    """DuckDB reads columns by position and does not compare the header: swapped columns would load silently."""
+    with opened(file.path) as stream:
         text = stream.readline(_HEADER_BYTES).decode("utf-8-sig", errors="replace")
-    found, expected = next(csv.reader(io.StringIO(text)), []), list(recipe.columns)
-    if not found:
+    header, expected = next(csv.reader(io.StringIO(text)), []), list(spec.columns)
+    if not header:
         raise SourceError(
             "The file is empty, without a header.", fix="ask who writes it", table=batch.table, file=file.url
         )
-    if found == expected:
+    if header == expected:
         return
-    missing = [name for name in expected if name not in found]
-    extra = [name for name in found if name not in expected]
+    missing = [name for name in expected if name not in header]
+    extra = [name for name in header if name not in expected]
     raise SourceError(
         "The file's columns are not those that the transform expects.",
-        fix=f"ask who writes it, or change {recipe.path}",
+        fix=f"ask who writes it, or change {spec.path}",
         table=batch.table,
         file=file.url,
         missing=", ".join(missing) or None,
         extra=", ".join(extra) or None,
-        order=None if missing or extra else ", ".join(found),
+        order=None if missing or extra else ", ".join(header),
         expected=", ".join(expected),
     )
 
 
-def _stage(duck: Duck, recipe: Recipe, contract: Contract, files: Sequence[RawFile], folder: Path) -> _Staged:
+def _stage(duck: DuckDB, spec: TransformSpec, contract: Contract, files: Sequence[RawFile], folder: Path) -> _Staged:
     if not files:
         return _Staged(0, 0, (), {})
     duck.run(f"CREATE SEQUENCE {sql.BAD}")
     relation = sql.csv_relation(
-        [str(file.path) for file in files], list(recipe.columns), contract.max_rejects + rejects.KEPT
+        [str(file.path) for file in files], list(spec.columns), contract.max_rejects + rejects.KEPT
     )
-    duck.run(sql.raw_view(relation, recipe.columns))
-    given = {name: kind for name, kind, *_ in duck.run(f"DESCRIBE {recipe.select}")}
-    _check_output(given, recipe, contract)
-    [[rows, paths]] = duck.run(sql.stage(recipe.select, contract.columns, given, str(folder), PART_BYTES))
+    duck.run(sql.raw_view(relation, spec.columns))
+    types = {name: kind for name, kind, *_ in duck.run(f"DESCRIBE {spec.select}")}
+    _check_output(types, spec, contract)
+    [[rows, paths]] = duck.run(sql.stage(spec.select, contract.columns, types, str(folder), PART_BYTES))
     [[values]] = duck.run(f"SELECT nextval('{sql.BAD}') - 1")
     [[lines]] = duck.run("SELECT count(*) FROM (SELECT DISTINCT file_id, line FROM reject_errors)")
-    return _Staged(rows, values + lines, tuple(map(Path, paths)) if rows else (), given)
+    return _Staged(rows, values + lines, tuple(map(Path, paths)) if rows else (), types)
 
 
-def _check_output(given: Mapping[str, str], recipe: Recipe, contract: Contract) -> None:
-    missing = [name for name in contract.column_names if name not in given]
-    extra = [name for name in given if name not in contract.column_names]
+def _check_output(types: Mapping[str, str], spec: TransformSpec, contract: Contract) -> None:
+    missing = [name for name in contract.column_names if name not in types]
+    extra = [name for name in types if name not in contract.column_names]
     if missing or extra:
         raise ConfigError(
             "The transform's columns are not the contract's.",
-            fix=f"edit {recipe.path}",
+            fix=f"edit {spec.path}",
             table=contract.table,
             missing=", ".join(missing) or None,
             extra=", ".join(extra) or None,
@@ -136,30 +137,31 @@ def _check_output(given: Mapping[str, str], recipe: Recipe, contract: Contract) 
 
 
 @contextmanager
-def _explained(recipe: Recipe, contract: Contract) -> Iterator[None]:
+def _explained(spec: TransformSpec, contract: Contract) -> Iterator[None]:
     """DuckDB's refusals as ours. Bad values never get here, so the SQL is at fault, or the machine."""
     try:
         yield
-    except DuckError as error:
-        fix = f"edit {recipe.path}; wrap what can fail on a value in try(…)"
+    except DuckDBError as error:
+        fix = f"edit {spec.path}; wrap what can fail on a value in try(…)"
         if error.kind == "OutOfMemoryException":
-            fix = "narrow the window, or raise memory_limit in duck.py"
+            fix = "narrow the window, or raise memory_limit in duckdb_process.py"
         message = " ".join(str(error).split())
         raise ConfigError(f"DuckDB refuses the transform: {message}", fix=fix, table=contract.table) from error
 
 
 def _report(batch: Batch, contract: Contract, staged: _Staged, found: list[Reject], run: str, lake: Lake) -> None:
-    """Keep the rejects with their reasons, and stop when there are more than the contract allows."""
-    key = f"{lakes.prefix(lakes.REJECTS, batch.table, batch.window, run)}/rejects.jsonl"
-    kept = lake.put(key, "".join(reject.as_line() for reject in found).encode())
-    log.warning("Rejected %d rows of %s %s: %s", staged.held_back, batch.table, batch.window, kept.url)
+    """Store the rejects with their reasons. Raises SourceError when there are more than the contract allows."""
+    key = f"{prefix(REJECTS, batch.table, batch.window, run)}/rejects.jsonl"
+    report = lake.put(key, "".join(reject.as_line() for reject in found).encode())
+    log.warning("Rejected %d rows of %s %s: %s", staged.held_back, batch.table, batch.window, report.url)
     if staged.held_back <= contract.max_rejects:
         return
     first = found[0]
     raise SourceError(
         f"{staged.held_back} of {staged.rows + staged.held_back} rows break the contract; "
         f"the first: {first.column or 'the line'} {first.reason}.",
-        fix=f"mend the source, or change {contract.path.name} or max_rejects ({contract.max_rejects}); all: {kept.url}",
+        fix=f"fix the source, or change {contract.path.name} or max_rejects ({contract.max_rejects}); "
+        f"all: {report.url}",
         table=batch.table,
         column=first.column,
         value=first.value,
@@ -173,15 +175,15 @@ def _reconcile(batch: Batch, contract: Contract, staged: _Staged) -> None:
     read = staged.rows + staged.held_back
     if read == 0 and contract.load == "full_refresh":
         raise SourceError(
-            "The source gave no rows, and this table is replaced whole.",
-            fix="ask the source's owner; the table keeps what it has",
+            "The source has no rows, and this table is replaced whole.",
+            fix="ask the source's owner; the table is unchanged",
             table=batch.table,
             manifest=batch.manifest,
         )
-    if batch.extracted not in (read, lakes.NOT_COUNTED):
+    if batch.extracted not in (read, NOT_COUNTED):
         raise SourceError(
-            "The raw files do not hold the rows that were extracted, or the transform drops some.",
-            fix="clear the extract task; if it happens again, the transform must give one row for each raw row",
+            "The raw files do not have the rows that were extracted, or the transform drops some.",
+            fix="clear the extract task; if it happens again, the transform must return one row for each raw row",
             table=batch.table,
             extracted=batch.extracted,
             staged=staged.rows,
@@ -191,7 +193,7 @@ def _reconcile(batch: Batch, contract: Contract, staged: _Staged) -> None:
 
 
 def _upload(batch: Batch, staged: _Staged, run: str, lake: Lake) -> Batch:
-    below = lakes.prefix(lakes.STAGED, batch.table, batch.window, run)
+    below = prefix(STAGED, batch.table, batch.window, run)
     keys = [f"{below}/part-{number:05d}.csv.zst" for number in range(len(staged.files))]
     with ThreadPoolExecutor(UPLOADS) as pool:
         entries = list(pool.map(lake.put_file, keys, staged.files))

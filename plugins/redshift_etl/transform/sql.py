@@ -67,7 +67,7 @@ def duck_type(kind: Type) -> str:
 def csv_relation(paths: Iterable[str], columns: Sequence[str], rejects_limit: int) -> str:
     """CSV files with a header line as a relation of text columns; lines that are not CSV go to ``reject_errors``.
 
-    An empty field is NULL and ``""`` the empty string. ``new_line`` is left alone: a wrong one gives no rows, no error.
+    An empty field is NULL and ``""`` the empty string. ``new_line`` is not set: a wrong one returns no rows.
     """
     files = ", ".join(map(literal, paths))
     names = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in columns)
@@ -78,14 +78,14 @@ def csv_relation(paths: Iterable[str], columns: Sequence[str], rejects_limit: in
     )
 
 
-def value_checks(name: str, kind: Type, given: str = "VARCHAR") -> list[Check]:
-    """What must not be true of a value of DuckDB type ``given`` that is to become a ``kind``. NULL passes."""
+def value_checks(name: str, kind: Type, actual: str = "VARCHAR") -> list[Check]:
+    """What must not be true of a value of DuckDB type ``actual`` that is to become a ``kind``. NULL passes."""
     column, target = quoted(name), duck_type(kind)
     if kind.is_text:
         return _text_checks(name, kind)
     if kind.name == "SUPER":
         return [Check(name, f"NOT json_valid({column}::VARCHAR)", "is not JSON")]
-    if given == "VARCHAR":
+    if actual == "VARCHAR":
         cast = f"try_cast({column} AS {target})"
         misfit = f"NOT regexp_full_match({column}, {literal(_pattern(kind))}) OR {cast} IS NULL"
         if kind.name in _FLOATS:
@@ -94,8 +94,8 @@ def value_checks(name: str, kind: Type, given: str = "VARCHAR") -> list[Check]:
             misfit = f"{cast}::VARCHAR IS DISTINCT FROM {column} AND ({misfit})"
         return [Check(name, f"{column} IS NOT NULL AND ({misfit})", f"is not a valid {kind}")]
     checks = []
-    if given != target:
-        checks.append(Check(name, _loses(column, given, kind), f"does not fit {kind} without loss"))
+    if actual != target:
+        checks.append(Check(name, _loses(column, actual, kind), f"does not fit {kind} without loss"))
     if kind.name in _FINITE:
         # coalesce: a value that does not fit was named already.
         checks.append(Check(name, f"NOT coalesce(isfinite(try_cast({column} AS {target})), true)", "is not finite"))
@@ -108,11 +108,11 @@ def _pattern(kind: Type) -> str:
     return _PATTERNS[kind.name]
 
 
-def _loses(column: str, given: str, kind: Type) -> str:
+def _loses(column: str, actual: str, kind: Type) -> str:
     cast = f"try_cast({column} AS {duck_type(kind)})"
     if kind.name in _FLOATS:
         return f"{column} IS NOT NULL AND {cast} IS NULL"
-    return f"{column} IS NOT NULL AND try_cast({cast} AS {given}) IS DISTINCT FROM {column}"
+    return f"{column} IS NOT NULL AND try_cast({cast} AS {actual}) IS DISTINCT FROM {column}"
 
 
 def _text_checks(name: str, kind: Type) -> list[Check]:
@@ -130,13 +130,13 @@ def raw_checks(columns: Mapping[str, Type]) -> list[Check]:
     return [check for name, kind in columns.items() if not kind.is_text for check in value_checks(name, kind)]
 
 
-def contract_checks(columns: Sequence[Column], given: Mapping[str, str]) -> list[Check]:
+def contract_checks(columns: Sequence[Column], types: Mapping[str, str]) -> list[Check]:
     """What the transform's output (column to DuckDB type) must satisfy."""
     checks = []
     for column in columns:
         if not column.nullable:
             checks.append(Check(column.name, f"{quoted(column.name)} IS NULL", "is NULL in a NOT NULL column"))
-        checks += value_checks(column.name, column.type, given[column.name])
+        checks += value_checks(column.name, column.type, types[column.name])
     return checks
 
 
@@ -169,23 +169,23 @@ def _problems(checks: Sequence[Check]) -> str:
     return f"list_filter([{', '.join(found) or 'NULL'}], lambda problem: problem IS NOT NULL)"
 
 
-def stage(select: str, columns: Sequence[Column], given: Mapping[str, str], folder: str, file_bytes: int) -> str:
+def stage(select: str, columns: Sequence[Column], types: Mapping[str, str], folder: str, file_bytes: int) -> str:
     r"""COPY the transform's rows, in the contract's types and order, into CSV files; returns the count and the files.
 
     ``\N`` is NULL and an empty field the empty string, as in ``COPY … FORMAT AS CSV ZSTD NULL AS '\N'``.
     """
     casts = ", ".join(f"CAST({quoted(column.name)} AS {duck_type(column.type)})" for column in columns)
-    rows = f"SELECT {casts} FROM (\n{select}\n) AS shaped\nWHERE {_hold_back(contract_checks(columns, given))}"
+    rows = f"SELECT {casts} FROM (\n{select}\n) AS shaped\nWHERE {_hold_back(contract_checks(columns, types))}"
     return (
         f"COPY ({rows}) TO {literal(folder)} (FORMAT csv, HEADER false, NULLSTR {literal(NULL)}, COMPRESSION zstd, "
         f"FILE_SIZE_BYTES {file_bytes}, OVERWRITE true, RETURN_FILES true)"
     )
 
 
-def explain(select: str, columns: Sequence[Column], given: Mapping[str, str], key: Sequence[str], limit: int) -> str:
+def explain(select: str, columns: Sequence[Column], types: Mapping[str, str], key: Sequence[str], limit: int) -> str:
     """The bad rows of the one file behind an explaining `raw_view`: row number, problems, key. In the file's order."""
     shaped = f"SELECT {ROW}, {PROBLEMS}, {select[len('SELECT') :]}"
-    found = _problems(contract_checks(columns, given))
+    found = _problems(contract_checks(columns, types))
     keys = ", ".join(f"{literal(name)}: {quoted(name)}::VARCHAR" for name in key)
     # What follows from a bad raw value is not named twice.
     problems = f"CASE WHEN len({PROBLEMS}) > 0 THEN {PROBLEMS} ELSE {found} END"

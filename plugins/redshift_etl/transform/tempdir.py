@@ -34,7 +34,7 @@ def _sweep(mine: str) -> None:
 
 def _is_alive(process: int) -> bool:
     try:
-        os.kill(process, 0)  # signal 0 only asks (kill(2))
+        os.kill(process, 0)  # signal 0 only checks (kill(2))
     except ProcessLookupError:
         return False
     except PermissionError:

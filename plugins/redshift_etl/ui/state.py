@@ -11,9 +11,9 @@ from redshift_etl.catalog import incident_reports, warehouse_reader
 from redshift_etl.catalog.model import History, Snapshot
 from redshift_etl.catalog.pages import Json
 from redshift_etl.catalog.repository import Reader, Repository
+from redshift_etl.contracts.mart import Mart
 from redshift_etl.incidents.model import Incident
 from redshift_etl.lake.storage import Lake
-from redshift_etl.marts.build import Mart
 from redshift_etl.ui.background_value import BackgroundCache, BackgroundValue, Reading
 from redshift_etl.warehouse.session import Connect
 
@@ -25,7 +25,7 @@ WAIT_SECONDS = 0.2  # short enough to be perceived as immediate
 
 def airflow_connection() -> object:
     """A new connection by Airflow's ``redshift_default``, not in autocommit."""
-    from redshift_etl.operators.load import warehouse_at_once
+    from redshift_etl.warehouse.connect import warehouse_at_once
 
     return warehouse_at_once(settings.REDSHIFT)()
 

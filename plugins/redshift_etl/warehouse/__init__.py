@@ -1,1 +1,1 @@
-"""What is said to Redshift: ``sql`` builds statements, the other modules run them."""
+"""The warehouse: ``statement`` and ``load_sql`` build SQL, the other modules run it."""

@@ -1,4 +1,4 @@
-"""Turns a failed COPY into the row, column and reason that Redshift noted."""
+"""Turns a failed COPY into the row, column and reason that Redshift recorded."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import logging
 
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import ConfigError, EtlError, SourceError, TransientError
-from redshift_etl.warehouse.load_sql import Statement
 from redshift_etl.warehouse.session import Connect, StatementError, open_session
+from redshift_etl.warehouse.statement import Statement
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def copy_error(connect: Connect, backend: int, contract: Contract, error: Statem
     file, line, column, kind, value, reason = row
     return SourceError(
         f"COPY refused a row: {reason}.",
-        fix="mend the value in the source, or the column's type in the contract",
+        fix="fix the value in the source, or the column's type in the contract",
         table=contract.table,
         column=column,
         type=kind,

@@ -1,18 +1,19 @@
-"""Whether a table is as fresh as its contract says: when its newest load was committed, or its newest day built.
+"""Whether a table is as fresh as its contract requires: when its newest load was committed, or its newest day built.
 
 A table is ``fresh``, ``late`` (nothing committed within ``fresh_within``) or ``never`` (nobody has
-begun to load it, which is no incident). What the data says of its age is the check ``freshness`` of each load.
+begun to load it, which is no incident). The age of the data itself is the check ``freshness`` of each load.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from redshift_etl.contracts.contract import Contract
-from redshift_etl.warehouse.load_sql import Statement
+from redshift_etl.warehouse import history
 from redshift_etl.warehouse.session import Session
+from redshift_etl.window import aware_utc
 
 FRESH, LATE, NEVER = "fresh", "late", "never"
 
@@ -43,19 +44,9 @@ def status(within: timedelta | None, loaded_at: datetime | None, now: datetime) 
     return LATE if within is not None and now - loaded_at > within else FRESH
 
 
-def newest_loads() -> Statement:
-    """When each table and mart was last written."""
-    return Statement(
-        "read when each table was last loaded",
-        "SELECT table_name, MAX(committed_at) FROM etl.load_history GROUP BY table_name\n"
-        "UNION ALL\n"
-        "SELECT mart_name, MAX(built_at) FROM etl.mart_builds GROUP BY mart_name",
-    )
-
-
-def look(session: Session, contracts: Sequence[Contract], now: datetime) -> list[Freshness]:
+def read_freshness(session: Session, contracts: Sequence[Contract], now: datetime) -> list[Freshness]:
     """The freshness of some tables, in their order."""
-    newest = {str(table): moment.replace(tzinfo=UTC) for table, moment in session.run(newest_loads())}
+    newest = {str(table): aware_utc(moment) for table, moment in session.run(history.newest_commits())}
     return [
         Freshness(
             contract.table,

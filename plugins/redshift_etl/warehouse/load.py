@@ -1,26 +1,30 @@
 """A batch into its table, in one transaction.
 
-The stage is filled and audited first, where nobody sees it. Then: LOCK the target, decide, write, prove the key unique,
-reconcile the counts, record the load, COMMIT. A load that is killed anywhere has changed nothing; one that is repeated
-changes nothing more; two at once wait for each other at the LOCK.
+The stage is filled and audited first, where no other session sees it. Then: LOCK the target, decide, write, prove the
+key unique, reconcile the counts, record the load, COMMIT. A load that is killed anywhere has changed nothing; one that
+is repeated changes nothing more; two at once wait for each other at the LOCK.
 """
 
 from __future__ import annotations
 
 import logging
-import random
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Protocol
 from uuid import uuid4
 
-from redshift_etl.errors import ConfigError, SourceError, TransientError
-from redshift_etl.warehouse import load_sql
-from redshift_etl.warehouse import upsert as merge
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+
+from redshift_etl import settings
+from redshift_etl.contracts.contract import Contract
+from redshift_etl.errors import SourceError, TransientError
+from redshift_etl.lake.batch import Batch
+from redshift_etl.warehouse import history, load_sql, migrate, upsert
 from redshift_etl.warehouse.copy_errors import copy_error
-from redshift_etl.warehouse.model import Counts, Load, Result, naive
+from redshift_etl.warehouse.history import LoadRecord
+from redshift_etl.warehouse.model import CopySource, Load, Run
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
+from redshift_etl.warehouse.statement import analyze, count_rows
 
 log = logging.getLogger(__name__)
 
@@ -30,55 +34,85 @@ FIRST_PAUSE_SECONDS = 0.5
 Audit = Callable[[Session], None]
 
 
-def run(connect: Connect, load: Load, audits: Sequence[Audit] = (), last: Sequence[Audit] = ()) -> Result:
-    """Load the batch, trying the whole of it again on a serialization conflict or a lost connection.
+class Audits(Protocol):
+    """The checks of one load: of the filled stage, and of the table before COMMIT. They raise to refuse the batch."""
 
-    ``connect`` gives a new connection, not in autocommit. ``audits`` look at the filled stage and raise to refuse it;
-    those of ``last`` look at the table, inside the transaction, after everything is written.
+    def stage(self, session: Session) -> None:
+        """Check the stage, before the transaction."""
+
+    def result(self, session: Session) -> None:
+        """Check the table, inside the transaction, after everything is written."""
+
+
+def load_batch(connect: Connect, batch: Batch, contract: Contract, run: Run, audits: Audits) -> LoadRecord:
+    """Load a staged batch by the contract of its table, or of a table of the same shape. Creates what is missing.
+
     Raises SourceError (the batch), ConfigError (the table or the connection), TransientError (after the last attempt).
     """
-    load_id, pause = uuid4().hex, FIRST_PAUSE_SECONDS
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            return _attempt(connect, load, load_id, audits, last, again=attempt > 1)
-        except TransientError as error:
-            if attempt == ATTEMPTS:
-                raise
-            log.warning("%s: attempt %d of %d failed, next in %.1f s: %s", load.label, attempt, ATTEMPTS, pause, error)
-            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 — apart from others that met the same conflict
-            pause *= 2
+    migrate.ensure(connect, batch.table)
+    lake = settings.lake()
+    load = Load(
+        contract=contract,
+        source=CopySource(lake.url(lake.key(batch.manifest)), settings.iam_role(), settings.region())
+        if batch.rows
+        else None,
+        window=batch.window,
+        extracted=batch.extracted,
+        rejected=batch.rejected,
+        rows=batch.rows,
+        extracted_at=batch.extracted_at,
+        run=run,
+    )
+    return execute(connect, load, [audits.stage], [audits.result])
+
+
+def execute(connect: Connect, load: Load, audits: Sequence[Audit] = (), last: Sequence[Audit] = ()) -> LoadRecord:
+    """Load the batch, trying the whole of it again on a serialization conflict or a lost connection.
+
+    ``connect`` opens a new connection, not in autocommit. ``audits`` check the filled stage, those of ``last`` the
+    table inside the transaction. Raises what ``load_batch`` raises.
+    """
+    load_id = uuid4().hex
+
+    def before_sleep(state: RetryCallState) -> None:
+        """Log the failed attempt."""
+        pause = state.next_action.sleep if state.next_action else 0.0
+        error = state.outcome.exception() if state.outcome else None
+        message = "%s: attempt %d of %d failed, next in %.1f s: %s"
+        log.warning(message, load.label, state.attempt_number, ATTEMPTS, pause, error)
+
+    retrying = Retrying(
+        retry=retry_if_exception_type(TransientError),
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait_exponential_jitter(initial=FIRST_PAUSE_SECONDS, jitter=FIRST_PAUSE_SECONDS),
+        before_sleep=before_sleep,
+        reraise=True,
+    )
+    for attempt in retrying:
+        with attempt:
+            return _attempt(connect, load, load_id, audits, last, again=attempt.retry_state.attempt_number > 1)
     raise AssertionError("unreachable")
 
 
 def _attempt(
     connect: Connect, load: Load, load_id: str, audits: Sequence[Audit], last: Sequence[Audit], again: bool
-) -> Result:
-    started = datetime.now(UTC)
+) -> LoadRecord:
+    started_at = datetime.now(UTC)
     with open_session(connect, load.label) as session:
-        committed = _committed(session, load_id) if again else None
-        if committed:
+        if again and (committed := history.find_committed(session, load_id)):
             return committed
         try:
             staged = _stage(connect, session, load)
             for audit in audits:
                 audit(session)
-            result = _transaction(session, load, load_id, staged, started, last)
+            record = _transaction(session, load, load_id, staged, started_at, last)
         except StatementError as error:
-            raise _refused(load, error) from error
-        session.run(load_sql.analyze(load.contract.table))
+            fix = "read the statement below; its table, its grants or its SQL in this repository"
+            raise error.explained(fix, table=load.contract.table) from error
+        session.run(analyze(load.contract.table))
         session.commit()
-    log.info("%s: committed %s", load.label, result)
-    return result
-
-
-def _committed(session: Session, load_id: str) -> Result | None:
-    """A connection lost during COMMIT leaves open whether it happened; the history row knows."""
-    rows = session.run(load_sql.committed_load(load_id))
-    session.commit()
-    if not rows:
-        return None
-    table, staged, inserted, updated, unchanged, deleted, superseded, rows_after = rows[0]
-    return Result(load_id, table, staged, Counts(inserted, updated, unchanged, deleted, superseded), rows_after)
+    log.info("%s: committed %s", load.label, record)
+    return record
 
 
 def _stage(connect: Connect, session: Session, load: Load) -> int:
@@ -86,72 +120,62 @@ def _stage(connect: Connect, session: Session, load: Load) -> int:
     session.run(load_sql.create_stage(contract))
     session.commit()
     if load.source:
-        backend = session.value(load_sql.backend_pid())
-        try:
-            session.run(load_sql.copy_stage(contract, load.source))
-        except StatementError as error:
-            session.connection.rollback()
-            raise copy_error(connect, backend, contract, error) from error
-        session.commit()
-    staged = int(session.value(load_sql.count_rows(load_sql.STAGE)))
+        _copy(connect, session, contract, load.source)
+    staged, *null_keys = (int(rows[0][0]) for rows in session.run_step(load_sql.count_stage(contract)))
     if staged != load.rows:
         raise SourceError(
-            f"The manifest promises {load.rows} rows and COPY staged {staged}.",
+            f"The manifest has {load.rows} rows and COPY staged {staged}.",
             fix="run the extract again: a staged file is not the one that was written",
             table=contract.table,
         )
-    if contract.key and session.value(load_sql.null_keys(contract)):
+    if any(null_keys):
         raise SourceError(
-            "The batch has rows whose key is NULL.", fix="mend the source", table=contract.table, key=contract.key
+            "The batch has rows whose key is NULL.", fix="fix the source", table=contract.table, key=contract.key
         )
     return staged
 
 
+def _copy(connect: Connect, session: Session, contract: Contract, source: CopySource) -> None:
+    backend = session.value(load_sql.backend_pid())
+    try:
+        session.run(load_sql.copy_stage(contract, source))
+    except StatementError as error:
+        session.connection.rollback()
+        raise copy_error(connect, backend, contract, error) from error
+    session.commit()
+
+
 def _transaction(
-    session: Session, load: Load, load_id: str, staged: int, started: datetime, last: Sequence[Audit]
-) -> Result:
-    contract = load.contract
+    session: Session, load: Load, load_id: str, staged: int, started_at: datetime, last: Sequence[Audit]
+) -> LoadRecord:
+    contract, window = load.contract, load.window
     with session.transaction():
-        if contract.load == "full_refresh":
-            counts = merge.refresh(session, load, staged)
-        else:
-            counts = merge.upsert(session, load, load_id, staged)
-        rows_after = int(session.value(load_sql.count_rows(contract.table)))
-        result = Result(load_id, contract.table, staged, counts, rows_after)
-        session.run(_history_row(load, result, started))
+        write = upsert.refresh if contract.load == "full_refresh" else upsert.incremental
+        counts = write(session, load, load_id, staged)
+        record = LoadRecord(
+            table=contract.table,
+            load_id=load_id,
+            dag_id=load.run.dag_id,
+            run_id=load.run.run_id,
+            committed_at=datetime.now(UTC),
+            window_start=window.start if window else None,
+            window_end=window.end if window else None,
+            rows_after=int(session.value(count_rows(contract.table))),
+            staged=staged,
+            counts=counts,
+        )
+        session.run(
+            history.insert(
+                record,
+                contract.load,
+                load.run,
+                extracted=load.extracted,
+                rejected=load.rejected,
+                extracted_at=load.extracted_at,
+                started_at=started_at,
+                manifest=load.source.manifest_url if load.source else None,
+            )
+        )
         for audit in last:
             audit(session)
-    return result
-
-
-def _refused(load: Load, error: StatementError) -> ConfigError:
-    return ConfigError(
-        f"The warehouse refuses to {error.statement.purpose}: {error.message}.",
-        fix="read the statement below; its table, its grants or its SQL in this repository",
-        table=load.contract.table,
-        code=error.code,
-        statement=error.statement.sql,
-    )
-
-
-def _history_row(load: Load, result: Result, started: datetime) -> load_sql.Statement:
-    now = datetime.now(UTC)
-    row: dict[str, object] = {
-        "load_id": result.load_id,
-        "table_name": result.table,
-        "load_kind": load.contract.load,
-        "window_start": naive(load.window_start),
-        "window_end": naive(load.window_end),
-        **asdict(load.run),
-        "manifest": load.source.manifest_url if load.source else None,
-        "extracted": load.extracted,
-        "staged": result.staged,
-        **asdict(result.counts),
-        "rejected": load.rejected,
-        "rows_after": result.rows_after,
-        "extracted_at": naive(load.extracted_at),
-        "started_at": naive(started),
-        "committed_at": naive(now),
-        "seconds": (now - started).total_seconds(),
-    }
-    return load_sql.insert_rows("etl.load_history", tuple(row), [tuple(row.values())], "record the load")
+    return record

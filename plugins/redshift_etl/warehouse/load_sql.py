@@ -1,53 +1,22 @@
-"""Every statement that a load sends, in order, as text. Pure: nothing here talks to a warehouse.
+"""Every statement that a load sends, in order, as text. Pure: nothing here connects to a warehouse.
 
 An incremental upsert is a maximum. For each key the rows of the batch and the row of the target are put in one total
-order (newest version, then tombstone, then every column), and the first is what the target holds afterwards. A
-maximum does not care about order or repetition, so neither do loads: repeated, late or concurrent, they end the same.
+order (newest version, then tombstone, then every column), and the first is the target's row afterwards. A
+maximum is independent of order and repetition, and so are loads: repeated, late or concurrent, they end the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from redshift_etl.contracts.contract import Contract
+from redshift_etl.warehouse.model import CopySource, Counts
+from redshift_etl.warehouse.statement import Statement, columns, count_rows, ident, literal
 
 STAGE = "stage"
 DECIDED = "decided"
-
-
-@dataclass(frozen=True)
-class Statement:
-    """One SQL command, its bound values, and what it is for (said in the log and in errors)."""
-
-    purpose: str
-    sql: str
-    values: tuple[object, ...] = ()
-
-
-@dataclass(frozen=True)
-class CopySource:
-    """What COPY reads, and as whom: the manifest's s3:// URL, the role that Redshift assumes, the bucket's region."""
-
-    manifest_url: str
-    iam_role: str
-    region: str
-
-
-def ident(name: str) -> str:
-    """Quote an identifier, part by part; Redshift folds it to lower case all the same (AWS, "Names")."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
-
-
-def literal(value: str) -> str:
-    """Quote a string for the commands that take no bound values: COPY and UNLOAD."""
-    escaped = value.replace("\\", "\\\\").replace("'", "''")
-    return f"'{escaped}'"
-
-
-def columns(names: Sequence[str], prefix: str = "") -> str:
-    """Quoted columns in one line, each behind ``prefix.`` if one is given."""
-    return ", ".join(f"{prefix}.{ident(name)}" if prefix else ident(name) for name in names)
+EXISTING = "existing"
+"""The outcome of a row of the target that the batch has a row for."""
 
 
 def same_key(contract: Contract, left: str, right: str) -> str:
@@ -78,25 +47,22 @@ def copy_stage(contract: Contract, source: CopySource) -> Statement:
     )
 
 
-def null_keys(contract: Contract) -> Statement:
-    """How many staged rows lack a part of the key."""
+def count_stage(contract: Contract) -> tuple[Statement, ...]:
+    """How many rows are staged, and how many of them lack a part of the key, if there is one."""
+    if not contract.key:
+        return (count_rows(STAGE),)
     missing = " OR ".join(f"{ident(name)} IS NULL" for name in contract.key)
-    return Statement("look for NULL keys", f"SELECT COUNT(*) FROM {STAGE} WHERE {missing}")
+    return count_rows(STAGE), Statement("count NULL keys", f"SELECT COUNT(*) FROM {STAGE} WHERE {missing}")
 
 
 def repeated_keys(contract: Contract, table: str, limit: int = 5) -> Statement:
-    """Some keys that ``table`` holds more than once: declared keys are not enforced (AWS, "Defining constraints")."""
+    """Some keys that ``table`` has more than once: declared keys are not enforced (AWS, "Defining constraints")."""
     keys = columns(contract.key)
     return Statement(
-        "look for repeated keys",
+        "read repeated keys",
         f"SELECT {keys}, COUNT(*) FROM {ident(table)}\n"
         f"GROUP BY {keys} HAVING COUNT(*) > 1 ORDER BY {keys} LIMIT {limit}",
     )
-
-
-def lock(*tables: str) -> Statement:
-    """Taken before anything is read: a LOCK after the snapshot does not help (AWS, "Serializable isolation")."""
-    return Statement("lock the target", f"LOCK TABLE {', '.join(ident(table) for table in tables)}")
 
 
 def _total_order(contract: Contract) -> str:
@@ -113,7 +79,7 @@ def _total_order(contract: Contract) -> str:
 def decide(contract: Contract) -> Statement:
     """What becomes of each staged row: inserted, updated, deleted (a tombstone), unchanged or superseded.
 
-    The target's own rows of the same keys stand beside them as ``standing``.
+    The target's own rows of the same keys are beside them, as ``EXISTING``.
     """
     names, keys, order = columns(contract.column_names), columns(contract.key), _total_order(contract)
     tombstone = (
@@ -124,7 +90,7 @@ def decide(contract: Contract) -> Statement:
         f"""CREATE TEMP TABLE {DECIDED} AS
 SELECT {names}, place, known,
     CASE
-        WHEN from_target = 1 THEN 'standing'
+        WHEN from_target = 1 THEN '{EXISTING}'
         {tombstone}WHEN place = 1 AND known = 1 THEN 'updated'
         WHEN place = 1 THEN 'inserted'
         WHEN tie = 1 AND place = 2 AND before = 1 THEN 'unchanged'
@@ -149,7 +115,7 @@ FROM (
 def known_keys(contract: Contract) -> Statement:
     """One row if the target has any key of the batch."""
     return Statement(
-        "look for keys that are there already",
+        "read keys that exist already",
         f"SELECT 1 FROM {ident(contract.table)} AS t\n"
         f"WHERE EXISTS (SELECT 1 FROM {STAGE} AS s WHERE {same_key(contract, 's', 't')}) LIMIT 1",
     )
@@ -166,6 +132,31 @@ def all_new(contract: Contract) -> str:
 def count_outcomes(decided: str = DECIDED) -> Statement:
     """Rows by outcome."""
     return Statement("count the outcomes", f"SELECT outcome, COUNT(*) FROM {decided} GROUP BY outcome")
+
+
+def decide_step(contract: Contract, decided: str) -> tuple[Statement, ...]:
+    """Decide, unless ``decided`` is a relation of its own (``all_new``), and count the rows by outcome."""
+    return (*((decide(contract),) if decided == DECIDED else ()), count_outcomes(decided))
+
+
+def write_step(
+    contract: Contract, decided: str, counts: Counts, existing: int, load_id: str, window_days: Sequence[object]
+) -> tuple[Statement, ...]:
+    """Delete what is replaced, insert what wins, record the days touched, and query the keys for copies.
+
+    ``existing``: rows of the target that have a key of the batch. The last statement returns the keys that the target
+    has more than once; it is left out for ``all_new``.
+    """
+    statements = []
+    if existing and (counts.updated or counts.deleted):
+        statements.append(delete_replaced(contract))
+    if counts.inserted or counts.updated or counts.deleted:
+        statements.append(insert_decided(contract, decided))
+    if contract.day:
+        statements.append(touch_days(contract, load_id, window_days, decided))
+    if decided == DECIDED:
+        statements.append(repeated_target_keys(contract))
+    return tuple(statements)
 
 
 def delete_replaced(contract: Contract) -> Statement:
@@ -189,7 +180,7 @@ def insert_decided(contract: Contract, decided: str = DECIDED) -> Statement:
 
 
 def repeated_target_keys(contract: Contract, limit: int = 5) -> Statement:
-    """Keys of this batch that the target holds more than once."""
+    """Keys of this batch that the target has more than once."""
     keys = columns(contract.key, "t")
     return Statement(
         "prove the key unique",
@@ -221,17 +212,10 @@ def replace_all(contract: Contract) -> tuple[Statement, ...]:
     )
 
 
-def newest_extract(table: str) -> Statement:
-    """When the source of the newest committed load of a table was read."""
-    return Statement(
-        "look for a newer refresh", "SELECT MAX(extracted_at) FROM etl.load_history WHERE table_name = %s", (table,)
-    )
-
-
 def touch_days(contract: Contract, load_id: str, window_days: Sequence[object], decided: str = DECIDED) -> Statement:
     """Record which days a load touched: where changed rows are now, where the rows they replace were, and the window's.
 
-    The window's own days count even if nothing changed: a re-run of a day asks for its marts, and a day without rows
+    The window's own days count even if nothing changed: a re-run of a day rebuilds its marts, and a day without rows
     was loaded all the same. Nothing is read from the table written to, so concurrent loads stay serializable.
     """
     day = ident(contract.day or "")
@@ -242,42 +226,12 @@ def touch_days(contract: Contract, load_id: str, window_days: Sequence[object], 
 SELECT %s, day, %s FROM (
     SELECT CAST({day} AS DATE) AS day FROM {decided}
     WHERE {day} IS NOT NULL
-        AND (outcome IN ('inserted', 'updated', 'deleted') OR (outcome = 'standing' AND place > 1)){window}
+        AND (outcome IN ('inserted', 'updated', 'deleted') OR (outcome = '{EXISTING}' AND place > 1)){window}
 ) AS days""",
         (contract.table, load_id, *window_days),
     )
 
 
-def committed_load(load_id: str) -> Statement:
-    """The counts of a load, if it was committed."""
-    return Statement(
-        "look whether the load was committed",
-        "SELECT table_name, staged, inserted, updated, unchanged, deleted, superseded, rows_after\n"
-        "FROM etl.load_history WHERE load_id = %s",
-        (load_id,),
-    )
-
-
 def backend_pid() -> Statement:
     """The session's process id, by which load errors are found."""
-    return Statement("ask for the session's id", "SELECT pg_backend_pid()")
-
-
-def count_rows(table: str) -> Statement:
-    """Rows in a table."""
-    return Statement("count the rows", f"SELECT COUNT(*) FROM {ident(table)}")
-
-
-def insert_rows(table: str, names: Sequence[str], rows: Sequence[tuple[object, ...]], purpose: str) -> Statement:
-    """A few rows of bookkeeping in one INSERT, their values bound."""
-    marks = "(" + ", ".join("%s" for _ in names) + ")"
-    return Statement(
-        purpose,
-        f"INSERT INTO {ident(table)} ({columns(names)})\nVALUES {', '.join(marks for _ in rows)}",
-        tuple(value for row in rows for value in row),
-    )
-
-
-def analyze(table: str) -> Statement:
-    """Fresh statistics; outside the load's transaction."""
-    return Statement("refresh the statistics", f"ANALYZE {ident(table)}")
+    return Statement("read the session's id", "SELECT pg_backend_pid()")

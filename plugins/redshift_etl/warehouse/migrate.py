@@ -1,4 +1,4 @@
-"""Makes a table match its contract: creates it, adds a nullable column, and refuses anything else to a person."""
+"""Makes a table match its contract: creates it, adds a nullable column, and reports any other difference."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.contracts.ddl import Column
 from redshift_etl.errors import ConfigError, TransientError
-from redshift_etl.warehouse.load_sql import Statement, ident, literal
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
+from redshift_etl.warehouse.statement import Statement, ident, literal
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def describe_table(table: str) -> Statement:
 
 def find_schema(schema: str) -> Statement:
     """One row if the schema exists."""
-    return Statement("look for the schema", "SELECT 1 FROM pg_namespace WHERE nspname = %s", (schema,))
+    return Statement("check whether the schema exists", "SELECT 1 FROM pg_namespace WHERE nspname = %s", (schema,))
 
 
 def create_schema(schema: str) -> Statement:
@@ -114,7 +114,7 @@ def _by_hand(contract: Contract, column: Column, actual: ActualColumn) -> Config
         else f"CREATE TABLE {contract.table}_new …; INSERT INTO {contract.table}_new SELECT … FROM {contract.table}"
     )
     return ConfigError(
-        f"The contract says {column.type}{'' if column.nullable else ' NOT NULL'}, "
+        f"The contract has {column.type}{'' if column.nullable else ' NOT NULL'}, "
         f"the table has {actual.type}{'' if actual.nullable else ' NOT NULL'}.",
         fix=f"correct the contract, or run: {statement}",
         table=contract.table,
@@ -172,15 +172,10 @@ def _made_to_match(session: Session, contract: Contract) -> bool:
         with session.transaction():
             if not actual:
                 ensure_schema(session, contract.schema)
-            for statement in statements:
-                session.run(statement)
+            session.run_step(statements)
     except StatementError as error:
         if error.code not in _EXISTS_ALREADY:
-            raise ConfigError(
-                f"The warehouse refuses to {error.statement.purpose}: {error.message}.",
-                fix=f"correct {contract.path}, or grant what is missing",
-                table=contract.table,
-            ) from error
+            raise error.explained(f"correct {contract.path}, or grant what is missing", table=contract.table) from error
         log.info("%s: another task created it, or its schema, meanwhile", contract.table)
         return False
     return True

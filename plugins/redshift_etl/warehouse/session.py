@@ -1,17 +1,17 @@
-"""Runs statements on one connection, and says which failures trying again may mend."""
+"""Runs statements on one connection, and classifies failures: those that a retry may solve, and the others."""
 
 from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
 from redshift_etl.errors import ConfigError, EtlError, TransientError
-from redshift_etl.warehouse.load_sql import Statement
+from redshift_etl.warehouse.statement import Statement
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ Connect = Callable[[], Any]
 
 
 class StatementError(ConfigError):
-    """A statement that the warehouse refused. Callers that know more say more; trying again would not help."""
+    """A statement that the warehouse refused; a retry would not help."""
 
     def __init__(self, statement: Statement, code: str, message: str) -> None:
         super().__init__(
@@ -35,6 +35,10 @@ class StatementError(ConfigError):
         self.statement = statement
         self.code = code
         self.message = message
+
+    def explained(self, fix: str, **where: object) -> ConfigError:
+        """The same refusal, with the fix and the place that the caller can name."""
+        return ConfigError(self.what, fix=fix, **where, code=self.code, statement=self.statement.sql)
 
 
 @dataclass
@@ -59,6 +63,10 @@ class Session:
         log.log(self.log_level, "%s: %s (%.2f s)", self.label, statement.purpose, monotonic() - started)
         log.debug("%s", statement.sql)
         return rows
+
+    def run_step(self, statements: Iterable[Statement]) -> list[list[tuple[Any, ...]]]:
+        """Execute the commands of a step in order and return the rows of each. Raises what ``run`` raises."""
+        return [self.run(statement) for statement in statements]
 
     def value(self, statement: Statement) -> Any:
         """The first column of the first row."""
@@ -103,7 +111,7 @@ def _send_at_once(connection: Any) -> None:
     """Switch Nagle's algorithm off, for which redshift_connector 2.2 has no setting.
 
     The driver writes a message of more than 8 KB in parts; the last one would wait 40 ms for the acknowledgement of the
-    others, which the other side delays while it has nothing to answer.
+    others, which the other side delays while it has no reply to send.
     """
     sending = getattr(connection, "_usock", None)
     if isinstance(sending, socket.socket) and sending.family != socket.AF_UNIX:
@@ -119,7 +127,7 @@ def _connection_error(error: Exception) -> EtlError:
             f"The warehouse refuses the connection: {message}.", fix="correct redshift_default", code=code
         )
     return TransientError(
-        f"The warehouse cannot be reached: {message}.", fix="nothing yet; if it lasts, look at the cluster and network"
+        f"The warehouse cannot be reached: {message}.", fix="nothing yet; if it lasts, check the cluster and network"
     )
 
 
@@ -136,7 +144,7 @@ def classify(error: Exception, statement: Statement) -> Exception:
 
 def _code_and_message(error: Exception) -> tuple[str, str]:
     fields = error.args[0] if error.args else ""
-    if isinstance(fields, dict):  # redshift_connector gives the server's fields by their protocol letters
+    if isinstance(fields, dict):  # redshift_connector has the server's fields by their protocol letters
         return str(fields.get("C", "")), str(fields.get("M", ""))
     return str(getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or ""), str(error).strip()
 

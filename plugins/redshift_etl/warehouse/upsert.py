@@ -4,75 +4,73 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict
-from datetime import UTC
 
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import ConfigError, SourceError
-from redshift_etl.warehouse import load_sql
+from redshift_etl.warehouse import history, load_sql
 from redshift_etl.warehouse.model import Counts, Load
 from redshift_etl.warehouse.session import Session
+from redshift_etl.warehouse.statement import lock
+from redshift_etl.window import aware_utc
 
 log = logging.getLogger(__name__)
 
 
-def upsert(session: Session, load: Load, load_id: str, staged: int) -> Counts:
+def incremental(session: Session, load: Load, load_id: str, staged: int) -> Counts:
     """Write the batch's newest rows, record the days they touch, and account for every staged row.
 
     A batch of keys that are all new and single is written as it is: there is nothing to decide. Raises SourceError when
     the counts do not add up, ConfigError when something else left the target with copies of a key.
     """
     contract = load.contract
-    session.run(load_sql.lock(contract.table))
-    decided = _decide(session, contract)
-    counted = {str(outcome): int(rows) for outcome, rows in session.run(load_sql.count_outcomes(decided))}
-    standing = counted.pop("standing", 0)
-    counts = Counts(**counted)
+    decided = load_sql.DECIDED
+    if not _has_conflicts(session, contract):
+        decided = load_sql.all_new(contract)
+    outcomes = {str(name): int(rows) for name, rows in session.run_step(load_sql.decide_step(contract, decided))[-1]}
+    existing = outcomes.pop(load_sql.EXISTING, 0)
+    counts = Counts(**outcomes)
     _reconcile(load, staged, counts)
-    if standing and (counts.updated or counts.deleted):
-        session.run(load_sql.delete_replaced(contract))
-    if counts.inserted or counts.updated or counts.deleted:
-        session.run(load_sql.insert_decided(contract, decided))
-    if contract.day:
-        session.run(load_sql.touch_days(contract, load_id, load.window_days, decided))
-    if decided == load_sql.DECIDED:
-        _prove_unique(session, contract)
+    days = load.window.days if load.window else ()
+    results = session.run_step(load_sql.write_step(contract, decided, counts, existing, load_id, days))
+    if decided == load_sql.DECIDED and results[-1]:
+        raise ConfigError(
+            "The table has the same key more than once; something else has written to it.",
+            fix=f"find and delete the copies: SELECT … GROUP BY {', '.join(contract.key)} HAVING COUNT(*) > 1",
+            table=contract.table,
+            keys=results[-1],
+        )
     return counts
 
 
-def _decide(session: Session, contract: Contract) -> str:
-    """The relation that says what becomes of each staged row."""
-    if session.run(load_sql.repeated_keys(contract, load_sql.STAGE, limit=1)) or session.run(
-        load_sql.known_keys(contract)
-    ):
-        session.run(load_sql.decide(contract))
-        return load_sql.DECIDED
-    return load_sql.all_new(contract)
+def _has_conflicts(session: Session, contract: Contract) -> bool:
+    """Whether a key of the batch is repeated in it, or is in the target. The target is locked before it is read."""
+    repeated = session.run_step((lock(contract.table), load_sql.repeated_keys(contract, load_sql.STAGE, limit=1)))[-1]
+    return bool(repeated) or bool(session.run(load_sql.known_keys(contract)))
 
 
-def refresh(session: Session, load: Load, staged: int) -> Counts:
+def refresh(session: Session, load: Load, _load_id: str, staged: int) -> Counts:
     """Replace the whole table, unless the batch is empty, suspiciously small, or older than what is there."""
     contract = load.contract
     repeated = session.run(load_sql.repeated_keys(contract, load_sql.STAGE))
     if repeated:
         raise SourceError(
-            "The batch has the same key more than once.", fix="mend the source", table=contract.table, keys=repeated
+            "The batch has the same key more than once.", fix="fix the source", table=contract.table, keys=repeated
         )
     session.commit()
-    session.run(load_sql.lock(contract.table, "etl.load_history"))
-    newest = session.value(load_sql.newest_extract(contract.table))
-    if newest and newest.replace(tzinfo=UTC) > load.extracted_at:
+    step = (lock(contract.table, history.TABLE), history.newest_extract(contract.table))
+    newest = session.run_step(step)[-1][0][0]
+    if newest and aware_utc(newest) > load.extracted_at:
         log.warning("%s: a refresh read later (%s) is there already; nothing is changed", load.label, newest)
         return Counts(superseded=staged)
     before, inserted, gone, same = map(int, session.run(load_sql.compare_refresh(contract))[0])
     if staged == 0 or staged < before * contract.may_shrink_to:
         raise SourceError(
             f"The batch has {staged} rows where the table has {before}.",
-            fix="look at the source; if it is right, lower `may_shrink_to` in the contract for this run",
+            fix="check the source; if it is right, lower `may_shrink_to` in the contract for this run",
             table=contract.table,
         )
     if inserted or gone or same != staged:
-        for statement in load_sql.replace_all(contract):
-            session.run(statement)
+        session.run_step(load_sql.replace_all(contract))
     return Counts(inserted=inserted, updated=staged - inserted - same, unchanged=same, deleted=gone)
 
 
@@ -84,15 +82,4 @@ def _reconcile(load: Load, staged: int, counts: Counts) -> None:
             f"staged {staged}, {counts}.",
             fix="run the extract again; if it stays, the transform loses rows",
             table=load.contract.table,
-        )
-
-
-def _prove_unique(session: Session, contract: Contract) -> None:
-    repeated = session.run(load_sql.repeated_target_keys(contract))
-    if repeated:
-        raise ConfigError(
-            "The table holds the same key more than once; something else has written to it.",
-            fix=f"find and delete the copies: SELECT … GROUP BY {', '.join(contract.key)} HAVING COUNT(*) > 1",
-            table=contract.table,
-            keys=repeated,
         )

@@ -25,4 +25,4 @@ COMMENT ON COLUMN core.airports.longitude IS 'Degrees east; negative in the Amer
 COMMENT ON COLUMN core.airports.altitude_ft IS 'Height above sea level, in feet.';
 COMMENT ON COLUMN core.airports.utc_offset_h IS 'Hours from UTC in standard time.';
 COMMENT ON COLUMN core.airports.dst_rule IS 'Daylight saving: A as in the United States, U unknown, N none.';
-COMMENT ON COLUMN core.airports.time_zone IS 'IANA time zone; NULL where the source does not know it.';
+COMMENT ON COLUMN core.airports.time_zone IS 'IANA time zone; NULL where the source has none.';

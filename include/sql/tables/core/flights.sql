@@ -1,5 +1,5 @@
 /*
-description: One row a scheduled flight out of New York, as the airline's booking system last knew it. A cancelled flight is kept, with deleted_at set.
+description: One row a scheduled flight out of New York, in its last state in the airline's booking system. A cancelled flight stays, with deleted_at set.
 owner: flight-operations
 load: incremental
 version: modified_at
@@ -48,4 +48,4 @@ COMMENT ON COLUMN core.flights.air_time_min IS 'Minutes in the air; NULL for a c
 COMMENT ON COLUMN core.flights.distance_miles IS 'Distance between the airports, in miles.';
 COMMENT ON COLUMN core.flights.created_at IS 'When the flight was put on sale (UTC).';
 COMMENT ON COLUMN core.flights.modified_at IS 'When the booking system last changed the row (UTC); the newest wins.';
-COMMENT ON COLUMN core.flights.deleted_at IS 'When the flight was cancelled (UTC); NULL while it stands.';
+COMMENT ON COLUMN core.flights.deleted_at IS 'When the flight was cancelled (UTC); NULL if it was not.';

@@ -1,5 +1,5 @@
 /*
-description: Aircraft as the FAA registry knows them, one row a tail number.
+description: Aircraft in the FAA registry, one row a tail number.
 owner: reference-data
 load: full_refresh
 fresh_within: 8 days

@@ -39,4 +39,4 @@ COMMENT ON COLUMN core.weather.wind_gust_mph IS 'Gust speed in miles an hour.';
 COMMENT ON COLUMN core.weather.precipitation_in IS 'Precipitation in the hour, in inches.';
 COMMENT ON COLUMN core.weather.pressure_hpa IS 'Pressure at sea level in hectopascal.';
 COMMENT ON COLUMN core.weather.visibility_miles IS 'Visibility in miles.';
-COMMENT ON COLUMN core.weather.as_of IS 'When the service last changed this answer (its Last-Modified), else when it was asked (UTC); the newest wins.';
+COMMENT ON COLUMN core.weather.as_of IS 'When the service last changed this response (its Last-Modified), else the time of the request (UTC); the newest wins.';

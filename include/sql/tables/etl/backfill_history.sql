@@ -1,5 +1,5 @@
 /*
-description: The ledger of backfills by form, and of each swap, undo and drop, one row each, with who asked, why, and how it ended.
+description: One row a backfill by form, and a swap, undo or drop of one, with who started it, why, and how it ended.
 owner: data-engineering
 load: append
 retention: 20 years on started_at
@@ -28,7 +28,7 @@ COMMENT ON COLUMN etl.backfill_history.table_name IS 'The table, schema.table.';
 COMMENT ON COLUMN etl.backfill_history.action IS 'backfill: into the table; stage: into a shadow of it, to be compared; swap, undo, drop: what was done with a staged one.';
 COMMENT ON COLUMN etl.backfill_history.first_day IS 'First day (UTC), included.';
 COMMENT ON COLUMN etl.backfill_history.last_day IS 'Last day (UTC), included.';
-COMMENT ON COLUMN etl.backfill_history.reason IS 'Why, in the words of who asked.';
+COMMENT ON COLUMN etl.backfill_history.reason IS 'Why, as entered in the form.';
 COMMENT ON COLUMN etl.backfill_history.who IS 'The user who triggered it.';
 COMMENT ON COLUMN etl.backfill_history.status IS 'running, done, failed or died; a staged one: compared, swapped, undone or dropped.';
 COMMENT ON COLUMN etl.backfill_history.runs IS 'Runs of the table''s DAG that it starts.';

@@ -25,7 +25,7 @@ COMPOUND SORTKEY (checked_at);
 COMMENT ON COLUMN etl.check_results.audit_id IS 'One id an audit; its checks share it.';
 COMMENT ON COLUMN etl.check_results.table_name IS 'The table that the batch was for, schema.table.';
 COMMENT ON COLUMN etl.check_results.check_name IS 'The check: its name from the contract, or its file''s.';
-COMMENT ON COLUMN etl.check_results.description IS 'What it says.';
+COMMENT ON COLUMN etl.check_results.description IS 'What it checks.';
 COMMENT ON COLUMN etl.check_results.severity IS 'fail refuses the batch, warn only records.';
 COMMENT ON COLUMN etl.check_results.checked_on IS 'stage: before anything was written; result: the table, inside the transaction.';
 COMMENT ON COLUMN etl.check_results.outcome IS 'passed, warned or failed.';

@@ -46,7 +46,7 @@ COMMENT ON COLUMN etl.load_history.extracted IS 'Rows that the source gave.';
 COMMENT ON COLUMN etl.load_history.staged IS 'Rows in the staging table.';
 COMMENT ON COLUMN etl.load_history.inserted IS 'Rows whose key is new to the table.';
 COMMENT ON COLUMN etl.load_history.updated IS 'Rows that replaced one of the same key.';
-COMMENT ON COLUMN etl.load_history.unchanged IS 'Rows that the table held already.';
+COMMENT ON COLUMN etl.load_history.unchanged IS 'Rows that the table had already.';
 COMMENT ON COLUMN etl.load_history.deleted IS 'Incremental: tombstones written. Full refresh: rows gone from the source.';
 COMMENT ON COLUMN etl.load_history.superseded IS 'Rows older than another of the same key, in the batch or in the table.';
 COMMENT ON COLUMN etl.load_history.rejected IS 'Rows that the contract refused.';

@@ -1,5 +1,5 @@
 /*
-description: One row a slice of a table that retention deleted, written with the deletion. The archive holds the rows.
+description: One row a slice of a table that retention deleted, written with the deletion. The rows are in the archive.
 owner: data-engineering
 load: append
 retention: 20 years on deleted_at

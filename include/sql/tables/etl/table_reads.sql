@@ -1,5 +1,5 @@
 /*
-description: When each table was last read by somebody other than the loads. Redshift keeps that for some days only, so it is noted down each day.
+description: When each table was last read by somebody other than the loads. Redshift has that for some days only, so it is recorded each day.
 owner: data-engineering
 load: partition
 retention: never

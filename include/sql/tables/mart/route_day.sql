@@ -22,7 +22,7 @@ DISTSTYLE ALL
 COMPOUND SORTKEY (flight_date);
 COMMENT ON COLUMN mart.route_day.flight_date IS 'Scheduled day of departure, in New York.';
 COMMENT ON COLUMN mart.route_day.origin IS 'Airport of departure.';
-COMMENT ON COLUMN mart.route_day.destination IS 'Airport of arrival, whether or not core.airports knows it.';
+COMMENT ON COLUMN mart.route_day.destination IS 'Airport of arrival, whether or not core.airports has it.';
 COMMENT ON COLUMN mart.route_day.flights IS 'Scheduled flights, cancelled ones included.';
 COMMENT ON COLUMN mart.route_day.cancelled IS 'Of these, cancelled.';
 COMMENT ON COLUMN mart.route_day.arrived_late IS 'Of these, arrived 15 minutes or more after schedule.';

@@ -10,7 +10,7 @@ NULL_MARKER = "\\N"
 
 @dataclass(frozen=True)
 class Column:
-    """A target column: its type without and with its size, as format_type gives it."""
+    """A target column: its type without and with its size, as format_type returns it."""
 
     name: str
     type: str

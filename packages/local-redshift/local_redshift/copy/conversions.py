@@ -50,8 +50,8 @@ def converter(command: CopyCommand, column: Column) -> Converter:
         steps += _text_steps(command, column)
     elif column.is_time:
         steps += _time_steps(command, column)
-    elif found := value_format(command, column):
-        steps.append(_matching(found, lambda value: invalid_value(column.type, value)))
+    elif pattern := value_format(command, column):
+        steps.append(_matching(pattern, lambda value: invalid_value(column.type, value)))
         if column.type == "numeric":
             steps.append(_numeric(column, command.has("roundec")))
     null, empty_is_null = _null_text(command), not column.is_text or command.has("emptyasnull")
@@ -92,17 +92,17 @@ def _without_excess(most: int) -> Converter:
     """Blanks alone beyond a column's size are cut off (r_Character_types), as PostgreSQL does on the fast path."""
 
     def fit(value: str) -> str:
-        found = value.encode()
-        return found[:most].decode() if len(found) > most and not found[most:].strip(b" ") else value
+        raw = value.encode()
+        return raw[:most].decode() if len(raw) > most and not raw[most:].strip(b" ") else value
 
     return fit
 
 
 def _time_steps(command: CopyCommand, column: Column) -> list[Converter]:
-    found = value_format(command, column)
-    if found is not None:
+    pattern = value_format(command, column)
+    if pattern is not None:
         matching, checked = (
-            _matching(found, lambda value: invalid_time(column.type, value)),
+            _matching(pattern, lambda value: invalid_time(column.type, value)),
             _format_reader(None, column),
         )
         steps = [matching, checked]

@@ -112,11 +112,9 @@ def _outcome(case: Case, statements: Sequence[str], cursor: Any) -> str | None:
     expected = (
         [[case.expected]] if case.kind == "is" else [row if isinstance(row, list) else [row] for row in case.expected]
     )
-    return (
-        None
-        if _rows_equal(rows or [], expected, ordered=case.ordered)
-        else f"rows {[[text(cell) for cell in row] for row in rows or []]}"
-    )
+    if _rows_equal(rows or [], expected, ordered=case.ordered):
+        return None
+    return f"rows {[[text(cell) for cell in row] for row in rows or []]}"
 
 
 def _execute(cursor: Any, statements: Sequence[str]) -> list[tuple[Any, ...]] | None:

@@ -114,11 +114,11 @@ class Backend(Stream):
         """The columns of a query, by a Describe. Raises BackendError."""
         request = parse(b"", sql) + message(b"D", b"S\0") + SYNC
         result = await self.exchange(request)
-        found = []
+        columns = []
         for name, oid, modifier in result.columns:
             kind = (await self.query(f"SELECT format_type({oid}, NULL)")).rows[0][0]
-            found.append(QueryColumn(name, kind or "", modifier))
-        return found
+            columns.append(QueryColumn(name, kind or "", modifier))
+        return columns
 
     async def exchange(self, request: bytes, replies: int | None = None) -> Result:
         """Send a request; read replies until ReadyForQuery, or this number of terminal ones. Raises BackendError."""

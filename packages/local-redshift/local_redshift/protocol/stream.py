@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Generator
-from contextvars import Context
+from collections.abc import Callable
 from typing import cast
 
 from local_redshift.protocol.messages import MessageBuffer
@@ -18,51 +17,6 @@ class StreamClosedError(ConnectionError):
     """The other side closed the connection."""
 
 
-class _Wait:
-    """What a task awaits to go on within the very event that it waits for.
-
-    A Future's task goes on in the loop's next turn, which is a system call more, and a `select 1` has two such waits.
-    The interface is the one that asyncio asks of an object with `_asyncio_future_blocking` (asyncio.isfuture).
-    """
-
-    _asyncio_future_blocking = False
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._wakeup: Callable[[_Wait], object] | None = None
-        self._context: Context | None = None
-        self._cancelled = False
-
-    def __await__(self) -> Generator[_Wait, None, None]:
-        self._asyncio_future_blocking = True
-        yield self
-
-    def get_loop(self) -> asyncio.AbstractEventLoop:
-        """The loop that the waiting task must belong to."""
-        return self._loop
-
-    def add_done_callback(self, wakeup: Callable[[_Wait], object], *, context: Context) -> None:
-        """Remember how the task goes on."""
-        self._wakeup, self._context = wakeup, context
-
-    def result(self) -> None:
-        """Raises CancelledError, which is how a cancelled task hears of it."""
-        if self._cancelled:
-            raise asyncio.CancelledError
-
-    def cancel(self, msg: object = None) -> bool:  # noqa: ARG002 - the name is asyncio's
-        """Let the task go on with a CancelledError, in the loop's next turn: the one who cancels is running now."""
-        self._cancelled = True
-        self._loop.call_soon(self.wake)
-        return True
-
-    def wake(self) -> None:
-        """Let the task go on now; only from a callback of the loop."""
-        if self._wakeup is not None and self._context is not None:
-            wakeup, self._wakeup = self._wakeup, None
-            self._context.run(wakeup, self)
-
-
 class Stream(asyncio.Protocol):
     """A socket that one task reads and any task writes. `closed` is set when the other side will send no more."""
 
@@ -73,7 +27,7 @@ class Stream(asyncio.Protocol):
         self.buffer = MessageBuffer()
         self._loop = asyncio.get_running_loop()
         self._connected = connected
-        self._reading: _Wait | None = None
+        self._reading: asyncio.Future[None] | None = None
         self._paused = False
         self._drained: asyncio.Future[None] | None = None
 
@@ -88,7 +42,7 @@ class Stream(asyncio.Protocol):
         """Called by asyncio; wakes the reading task."""
         self.buffer.feed(data)
         if self._reading is not None:
-            self._reading.wake()
+            self._wake()
         elif self.buffer.size > _READ_AHEAD and not self._paused:
             self._paused = True
             self.transport.pause_reading()
@@ -115,8 +69,11 @@ class Stream(asyncio.Protocol):
 
     def _end_of_input(self) -> None:
         self.closed.set()
-        if self._reading is not None:
-            self._reading.wake()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._reading is not None and not self._reading.done():
+            self._reading.set_result(None)
 
     async def encrypt(self, tls: ssl.SSLContext) -> None:
         """Continue under TLS, as the server. Raises OSError when the client does not agree."""
@@ -149,7 +106,7 @@ class Stream(asyncio.Protocol):
             self._paused = False
             self.transport.resume_reading()
         before = self.buffer.size
-        self._reading = _Wait(self._loop)
+        self._reading = self._loop.create_future()
         try:
             await self._reading
         finally:

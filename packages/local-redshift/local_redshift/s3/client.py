@@ -106,17 +106,17 @@ def split_url(url: str) -> tuple[str, str]:
 def _prefix(s3: Any, bucket: str, prefix: str) -> list[Source]:
     try:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        found = [
+        sources = [
             Source(bucket, item["Key"], item["Size"], item["ETag"])
             for page in pages
             for item in page.get("Contents", [])
         ]
     except (ClientError, BotoCoreError) as error:
         raise as_s3_error(error, f"s3://{bucket}/{prefix}") from error
-    found = [source for source in found if source.size or not source.key.endswith("/")]
-    if not found:
+    sources = [source for source in sources if source.size or not source.key.endswith("/")]
+    if not sources:
         raise S3Error(f"The specified S3 prefix '{prefix}' does not exist")
-    return found
+    return sources
 
 
 def _manifest(s3: Any, bucket: str, key: str) -> list[Source]:
@@ -126,10 +126,10 @@ def _manifest(s3: Any, bucket: str, key: str) -> list[Source]:
             f"Manifest file s3://{bucket}/{key} is not in correct json format: "
             "it needs a list of entries with a url each"
         )
-    found = [source for entry in entries if (source := _entry(s3, entry)) is not None]
-    if not found:
+    sources = [source for entry in entries if (source := _entry(s3, entry)) is not None]
+    if not sources:
         raise S3Error(f"The manifest s3://{bucket}/{key} names no file that exists")
-    return found
+    return sources
 
 
 def _entry(s3: Any, entry: dict[str, Any]) -> Source | None:
@@ -156,10 +156,10 @@ def read_json(s3: Any, bucket: str, key: str) -> dict[str, Any]:
     except (ClientError, BotoCoreError) as error:
         raise as_s3_error(error, f"s3://{bucket}/{key}") from error
     try:
-        found = json.loads(body)
+        document = json.loads(body)
     except ValueError as wrong:
         raise S3Error(f"Manifest file s3://{bucket}/{key} is not in correct json format: {wrong}") from wrong
-    return found if isinstance(found, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
 def read_object(s3: Any, source: Source, compression: str | None) -> Iterator[bytes]:

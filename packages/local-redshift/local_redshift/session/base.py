@@ -51,7 +51,7 @@ class SessionBase(Planner):
         self.texts: dict[bytes, str] = {}  # statement name -> SQL as the client wrote it, for the log
         self.portal_texts: dict[bytes, str] = {}
         self.running: list[tuple[str, float]] = []
-        self.failed = ""  # the message of the error that ended the batch
+        self.error = ""  # the message of the error that ended the batch
         self.tags: list[bytes] = []  # of the batch's CommandComplete messages
         self.current = ""  # the statement parsed or bound last
         self.log = log
@@ -68,7 +68,7 @@ class SessionBase(Planner):
         relay = Relay(translate, replies=self.replies, refuse_type=self.unreadable_type)
         self._clear()
         await self._relay(relay)
-        self.failed = self.failed or relay.error
+        self.error = self.error or relay.error
         self.skipping = relay.failed or relay.refused
         if relay.refused:
             await self._refuse_unreadable()
@@ -89,7 +89,7 @@ class SessionBase(Planner):
     async def _relay(self, relay: Relay) -> Relay:
         await self.backend.relay(self.client, relay)
         self.tags += relay.tags
-        self.failed = self.failed or relay.error
+        self.error = self.error or relay.error
         return relay
 
     async def _lock(self, table: str) -> bool:
@@ -138,17 +138,17 @@ class SessionBase(Planner):
     def _log_batch(self, hidden: int = 0) -> None:
         """Log what the batch has run, with the result of each statement."""
         tags, ended = self.tags[hidden:], time()
-        if self.failed and not self.running:
+        if self.error and not self.running:
             self.running.append((self.current, ended))  # it failed before its Execute
         for at, (sql, started) in enumerate(self.running):
             tag = tags[at][:-1].split() if at < len(tags) else []
             rows = int(tag[-1]) if tag and tag[-1].isdigit() else 0
-            error = self.failed if at >= len(tags) and self.failed else None
+            error = self.error if at >= len(tags) and self.error else None
             identity = (self.parameters["database"], self.parameters["user"], self.backend.pid)
             self.log.add(Entry(*identity, sql, started, ended, rows, error))
         self.running.clear()
         self.tags.clear()
-        self.failed = ""
+        self.error = ""
 
     def _forget_locks(self) -> None:
         if self.backend.status == b"I":
@@ -164,7 +164,7 @@ class SessionBase(Planner):
                 await self.backend.query("SELECT 1")  # PostgreSQL's own 25P02
             reply = await self._special(item, multiple)
         except BackendError as error:
-            self.failed = str(error)
+            self.error = str(error)
             await self.client.send(client_error(error))
             return False
         self.client.write(reply)
@@ -216,7 +216,7 @@ class SessionBase(Planner):
 
     async def refuse(self, refusal: Refusal) -> None:
         """Send an error of the proxy's own, after failing the backend's transaction as an error does."""
-        self.failed = refusal.message
+        self.error = refusal.message
         await self.client.send(client_error(await self.failure(refusal)))
 
     async def _refuse_unreadable(self) -> None:

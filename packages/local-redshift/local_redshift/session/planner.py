@@ -73,7 +73,7 @@ class Planner:
             except NeedColumns as need:
                 columns[need.query] = await self._columns(need.query, text)
         return Refusal(
-            "The statement needs more columns than the local Redshift looks up: name them, and cast what it divides"
+            "The statement needs more columns than the local Redshift describes: name them, and cast what it divides"
         ), False
 
     async def _columns(self, query: str, text: Shortened) -> tuple[Column, ...] | None:

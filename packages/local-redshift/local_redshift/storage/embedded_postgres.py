@@ -89,17 +89,8 @@ def init(pg: Postgres) -> None:
         secret.write(pg.password)
         secret.flush()
         _give_to_nobody(pg, Path(secret.name))
-        arguments = [
-            "-D",
-            str(pg.data),
-            "-U",
-            SUPERUSER,
-            "--encoding=UTF8",
-            "--locale=C",
-            "--no-sync",
-            "--no-instructions",
-        ]
-        _run(pg, "initdb", [*arguments, "--auth=scram-sha-256", f"--pwfile={secret.name}"])
+        arguments = ["-D", str(pg.data), "-U", SUPERUSER, "--encoding=UTF8", "--locale=C", "--no-sync"]
+        _run(pg, "initdb", [*arguments, "--no-instructions", "--auth=scram-sha-256", f"--pwfile={secret.name}"])
     with (pg.data / "postgresql.conf").open("a") as conf:
         conf.write(_SETTINGS)
 
@@ -221,7 +212,7 @@ def _copied_bin_dir(pg: Postgres) -> Path:
     if not copy.exists():
         part = copy.with_suffix(".part")
         shutil.copytree(bin_dir().parent, part / package.name / "pginstall18", symlinks=True, dirs_exist_ok=True)
-        libraries = package.with_name(package.name + ".libs")  # found by the programs relative to themselves
+        libraries = package.with_name(package.name + ".libs")  # the programs load them by a relative path
         if libraries.exists():
             shutil.copytree(libraries, part / libraries.name, dirs_exist_ok=True)
         part.rename(copy)

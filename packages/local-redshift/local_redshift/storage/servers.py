@@ -91,8 +91,8 @@ def _passwords(folder: Path) -> dict[str, str]:
         part.touch(mode=0o600)
         part.write_text(json.dumps(made | {"access_key": "test-" + secrets.token_hex(6)}))
         part.rename(path)
-    found: dict[str, str] = json.loads(path.read_text())
-    return found
+    passwords: dict[str, str] = json.loads(path.read_text())
+    return passwords
 
 
 @contextlib.contextmanager

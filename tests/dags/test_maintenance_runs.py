@@ -20,7 +20,7 @@ def test_freshness_finds_nothing_late(dag_bag: Any) -> None:
 
 @pytest.mark.usefixtures("world")
 def test_reconcile_agrees_on_the_day_that_was_loaded_and_starts_nothing(dag_bag: Any) -> None:
-    assert states(dag_bag, "reconcile", **DAYS) == {"compare": "success", "mend": "skipped"}
+    assert states(dag_bag, "reconcile", **DAYS) == {"compare": "success", "repair": "skipped"}
 
 
 @pytest.mark.usefixtures("world")
@@ -71,7 +71,9 @@ def test_a_task_that_fails_in_airflow_leaves_one_incident_with_its_run(dag_bag: 
 
 
 @pytest.mark.usefixtures("world")
-def test_a_backfill_whose_last_step_fails_is_closed_in_the_ledger_and_its_run_has_failed(dag_bag: Any) -> None:
+def test_a_backfill_whose_last_step_fails_is_closed_in_the_backfill_history_and_its_run_has_failed(
+    dag_bag: Any,
+) -> None:
     form = {"table": "core.flights", "reason": "to see how it fails", "action": "swap", "backfill_id": "0" * 12}
     done = dag_bag.dags["backfill_table"].test(run_conf={**form, "dry_run": False})
     found = {instance.task_id: str(instance.state) for instance in done.get_task_instances()}

@@ -1,4 +1,4 @@
-"""A transform file holds together, or says in one sentence why not."""
+"""A transform file is valid, or the error says why not in one sentence."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def test_a_list_of_columns_is_all_text() -> None:
 
 
 def test_what_the_extract_knows_is_no_field_of_the_answer() -> None:
-    parsed = transform_spec.parse(f"/*\njson: hourly\nabout: [place]\ncolumns: [place, time]\n*/\n{SELECT}")
-    assert (parsed.hourly, parsed.about, parsed.arrays) == (True, ("place",), ("time",))
+    parsed = transform_spec.parse(f"/*\njson: columnar\nabout: [place]\ncolumns: [place, time]\n*/\n{SELECT}")
+    assert (parsed.columnar, parsed.about, parsed.arrays) == (True, ("place",), ("time",))
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_what_the_extract_knows_is_no_field_of_the_answer() -> None:
         (f"/*\ncolumns: [a]\ncolour: red\n*/\n{SELECT}", "colour"),
         (f"/*\nabout: [a]\n*/\n{SELECT}", "`columns` must name"),
         (f"/*\ncolumns: []\n*/\n{SELECT}", "`columns` must name"),
-        (f"/*\njson: hourly\ncolumns: [a]\nabout: [b]\n*/\n{SELECT}", "`about` names b"),
+        (f"/*\njson: columnar\ncolumns: [a]\nabout: [b]\n*/\n{SELECT}", "`about` names b"),
         (f"/*\ncolumns: [a]\nabout: [a]\n*/\n{SELECT}", "is for JSON"),
         (f"/*\ncolumns: [a]\njson: lines\n*/\n{SELECT}", "lines"),
         (f"/*\ncolumns:\n  a: INTERVAL\n*/\n{SELECT}", "column a has type"),

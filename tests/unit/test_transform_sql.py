@@ -58,21 +58,21 @@ def integer(text: str, bits: int) -> int | None:
 
 
 @pytest.mark.parametrize("name", INTEGERS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(values=TEXTS)
 def test_integers_are_those_that_a_person_would_call_so(duck: Any, name: str, values: list[str]) -> None:
     expected = [(text, n) for text in values if (n := integer(text, INTEGERS[name])) is not None]
     assert accepted(duck, Type(name), values) == expected
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(values=TEXTS)
 def test_decimals_are_never_rounded(duck: Any, values: list[str]) -> None:
     for text, value in accepted(duck, Type("DECIMAL", precision=6, scale=2), values):
         assert Decimal(text) == value
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(values=TEXTS)
 def test_moments_and_days_are_exactly_what_is_written(duck: Any, values: list[str]) -> None:
     for text, moment in accepted(duck, Type("TIMESTAMP"), values):
@@ -81,7 +81,7 @@ def test_moments_and_days_are_exactly_what_is_written(duck: Any, values: list[st
         assert date.fromisoformat(text) == day
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(values=st.lists(st.text(max_size=8), min_size=20, max_size=40), length=st.integers(1, 12))
 def test_text_is_measured_in_bytes(duck: Any, values: list[str], length: int) -> None:
     expected = [text for text in values if len(text.encode()) <= length and "\0" not in text and text != "\\N"]

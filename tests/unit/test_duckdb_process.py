@@ -13,26 +13,26 @@ import pytest
 
 from redshift_etl.errors import TransientError
 from redshift_etl.transform import duckdb_process, duckdb_worker
-from redshift_etl.transform.duckdb_process import Duck, DuckError
+from redshift_etl.transform.duckdb_process import DuckDB, DuckDBError
 
 ENDLESS = "SELECT count(*) FROM range(100000000000) a, range(100000000000) b WHERE a.range * 3 = b.range + 1"
 
 
 def test_rows_come_back_and_what_json_lacks_comes_as_text(tmp_path: Path) -> None:
-    with Duck(tmp_path) as database:
+    with DuckDB(tmp_path) as database:
         assert database.run("SELECT 1, 'é\n', NULL, DATE '2013-01-01', true") == [[1, "é\n", None, "2013-01-01", True]]
 
 
 def test_a_refused_statement_says_why_and_the_next_one_runs(tmp_path: Path) -> None:
-    with Duck(tmp_path) as database:
-        with pytest.raises(DuckError, match="nowhere") as error:
+    with DuckDB(tmp_path) as database:
+        with pytest.raises(DuckDBError, match="nowhere") as error:
             database.run("SELECT * FROM nowhere")
         assert error.value.kind == "CatalogException"
         assert database.run("SELECT 1") == [[1]]
 
 
 def test_nothing_can_be_downloaded_at_run_time(tmp_path: Path) -> None:
-    with Duck(tmp_path) as database:
+    with DuckDB(tmp_path) as database:
         [[install, load]] = database.run(
             "SELECT current_setting('autoinstall_known_extensions'), current_setting('autoload_known_extensions')"
         )
@@ -40,20 +40,20 @@ def test_nothing_can_be_downloaded_at_run_time(tmp_path: Path) -> None:
 
 
 def test_new_york_is_known_offline(tmp_path: Path) -> None:
-    with Duck(tmp_path) as database:
+    with DuckDB(tmp_path) as database:
         noon = "timezone('America/New_York', timezone('UTC', TIMESTAMP '2013-07-01 03:59:59'))"
         assert database.run(f"SELECT {noon}") == [["2013-06-30 23:59:59"]]
 
 
 def test_a_process_that_dies_is_tried_again(tmp_path: Path) -> None:
-    with Duck(tmp_path) as database:
+    with DuckDB(tmp_path) as database:
         os.kill(database._process.pid, signal.SIGKILL)
         with pytest.raises(TransientError, match="ended"):
             database.run("SELECT 1")
 
 
 def test_leaving_ends_the_process(tmp_path: Path) -> None:
-    with Duck(tmp_path) as database:
+    with DuckDB(tmp_path) as database:
         process = database._process
     assert process.returncode is not None
 

@@ -1,0 +1,55 @@
+"""A mart: the SELECT of ``include/sql/marts/<name>.sql`` and the tables that it is built from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from redshift_etl import settings
+from redshift_etl.contracts import contract as contracts
+from redshift_etl.contracts.contract import Contract
+from redshift_etl.errors import ConfigError
+
+DAYS = ":days"
+
+
+@dataclass(frozen=True)
+class Mart:
+    """A mart's SELECT and the tables whose days decide when it is stale. The rest is in its contract."""
+
+    contract: Contract
+    inputs: tuple[str, ...]
+    select: str
+
+    @property
+    def day(self) -> str:
+        """The column that a day of the mart is."""
+        return self.contract.day or ""
+
+
+def load_mart(table: str) -> Mart:
+    """Read ``include/sql/marts/<name>.sql``: front matter ``inputs``, then a SELECT that restricts itself to ``:days``.
+
+    Raises ConfigError when the file is not there or not of that form.
+    """
+    contract = contracts.load(table)
+    path = settings.sql_dir() / "marts" / f"{contract.name}.sql"
+    if not path.is_file():
+        raise ConfigError("The mart has no SELECT.", fix=f"write {path}", table=table)
+    return parse_mart(contract, path.read_text(encoding="utf-8"), path)
+
+
+def parse_mart(contract: Contract, text: str, path: Path) -> Mart:
+    """Read a mart from its text. Raises ConfigError that names the file."""
+    try:
+        matter, select = contracts.front_matter(text)
+    except ValueError as error:
+        raise ConfigError(f"The mart cannot be read: {error}.", fix=f"edit {path}", table=contract.table) from error
+    inputs = tuple(matter.get("inputs", ()))
+    if not inputs or f"({DAYS})" not in select or not contract.day:
+        raise ConfigError(
+            f"A mart needs `inputs` in its front matter, a restriction IN ({DAYS}), and `day` in its contract.",
+            fix=f"edit {path}",
+            table=contract.table,
+        )
+    return Mart(contract, inputs, select.rstrip().rstrip(";"))
