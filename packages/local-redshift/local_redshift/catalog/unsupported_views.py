@@ -20,7 +20,7 @@ _NAMES = {
         undone unique unload_log usage_control userlog vacuum window wlm_error wlm_query wlm_rule_action
     """,
     "stv": """
-        active_cursors blocklist cursor_configuration db_isolation_level exec_state load_state ml_model_info
+        active_cursors blocklist cursor_configuration exec_state load_state ml_model_info
         mv_deps mv_info node_storage_capacity partitions query_metrics slices startup_recovery_state
         tbl_trans wlm_classification_config wlm_qmr_config wlm_query_queue_state wlm_query_state
         wlm_query_task_state wlm_service_class_config wlm_service_class_state xrestore_alter_queue_state

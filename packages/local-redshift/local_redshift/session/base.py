@@ -194,6 +194,10 @@ class SessionBase(Planner):
             return await self._script_now(item)
 
     async def _script_now(self, item: Script) -> bytes:
+        if item.separately:
+            for sql in item.statements:
+                await self.backend.query(sql)
+            return messages.command_complete(item.tag or "")
         lock = [f"LOCK TABLE {item.lock} {LOCK_MODE}"] if item.lock else []
         result = await self.backend.query(";".join([*lock, *item.statements]))
         if item.commits and self.backend.status == b"T":
