@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from time import time
 
 from local_redshift.config import Config
@@ -40,6 +41,7 @@ class SessionBase(Planner):
     ) -> None:
         self.config = config
         self.client = client
+        self.translate = functools.partial(translate, mode=config.mode)
         self.backend = backend
         self.parameters = parameters
         self.out = bytearray()  # messages for the backend that are not sent yet
@@ -64,7 +66,7 @@ class SessionBase(Planner):
         if not self.replies:
             return
         await self.backend.send(bytes(self.out) + messages.FLUSH)
-        relay = Relay(translate, replies=self.replies, refuse_type=self.unreadable_type)
+        relay = Relay(self.translate, replies=self.replies, refuse_type=self.unreadable_type)
         self._clear()
         await self._relay(relay)
         self.failed = self.failed or relay.error
@@ -164,7 +166,7 @@ class SessionBase(Planner):
             reply = await self._special(item, multiple)
         except BackendError as error:
             self.failed = str(error)
-            await self.client.send(client_error(error))
+            await self.client.send(client_error(error, self.config.mode))
             return False
         self.client.write(reply)
         self.tags.append(b"\0")

@@ -12,7 +12,6 @@ from time import time
 from typing import ClassVar
 
 from local_redshift.protocol import messages
-from local_redshift.protocol.error_translation import translate
 from local_redshift.protocol.relay import Relay
 from local_redshift.session.base import SECOND_CURSOR, SessionBase
 from local_redshift.session.planner import statement_text, statements, unreadable
@@ -138,7 +137,7 @@ class Extended(SessionBase):
         self.skipping = False
         await self.backend.send(bytes(self.out) + messages.SYNC)
         self._clear()
-        relay = await self._relay(Relay(translate, refuse_type=self.unreadable_type))
+        relay = await self._relay(Relay(self.translate, refuse_type=self.unreadable_type))
         self._log_batch()
         if relay.refused:
             await self._refuse_unreadable()

@@ -14,21 +14,31 @@ BEGIN
     RETURN true;
 END $$;
 
--- In the views that record what users ran, userid (in SYS views user_id) is whose row it is. All rows of STV_RECENTS are visible to all users.
+-- The condition by which a row of a view is the current user's own; NULL where every user sees all rows, as in STV_RECENTS and SVV_TRANSACTIONS.
+CREATE FUNCTION redshift_internal.own_row(view regclass) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT CASE relname
+        WHEN 'stv_recents' THEN NULL
+        WHEN 'stv_sessions' THEN 'v.user_name = current_user::bpchar(50)'
+        WHEN 'stv_locks' THEN 'v.lock_owner_pid IN (SELECT pid FROM redshift_internal.activity() WHERE usesysid = redshift_internal.current_user_id()::oid)'
+        ELSE (SELECT format('v.%I = (SELECT redshift_internal.current_user_id())', attname) FROM pg_attribute
+              WHERE attrelid = view AND attname IN ('userid', 'user_id')) END
+    FROM pg_class WHERE oid = view $$;
+
 DO $$
 DECLARE
     view text;
-    owner text;
+    own text;
+    conditions text[];
 BEGIN
-    FOR view, owner IN
-        SELECT c.relname, (SELECT a.attname FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname IN ('userid', 'user_id') AND c.relname <> 'stv_recents')
-        FROM pg_class c WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relkind = 'v' AND c.relname ~ '^(stl|stv|svl|svcs|sys)_'
-    LOOP
-        EXECUTE format('CREATE OR REPLACE VIEW pg_catalog.%I AS SELECT v.* FROM (%s) AS v WHERE %s AND %s', view, rtrim(pg_get_viewdef(view::regclass), ';'),
-            CASE WHEN view LIKE 'sys\_%' THEN 'true' ELSE format('redshift_internal.provisioned(%L)', view) END,
-            coalesce(format('(v.%I = redshift_internal.current_user_id() OR (SELECT redshift_internal.sees_all_rows()))', owner), 'true'));
+    FOR view IN SELECT relname FROM pg_class WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind = 'v' AND relname ~ '^(stl|stv|svl|svcs|sys)_' LOOP
+        own := redshift_internal.own_row(view::regclass);
+        conditions := ARRAY[CASE WHEN own IS NOT NULL THEN format('(%s OR (SELECT redshift_internal.sees_all_rows()))', own) END,
+                            CASE WHEN NOT starts_with(view, 'sys_') THEN format('redshift_internal.provisioned(%L)', view) END];
+        EXECUTE format('CREATE OR REPLACE VIEW pg_catalog.%I AS SELECT v.* FROM (%s) AS v WHERE %s',
+            view, rtrim(pg_get_viewdef(view::regclass), ';'), array_to_string(conditions, ' AND '));
     END LOOP;
 END $$;
+DROP FUNCTION redshift_internal.own_row(regclass);
 
 -- Visible to superusers, who are members of pg_monitor (r_SVV_TABLE_INFO, r_STV_TBL_PERM), and to those to whom they grant it.
 REVOKE ALL ON pg_catalog.svv_table_info, pg_catalog.stv_tbl_perm FROM PUBLIC;
