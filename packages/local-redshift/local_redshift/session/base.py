@@ -30,6 +30,7 @@ _VACUUM_RUNS = Refusal("VACUUM is running", "XX000", hint="re-execute after othe
 SECOND_CURSOR = Refusal("opening multiple cursors from within the same client connection is not allowed.", "24000")
 _OPEN_CURSORS = """SELECT 1 FROM pg_cursors
 WHERE name <> '' AND NOT starts_with(name, 'redshift_') AND statement ILIKE '%declare%' LIMIT 1"""
+_DELETING = (b"DELETE", b"UPDATE", b"MERGE")
 _vacuum = asyncio.Lock()
 
 
@@ -58,6 +59,7 @@ class SessionBase(Planner):
         self.log = log
         self.skipping = False
         self.unreadable_type = _INTERVAL if "client_protocol_version" in parameters else None
+        self.deleted = False  # the transaction has marked rows for deletion
         self.lock_count = 0
         self.parsed = b""  # the statement parsed last
 
@@ -90,6 +92,7 @@ class SessionBase(Planner):
     async def _relay(self, relay: Relay) -> Relay:
         await self.backend.relay(self.client, relay)
         self.tags += relay.tags
+        self.deleted = self.deleted or any(tag.startswith(_DELETING) for tag in relay.tags)
         self.failed = self.failed or relay.error
         return relay
 
@@ -151,9 +154,14 @@ class SessionBase(Planner):
         self.tags.clear()
         self.failed = ""
 
-    def _forget_locks(self) -> None:
-        if self.backend.status == b"I":
-            self.locked.clear()
+    async def _end_batch(self) -> None:
+        if self.backend.status != b"I":
+            return
+        self.locked.clear()
+        if self.deleted:
+            self.deleted = False
+            # PostgreSQL would keep the number of deleted rows to itself for seconds, and SVV_TABLE_INFO reads it.
+            await self.backend.query("SELECT pg_stat_force_next_flush()")
 
     async def run_special(self, item: Plan, multiple: bool = False) -> bool:
         """Run a plan that is not forwarded, and reply to the client without ReadyForQuery. False when it failed."""
@@ -202,6 +210,7 @@ class SessionBase(Planner):
             return messages.command_complete(item.tag or "")
         lock = [f"LOCK TABLE {item.lock} {LOCK_MODE}"] if item.lock else []
         result = await self.backend.query(";".join([*lock, *item.statements]))
+        self.deleted = self.deleted or bool(lock)
         if item.commits and self.backend.status == b"T":
             await self.backend.query("COMMIT")
         notices = b"".join(messages.notice(fields.get("M", ""), fields.get("S", "INFO")) for fields in result.notices)

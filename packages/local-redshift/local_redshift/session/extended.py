@@ -142,7 +142,7 @@ class Extended(SessionBase):
         if relay.refused:
             await self._refuse_unreadable()
             await self.client.send(messages.ready(self.backend.status))
-        self._forget_locks()
+        await self._end_batch()
 
 
 def _parameter_count(rest: bytes) -> int:

@@ -53,8 +53,8 @@ class Session(Extended):
             await self.client.send(messages.ready(self.backend.status))
         else:
             await self._mixed(plans)
-        self._forget_locks()
         self._log_batch()
+        await self._end_batch()
 
     async def _plans(self, texts: list[str]) -> list[Plan]:
         plans = []

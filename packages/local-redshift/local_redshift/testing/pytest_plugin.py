@@ -22,6 +22,7 @@ import itertools
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -145,6 +146,25 @@ class RedshiftServer:
             self.config.admin(), name, self.user, like or template_database.template_name(), isolation
         )
         return name
+
+    def add_load_error(
+        self, database: str, session: int, *, file: str, column: str, value: str, reason: str, age: timedelta
+    ) -> None:
+        """Record a load error of an earlier session with this process id: a cluster uses ids again within days.
+
+        It is a row of STL_LOAD_ERRORS and SYS_LOAD_ERROR_DETAIL of that age, of the admin user, for line 1 of `file`.
+        """
+        import psycopg
+
+        with psycopg.connect(self.config.admin(database)) as admin:
+            admin.execute(
+                "INSERT INTO redshift_internal.load_errors (userid, database_name, query, session, tbl, starttime, "
+                "filename, line_number, colname, type, raw_line, raw_field_value, err_code, err_reason) "
+                "SELECT usesysid, current_database(), nextval('redshift_internal.query_ids'), %s, 0, "
+                "clock_timestamp()::timestamp - %s, %s, 1, %s, 'varchar', %s, %s, 1204, %s "
+                "FROM pg_user WHERE usename = %s",
+                [session, age, file, column, value, value, reason, self.user],
+            )
 
     def drop_database(self, name: str) -> None:
         """Drop a database, ending its sessions."""
