@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import uuid4
 
+import pytest
 import redshift_connector
 import zstandard
 
@@ -20,6 +21,9 @@ from redshift_etl.warehouse import load, migrate, model
 from redshift_etl.warehouse.load_sql import CopySource
 
 NULL = "\\N"
+# For tests of concurrency, and for those whose code reads system views.
+both_levels = pytest.mark.parametrize("bench", ["SNAPSHOT", "SERIALIZABLE"], indirect=True)
+both_modes = pytest.mark.parametrize("bench", ["provisioned", "serverless"], indirect=True)
 RUN = model.Run("test", "run", "load", 1)
 
 
