@@ -64,7 +64,7 @@ CREATE FUNCTION redshift_internal.diststyle(style text, key text) RETURNS text L
     SELECT CASE style WHEN 'KEY' THEN format('KEY(%s)', key) WHEN 'AUTO' THEN 'AUTO(ALL)' ELSE style END $$;
 
 -- Columns that depend on Redshift's storage (unsorted, skew, sort benefit) are NULL. Empty tables are not listed (r_SVV_TABLE_INFO).
-CREATE VIEW pg_catalog.svv_table_info AS
+CREATE VIEW redshift_internal.table_info AS
     SELECT current_database()::text AS database, r.schema_name AS schema, r.relid::oid AS table_id, r.table_name AS "table",
            CASE WHEN EXISTS (SELECT FROM redshift_internal.columns c WHERE c.relid = r.relid AND c.encoding <> 'none') THEN 'Y' ELSE 'N' END || CASE
                WHEN NOT EXISTS (SELECT FROM redshift_internal.column_attributes c WHERE c.relid = r.relid AND c.encoding IS NOT NULL) THEN ', AUTO(ENCODE)' ELSE '' END AS encoded,
@@ -80,7 +80,11 @@ CREATE VIEW pg_catalog.svv_table_info AS
            NULL::numeric(12, 2) AS vacuum_sort_benefit, NULL::timestamp AS create_time
     FROM redshift_internal.relations r JOIN redshift_internal.table_attributes t ON t.relid = r.relid
     CROSS JOIN LATERAL redshift_internal.row_counts(r.relid) n
-    WHERE r.kind = 'TABLE' AND n.total > 0;
+    WHERE r.kind = 'TABLE' AND n.total > 0 AND NOT pg_is_other_temp_schema(r.schema_id);
+-- Who may read the view sees the tables of all users.
+CREATE FUNCTION redshift_internal.all_table_info() RETURNS SETOF redshift_internal.table_info LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+    SELECT * FROM redshift_internal.table_info $$;
+CREATE VIEW pg_catalog.svv_table_info AS SELECT * FROM redshift_internal.all_table_info();
 
 CREATE VIEW pg_catalog.stv_tbl_perm AS
     SELECT 0 AS slice, r.relid::int AS id, r.table_name::bpchar(72) AS name, n.total AS rows, n.total AS sorted_rows,
