@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+import pytest
 import redshift_connector
 import zstandard
 
@@ -23,6 +24,9 @@ from redshift_etl.window import Window
 
 NULL = "\\N"
 DAY = Window(datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 1, 2, tzinfo=UTC))
+# For tests of concurrency, and for those whose code reads system views.
+both_levels = pytest.mark.parametrize("target", ["SNAPSHOT", "SERIALIZABLE"], indirect=True)
+both_modes = pytest.mark.parametrize("target", ["provisioned", "serverless"], indirect=True)
 RUN = model.Run("test", "run", "load", 1)
 
 

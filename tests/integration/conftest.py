@@ -122,8 +122,14 @@ def with_bookkeeping(redshift_server: Any) -> str:
 
 
 @pytest.fixture
-def target(redshift_server: Any, with_bookkeeping: str) -> Iterator[LoadTarget]:
-    """A warehouse of the test's own, and batches to load into it."""
-    name = redshift_server.new_database(with_bookkeeping)
-    yield LoadTarget(redshift_server, redshift_server.connection(name), redshift_server.s3)
-    redshift_server.drop_database(name)
+def target(request: pytest.FixtureRequest, redshift_server: Any, with_bookkeeping: str) -> Iterator[LoadTarget]:
+    """A warehouse of the test's own, and batches to load into it.
+
+    Its parameter, from `batches.both_levels` or `batches.both_modes`, is an isolation level or `serverless`.
+    """
+    kind = getattr(request, "param", None)
+    server = request.getfixturevalue("redshift_serverless") if kind == "serverless" else redshift_server
+    level = kind if kind in ("SNAPSHOT", "SERIALIZABLE") else None
+    name = server.new_database(with_bookkeeping, level)
+    yield LoadTarget(server, server.connection(name), server.s3)
+    server.drop_database(name)

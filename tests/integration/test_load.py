@@ -9,17 +9,15 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from functools import partial
-from pathlib import Path
 from threading import Event
 from typing import Any
 
 import pytest
 
-from local_redshift.testing.pytest_plugin import beside
 from redshift_etl.errors import ConfigError, SourceError, TransientError
 from redshift_etl.warehouse import load, model
 from redshift_etl.warehouse.session import Session, open_session
-from tests.integration.batches import INCREMENTAL, REFRESHED, LoadTarget
+from tests.integration.batches import INCREMENTAL, REFRESHED, LoadTarget, both_levels, both_modes
 
 DAY1, DAY2, DAY3 = "2013-01-01", "2013-01-02", "2013-01-03"
 
@@ -116,6 +114,7 @@ def test_an_empty_window_is_recorded_and_changes_nothing(things: LoadTarget) -> 
     assert (result.staged, result.rows_after, things.history()) == (0, 0, 1)
 
 
+@both_modes
 @pytest.mark.parametrize(
     ("row", "column"),
     [
@@ -220,6 +219,7 @@ def test_a_load_that_dies_for_good_changes_nothing(things: LoadTarget, monkeypat
     assert (things.table(INCREMENTAL), things.history()) == ([], 0)
 
 
+@both_levels
 def test_concurrent_loads_of_the_same_keys_end_as_one_after_the_other(things: LoadTarget) -> None:
     batches = [
         things.batch(
@@ -236,9 +236,8 @@ def test_concurrent_loads_of_the_same_keys_end_as_one_after_the_other(things: Lo
     assert things.history() == 4
 
 
-def test_under_snapshot_isolation_the_lock_alone_keeps_a_key_from_being_loaded_twice(
-    things: LoadTarget, redshift_server: Any, tmp_path: Path
-) -> None:
+@both_levels
+def test_the_lock_keeps_a_key_from_being_loaded_twice(things: LoadTarget) -> None:
     written, staged = Event(), Event()
 
     def wait(_: Session) -> None:
@@ -255,15 +254,15 @@ def test_under_snapshot_isolation_the_lock_alone_keeps_a_key_from_being_loaded_t
         written.set()
         time.sleep(1)
 
-    with beside(redshift_server, tmp_path, isolation="SNAPSHOT") as server, ThreadPoolExecutor(2) as pool:
-        target = LoadTarget(server, server.connection(things.database.database), things.s3)
-        batch = target.batch(INCREMENTAL, [(key, f"{DAY1} 00:00:00", DAY1, "a", None) for key in range(50)])
-        first = pool.submit(load.execute, target.connect, batch, [wait], [hold])
-        second = pool.submit(load.execute, target.connect, batch, [follow])
+    with ThreadPoolExecutor(2) as pool:
+        batch = things.batch(INCREMENTAL, [(key, f"{DAY1} 00:00:00", DAY1, "a", None) for key in range(50)])
+        first = pool.submit(load.execute, things.connect, batch, [wait], [hold])
+        second = pool.submit(load.execute, things.connect, batch, [follow])
         assert (first.result().counts.inserted, second.result().counts.unchanged) == (50, 50)
     assert things.rows("SELECT COUNT(*), COUNT(DISTINCT id) FROM core.things") == [(50, 50)]
 
 
+@both_levels
 def test_readers_of_a_full_refresh_never_see_it_empty_or_half_full(small: LoadTarget) -> None:
     small.load(REFRESHED, [(number, "old") for number in range(500)])
     seen: set[tuple[int, str]] = set()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -22,7 +23,7 @@ from redshift_etl.operators.retention import (
 from redshift_etl.retention import files, table_stats
 from redshift_etl.retention import rows as retention
 from redshift_etl.warehouse.model import Run
-from tests.integration.batches import LoadTarget
+from tests.integration.batches import LoadTarget, both_modes
 from tests.integration.operations import connect_airflow, instance, repository
 
 RUN = Run("retention", "run", "rows", 1)
@@ -156,6 +157,7 @@ def test_files_past_their_age_are_deleted_from_the_working_zones_alone(lake: Lak
 
 
 @pytest.mark.usefixtures("lake")
+@both_modes
 def test_statistics_that_are_off_are_refreshed_outside_a_transaction(target: LoadTarget) -> None:
     put(target, *range(40))
     needs = table_stats.Table("core.things", 1, 40, 10, 100.0, 50.0)
@@ -167,14 +169,16 @@ def test_statistics_that_are_off_are_refreshed_outside_a_transaction(target: Loa
 
 
 @pytest.mark.usefixtures("lake")
+@both_modes
 def test_a_table_that_another_user_reads_is_read_and_one_that_only_the_loads_read_is_not(target: LoadTarget) -> None:
     put(target, 1)
     target.run("CREATE TABLE core.other (id INTEGER)")
     target.run("INSERT INTO core.other VALUES (1)")
-    target.run("CREATE USER analyst PASSWORD 'Reads-0nly'")
-    target.run("GRANT USAGE ON SCHEMA core TO analyst")
-    target.run("GRANT SELECT ON core.things TO analyst")
-    analyst = LoadTarget(target.server, replace(target.database, user="analyst", password="Reads-0nly"), target.s3)
+    user = f"reader_{uuid4().hex[:8]}"
+    target.run(f"CREATE USER {user} PASSWORD 'Reads-0nly'")
+    target.run(f"GRANT USAGE ON SCHEMA core TO {user}")
+    target.run(f"GRANT SELECT ON core.things TO {user}")
+    analyst = LoadTarget(target.server, replace(target.database, user=user, password="Reads-0nly"), target.s3)
     assert analyst.rows("SELECT COUNT(*) FROM core.things") == [(1,)]
     assert target.rows("SELECT COUNT(*) FROM core.other") == [(1,)]
     reads = table_stats.record_reads(target.connect, datetime.now(UTC))
@@ -182,6 +186,7 @@ def test_a_table_that_another_user_reads_is_read_and_one_that_only_the_loads_rea
     assert reads["core.other"].last_read_at is None
 
 
+@both_modes
 def test_the_report_names_unused_tables_with_size_and_owner(target: LoadTarget, lake: Lake) -> None:
     put(target, 1)
     old = f"{datetime.now(UTC) - timedelta(days=200):%Y-%m-%d}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from psycopg.conninfo import make_conninfo
 
 ISOLATION = {"SERIALIZABLE": "serializable", "SNAPSHOT": "repeatable read"}
+MODES = ("provisioned", "serverless")
 DEFAULT_ROLE = "arn:aws:iam::000000000000:role/local-redshift"
 
 
@@ -16,7 +17,9 @@ class Config:
     """Address, storage (a PostgreSQL), user and S3 of one server.
 
     With `tls_folder` it offers TLS by an authority that is made there. `iam_role` is the only role that COPY and UNLOAD
-    may assume.
+    may assume. `isolation`, SNAPSHOT or SERIALIZABLE, holds for the databases without a level of their own; SNAPSHOT is
+    the default of a new cluster (https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html). `mode` is
+    provisioned, or serverless for the system views of a workgroup.
     """
 
     port: int
@@ -32,7 +35,8 @@ class Config:
     secret_key: str | None = field(default=None, repr=False)
     region: str = "us-east-1"
     iam_role: str = DEFAULT_ROLE
-    isolation: str = "SERIALIZABLE"
+    isolation: str = "SNAPSHOT"
+    mode: str = "provisioned"
     tls_folder: str | None = None
     check_keys: str = "off"  # or warn, error: compare declared keys with the data (session/key_checks.py)
 
@@ -48,9 +52,12 @@ def from_environment(env: Mapping[str, str]) -> Config:
 
     Raises KeyError with the name of a missing variable, ValueError for a wrong value.
     """
-    isolation = env.get("LOCAL_REDSHIFT_ISOLATION", "SERIALIZABLE").upper()
+    isolation = env.get("LOCAL_REDSHIFT_ISOLATION", "SNAPSHOT").upper()
     if isolation not in ISOLATION:
-        raise ValueError(f"LOCAL_REDSHIFT_ISOLATION is {isolation}; it must be SERIALIZABLE or SNAPSHOT")
+        raise ValueError(f"LOCAL_REDSHIFT_ISOLATION is {isolation}; it must be SNAPSHOT or SERIALIZABLE")
+    mode = env.get("LOCAL_REDSHIFT_MODE", "provisioned").lower()
+    if mode not in MODES:
+        raise ValueError(f"LOCAL_REDSHIFT_MODE is {mode}; it must be provisioned or serverless")
     return Config(
         port=int(env["LOCAL_REDSHIFT_PORT"]),
         pg_host=env.get("LOCAL_REDSHIFT_PG_HOST", "127.0.0.1"),
@@ -66,6 +73,7 @@ def from_environment(env: Mapping[str, str]) -> Config:
         region=env.get("AWS_DEFAULT_REGION", "us-east-1"),
         iam_role=env.get("LOCAL_REDSHIFT_IAM_ROLE", DEFAULT_ROLE),
         isolation=isolation,
+        mode=mode,
         tls_folder=env.get("LOCAL_REDSHIFT_TLS_FOLDER"),
         check_keys=_check_keys(env.get("LOCAL_REDSHIFT_CHECK_KEYS", "off").lower()),
     )
@@ -91,6 +99,7 @@ def to_environment(config: Config) -> dict[str, str]:
         "LOCAL_REDSHIFT_IAM_ROLE": config.iam_role,
         "LOCAL_REDSHIFT_ISOLATION": config.isolation,
         "LOCAL_REDSHIFT_CHECK_KEYS": config.check_keys,
+        "LOCAL_REDSHIFT_MODE": config.mode,
         "LOCAL_REDSHIFT_S3_ENDPOINT": config.s3_endpoint or "",
         "AWS_ACCESS_KEY_ID": config.access_key or "",
         "AWS_SECRET_ACCESS_KEY": config.secret_key or "",

@@ -70,6 +70,21 @@ def test_a_table_without_rows_is_left_out_of_svv_table_info(session: psycopg.Con
     assert session.execute(query).fetchall() == [(2,)]
 
 
+def test_deleted_rows_are_counted_until_a_vacuum(redshift: Connection, session: psycopg.Connection[Any]) -> None:
+    session.execute("create table thinned (a int)")
+    session.execute("insert into thinned values (1), (2), (3)")
+    query = "select tbl_rows, estimated_visible_rows from svv_table_info where \"table\" = 'thinned'"
+    with redshift.psycopg() as writer:
+        writer.execute("delete from thinned where a = 1")
+        writer.execute("update thinned set a = 4 where a = 2")
+        writer.commit()
+    assert session.execute(query).fetchall() == [(4, 2)]
+    session.execute("vacuum sort only thinned")
+    assert session.execute(query).fetchall() == [(4, 2)]
+    session.execute("vacuum thinned")
+    assert session.execute(query).fetchall() == [(2, 2)]
+
+
 def test_a_user_without_rights_does_not_see_the_table(redshift: Connection, session: psycopg.Connection[Any]) -> None:
     session.execute("create table private (a int)")
     session.execute("create user reader password 'Reader123'")

@@ -1,4 +1,4 @@
-"""Servers with other settings: TLS by an authority of its own, SNAPSHOT isolation, an S3 that cannot be reached."""
+"""Servers with other settings: TLS by an authority of its own, isolation, a workgroup, an S3 that cannot be reached."""
 
 import os
 import subprocess
@@ -111,15 +111,68 @@ def test_snapshot_isolation_lets_crossed_writes_commit_and_serializable_does_not
     with empty_redshift.psycopg(autocommit=True) as setup:
         setup.execute("create table t (id int); create table u (id int)")
     one, other = crossed_writes(empty_redshift)
-    with one, other, pytest.raises(psycopg.Error, match="1023"):
+    with one, other:
         other.commit()
-    with beside(redshift_server, tmp_path, isolation="SNAPSHOT") as server:
-        snapshot = server.connection(empty_redshift.database)
-        one, other = crossed_writes(snapshot)
+    with beside(redshift_server, tmp_path, isolation="SERIALIZABLE") as server:
+        serializable = server.connection(empty_redshift.database)
+        one, other = crossed_writes(serializable)
+        with one, other, pytest.raises(psycopg.Error, match="1023"):
+            other.commit()
+        with serializable.psycopg(autocommit=True) as reader:
+            assert reader.execute("select (select count(*) from t), (select count(*) from u)").fetchone() == (1, 2)
+            assert reported_levels(reader) == ["Serializable", "Serializable"]
+
+
+def reported_levels(connection: psycopg.Connection[Any]) -> list[str]:
+    """The level of the current database as both views report it."""
+    query = (
+        "select trim(isolation_level) from stv_db_isolation_level where db_name = current_database() union all "
+        "select database_isolation_level from svv_redshift_databases where database_name = current_database()"
+    )
+    return [row[0] for row in connection.execute(query)]
+
+
+def test_a_database_has_a_level_of_its_own_until_it_is_altered(redshift_server: RedshiftServer) -> None:
+    with redshift_server.connection(redshift_server.new_database()).psycopg(autocommit=True) as admin:
+        assert reported_levels(admin) == ["Snapshot Isolation"] * 2
+        admin.execute("create database leveled isolation level serializable")
+        levels = "select trim(isolation_level) from stv_db_isolation_level where db_name = 'leveled'"
+        assert admin.execute(levels).fetchall() == [("Serializable",)]
+        leveled = redshift_server.connection("leveled")
+        with leveled.psycopg(autocommit=True) as session:
+            session.execute("create table t (id int)")
+            session.execute("create table u (id int)")
+            with pytest.raises(psycopg.errors.ObjectInUse, match="accessed by other users"):
+                admin.execute("alter database leveled isolation level snapshot")
+        one, other = crossed_writes(leveled)
+        with one, other, pytest.raises(psycopg.Error, match="1023"):
+            other.commit()
+        one.close()
+        other.close()
+        with leveled.psycopg(autocommit=True) as session:
+            session.execute("alter database leveled isolation level snapshot")
+            assert reported_levels(session) == ["Snapshot Isolation"] * 2
+        one, other = crossed_writes(leveled)
         with one, other:
             other.commit()
-        with snapshot.psycopg(autocommit=True) as reader:
-            assert reader.execute("select (select count(*) from t), (select count(*) from u)").fetchone() == (1, 2)
+        redshift_server.drop_database("leveled")
+
+
+@pytest.mark.parametrize("redshift", ["SERIALIZABLE"], indirect=True)
+def test_the_level_of_the_database_survives_reset_all(redshift: Connection) -> None:
+    with redshift.psycopg(autocommit=True) as setup:
+        setup.execute("create table t (id int)")
+        setup.execute("create table u (id int)")
+    one, other = redshift.psycopg(), redshift.psycopg()
+    with one, other:
+        for connection, read, written in ((one, "t", "u"), (other, "u", "t")):
+            connection.execute("reset all")
+            connection.commit()
+            connection.execute(f"select * from {read}").fetchall()
+            connection.execute(f"insert into {written} values (1)")
+        one.commit()
+        with pytest.raises(psycopg.Error, match="1023"):
+            other.commit()
 
 
 def test_an_s3_that_cannot_be_reached_fails_copy_and_unload_and_nothing_else(

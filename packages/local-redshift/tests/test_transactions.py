@@ -1,15 +1,25 @@
 """Transactions: what commits, what waits, what conflicts, what may not be in a block."""
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
 
-from local_redshift.testing.pytest_plugin import Connection
+from local_redshift.testing.pytest_plugin import Connection, RedshiftServer
 
+LEVELS = ("SNAPSHOT", "SERIALIZABLE")
 Pair = tuple[psycopg.Connection[Any], psycopg.Connection[Any]]
+
+
+@pytest.fixture(scope="module", params=LEVELS)
+def shared_redshift(request: pytest.FixtureRequest, redshift_server: RedshiftServer) -> Iterator[Connection]:
+    """A database at each isolation level, for the tests of this module."""
+    name = redshift_server.new_database(isolation=request.param)
+    yield redshift_server.connection(name)
+    redshift_server.drop_database(name)
 
 
 @pytest.fixture
@@ -131,17 +141,61 @@ def test_waiting_single_statements_do_not_conflict(empty_redshift: Connection, t
         assert third.execute("select v from t").fetchone() == (12,)
 
 
+def cross(pair: Pair, reads: str = "select * from {}", writes: str = "insert into {} values (9)") -> None:
+    """In two transactions read what the other writes; the first has committed."""
+    for connection, read, written in zip(pair, ("t", "u"), ("u", "t"), strict=True):
+        connection.execute(reads.format(read)).fetchall()
+        connection.execute(writes.format(written))
+    pair[0].commit()
+
+
+@pytest.mark.parametrize("shared_redshift", ["SNAPSHOT"], indirect=True)
+def test_crossed_reads_and_writes_commit_under_snapshot_isolation(two_connections: Pair) -> None:
+    cross(two_connections)
+    two_connections[1].commit()
+    query = "select (select count(*) from t), (select count(*) from u)"
+    assert two_connections[0].execute(query).fetchone() == (2, 1)
+
+
+@pytest.mark.parametrize("shared_redshift", ["SERIALIZABLE"], indirect=True)
 def test_crossed_reads_and_writes_are_a_serializable_violation_1023(two_connections: Pair) -> None:
-    one, other = two_connections
-    one.execute("select * from t").fetchall()
-    other.execute("select * from u").fetchall()
-    one.execute("insert into u values (1)")
-    other.execute("insert into t values (9, 9)")
-    one.commit()
+    _, other = two_connections
+    cross(two_connections)
     with pytest.raises(psycopg.Error, match="1023") as error:
         other.commit()
     assert error.value.sqlstate == "XX000"
     assert "Serializable isolation violation on table" in str(error.value.diag.message_detail)
+
+
+@pytest.mark.parametrize("shared_redshift", ["SERIALIZABLE"], indirect=True)
+def test_a_serializable_violation_is_by_table_and_not_by_row(two_connections: Pair) -> None:
+    """https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html: the error names a table."""
+    one, other = two_connections
+    one.execute("insert into t values (2, 2), (3, 3)")
+    one.execute("insert into u values (1), (2), (3)")
+    one.commit()
+    cross(two_connections, "select id from {} where id = 1", "delete from {} where id = 3")
+    with pytest.raises(psycopg.Error, match="1023"):
+        other.commit()
+
+
+def test_a_reader_waits_from_the_lock_of_its_table_to_the_commit(
+    two_connections: Pair, empty_redshift: Connection
+) -> None:
+    """https://docs.aws.amazon.com/redshift/latest/dg/r_LOCK.html: ACCESS EXCLUSIVE, which blocks reads."""
+    one, other = two_connections
+    one.execute("lock table t")
+    thread, outcome = start(other, "select count(*) from t")
+    with empty_redshift.psycopg(autocommit=True) as third:
+        assert third.execute("select count(*) from u").fetchone() == (0,)
+    one.execute("insert into t values (2, 2)")
+    thread.join(0.5)
+    assert outcome == []
+    started = time.monotonic()
+    one.commit()
+    thread.join(5)
+    assert outcome == [1]
+    assert time.monotonic() - started < 1
 
 
 def test_temporary_tables_of_concurrent_loads_do_not_conflict(two_connections: Pair) -> None:

@@ -29,4 +29,5 @@ def ensure_user(config: Config) -> None:
         # The text of a statement with a password in it must not reach the server's log.
         admin.execute("SET log_statement = 'none'; SET log_min_error_statement = 'panic'")
         admin.execute(sql.SQL(verb + " ROLE {} LOGIN CREATEDB CREATEROLE PASSWORD {}").format(name, password))
+        admin.execute(sql.SQL("GRANT pg_monitor, pg_read_all_stats TO {} WITH ADMIN OPTION").format(name))
         admin.execute(sql.SQL("ALTER ROLE {} SET createrole_self_grant = 'set, inherit'").format(name))

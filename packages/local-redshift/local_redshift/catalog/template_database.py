@@ -12,6 +12,8 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from local_redshift.catalog.isolation import set_level
+
 SQL_FOLDER = Path(__file__).parent / "sql"
 _PREFIX = "redshift_template_"
 _LOCK = 7_235_001  # any constant: one process at a time builds the template of a server
@@ -46,15 +48,19 @@ def ensure(server: str) -> str:
     return name
 
 
-def create_database(server: str, name: str, owner: str, template: str | None = None) -> None:
+def create_database(
+    server: str, name: str, owner: str, template: str | None = None, isolation: str | None = None
+) -> None:
     """Create a Redshift database owned by a role, from `template`, by default the current one, built if needed.
 
-    Raises psycopg.errors.DuplicateDatabase if it exists.
+    `isolation`, SERIALIZABLE or SNAPSHOT, is its own level. Raises psycopg.errors.DuplicateDatabase if it exists.
     """
     template = template or ensure(server)
     with psycopg.connect(server, autocommit=True) as admin:
         command = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}")
         admin.execute(command.format(sql.Identifier(name), sql.Identifier(template), sql.Identifier(owner)))
+        if isolation:
+            admin.execute(set_level(name, isolation).encode())
 
 
 def database_exists(server: str, name: str) -> bool:

@@ -20,7 +20,7 @@ _NAMES = {
         undone unique unload_log usage_control userlog vacuum window wlm_error wlm_query wlm_rule_action
     """,
     "stv": """
-        active_cursors blocklist cursor_configuration db_isolation_level exec_state load_state ml_model_info
+        active_cursors blocklist cursor_configuration exec_state load_state ml_model_info
         mv_deps mv_info node_storage_capacity partitions query_metrics slices startup_recovery_state
         tbl_trans wlm_classification_config wlm_qmr_config wlm_query_queue_state wlm_query_state
         wlm_query_task_state wlm_service_class_config wlm_service_class_state xrestore_alter_queue_state
@@ -54,9 +54,11 @@ _NAMES = {
         copy_replacements datashare_change_log datashare_cross_region_usage datashare_usage_consumer
         datashare_usage_producer external_query_detail external_query_error integration_activity
         integration_table_activity integration_table_state_change load_detail mv_refresh_history mv_state
-        procedure_call procedure_messages query_detail query_explain restore_log restore_state
+        procedure_call procedure_messages query_explain restore_log restore_state
         schema_quota_violations serverless_usage session_history spatial_simplify stream_scan_errors
         stream_scan_states transaction_history udf_log unload_detail unload_history userlog vacuum_history
     """,
 }
+# A workgroup denies them (https://docs.aws.amazon.com/redshift/latest/dg/c_intro_system_views.html).
+PROVISIONED_ONLY = ("stl_", "stv_", "svl_", "svcs_")
 NOT_MODELLED = frozenset(f"{prefix}_{name}" for prefix, names in _NAMES.items() for name in names.split())

@@ -178,6 +178,6 @@ def _columns(body: bytes) -> list[tuple[str, int, int]]:
     return columns
 
 
-def client_error(error: BackendError) -> bytes:
+def client_error(error: BackendError, mode: str = "provisioned") -> bytes:
     """The ErrorResponse for the client after an error of the proxy's own request."""
-    return error_message(redshift_fields(error.fields))
+    return error_message(redshift_fields(error.fields, mode))

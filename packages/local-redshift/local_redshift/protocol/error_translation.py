@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from local_redshift.catalog.unsupported_views import NOT_MODELLED
+from local_redshift.catalog.unsupported_views import NOT_MODELLED, PROVISIONED_ONLY
 from local_redshift.protocol.messages import error_fields, error_message
 
 # Redshift is older than the fields that name schema, table, column, type and constraint; the rest is about the
@@ -23,15 +23,16 @@ _OTHER_TYPE = re.compile(
 )
 # Two transactions that create or change one object at once (aws/amazon-redshift-jdbc-driver#147, trinodb/trino#27537).
 _CATALOG_KEY = re.compile(r'unique constraint "pg_\w+_index"')
+_DENIED = re.compile(r"^permission denied for (?:table|view|materialized view) ")
 _COLUMN = re.compile(r'null value in column "(?P<column>.*?)" of relation')
 
 
-def translate(body: bytes) -> bytes:
-    """The ErrorResponse to send for PostgreSQL's."""
-    return error_message(redshift_fields(error_fields(body)))
+def translate(body: bytes, mode: str = "provisioned") -> bytes:
+    """The ErrorResponse to send for PostgreSQL's; `mode` is Config.mode."""
+    return error_message(redshift_fields(error_fields(body), mode))
 
 
-def redshift_fields(fields: dict[str, str]) -> dict[str, str]:
+def redshift_fields(fields: dict[str, str], mode: str = "provisioned") -> dict[str, str]:
     """The error fields as Redshift sends them.
 
     40001 becomes 1023 (developer guide, c_serial_isolation); a NULL in a NOT NULL column has Redshift's message under
@@ -55,8 +56,10 @@ def redshift_fields(fields: dict[str, str]) -> dict[str, str]:
         return {**translated, "M": _LITERAL}
     if (internal := _internal(code, message)) is not None:
         return {**{key: translated[key] for key in translated if key not in "DH"}, "C": _INTERNAL, "M": internal}
-    if (absent := _absent(code, message)) is not None:
+    if (absent := _absent(code, message, mode)) is not None:
         return {**translated, **absent}
+    if code == "42501":
+        return {**translated, "M": _DENIED.sub("permission denied for relation ", message)}
     if message.startswith("new row for relation"):
         translated.pop("D", None)
     return translated
@@ -77,9 +80,11 @@ def _no_conversion(message: str) -> str:
     return f'failed to find conversion function from "unknown" to {"text" if is_string else target}'
 
 
-def _absent(code: str, message: str) -> dict[str, str] | None:
+def _absent(code: str, message: str, mode: str) -> dict[str, str] | None:
     """The code and message for a system view that is not modelled, or an operator that Redshift does not have."""
     if code == "42P01" and (match := _RELATION.search(message)) and match["name"] in NOT_MODELLED:
+        if mode == "serverless" and match["name"].startswith(PROVISIONED_ONLY):
+            return {"C": "42501", "M": f"permission denied for relation {match['name']}"}
         return {"C": "0A000", "M": f"The local Redshift does not model {match['name'].upper()}."}
     if code == "42883" and (match := _STARRED.search(message)):
         sign = match["sign"]

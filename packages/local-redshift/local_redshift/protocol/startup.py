@@ -6,6 +6,7 @@ import asyncio
 import ssl
 import struct
 
+from local_redshift.catalog.isolation import USE_LEVEL_OF_DATABASE
 from local_redshift.config import ISOLATION, Config
 from local_redshift.protocol.backend import Backend
 from local_redshift.protocol.error_translation import translate
@@ -48,6 +49,9 @@ def session_parameters(config: Config) -> dict[str, str]:
     """The settings with which PostgreSQL behaves like Redshift (defaults: https://docs.aws.amazon.com/redshift/latest/dg/cm_chap_ConfigurationRef.html)."""
     return {
         "default_transaction_isolation": ISOLATION[config.isolation],
+        # Read by the system views.
+        "redshift.isolation": ISOLATION[config.isolation],
+        "redshift.mode": config.mode,
         "standard_conforming_strings": "off",
         "escape_string_warning": "off",
         "DateStyle": "ISO, MDY",
@@ -121,6 +125,8 @@ async def _authenticate(client: Stream, backend: Backend, from_driver: bool) -> 
         if kind == b"E":
             await client.send(translate(body))
             return False
+        if kind == b"Z":
+            await backend.query(USE_LEVEL_OF_DATABASE)
         client.write(message(kind, _as_redshift(kind, body, from_driver)))
         if kind == b"K":
             backend.pid = int.from_bytes(body[:4], "big")

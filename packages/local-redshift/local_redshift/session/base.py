@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from time import time
 
 from local_redshift.config import Config
@@ -30,6 +31,7 @@ _VACUUM_RUNS = Refusal("VACUUM is running", "XX000", hint="re-execute after othe
 SECOND_CURSOR = Refusal("opening multiple cursors from within the same client connection is not allowed.", "24000")
 _OPEN_CURSORS = """SELECT 1 FROM pg_cursors
 WHERE name <> '' AND NOT starts_with(name, 'redshift_') AND statement ILIKE '%declare%' LIMIT 1"""
+_DELETING = (b"DELETE", b"UPDATE", b"MERGE")
 _vacuum = asyncio.Lock()
 
 
@@ -41,6 +43,7 @@ class SessionBase(Planner):
     ) -> None:
         self.config = config
         self.client = client
+        self.translate = functools.partial(translate, mode=config.mode)
         self.backend = backend
         self.parameters = parameters
         self.out = bytearray()  # messages for the backend that are not sent yet
@@ -57,6 +60,7 @@ class SessionBase(Planner):
         self.log = log
         self.skipping = False
         self.unreadable_type = _INTERVAL if "client_protocol_version" in parameters else None
+        self.deleted = False  # the transaction has marked rows for deletion
         self.lock_count = 0
         self.parsed = b""  # the statement parsed last
 
@@ -65,7 +69,7 @@ class SessionBase(Planner):
         if not self.replies:
             return
         await self.backend.send(bytes(self.out) + messages.FLUSH)
-        relay = Relay(translate, replies=self.replies, refuse_type=self.unreadable_type)
+        relay = Relay(self.translate, replies=self.replies, refuse_type=self.unreadable_type)
         self._clear()
         await self._relay(relay)
         self.error = self.error or relay.error
@@ -89,6 +93,7 @@ class SessionBase(Planner):
     async def _relay(self, relay: Relay) -> Relay:
         await self.backend.relay(self.client, relay)
         self.tags += relay.tags
+        self.deleted = self.deleted or any(tag.startswith(_DELETING) for tag in relay.tags)
         self.error = self.error or relay.error
         return relay
 
@@ -150,9 +155,14 @@ class SessionBase(Planner):
         self.tags.clear()
         self.error = ""
 
-    def _forget_locks(self) -> None:
-        if self.backend.status == b"I":
-            self.locked.clear()
+    async def _end_batch(self) -> None:
+        if self.backend.status != b"I":
+            return
+        self.locked.clear()
+        if self.deleted:
+            self.deleted = False
+            # PostgreSQL would keep the number of deleted rows to itself for seconds, and SVV_TABLE_INFO reads it.
+            await self.backend.query("SELECT pg_stat_force_next_flush()")
 
     async def run_special(self, item: Plan, multiple: bool = False) -> bool:
         """Run a plan that is not forwarded, and reply to the client without ReadyForQuery. False when it failed."""
@@ -165,7 +175,7 @@ class SessionBase(Planner):
             reply = await self._special(item, multiple)
         except BackendError as error:
             self.error = str(error)
-            await self.client.send(client_error(error))
+            await self.client.send(client_error(error, self.config.mode))
             return False
         self.client.write(reply)
         self.tags.append(b"\0")
@@ -195,8 +205,13 @@ class SessionBase(Planner):
             return await self._script_now(item)
 
     async def _script_now(self, item: Script) -> bytes:
+        if item.separately:
+            for sql in item.statements:
+                await self.backend.query(sql)
+            return messages.command_complete(item.tag or "")
         lock = [f"LOCK TABLE {item.lock} {LOCK_MODE}"] if item.lock else []
         result = await self.backend.query(";".join([*lock, *item.statements]))
+        self.deleted = self.deleted or bool(lock)
         if item.commits and self.backend.status == b"T":
             await self.backend.query("COMMIT")
         notices = b"".join(messages.notice(fields.get("M", ""), fields.get("S", "INFO")) for fields in result.notices)

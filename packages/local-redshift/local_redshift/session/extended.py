@@ -12,7 +12,6 @@ from time import time
 from typing import ClassVar
 
 from local_redshift.protocol import messages
-from local_redshift.protocol.error_translation import translate
 from local_redshift.protocol.relay import Relay
 from local_redshift.query.untyped_parameters import refuse_untyped
 from local_redshift.session.base import SECOND_CURSOR, SessionBase
@@ -144,12 +143,12 @@ class Extended(SessionBase):
         self.skipping = False
         await self.backend.send(bytes(self.out) + messages.SYNC)
         self._clear()
-        relay = await self._relay(Relay(translate, refuse_type=self.unreadable_type))
+        relay = await self._relay(Relay(self.translate, refuse_type=self.unreadable_type))
         self._log_batch()
         if relay.refused:
             await self._refuse_unreadable()
             await self.client.send(messages.ready(self.backend.status))
-        self._forget_locks()
+        await self._end_batch()
 
 
 def _parameter_count(rest: bytes) -> int:

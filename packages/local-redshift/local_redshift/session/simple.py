@@ -10,7 +10,6 @@ import asyncio
 from time import time
 
 from local_redshift.protocol import messages
-from local_redshift.protocol.error_translation import translate
 from local_redshift.protocol.relay import Relay
 from local_redshift.session.base import LOCK_MODE, SECOND_CURSOR
 from local_redshift.session.extended import Extended
@@ -54,8 +53,8 @@ class Session(Extended):
             await self.client.send(messages.ready(self.backend.status))
         else:
             await self._mixed(plans)
-        self._forget_locks()
         self._log_batch()
+        await self._end_batch()
 
     async def _plans(self, texts: list[str]) -> list[Plan]:
         plans = []
@@ -75,7 +74,7 @@ class Session(Extended):
             parts.append(item.sql)
             drop.append(False)
         await self.backend.send(messages.query(";".join(parts)))
-        await self._relay(Relay(translate, drop=drop if any(drop) else ()))
+        await self._relay(Relay(self.translate, drop=drop if any(drop) else ()))
         self._log_batch(hidden=sum(drop))
 
     async def _mixed(self, plans: list[Plan]) -> None:
@@ -100,4 +99,4 @@ class Session(Extended):
         if not await self._lock_in_block(item.lock):
             return True
         await self.backend.send(messages.query(item.sql))
-        return (await self._relay(Relay(translate, keep_ready=False))).failed
+        return (await self._relay(Relay(self.translate, keep_ready=False))).failed

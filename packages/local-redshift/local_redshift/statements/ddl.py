@@ -3,12 +3,14 @@
 Sources:
 https://docs.aws.amazon.com/redshift/latest/dg/c_SQL_commands.html
 https://docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-features.html
+https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_DATABASE.html
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from local_redshift.catalog.isolation import USE_LEVEL_OF_DATABASE, set_level
 from local_redshift.catalog.template_database import template_name
 from local_redshift.sql.lexer import quote_literal, quote_name
 from local_redshift.sql.refusal import RefusedError
@@ -88,10 +90,7 @@ def alter(sql: str) -> Plan:
     if word == "default":
         return grant(sql)
     if word == "database" and any(token.lower == "isolation" for token in reader.tokens):
-        raise RefusedError(
-            "ALTER DATABASE … ISOLATION LEVEL is not modelled by the local Redshift, which has one level for all",
-            hint="Start it with LOCAL_REDSHIFT_ISOLATION set to SERIALIZABLE or SNAPSHOT.",
-        )
+        return _alter_isolation(sql)
     return Forward(sql)
 
 
@@ -132,18 +131,45 @@ def _create_schema(sql: str) -> Plan:
 
 
 def _create_database(sql: str) -> Plan:
-    """CREATE DATABASE name [OWNER user]: a copy of the template."""
+    """CREATE DATABASE name [OWNER user] [ISOLATION LEVEL level]: a copy of the template."""
     reader = TokenReader(sql)
     reader.expect("create", "database")
-    name = quote_name(reader.name())
+    name = reader.name()
     reader.take("with")
     owner = ""
     if reader.take("owner"):
         reader.take("=")
         owner = f" OWNER {quote_name(reader.name())}"
+    level = _isolation_level(reader) if reader.peek("isolation") else None
     if not reader.done():
         raise RefusedError(f"CREATE DATABASE … {reader.next().text.upper()} is not modelled by the local Redshift")
-    return Forward(f"CREATE DATABASE {name} TEMPLATE {quote_name(template_name())}{owner}")
+    statement = f"CREATE DATABASE {quote_name(name)} TEMPLATE {quote_name(template_name())}{owner}"
+    if level is None:
+        return Forward(statement)
+    statements = (statement, set_level(name, level))
+    return Script(statements, "CREATE DATABASE", outside_block="CREATE DATABASE", separately=True)
+
+
+def _alter_isolation(sql: str) -> Plan:
+    """ALTER DATABASE name ISOLATION LEVEL level: while nobody else is connected; the current session gets it too."""
+    reader = TokenReader(sql)
+    reader.expect("alter", "database")
+    name = reader.name()
+    level = _isolation_level(reader)
+    reader.expect_end()
+    if name == "dev":
+        raise RefusedError("The isolation level of the database dev cannot be altered on Redshift")
+    unused = f"SELECT redshift_internal.refuse_others({quote_literal(name)})"
+    statements = (unused, set_level(name, level), USE_LEVEL_OF_DATABASE)
+    return Script(statements, "ALTER DATABASE", outside_block="ALTER DATABASE ISOLATION LEVEL")
+
+
+def _isolation_level(reader: TokenReader) -> str:
+    reader.expect("isolation", "level")
+    level = reader.take_any("serializable", "snapshot")
+    if level is None:
+        raise reader.syntax_error()
+    return level.upper()
 
 
 _CREATE: dict[str, Callable[[str], Plan]] = {

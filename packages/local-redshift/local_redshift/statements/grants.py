@@ -11,7 +11,7 @@ from __future__ import annotations
 from local_redshift.sql.lexer import quote_name
 from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import TokenReader
-from local_redshift.statements.plan import Forward, Plan
+from local_redshift.statements.plan import Forward, Plan, Script
 
 _WRITES = ("insert", "update", "delete")
 _NOT_MODELLED = ("datashare", "assumerole", "share", "explain", "masking", "external")
@@ -39,7 +39,11 @@ def grant(sql: str) -> Plan:
 
 
 def create_user(sql: str) -> Plan:
-    """CREATE USER or ALTER USER, without the options that PostgreSQL does not have."""
+    """CREATE USER or ALTER USER, without the options that PostgreSQL does not have.
+
+    A superuser is a member of pg_monitor, and SYSLOG ACCESS UNRESTRICTED the membership in pg_read_all_stats: both are
+    PostgreSQL's own roles with these rights (catalog/sql/87_visibility.sql).
+    """
     reader = TokenReader(sql)
     verb = reader.next().lower
     reader.expect("user")
@@ -48,16 +52,23 @@ def create_user(sql: str) -> Plan:
         return Forward(sql)
     reader.take("with")
     options: list[str] = []
+    memberships: list[str] = []
     while not reader.done():
-        options += _user_option(reader)
-    return Forward(f"{verb.upper()} USER {name} {' '.join(options)}".rstrip())
+        options += _user_option(reader, name, memberships)
+    statement = f"{verb.upper()} USER {name} {' '.join(options)}".rstrip()
+    if verb == "create":
+        memberships = [each for each in memberships if each.startswith("GRANT")]
+    return Script((statement, *memberships), None) if memberships else Forward(statement)
 
 
-def _user_option(reader: TokenReader) -> list[str]:
+def _user_option(reader: TokenReader, user: str, memberships: list[str]) -> list[str]:
     if reader.take("password"):
         return ["PASSWORD", "NULL" if reader.take("disable") else reader.next().text]
     if reader.take("syslog", "access"):
-        reader.next()
+        access = reader.take_any("restricted", "unrestricted")
+        if access is None:
+            raise reader.syntax_error()
+        memberships.append(_membership("pg_read_all_stats", user, granted=access == "unrestricted"))
         return []
     if reader.take("session", "timeout") or reader.take("externalid"):
         reader.next()
@@ -65,4 +76,10 @@ def _user_option(reader: TokenReader) -> list[str]:
     if reader.take("reset", "session", "timeout"):
         return []
     word = reader.next()
+    if word.lower in ("createuser", "nocreateuser"):
+        memberships.append(_membership("pg_monitor", user, granted=word.lower == "createuser"))
     return [{"createuser": "CREATEROLE", "nocreateuser": "NOCREATEROLE"}.get(word.lower, word.text)]
+
+
+def _membership(role: str, user: str, *, granted: bool) -> str:
+    return f"GRANT {role} TO {user} WITH ADMIN OPTION" if granted else f"REVOKE {role} FROM {user}"

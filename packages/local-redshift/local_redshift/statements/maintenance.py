@@ -9,7 +9,7 @@ https://docs.aws.amazon.com/redshift/latest/dg/r_LOCK.html
 
 from __future__ import annotations
 
-from local_redshift.sql.lexer import quote_name
+from local_redshift.sql.lexer import quote_literal, quote_name
 from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import TokenReader, qualified_sql
 from local_redshift.statements.plan import Plan, Script
@@ -31,10 +31,9 @@ def vacuum(sql: str) -> Plan:
     """VACUUM [FULL | SORT ONLY | DELETE ONLY | REINDEX | RECLUSTER] [t] [TO n PERCENT] [BOOST], outside a block."""
     reader = TokenReader(sql)
     reader.expect("vacuum")
-    if reader.take_any("sort", "delete"):
+    kind = reader.take_any("sort", "delete", "full", "reindex", "recluster")
+    if kind in ("sort", "delete"):
         reader.expect("only")
-    else:
-        reader.take_any("full", "reindex", "recluster")
     table = None if reader.done() or reader.peek("to") or reader.peek("boost") else qualified_sql(reader.qualified())
     if reader.take("to"):
         percent = reader.integer()
@@ -44,6 +43,8 @@ def vacuum(sql: str) -> Plan:
     reader.take("boost")
     reader.expect_end()
     statement = f"VACUUM {table}" if table else _NO_OPERATION
+    if table and kind == "sort":  # it keeps the rows that are marked for deletion
+        statement = f"SELECT {quote_literal(table)}::regclass"
     return Script((statement,), "VACUUM", outside_block="VACUUM", alone=True)
 
 

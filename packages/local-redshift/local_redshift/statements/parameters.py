@@ -5,10 +5,11 @@ Source: https://docs.aws.amazon.com/redshift/latest/dg/cm_chap_ConfigurationRef.
 
 from __future__ import annotations
 
+from local_redshift.catalog.isolation import USE_LEVEL_OF_DATABASE
 from local_redshift.sql.lexer import quote_literal
 from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import TokenReader
-from local_redshift.statements.plan import Forward, Plan
+from local_redshift.statements.plan import Forward, Plan, Script
 
 # Parameters that PostgreSQL has with the same meaning.
 _SHARED = frozenset(
@@ -73,8 +74,10 @@ def set_parameter(sql: str) -> Plan:
             "SET TRANSACTION is not supported by Redshift",
             hint="A database has one isolation level: ALTER DATABASE … ISOLATION LEVEL.",
         )
+    if verb == "reset" and reader.take("all"):
+        return Script((sql, USE_LEVEL_OF_DATABASE), "RESET")
     name = reader.name()
-    if verb == "reset" and (name in _SHARED or name == "all"):
+    if verb == "reset" and name in _SHARED:
         return Forward(sql)
     if name in _SHARED or reader.peek("."):
         return Forward(sql)

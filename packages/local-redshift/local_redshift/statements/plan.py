@@ -24,7 +24,7 @@ class Script:
 
     `tag` is the reply (None: that of the first statement); `commits` ends an open transaction after it; `query` says
     that the first statement holds a query, whose functions are to be rewritten; `alone` that the cluster runs one at a
-    time.
+    time; `separately` that each statement is sent on its own, for PostgreSQL runs it outside transactions only.
     """
 
     statements: tuple[str, ...]
@@ -34,6 +34,7 @@ class Script:
     commits: bool = False
     query: bool = False
     alone: bool = False
+    separately: bool = False
 
 
 @dataclass(frozen=True)

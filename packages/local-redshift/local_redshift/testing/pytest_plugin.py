@@ -3,8 +3,11 @@
 - `redshift_server` (session): a `RedshiftServer`: `host, port, user, password, iam_role, s3_endpoint, access_key,
   secret_key, region, bucket`, `s3` (a boto3 client), `pg` (its PostgreSQL), `new_database() -> name` (a fresh
   database in about 0.1 s), `connection(name) -> Connection`.
+- `redshift_serverless` (session): a `RedshiftServer` over the same storage with the system views of a workgroup.
 - `redshift` (function): a `Connection` to a fresh database: `host, port, user, password, database`, `kwargs()` for
-  redshift_connector, `dsn()` for psycopg, `connect(**kw)` (redshift_connector), `psycopg(**kw)` (psycopg 3).
+  redshift_connector, `dsn()` for psycopg, `connect(**kw)` (redshift_connector), `psycopg(**kw)` (psycopg 3). The
+  database has the isolation level SNAPSHOT, as on a new cluster; a test runs at both with
+  `@pytest.mark.parametrize("redshift", ["SNAPSHOT", "SERIALIZABLE"], indirect=True)`.
 
 The PostgreSQL, the S3 server (moto) and the local Redshift run on free ports, their data in a temporary folder; all
 are stopped at the end of the run, also when it is interrupted.
@@ -19,6 +22,7 @@ import itertools
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,15 +134,37 @@ class RedshiftServer:
 
         return s3_client(self.config)
 
-    def new_database(self, like: str | None = None) -> str:
-        """Create a database, empty or as a copy of another to which nobody is connected, and return its name."""
+    def new_database(self, like: str | None = None, isolation: str | None = None) -> str:
+        """Create a database, empty or as a copy of another to which nobody is connected, and return its name.
+
+        `isolation`, SNAPSHOT or SERIALIZABLE, is its own level; without, it has the server's.
+        """
         from local_redshift.catalog import template_database
 
         name = f"test_{next(self.names)}"
         template_database.create_database(
-            self.config.admin(), name, self.user, like or template_database.template_name()
+            self.config.admin(), name, self.user, like or template_database.template_name(), isolation
         )
         return name
+
+    def add_load_error(
+        self, database: str, session: int, *, file: str, column: str, value: str, reason: str, age: timedelta
+    ) -> None:
+        """Record a load error of an earlier session with this process id: a cluster uses ids again within days.
+
+        It is a row of STL_LOAD_ERRORS and SYS_LOAD_ERROR_DETAIL of that age, of the admin user, for line 1 of `file`.
+        """
+        import psycopg
+
+        with psycopg.connect(self.config.admin(database)) as admin:
+            admin.execute(
+                "INSERT INTO redshift_internal.load_errors (userid, database_name, query, session, tbl, starttime, "
+                "filename, line_number, colname, type, raw_line, raw_field_value, err_code, err_reason) "
+                "SELECT usesysid, current_database(), nextval('redshift_internal.query_ids'), %s, 0, "
+                "clock_timestamp()::timestamp - %s, %s, 1, %s, 'varchar', %s, %s, 1204, %s "
+                "FROM pg_user WHERE usename = %s",
+                [session, age, file, column, value, value, reason, self.user],
+            )
 
     def drop_database(self, name: str) -> None:
         """Drop a database, ending its sessions."""
@@ -159,10 +185,19 @@ def redshift_server() -> Iterator[RedshiftServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def redshift_serverless(
+    redshift_server: RedshiftServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RedshiftServer]:
+    """The same databases and S3 as of a workgroup: STL_, STV_, SVL_ and SVCS_ views are denied."""
+    with beside(redshift_server, tmp_path_factory.mktemp("serverless"), mode="serverless") as server:
+        yield server
+
+
 @pytest.fixture
-def redshift(redshift_server: RedshiftServer) -> Iterator[Connection]:
-    """A fresh database."""
-    name = redshift_server.new_database()
+def redshift(request: pytest.FixtureRequest, redshift_server: RedshiftServer) -> Iterator[Connection]:
+    """A fresh database; its parameter is the isolation level."""
+    name = redshift_server.new_database(isolation=getattr(request, "param", None))
     yield redshift_server.connection(name)
     redshift_server.drop_database(name)
 

@@ -5,6 +5,10 @@ GRANT USAGE ON SCHEMA redshift_internal TO PUBLIC;
 -- On Redshift every user may create objects in public; PostgreSQL 15 and later do not allow it by default.
 GRANT ALL ON SCHEMA public TO PUBLIC;
 
+-- A superuser of Redshift (CREATEUSER) may create roles here; he is no superuser of PostgreSQL.
+CREATE FUNCTION redshift_internal.is_superuser() RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user $$;
+
 -- Redshift's own version text: drivers and SQLAlchemy read the PostgreSQL version from it.
 CREATE OR REPLACE FUNCTION pg_catalog.current_setting(text) RETURNS text LANGUAGE sql STABLE CALLED ON NULL INPUT AS $$
     SELECT CASE lower($1) WHEN 'server_version' THEN '8.0.2'::text ELSE pg_catalog.current_setting($1, false) END $$;

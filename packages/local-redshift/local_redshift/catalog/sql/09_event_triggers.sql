@@ -39,6 +39,13 @@ BEGIN
     END IF;
 END $$;
 
+-- The stage of COPY, which needs no TEMP privilege on Redshift.
+CREATE FUNCTION redshift_internal.create_stage(columns int, owner name) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+    EXECUTE format('CREATE TEMPORARY TABLE redshift$stage (file int, line bigint%s)', (SELECT string_agg(format(', c%s text', n), '' ORDER BY n) FROM generate_series(0, columns - 1) n));
+    EXECUTE format('ALTER TABLE pg_temp.redshift$stage OWNER TO %I', owner);
+END $$;
+
 CREATE FUNCTION redshift_internal.after_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$
 DECLARE
     relation oid;

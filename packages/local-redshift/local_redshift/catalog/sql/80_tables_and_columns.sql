@@ -56,11 +56,15 @@ BEGIN
     RETURN found;
 END $$;
 
+-- The rows of a table, and those with the rows that are marked for deletion until a VACUUM.
+CREATE FUNCTION redshift_internal.row_counts(relation oid, OUT visible bigint, OUT total bigint) LANGUAGE sql STABLE AS $$
+    SELECT n, n + coalesce(pg_stat_get_dead_tuples(relation), 0) FROM redshift_internal.count_rows(relation) n $$;
+
 CREATE FUNCTION redshift_internal.diststyle(style text, key text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE style WHEN 'KEY' THEN format('KEY(%s)', key) WHEN 'AUTO' THEN 'AUTO(ALL)' ELSE style END $$;
 
 -- Columns that depend on Redshift's storage (unsorted, skew, sort benefit) are NULL. Empty tables are not listed (r_SVV_TABLE_INFO).
-CREATE VIEW pg_catalog.svv_table_info AS
+CREATE VIEW redshift_internal.table_info AS
     SELECT current_database()::text AS database, r.schema_name AS schema, r.relid::oid AS table_id, r.table_name AS "table",
            CASE WHEN EXISTS (SELECT FROM redshift_internal.columns c WHERE c.relid = r.relid AND c.encoding <> 'none') THEN 'Y' ELSE 'N' END || CASE
                WHEN NOT EXISTS (SELECT FROM redshift_internal.column_attributes c WHERE c.relid = r.relid AND c.encoding IS NOT NULL) THEN ', AUTO(ENCODE)' ELSE '' END AS encoded,
@@ -71,17 +75,21 @@ CREATE VIEW pg_catalog.svv_table_info AS
            (SELECT encoding FROM redshift_internal.columns c WHERE c.relid = r.relid AND c.attnum = t.sortkey[1]) AS sortkey1_enc,
            coalesce(cardinality(t.sortkey), 0) AS sortkey_num, greatest(1, ceil(pg_total_relation_size(r.relid) / 1048576.0::float8))::bigint AS size,
            NULL::numeric(10, 4) AS pct_used, 0::bigint AS empty, NULL::numeric(5, 2) AS unsorted,
-           round(least(100, 100.0::float8 * coalesce(pg_stat_get_mod_since_analyze(r.relid), 0) / n.tbl_rows), 2)::numeric(5, 2) AS stats_off, n.tbl_rows::numeric(38, 0) AS tbl_rows,
-           NULL::numeric(19, 2) AS skew_sortkey1, NULL::numeric(19, 2) AS skew_rows, n.tbl_rows::numeric(38, 0) AS estimated_visible_rows, NULL::text AS risk_event,
+           round(least(100, 100.0::float8 * coalesce(pg_stat_get_mod_since_analyze(r.relid), 0) / n.total), 2)::numeric(5, 2) AS stats_off, n.total::numeric(38, 0) AS tbl_rows,
+           NULL::numeric(19, 2) AS skew_sortkey1, NULL::numeric(19, 2) AS skew_rows, n.visible::numeric(38, 0) AS estimated_visible_rows, NULL::text AS risk_event,
            NULL::numeric(12, 2) AS vacuum_sort_benefit, NULL::timestamp AS create_time
     FROM redshift_internal.relations r JOIN redshift_internal.table_attributes t ON t.relid = r.relid
-    CROSS JOIN LATERAL (SELECT redshift_internal.count_rows(r.relid) AS tbl_rows) n
-    WHERE r.kind = 'TABLE' AND n.tbl_rows > 0;
+    CROSS JOIN LATERAL redshift_internal.row_counts(r.relid) n
+    WHERE r.kind = 'TABLE' AND n.total > 0 AND NOT pg_is_other_temp_schema(r.schema_id);
+-- Who may read the view sees the tables of all users.
+CREATE FUNCTION redshift_internal.all_table_info() RETURNS SETOF redshift_internal.table_info LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+    SELECT * FROM redshift_internal.table_info $$;
+CREATE VIEW pg_catalog.svv_table_info AS SELECT * FROM redshift_internal.all_table_info();
 
 CREATE VIEW pg_catalog.stv_tbl_perm AS
-    SELECT 0 AS slice, r.relid::int AS id, r.table_name::bpchar(72) AS name, redshift_internal.count_rows(r.relid) AS rows, redshift_internal.count_rows(r.relid) AS sorted_rows,
+    SELECT 0 AS slice, r.relid::int AS id, r.table_name::bpchar(72) AS name, n.total AS rows, n.total AS sorted_rows,
            r.is_temporary::int AS temp, (SELECT oid FROM pg_database WHERE datname = current_database())::int AS db_id, 0 AS insert_pristine, 0 AS delete_pristine, 1 AS backup
-    FROM redshift_internal.relations r WHERE r.kind = 'TABLE';
+    FROM redshift_internal.relations r CROSS JOIN LATERAL redshift_internal.row_counts(r.relid) n WHERE r.kind = 'TABLE';
 
 CREATE VIEW pg_catalog.pg_class_info AS
     SELECT c.oid AS reloid, c.relname, c.relnamespace, c.relowner, c.relkind, c.relnatts,

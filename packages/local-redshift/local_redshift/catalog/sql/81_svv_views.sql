@@ -36,10 +36,30 @@ CREATE VIEW pg_catalog.svv_all_schemas AS
     FROM pg_namespace WHERE nspname NOT IN ('redshift_internal', 'pg_toast') AND nspname !~ '^pg_(toast_)?temp_';
 CREATE VIEW pg_catalog.svv_redshift_schemas AS
     SELECT database_name, schema_name, schema_owner, schema_type, schema_acl, schema_option FROM svv_all_schemas;
+-- A database without a level of its own has the server's, which each session brings (catalog/isolation.py).
+CREATE FUNCTION redshift_internal.isolation_level(database oid) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT CASE coalesce((SELECT split_part(setting, '=', 2) FROM pg_db_role_setting r CROSS JOIN unnest(r.setconfig) setting
+                          WHERE r.setrole = 0 AND r.setdatabase = database AND starts_with(setting, 'default_transaction_isolation=')),
+                         current_setting('redshift.isolation', true))
+               WHEN 'serializable' THEN 'Serializable' ELSE 'Snapshot Isolation' END
+$$;
 CREATE VIEW pg_catalog.svv_redshift_databases AS
     SELECT datname::text AS database_name, datdba::int AS database_owner, 'local'::text AS database_type, array_to_string(datacl, '|') AS database_acl, NULL::text AS database_options,
-           'Snapshot Isolation'::text AS database_isolation_level
+           redshift_internal.isolation_level(oid) AS database_isolation_level
     FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres';
+-- A regular user sees the databases that he owns or is connected to.
+CREATE VIEW pg_catalog.stv_db_isolation_level AS
+    SELECT database_name::bpchar(128) AS db_name, database_isolation_level::bpchar(20) AS isolation_level
+    FROM pg_catalog.svv_redshift_databases
+    WHERE redshift_internal.is_superuser() OR database_name = current_database() OR pg_has_role(database_owner::oid, 'USAGE');
+
+CREATE FUNCTION redshift_internal.refuse_others(database text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid
+               WHERE a.datname = database AND a.pid <> pg_backend_pid() AND NOT r.rolsuper) THEN
+        RAISE EXCEPTION USING ERRCODE = '55006', MESSAGE = format('database "%s" is being accessed by other users', database);
+    END IF;
+END $$;
 
 -- CREATE refuses external schemas, tables and columns, so these views are always empty.
 CREATE VIEW pg_catalog.svv_external_schemas AS
@@ -52,5 +72,5 @@ CREATE VIEW pg_catalog.svv_external_columns AS
            ''::text AS is_nullable WHERE false;
 
 GRANT SELECT ON pg_catalog.svv_tables, pg_catalog.svv_all_tables, pg_catalog.svv_redshift_tables, pg_catalog.svv_columns, pg_catalog.svv_all_columns,
-    pg_catalog.svv_redshift_columns, pg_catalog.svv_all_schemas, pg_catalog.svv_redshift_schemas, pg_catalog.svv_redshift_databases, pg_catalog.svv_external_schemas,
+    pg_catalog.svv_redshift_columns, pg_catalog.svv_all_schemas, pg_catalog.svv_redshift_schemas, pg_catalog.svv_redshift_databases, pg_catalog.stv_db_isolation_level, pg_catalog.svv_external_schemas,
     pg_catalog.svv_external_tables, pg_catalog.svv_external_columns TO PUBLIC;

@@ -1,0 +1,23 @@
+"""The isolation level of a database: PostgreSQL stores it as a setting of the database.
+
+Without one the server's level holds (Config.isolation). Sources:
+https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_DATABASE.html
+https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_DATABASE.html
+"""
+
+from __future__ import annotations
+
+from local_redshift.config import ISOLATION
+from local_redshift.sql.lexer import quote_literal, quote_name
+
+_SETTING = "default_transaction_isolation"
+# The server's level comes with the start-up packet, which PostgreSQL prefers to the setting of a database.
+USE_LEVEL_OF_DATABASE = f"""SELECT set_config('{_SETTING}', split_part(setting, '=', 2), false)
+FROM pg_db_role_setting r CROSS JOIN unnest(r.setconfig) setting
+WHERE r.setrole = 0 AND r.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND starts_with(setting, '{_SETTING}=')"""
+
+
+def set_level(database: str, level: str) -> str:
+    """The statement that stores a level, SERIALIZABLE or SNAPSHOT. It holds for sessions that begin later."""
+    return f"ALTER DATABASE {quote_name(database)} SET {_SETTING} TO {quote_literal(ISOLATION[level])}"
