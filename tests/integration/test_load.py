@@ -17,7 +17,7 @@ import pytest
 
 from local_redshift.testing.pytest_plugin import beside
 from redshift_etl.errors import ConfigError, SourceError, TransientError
-from redshift_etl.warehouse import load, model
+from redshift_etl.warehouse import load, model, retry
 from redshift_etl.warehouse.session import Session, open_session
 from tests.integration.batches import INCREMENTAL, REFRESHED, LoadTarget
 
@@ -194,7 +194,7 @@ class Broken:
 def test_a_connection_lost_anywhere_is_made_good_and_counted_once(
     things: LoadTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(load, "FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(retry, "FIRST_PAUSE_SECONDS", 0.01)
     things.load(INCREMENTAL, [(1, DAY1, DAY1, "a", None)])
     rows = [(1, DAY2, DAY1, "b", None), (2, DAY1, DAY1, "c", None)]
     batch = things.batch(INCREMENTAL, rows)
@@ -212,7 +212,7 @@ def test_a_connection_lost_anywhere_is_made_good_and_counted_once(
 
 
 def test_a_load_that_dies_for_good_changes_nothing(things: LoadTarget, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load, "FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(retry, "FIRST_PAUSE_SECONDS", 0.01)
     batch = things.batch(INCREMENTAL, [(1, DAY1, DAY1, "a", None)])
     for when in (0, 6, 9, 12):
         with pytest.raises(TransientError):
@@ -250,10 +250,11 @@ def test_under_snapshot_isolation_the_lock_alone_keeps_a_key_from_being_loaded_t
         staged.set()
         written.wait(30)
 
-    def hold(_: Session) -> None:
+    def hold(_: Session) -> tuple[()]:
         """Keep the first load's transaction open until the second has had the time to look at the table."""
         written.set()
         time.sleep(1)
+        return ()
 
     with beside(redshift_server, tmp_path, isolation="SNAPSHOT") as server, ThreadPoolExecutor(2) as pool:
         target = LoadTarget(server, server.connection(things.database.database), things.s3)

@@ -28,7 +28,7 @@ def test_copy_names_its_columns_and_its_role_and_no_key() -> None:
         'COPY stage ("flight_id", "flight_date", "note", "modified_at", "deleted_at")\n'
         "FROM 's3://lake/m.json'\nIAM_ROLE 'arn:aws:iam::1:role/r'\nREGION 'us-east-1'\n"
         "FORMAT AS CSV ZSTD MANIFEST\nNULL AS '\\\\N'\n"
-        "DATEFORMAT 'auto' TIMEFORMAT 'auto'\nCOMPUPDATE OFF STATUPDATE OFF"
+        "DATEFORMAT 'auto' TIMEFORMAT 'auto'\nCOMPUPDATE OFF"
     )
     assert "CREDENTIALS" not in text
     assert "ACCESS_KEY" not in text
@@ -58,7 +58,7 @@ def test_literals_escape_quotes_and_backslashes() -> None:
 
 
 def test_values_are_bound_and_never_in_the_text() -> None:
-    statement = insert_rows("etl.t", ("a", "b"), [(1, "x'; --"), (2, None)], "record")
+    (statement,) = insert_rows("etl.t", ("a", "b"), [(1, "x'; --"), (2, None)], "record")
     assert statement.sql == 'INSERT INTO "etl"."t" ("a", "b")\nVALUES (%s, %s), (%s, %s)'
     assert statement.values == (1, "x'; --", 2, None)
 
