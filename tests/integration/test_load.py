@@ -20,6 +20,7 @@ from redshift_etl.errors import ConfigError, SourceError, TransientError
 from redshift_etl.warehouse import load, model, retry
 from redshift_etl.warehouse.session import Session, open_session
 from tests.integration.batches import INCREMENTAL, REFRESHED, LoadTarget
+from tests.integration.connections import broken
 
 DAY1, DAY2, DAY3 = "2013-01-01", "2013-01-02", "2013-01-03"
 
@@ -161,36 +162,6 @@ def test_copies_of_a_key_that_something_else_wrote_are_reported(things: LoadTarg
     assert error.value.where["keys"] == [(7, 2)]
 
 
-def broken(things: LoadTarget, fuse: itertools.count[int] | None, when: int) -> Broken:
-    """A new connection, cut before the n-th statement that is counted by ``fuse``: without one, by itself."""
-    return Broken(things.connect(), itertools.count() if fuse is None else fuse, when)
-
-
-class Broken:
-    """A connection whose socket is cut just before its n-th statement."""
-
-    def __init__(self, connection: Any, fuse: itertools.count[int], when: int) -> None:
-        self.connection, self.fuse, self.when = connection, fuse, when
-
-    def _burn(self) -> None:
-        if next(self.fuse) == self.when:
-            self.connection._usock.shutdown(socket.SHUT_RDWR)
-
-    def cursor(self) -> Any:
-        self._burn()
-        return self.connection.cursor()
-
-    def commit(self) -> None:
-        self._burn()
-        self.connection.commit()
-
-    def rollback(self) -> None:
-        self.connection.rollback()
-
-    def close(self) -> None:
-        self.connection.close()
-
-
 def test_a_connection_lost_anywhere_is_made_good_and_counted_once(
     things: LoadTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,7 +173,7 @@ def test_a_connection_lost_anywhere_is_made_good_and_counted_once(
         things.run("DELETE FROM core.things")
         things.run("DELETE FROM etl.load_history")
         fuse = itertools.count()
-        result = load.execute(partial(broken, things, fuse, when), batch)
+        result = load.execute(partial(broken, things.connect, fuse, when), batch)
         assert result.counts == model.Counts(inserted=2), f"cut before statement {when}"
         assert len(things.table(INCREMENTAL)) == 2
         assert things.history() == 1
@@ -216,7 +187,7 @@ def test_a_load_that_dies_for_good_changes_nothing(things: LoadTarget, monkeypat
     batch = things.batch(INCREMENTAL, [(1, DAY1, DAY1, "a", None)])
     for when in (0, 6, 9, 12):
         with pytest.raises(TransientError):
-            load.execute(partial(broken, things, None, when), batch)
+            load.execute(partial(broken, things.connect, None, when), batch)
     assert (things.table(INCREMENTAL), things.history()) == ([], 0)
 
 
@@ -236,8 +207,9 @@ def test_concurrent_loads_of_the_same_keys_end_as_one_after_the_other(things: Lo
     assert things.history() == 4
 
 
-def test_under_snapshot_isolation_the_lock_alone_keeps_a_key_from_being_loaded_twice(
-    things: LoadTarget, redshift_server: Any, tmp_path: Path
+@pytest.mark.parametrize("isolation", ["SNAPSHOT", "SERIALIZABLE"])
+def test_the_lock_alone_keeps_a_key_from_being_loaded_twice(
+    things: LoadTarget, redshift_server: Any, tmp_path: Path, isolation: str
 ) -> None:
     written, staged = Event(), Event()
 
@@ -256,7 +228,7 @@ def test_under_snapshot_isolation_the_lock_alone_keeps_a_key_from_being_loaded_t
         time.sleep(1)
         return ()
 
-    with beside(redshift_server, tmp_path, isolation="SNAPSHOT") as server, ThreadPoolExecutor(2) as pool:
+    with beside(redshift_server, tmp_path, isolation=isolation) as server, ThreadPoolExecutor(2) as pool:
         target = LoadTarget(server, server.connection(things.database.database), things.s3)
         batch = target.batch(INCREMENTAL, [(key, f"{DAY1} 00:00:00", DAY1, "a", None) for key in range(50)])
         first = pool.submit(load.execute, target.connect, batch, [wait], [hold])
