@@ -242,19 +242,22 @@ def _renamed(contract: contracts.Contract, number: int) -> tuple[str, ...]:
 
 
 def test_a_load_that_commits_while_a_swap_waits_leaves_no_key_twice(warehouse: LoadTarget) -> None:
-    write, loaded, waiting = swap(warehouse), Event(), Event()
+    write, loaded = swap(warehouse), Event()
+    connections: list[Observed] = []
 
     def hold(_: Session) -> list[Statement]:
-        """Commit only when the swap has had the time to begin its transaction."""
+        """Commit only when the swap has sent its LOCK."""
         loaded.set()
-        waiting.wait(30)
-        time.sleep(1)
+        until = time.monotonic() + 30
+        while time.monotonic() < until and not any("LOCK" in sql for each in connections for sql in each.sent):
+            time.sleep(0.01)
+        time.sleep(0.2)
         return []
 
-    def connect() -> Any:
-        """The swap's connection."""
-        waiting.set()
-        return warehouse.connect()
+    def connect() -> Observed:
+        """One of the swap's connections."""
+        connections.append(Observed(warehouse.connect(), []))
+        return connections[-1]
 
     batch = warehouse.batch(contracts.load("core.things"), [(5, DAY3, DAY3, "new")])
     with ThreadPoolExecutor(2) as pool:
