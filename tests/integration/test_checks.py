@@ -11,6 +11,7 @@ import pytest
 
 from redshift_etl.checks import rules
 from redshift_etl.checks import run as audit
+from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts.check import Check
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.contracts.ddl import Reference
@@ -164,13 +165,30 @@ def test_a_check_that_the_warehouse_refuses_stops_the_load_and_names_its_file(th
 
 
 def test_references_that_are_missing_are_named_and_loaded_all_the_same(things: LoadTarget) -> None:
-    things.run("CREATE TABLE core.names (name VARCHAR(5))")
-    things.run("INSERT INTO core.names VALUES ('a')")
+    things.run("CREATE TABLE core.names (name VARCHAR(5), PRIMARY KEY (name))")
+    things.run("INSERT INTO core.names VALUES ('a'), ('a')")
     columns = tuple(
-        replace(column, references=Reference("core.names", "name")) if column.name == "name" else column
+        replace(column, references=Reference("core.names", "name", declared=False)) if column.name == "name" else column
         for column in INCREMENTAL.columns
     )
     load_checked(things, replace(INCREMENTAL, columns=columns), [row(1), row(2, "b"), row(3, None)])
     assert outcomes(things)["references_name"] == ("warned", 1)
     assert things.rows("SELECT row_key, reason FROM etl.check_failures") == [("id=2", "name b is not in core.names")]
     assert things.history() == 1
+
+
+def test_a_boolean_that_is_not_accepted_is_named(things: LoadTarget) -> None:
+    flags = contracts.parse("""/*
+description: Flags.
+owner: us
+load: incremental
+version: version
+retention: never
+accepted:
+  flag: [true]
+*/
+CREATE TABLE core.flags (id BIGINT NOT NULL, version TIMESTAMP NOT NULL, flag BOOLEAN, PRIMARY KEY (id));""")
+    things.create(flags)
+    batch = [(1, "2013-01-01", "true"), (2, "2013-01-01", None), (3, "2013-01-01", "false")]
+    with pytest.raises(SourceError, match=r"accepted_flag, 1 rows, e\.g\. id=3 \(flag is false\)"):
+        load_checked(things, flags, batch)

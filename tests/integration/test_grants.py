@@ -23,7 +23,7 @@ from redshift_etl.contracts.mart import load_mart
 from redshift_etl.marts import build as marts
 from redshift_etl.retention import rows as retention
 from redshift_etl.retention import table_stats
-from redshift_etl.warehouse import migrate
+from redshift_etl.warehouse import locks, migrate
 from redshift_etl.warehouse.model import Counts
 from tests.integration.batches import RUN, LoadTarget
 
@@ -103,13 +103,15 @@ def refusal(target: LoadTarget, sql: str) -> str:
 
 def test_every_schema_that_the_code_creates_is_the_users() -> None:
     made = re.findall(r"^CREATE SCHEMA (\w+) AUTHORIZATION etl$", "\n".join(statements()), re.MULTILINE)
-    assert set(made) == {table.split(".")[0] for table in contracts.all_tables()} | {shadow_table.SCHEMA}
+    assert set(made) == {table.split(".")[0] for table in contracts.all_tables()} | {shadow_table.SCHEMA, locks.SCHEMA}
 
 
 def test_the_first_loads_create_their_tables_without_create_on_the_database(loaded: Warehouse) -> None:
     assert refusal(loaded.etl, "CREATE SCHEMA elsewhere") == "42501"
     assert loaded.etl.rows("SELECT COUNT(*) FROM core.flights") == [(2,)]
-    owners = loaded.admin.rows("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname IN ('core', 'mart', 'etl')")
+    owners = loaded.admin.rows(
+        "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname IN ('core', 'mart', 'etl', 'etl_lock')"
+    )
     assert owners == [("etl",)]
 
 

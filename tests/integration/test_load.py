@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from redshift_etl.errors import ConfigError, SourceError, TransientError
-from redshift_etl.warehouse import load, model
+from redshift_etl.warehouse import load, model, retry
 from redshift_etl.warehouse.session import Session, open_session
 from tests.integration.batches import INCREMENTAL, REFRESHED, LoadTarget, both_levels, both_modes
+from tests.integration.connections import broken
 
 DAY1, DAY2, DAY3 = "2013-01-01", "2013-01-02", "2013-01-03"
 
@@ -160,40 +161,10 @@ def test_copies_of_a_key_that_something_else_wrote_are_reported(things: LoadTarg
     assert error.value.where["keys"] == [(7, 2)]
 
 
-def broken(things: LoadTarget, fuse: itertools.count[int] | None, when: int) -> Broken:
-    """A new connection, cut before the n-th statement that is counted by ``fuse``: without one, by itself."""
-    return Broken(things.connect(), itertools.count() if fuse is None else fuse, when)
-
-
-class Broken:
-    """A connection whose socket is cut just before its n-th statement."""
-
-    def __init__(self, connection: Any, fuse: itertools.count[int], when: int) -> None:
-        self.connection, self.fuse, self.when = connection, fuse, when
-
-    def _burn(self) -> None:
-        if next(self.fuse) == self.when:
-            self.connection._usock.shutdown(socket.SHUT_RDWR)
-
-    def cursor(self) -> Any:
-        self._burn()
-        return self.connection.cursor()
-
-    def commit(self) -> None:
-        self._burn()
-        self.connection.commit()
-
-    def rollback(self) -> None:
-        self.connection.rollback()
-
-    def close(self) -> None:
-        self.connection.close()
-
-
 def test_a_connection_lost_anywhere_is_made_good_and_counted_once(
     things: LoadTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(load, "FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(retry, "FIRST_PAUSE_SECONDS", 0.01)
     things.load(INCREMENTAL, [(1, DAY1, DAY1, "a", None)])
     rows = [(1, DAY2, DAY1, "b", None), (2, DAY1, DAY1, "c", None)]
     batch = things.batch(INCREMENTAL, rows)
@@ -201,7 +172,7 @@ def test_a_connection_lost_anywhere_is_made_good_and_counted_once(
         things.run("DELETE FROM core.things")
         things.run("DELETE FROM etl.load_history")
         fuse = itertools.count()
-        result = load.execute(partial(broken, things, fuse, when), batch)
+        result = load.execute(partial(broken, things.connect, fuse, when), batch)
         assert result.counts == model.Counts(inserted=2), f"cut before statement {when}"
         assert len(things.table(INCREMENTAL)) == 2
         assert things.history() == 1
@@ -211,11 +182,11 @@ def test_a_connection_lost_anywhere_is_made_good_and_counted_once(
 
 
 def test_a_load_that_dies_for_good_changes_nothing(things: LoadTarget, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load, "FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(retry, "FIRST_PAUSE_SECONDS", 0.01)
     batch = things.batch(INCREMENTAL, [(1, DAY1, DAY1, "a", None)])
     for when in (0, 6, 9, 12):
         with pytest.raises(TransientError):
-            load.execute(partial(broken, things, None, when), batch)
+            load.execute(partial(broken, things.connect, None, when), batch)
     assert (things.table(INCREMENTAL), things.history()) == ([], 0)
 
 
@@ -249,10 +220,11 @@ def test_the_lock_keeps_a_key_from_being_loaded_twice(things: LoadTarget) -> Non
         staged.set()
         written.wait(30)
 
-    def hold(_: Session) -> None:
+    def hold(_: Session) -> tuple[()]:
         """Keep the first load's transaction open until the second has had the time to look at the table."""
         written.set()
         time.sleep(1)
+        return ()
 
     with ThreadPoolExecutor(2) as pool:
         batch = things.batch(INCREMENTAL, [(key, f"{DAY1} 00:00:00", DAY1, "a", None) for key in range(50)])

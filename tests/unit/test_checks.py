@@ -1,5 +1,6 @@
 """What follows from a contract as checks, and which files may be checks."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def test_a_contract_gives_its_checks_without_a_line_of_sql_written() -> None:
         "not_null": "fail",
         "byte_length": "fail",
         "accepted_origin": "fail",
-        "references_origin": "warn",
+        "references_origin": "fail",
         "version_not_ahead": "warn",
         "row_count": "warn",
         "freshness": "warn",
@@ -62,6 +63,23 @@ def test_an_accepted_value_is_quoted() -> None:
     assert "'O''Hare'" in by_name()["accepted_origin"].sql
 
 
+def test_a_reference_of_the_front_matter_only_warns() -> None:
+    columns = tuple(
+        replace(column, references=replace(column.references, declared=False)) if column.references else column
+        for column in TRIPS.columns
+    )
+    (check,) = [each for each in rules.from_contract(replace(TRIPS, columns=columns)) if "references" in each.name]
+    assert check.severity == "warn"
+
+
+def test_no_check_rests_on_a_declared_key() -> None:
+    assert not any("DISTINCT" in f"{check.sql}{check.join}" for check in by_name().values())
+
+
+def test_a_text_that_is_a_column_has_a_type() -> None:
+    assert "CAST('the newest changed_at of the batch' AS VARCHAR(256)) AS reason" in by_name()["freshness"].sql
+
+
 def test_a_batch_is_compared_with_loads_of_the_same_length_and_with_the_end_of_its_window() -> None:
     assert by_name()["row_count"].values == ("core.trips", 86400)
     assert by_name()["freshness"].values == (datetime(2012, 12, 31, 22),)
@@ -82,6 +100,8 @@ def test_a_file_is_a_check_by_its_name_severity_and_select() -> None:
         (GOOD.replace("warn", "maybe"), "severity is fail or warn"),
         (GOOD.replace("severity", "severety"), "severety"),
         (GOOD.replace("description: d\n", ""), "no description"),
+        (GOOD.replace("SELECT trip_id,", "SELECT 'trip' AS kind,"), "first column, 'trip' AS kind, is a literal"),
+        (GOOD.replace("SELECT trip_id,", "SELECT NULL,"), "first column, NULL, is a literal"),
         ("SELECT 1", "front matter"),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts.contract import Contract, Retention
+from redshift_etl.contracts.ddl import Reference
 from redshift_etl.errors import ConfigError
 
 MATTER = {
@@ -108,6 +109,47 @@ def test_every_contract_of_the_repository_is_complete(loaded: list[Contract]) ->
         assert contract.owner, contract.table
         uncommented = [column.name for column in contract.columns if not column.comment]
         assert not uncommented, contract.table
+
+
+def test_no_reference_that_only_warns_is_declared_to_the_planner(loaded: list[Contract]) -> None:
+    declared = [
+        f"{contract.table}.{column.name}"
+        for contract in loaded
+        for column in contract.columns
+        if column.references and column.references.declared
+    ]
+    assert declared == []
+    assert not any("REFERENCES" in text for contract in loaded for text in contract.statements)
+
+
+REFERRING = """/*
+description: Trips.
+owner: us
+load: append
+retention: never
+references:
+  {named}: core.airports (airport)
+*/
+CREATE TABLE core.trips (origin VARCHAR(3), destination VARCHAR(3) REFERENCES core.airports (airport))"""
+
+
+def test_a_reference_of_the_front_matter_belongs_to_its_column() -> None:
+    trips = contracts.parse(REFERRING.format(named="origin"))
+    assert trips.column("origin").references == Reference("core.airports", "airport", declared=False)
+    assert trips.column("destination").references == Reference("core.airports", "airport")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (REFERRING.format(named="start"), "names the column start"),
+        (REFERRING.format(named="destination"), "destination has both"),
+        (REFERRING.format(named="origin").replace("core.airports (airport)", "core.airports", 1), "REFERENCES one"),
+    ],
+)
+def test_a_reference_that_cannot_be_one_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        contracts.parse(text)
 
 
 def test_references_point_at_columns_that_exist(loaded: list[Contract]) -> None:

@@ -41,6 +41,28 @@ def test_a_longer_varchar_is_refused_with_the_statement_to_run() -> None:
         changes(CONTRACT, (A, ActualColumn("b", "VARCHAR(5)", True), C))
 
 
+@pytest.mark.parametrize(
+    ("column", "actual"),
+    [
+        pytest.param("b VARCHAR(10)", "VARCHAR(20)", id="shorter"),
+        pytest.param("b VARCHAR(10) PRIMARY KEY", "VARCHAR(5)", id="primary key"),
+        pytest.param("b VARCHAR(10) UNIQUE", "VARCHAR(5)", id="unique"),
+        pytest.param("b VARCHAR(10), UNIQUE (b)", "VARCHAR(5)", id="unique table constraint"),
+        pytest.param("b VARCHAR(10) REFERENCES core.u (b)", "VARCHAR(5)", id="foreign key"),
+        pytest.param("b VARCHAR(10) DEFAULT 'x'", "VARCHAR(5)", id="default"),
+        pytest.param("b VARCHAR(10) ENCODE bytedict", "VARCHAR(5)", id="bytedict"),
+        pytest.param("b VARCHAR(10) ENCODE text255", "VARCHAR(5)", id="text255"),
+    ],
+)
+def test_a_varchar_that_cannot_be_altered_is_copied_to_a_new_table(column: str, actual: str) -> None:
+    text = CONTRACT.statements[0].replace("b VARCHAR(10)", column)
+    front = "/*\ndescription: T.\nowner: us\nload: append\nretention: never\n*/"
+    changed = contract.parse(f"{front}\n{text};")
+    nullable = changed.column("b").nullable
+    with pytest.raises(ConfigError, match=r"CREATE TABLE core\.t_new"):
+        changes(changed, (A, ActualColumn("b", actual, nullable), C))
+
+
 def test_another_type_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"The contract has BIGINT NOT NULL, the table has INTEGER NOT NULL"):
         changes(CONTRACT, (ActualColumn("a", "INTEGER", False), B, C))

@@ -50,6 +50,21 @@ def test_what_is_archived_is_what_is_deleted_and_the_archive_is_counted() -> Non
     assert unload.sql.endswith("TO 's3://lake/a/'\nIAM_ROLE 'arn:r'\nFORMAT AS PARQUET\nMANIFEST VERBOSE")
 
 
+def test_a_moment_is_archived_in_utc_under_its_own_name() -> None:
+    moments = contract.parse("""/*
+description: Moments.
+owner: us
+load: append
+retention: 30 days on day
+*/
+CREATE TABLE core.moments (day DATE, at TIMESTAMPTZ)""")
+    assert moments.retention
+    part = rows.Slice(datetime(2013, 1, 1), datetime(2013, 2, 1))
+    archive = Archive("s3://lake/a", "arn:r", lambda _: 0)
+    text = rows.unload(moments, moments.retention, part, archive, "s3://lake/a/").sql
+    assert """SELECT "day", "at" AT TIME ZONE \'\'UTC\'\' AS "at" FROM""" in text
+
+
 def test_a_retention_rule_on_a_column_that_is_not_there_is_refused_with_its_name() -> None:
     with pytest.raises(ValueError, match="`retention` names the column seen_on"):
         contract.parse(THINGS.replace("on seen_at", "on seen_on"))

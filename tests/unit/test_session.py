@@ -22,13 +22,21 @@ def server(code: str, message: str) -> Exception:
         server(
             "XX000", "1023 DETAIL: Serializable isolation violation on table - 1, transactions forming the cycle are: 2"
         ),
+        server("40P01", "deadlock detected"),
+        server("XX000", "could not complete because of conflict with concurrent transaction"),
+        server("XX000", "table 1001 dropped by concurrent transaction"),
+        server("XX000", "1018 DETAIL: Relation does not exist."),
         server("57P01", "terminating connection due to administrator command"),
         BrokenPipeError(),
     ],
-    ids=["40001", "1023", "shutdown", "broken pipe"],
+    ids=["40001", "1023", "40P01", "conflict", "dropped", "1018", "shutdown", "broken pipe"],
 )
 def test_a_conflict_or_a_lost_connection_is_tried_again(error: Exception) -> None:
     assert isinstance(classify(error, STATEMENT), TransientError)
+
+
+def test_a_number_that_only_begins_as_a_conflicts_does_is_none() -> None:
+    assert isinstance(classify(server("XX000", "10180 rows are too many"), STATEMENT), ConfigError)
 
 
 def test_a_refused_statement_ends_the_task_and_says_which_it_was() -> None:

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+import sqlglot
+from sqlglot import exp
 
 from redshift_etl.contracts import contract
 from redshift_etl.warehouse import load_sql
+from redshift_etl.warehouse.compare import has_super
 from redshift_etl.warehouse.model import CopySource
-from redshift_etl.warehouse.statement import ident, insert_rows, literal
+from redshift_etl.warehouse.statement import BOUND_VALUES, ident, insert_rows, literal
 
 FLIGHTS = contract.parse("""/*
 description: Flights.
@@ -28,7 +33,7 @@ def test_copy_names_its_columns_and_its_role_and_no_key() -> None:
         'COPY stage ("flight_id", "flight_date", "note", "modified_at", "deleted_at")\n'
         "FROM 's3://lake/m.json'\nIAM_ROLE 'arn:aws:iam::1:role/r'\nREGION 'us-east-1'\n"
         "FORMAT AS CSV ZSTD MANIFEST\nNULL AS '\\\\N'\n"
-        "DATEFORMAT 'auto' TIMEFORMAT 'auto'\nCOMPUPDATE OFF STATUPDATE OFF"
+        "DATEFORMAT 'auto' TIMEFORMAT 'auto'\nCOMPUPDATE OFF"
     )
     assert "CREDENTIALS" not in text
     assert "ACCESS_KEY" not in text
@@ -58,7 +63,7 @@ def test_literals_escape_quotes_and_backslashes() -> None:
 
 
 def test_values_are_bound_and_never_in_the_text() -> None:
-    statement = insert_rows("etl.t", ("a", "b"), [(1, "x'; --"), (2, None)], "record")
+    (statement,) = insert_rows("etl.t", ("a", "b"), [(1, "x'; --"), (2, None)], "record")
     assert statement.sql == 'INSERT INTO "etl"."t" ("a", "b")\nVALUES (%s, %s), (%s, %s)'
     assert statement.values == (1, "x'; --", 2, None)
 
@@ -67,3 +72,47 @@ def test_values_are_bound_and_never_in_the_text() -> None:
 def test_touched_days_bind_one_value_a_mark(days: tuple[str, ...]) -> None:
     statement = load_sql.touch_days(FLIGHTS, "load", days)
     assert statement.sql.count("%s") == len(statement.values) == 2 + len(days)
+
+
+@pytest.mark.parametrize("deleted", [None, "deleted_at"])
+def test_an_outcome_has_a_type_wherever_it_is_a_column(deleted: str | None) -> None:
+    contract = replace(FLIGHTS, deleted=deleted)
+    for relation in (load_sql.all_new(contract), load_sql.decide(contract).sql):
+        (column,) = [each for each in sqlglot.parse_one(_select(relation), dialect="redshift").find_all(exp.Alias)
+                     if each.alias == "outcome"]  # fmt: skip
+        kinds = [column.this] if isinstance(column.this, exp.Cast) else [*column.this.find_all(exp.Cast)]
+        assert {kind.to.sql("redshift") for kind in kinds} == {"VARCHAR(16)"}
+
+
+def _select(relation: str) -> str:
+    return f"SELECT * FROM {relation}" if relation.startswith("(") else relation
+
+
+def test_the_values_of_the_days_touched_have_types() -> None:
+    text = load_sql.touch_days(FLIGHTS, "load", ("2013-01-01",)).sql
+    assert "SELECT CAST(%s AS VARCHAR(128)), day, CAST(%s AS VARCHAR(32)) FROM (" in text
+
+
+@pytest.mark.parametrize(("rows", "statements"), [(0, 0), (1, 1), (10922, 1), (10923, 2), (30000, 3)])
+def test_an_insert_binds_no_more_than_the_driver_does(rows: int, statements: int) -> None:
+    made = insert_rows("etl.t", ("a", "b", "c"), [(number, "b", None) for number in range(rows)], "record")
+    assert len(made) == statements
+    assert all(len(statement.values) <= BOUND_VALUES for statement in made)
+    assert [value for statement in made for value in statement.values[::3]] == list(range(rows))
+
+
+def test_a_long_super_is_never_serialized() -> None:
+    text = """/*
+description: Events.
+owner: us
+load: incremental
+version: at
+retention: never
+*/
+CREATE TABLE core.events (id BIGINT NOT NULL, body SUPER, at TIMESTAMP NOT NULL, PRIMARY KEY (id))"""
+    events = contract.parse(text)
+    value = 'CASE WHEN JSON_SIZE("body") <= 65535 THEN JSON_SERIALIZE("body") END'
+    assert f"{value} DESC NULLS LAST" in load_sql.decide(events).sql
+    assert load_sql.compare_refresh(events).sql.count(value) == 2
+    assert has_super(events)
+    assert not has_super(FLIGHTS)

@@ -8,6 +8,7 @@ CREATE SCHEMA core AUTHORIZATION etl;
 CREATE SCHEMA mart AUTHORIZATION etl;
 CREATE SCHEMA etl AUTHORIZATION etl;
 CREATE SCHEMA etl_shadow AUTHORIZATION etl;
+CREATE SCHEMA etl_lock AUTHORIZATION etl;
 
 -- Until this is run every user may create tables in `public`. Leave it out where others rely on that.
 REVOKE CREATE ON SCHEMA public FROM public;

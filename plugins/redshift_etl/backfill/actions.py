@@ -4,41 +4,52 @@ from __future__ import annotations
 
 from typing import Any
 
-from redshift_etl.backfill import history, shadow_table
+from redshift_etl.backfill import comparison, history, shadow_table
 from redshift_etl.backfill import request as backfill
 from redshift_etl.backfill.request import Request
 from redshift_etl.warehouse import migrate
+from redshift_etl.warehouse.locks import lock
 from redshift_etl.warehouse.model import Run
-from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
+from redshift_etl.warehouse.retry import transaction
+from redshift_etl.warehouse.session import Connect, Session, StatementError
 
 
 def finish(connect: Connect, request: Request, run: Run, who: str) -> dict[str, Any]:
-    """Execute the last step of the request's action and record it, in one transaction. Returns what was done.
+    """Execute the last step of the request's action and record it, in one transaction that is tried again as loads are.
+
+    Returns what was done.
 
     Raises ConfigError for a backfill that is not in the state that the action needs.
     """
     if request.dry_run and request.action in backfill.LOADS:
         return {"dry_run": True, "runs": len(request.triggers())}
     migrate.ensure(connect, history.TABLE)
+    migrate.ensure(connect, request.contract.table)
     if request.action == backfill.STAGE:
         shadow_table.create(connect, request.contract, request.backfill_id)
-    with open_session(connect, request.backfill_id) as session:
-        try:
-            with session.transaction():
-                done = _ACTIONS[request.action](session, request, run, who)
-        except StatementError as error:
-            fix = "read the statement; the backfill is as it was"
-            raise error.explained(fix, table=request.contract.table, backfill_id=request.backfill_id) from error
+    try:
+        done = transaction(connect, request.backfill_id, lambda session: _finish(session, request, run, who))
+    except StatementError as error:
+        fix = "read the statement; the backfill is as it was"
+        raise error.explained(fix, table=request.contract.table, backfill_id=request.backfill_id) from error
     if request.action == backfill.DROP and not request.dry_run:
         shadow_table.drop(connect, request.contract, request.backfill_id)
     return done
 
 
+def _finish(session: Session, request: Request, run: Run, who: str) -> dict[str, Any]:
+    """One try. What writes or drops waits for the table's other writers first: the first SELECT takes the snapshot."""
+    if request.action not in backfill.LOADS and not request.dry_run:
+        session.run(lock(request.contract.table))
+        if history.was_done(session, request, run.run_id):
+            return {"committed_by_an_earlier_try": True}
+    return _ACTIONS[request.action](session, request, run, who)
+
+
 def mark_as_failed(connect: Connect, backfill_id: str) -> None:
     """Mark a backfill as failed whose status is still running though its run has ended."""
     migrate.ensure(connect, history.TABLE)
-    with open_session(connect, backfill_id) as session, session.transaction():
-        session.run(history.failed(backfill_id))
+    transaction(connect, backfill_id, lambda session: session.run(history.failed(backfill_id)))
 
 
 def _backfilled(session: Session, request: Request, _run: Run, _who: str) -> dict[str, Any]:
@@ -47,7 +58,7 @@ def _backfilled(session: Session, request: Request, _run: Run, _who: str) -> dic
 
 
 def _staged(session: Session, request: Request, _run: Run, _who: str) -> dict[str, Any]:
-    found = shadow_table.compare(session, request.contract, request.backfill_id, request.first, request.last).as_dict()
+    found = comparison.compare(session, request.contract, request.backfill_id, request.first, request.last).as_dict()
     session.run(history.ended(request.backfill_id, history.COMPARED, found))
     return {"backfill_id": request.backfill_id, **_small(found)}
 
@@ -55,10 +66,10 @@ def _staged(session: Session, request: Request, _run: Run, _who: str) -> dict[st
 def _swapped(session: Session, request: Request, run: Run, who: str) -> dict[str, Any]:
     first, last = history.days(session, request.backfill_id, request.contract.table, history.COMPARED)
     if request.dry_run:
-        return _small(shadow_table.compare(session, request.contract, request.backfill_id, first, last).as_dict())
-    counts = shadow_table.swap(session, request.contract, request.backfill_id, run)
-    session.run(history.ended(request.backfill_id, history.SWAPPED))
-    session.run(history.done_with(request, run.run_id, who, first, last, vars(counts)))
+        return _small(comparison.compare(session, request.contract, request.backfill_id, first, last).as_dict())
+    counts, records = shadow_table.swap(session, request.contract, request.backfill_id, run)
+    done = history.done_with(request, run.run_id, who, first, last, vars(counts))
+    session.run_step((*records, history.ended(request.backfill_id, history.SWAPPED), done))
     return vars(counts)
 
 
@@ -66,9 +77,9 @@ def _undone(session: Session, request: Request, run: Run, who: str) -> dict[str,
     first, last = history.days(session, request.backfill_id, request.contract.table, history.SWAPPED)
     if request.dry_run:
         return {"dry_run": True}
-    counts = shadow_table.undo(session, request.contract, request.backfill_id, run)
-    session.run(history.ended(request.backfill_id, history.UNDONE))
-    session.run(history.done_with(request, run.run_id, who, first, last, vars(counts)))
+    counts, records = shadow_table.undo(session, request.contract, request.backfill_id, run)
+    done = history.done_with(request, run.run_id, who, first, last, vars(counts))
+    session.run_step((*records, history.ended(request.backfill_id, history.UNDONE), done))
     return vars(counts)
 
 

@@ -8,8 +8,10 @@ from datetime import date, timedelta
 from redshift_etl.backfill.request import Request, own_id
 from redshift_etl.errors import ConfigError
 from redshift_etl.warehouse import migrate
-from redshift_etl.warehouse.session import Connect, Session, open_session
-from redshift_etl.warehouse.statement import Statement, insert_rows, lock, truncate_bytes
+from redshift_etl.warehouse.locks import lock
+from redshift_etl.warehouse.retry import transaction
+from redshift_etl.warehouse.session import Connect, Session
+from redshift_etl.warehouse.statement import Statement, insert_row, truncate_bytes
 from redshift_etl.window import utc_now
 
 TABLE = "etl.backfill_history"
@@ -24,18 +26,18 @@ def begin(connect: Connect, request: Request, run_id: str, who: str) -> None:
     migrate.ensure(connect, TABLE)
     now = utc_now()
     row = _row(request, run_id, who) | {"backfill_id": request.backfill_id, "status": RUNNING, "started_at": now}
-    with open_session(connect, request.backfill_id) as session, session.transaction():
-        session.run(lock(TABLE))
-        session.run(
-            Statement(
-                "mark the backfills that died",
-                f"UPDATE {TABLE} SET status = %s, finished_at = %s, detail = 'its run ended without saying how'\n"
-                "WHERE status = %s AND run_id <> %s",
-                (DIED, now, RUNNING, run_id),
-            )
-        )
-        session.run(Statement("delete the row of an earlier try", f"DELETE FROM {TABLE} WHERE run_id = %s", (run_id,)))
-        session.run(insert_rows(TABLE, tuple(row), [tuple(row.values())], "record the backfill"))
+    step = (
+        lock(TABLE),
+        Statement(
+            "mark the backfills that died",
+            f"UPDATE {TABLE} SET status = %s, finished_at = %s, detail = 'its run ended without saying how'\n"
+            "WHERE status = %s AND run_id <> %s",
+            (DIED, now, RUNNING, run_id),
+        ),
+        Statement("delete the row of an earlier try", f"DELETE FROM {TABLE} WHERE run_id = %s", (run_id,)),
+        insert_row(TABLE, row, "record the backfill"),
+    )
+    transaction(connect, request.backfill_id, lambda session: session.run_step(step))
 
 
 def _row(request: Request, run_id: str, who: str) -> dict[str, object]:
@@ -64,21 +66,19 @@ def done_with(request: Request, run_id: str, who: str, first: date, last: date, 
         "finished_at": now,
         "detail": _text(detail),
     }
-    return insert_rows(TABLE, tuple(row), [tuple(row.values())], f"record the {request.action}")
+    return insert_row(TABLE, row, f"record the {request.action}")
 
 
 def mark_stale_as_failed(connect: Connect, older_than: timedelta) -> None:
     """Mark as died what has been running for longer than any run may."""
     migrate.ensure(connect, TABLE)
-    with open_session(connect, TABLE) as session, session.transaction():
-        session.run(
-            Statement(
-                "mark the backfills that died",
-                f"UPDATE {TABLE} SET status = %s, finished_at = %s, detail = 'it has been running for too long'\n"
-                "WHERE status = %s AND started_at < %s",
-                (DIED, utc_now(), RUNNING, utc_now() - older_than),
-            )
-        )
+    update = Statement(
+        "mark the backfills that died",
+        f"UPDATE {TABLE} SET status = %s, finished_at = %s, detail = 'it has been running for too long'\n"
+        "WHERE status = %s AND started_at < %s",
+        (DIED, utc_now(), RUNNING, utc_now() - older_than),
+    )
+    transaction(connect, TABLE, lambda session: session.run_step((lock(TABLE), update)))
 
 
 def days(session: Session, backfill_id: str, table: str, *statuses: str) -> tuple[date, date]:
@@ -100,6 +100,16 @@ def days(session: Session, backfill_id: str, table: str, *statuses: str) -> tupl
             status=found[1] if found else None,
         )
     return found[2], found[3]
+
+
+def was_done(session: Session, request: Request, run_id: str) -> bool:
+    """Whether this run has committed its action already: a connection lost during COMMIT leaves that open."""
+    query = Statement(
+        "check whether the action was committed",
+        f"SELECT 1 FROM {TABLE} WHERE backfill_id = %s AND of_backfill = %s AND action = %s",
+        (own_id(run_id), request.backfill_id, request.action),
+    )
+    return bool(session.run(query))
 
 
 def ended(backfill_id: str, status: str, detail: object = None) -> Statement:

@@ -126,7 +126,7 @@ def _column(contract: Contract, column: Column, lineage: ColumnLineage | None) -
         "type": str(column.type),
         "nullable": column.nullable,
         "key": column.name in contract.key,
-        "references": vars(reference) if reference else None,
+        "references": {"table": reference.table, "column": reference.column} if reference else None,
         "accepted": list(contract.accepted.get(column.name, ())),
         "comment": column.comment,
         "from": [_origin(it) for it in lineage.columns.get(column.name, ())] if lineage else [],

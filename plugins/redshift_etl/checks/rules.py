@@ -13,7 +13,7 @@ from redshift_etl.contracts.check import FAIL, ROWS, STAGE, WARN, Check, read_al
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.contracts.ddl import Column
 from redshift_etl.warehouse.history import recent_staged
-from redshift_etl.warehouse.statement import columns, ident, literal
+from redshift_etl.warehouse.statement import columns, ident, literal, text
 from redshift_etl.window import Window, naive_utc
 
 KEY_UNIQUE = "key_unique"
@@ -59,8 +59,12 @@ def _number_of(bad: str) -> str:
     return f"COUNT(CASE WHEN {bad} THEN 1 END)"
 
 
-def _text(name: str) -> str:
-    return f"CAST({ident(name)} AS VARCHAR(256))"
+def _text(column: Column) -> str:
+    """A value as a text; a BOOLEAN has no cast to VARCHAR (AWS, "Type compatibility and conversion")."""
+    name = ident(column.name)
+    if column.type.name == "BOOLEAN":
+        return f"CASE WHEN {name} THEN 'true' WHEN NOT {name} THEN 'false' END"
+    return f"CAST({name} AS VARCHAR(256))"
 
 
 def _enforced(contract: Contract) -> list[Check]:
@@ -77,25 +81,30 @@ def _enforced(contract: Contract) -> list[Check]:
 
 def _accepted(contract: Contract, name: str, values: tuple[str, ...]) -> Check:
     among = ", ".join(literal(value) for value in values)
-    value = ident(name) if contract.column(name).type.is_text else _text(name)
+    column = contract.column(name)
+    value = ident(name) if column.type.is_text else _text(column)
     bad = f"{ident(name)} IS NOT NULL AND {value} NOT IN ({among})"
     description = f"{name} is one of {', '.join(values)}."
-    return _row_check(contract, f"accepted_{name}", FAIL, description, bad, f"'{name} is ' || {_text(name)}")
+    return _row_check(contract, f"accepted_{name}", FAIL, description, bad, f"'{name} is ' || {_text(column)}")
 
 
 def _references(contract: Contract, column: Column) -> Check:
-    """Each value is joined once: the other table may have several rows of it (AWS, t_Defining_constraints)."""
+    """Each value is joined once: the other table may have several rows of it.
+
+    By GROUP BY, for DISTINCT may be left out over a declared key
+    (https://docs.aws.amazon.com/redshift/latest/dg/t_Defining_constraints.html).
+    """
     assert column.references is not None
     check, name, target = f"references_{column.name}", ident(column.name), column.references.table
-    known = f"SELECT DISTINCT {ident(column.references.column)} AS {check} FROM {ident(target)}"
+    known = f"SELECT {ident(column.references.column)} AS {check} FROM {ident(target)} GROUP BY 1"
     join = f"LEFT JOIN ({known}) AS {check} ON {check}.{check} = {name}"
     key, bad = columns(contract.key or (column.name,)), f"{name} IS NOT NULL AND {check} IS NULL"
     return Check(
         check,
-        WARN,
+        FAIL if column.references.declared else WARN,
         STAGE,
         f"{column.name} is in {target}.",
-        f"SELECT {key}, '{column.name} ' || {_text(column.name)} || ' is not in {target}' AS reason\n"
+        f"SELECT {key}, '{column.name} ' || {_text(column)} || ' is not in {target}' AS reason\n"
         f"FROM {ROWS}\n{join}\nWHERE {bad}",
         count=_number_of(bad),
         join=join,
@@ -118,7 +127,9 @@ def _version_not_ahead(contract: Contract, version: str) -> Check:
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).replace(tzinfo=None, microsecond=0)
     bad = f"{ident(version)} > {literal(str(tomorrow))}"
     description = f"{version} is not in the future: the newest wins, so such a row could never be replaced."
-    return _row_check(contract, "version_not_ahead", WARN, description, bad, f"'{version} is ' || {_text(version)}")
+    return _row_check(
+        contract, "version_not_ahead", WARN, description, bad, f"'{version} is ' || {_text(contract.column(version))}"
+    )
 
 
 def _row_count(contract: Contract, window: Window | None) -> Check:
@@ -150,7 +161,7 @@ def _freshness(version: str, window: Window, within: timedelta) -> Check:
         WARN,
         STAGE,
         f"The newest row of the batch is not older than {within} at the end of its window.",
-        f"SELECT newest, 'the newest {version} of the batch' AS reason\n"
+        f"SELECT newest, {text(f'the newest {version} of the batch', 256)} AS reason\n"
         f"FROM (SELECT {newest} AS newest FROM {ROWS}) AS batch\nWHERE newest < %s",
         (oldest,),
         count=f"CASE WHEN {newest} < %s THEN 1 ELSE 0 END",

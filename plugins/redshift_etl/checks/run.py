@@ -68,14 +68,14 @@ class Audit:
         self.outcomes = self._check(session, STAGE, self.rows)
         self._refuse(STAGE)
 
-    def result(self, session: Session) -> None:
-        """Check the table inside the transaction, then record every outcome in it. Raises SourceError."""
+    def result(self, session: Session) -> list[Statement]:
+        """Check the table inside the transaction. Returns what records every outcome in it. Raises SourceError."""
         on_table = self._check(session, RESULT, self.contract.table)
         self.outcomes += on_table
         self._refuse(RESULT)
         if self.contract.load == "incremental":
             self.outcomes.append(Outcome(_PROVED))
-        session.run_step(self._records())
+        return self._records()
 
     def _check(self, session: Session, on: str, rows: str) -> list[Outcome]:
         due = [check for check in self.checks if check.on == on]
@@ -122,10 +122,10 @@ class Audit:
             for o in self.outcomes
             for number, (key, reason) in enumerate(o.rows, 1)
         ]
-        statements = [insert_rows("etl.check_results", _RESULTS, results, "record the checks")] if results else []
-        if rows:
-            statements.append(insert_rows("etl.check_failures", _FAILURES, rows, "record the failing rows"))
-        return statements
+        return [
+            *insert_rows("etl.check_results", _RESULTS, results, "record the checks"),
+            *insert_rows("etl.check_failures", _FAILURES, rows, "record the failing rows"),
+        ]
 
 
 def of(
@@ -187,8 +187,9 @@ def _outcome(session: Session, contract: Contract, check: Check, failing: int, r
     if not failing:
         return Outcome(check)
     # The first rows found: in order, the warehouse would have to find all of them again.
-    kept = f"SELECT * FROM (\n{_read(check, rows)}\n) AS offending LIMIT {KEPT_ROWS}"
-    text = f"SELECT * FROM (\n{kept}\n) AS kept ORDER BY 1"
+    text = f"SELECT * FROM (\n{_read(check, rows)}\n) AS offending LIMIT {KEPT_ROWS}"
+    if contract.key:
+        text = f"SELECT * FROM (\n{text}\n) AS kept ORDER BY 1"
     found = _run(session, Statement(f"read what fails {check.name}", text, check.values), [check])
     return Outcome(check, failing, tuple((_key(contract, row[:-1]), str(row[-1])) for row in found))
 

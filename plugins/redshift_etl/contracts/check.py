@@ -68,3 +68,10 @@ def _verify(matter: dict[str, object], severity: str, on: str, sql: str) -> None
         raise ValueError(f"it is not valid SQL: {' '.join(str(error).split())}") from error
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise ValueError("it must be one SELECT of the offending rows")
+    first = statements[0].selects[0]
+    value = first.unalias()
+    if isinstance(value, exp.Null) or (isinstance(value, exp.Literal) and value.is_string):
+        raise ValueError(
+            f"its first column, {first.sql('redshift')}, is a literal without a type; begin with a column of the row, "
+            "or write CAST(… AS VARCHAR(…))"
+        )

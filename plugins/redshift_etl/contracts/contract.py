@@ -7,7 +7,7 @@ retention are derived from it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -22,7 +22,7 @@ LOADS = ("full_refresh", "incremental", "partition", "append")
 NEVER = "never"
 _FIELDS = {
     "description", "owner", "load", "version", "deleted", "day", "fresh_within", "retention",
-    "accepted", "max_rejects", "may_shrink_to",
+    "accepted", "references", "max_rejects", "may_shrink_to",
 }  # fmt: skip
 _NAME = re.compile(r"^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$")
 _UNIT_DAYS = {"hour": 1 / 24, "day": 1, "week": 7, "month": 30, "year": 365}
@@ -56,6 +56,12 @@ class Contract:
     max_rejects: int = 0
     may_shrink_to: float = 0.5
     path: Path = Path()
+    shadow_of: str | None = None
+
+    @property
+    def locked_as(self) -> str:
+        """The table whose lock its writers take: a shadow's writers follow those of its table."""
+        return self.shadow_of or self.table
 
     @property
     def schema(self) -> str:
@@ -125,7 +131,7 @@ def parse(text: str, path: Path = Path()) -> Contract:
         description=str(matter["description"]),
         owner=str(matter["owner"]),
         load=str(matter["load"]),
-        columns=table.columns,
+        columns=_with_references(table.columns, matter.get("references") or {}),
         key=table.key,
         statements=table.statements,
         version=matter.get("version"),
@@ -133,13 +139,32 @@ def parse(text: str, path: Path = Path()) -> Contract:
         day=matter.get("day"),
         fresh_within=_age(matter["fresh_within"]) if matter.get("fresh_within", NEVER) != NEVER else None,
         retention=_retention(str(matter["retention"])),
-        accepted={name: tuple(map(str, values)) for name, values in matter.get("accepted", {}).items()},
+        accepted={name: tuple(map(_word, values)) for name, values in matter.get("accepted", {}).items()},
         max_rejects=int(matter.get("max_rejects", 0)),
         may_shrink_to=float(matter.get("may_shrink_to", 0.5)),
         path=path,
     )
     _verify(contract)
     return contract
+
+
+def _with_references(columns: tuple[Column, ...], references: dict[str, str]) -> tuple[Column, ...]:
+    """The columns, with the references of the front matter beside those of the CREATE TABLE."""
+    unknown = sorted(set(references) - {column.name for column in columns})
+    if unknown:
+        raise ValueError(f"`references` names the column {unknown[0]}, which the table does not have")
+    twice = [column.name for column in columns if column.references and column.name in references]
+    if twice:
+        raise ValueError(f"{twice[0]} has both REFERENCES and an entry in `references`; leave out the one in the table")
+    return tuple(
+        replace(column, references=ddl.reference(str(references[column.name]))) if column.name in references else column
+        for column in columns
+    )
+
+
+def _word(value: object) -> str:
+    """A value of `accepted` as the warehouse writes it; YAML reads true and false as booleans."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _verify(contract: Contract) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlglot
 from sqlglot import exp
@@ -14,6 +14,7 @@ TYPES = {
     "SMALLINT", "INTEGER", "BIGINT", "DECIMAL", "REAL", "DOUBLE PRECISION", "BOOLEAN",
     "CHAR", "VARCHAR", "DATE", "TIMESTAMP", "TIMESTAMPTZ", "SUPER",
 }  # fmt: skip
+_FIXED_ENCODINGS = ("BYTEDICT", "RUNLENGTH", "TEXT255", "TEXT32K")
 _SPELLINGS = {"INT": "INTEGER", "DOUBLE": "DOUBLE PRECISION", "FLOAT": "REAL"}
 
 
@@ -41,21 +42,23 @@ class Type:
 
 @dataclass(frozen=True)
 class Reference:
-    """A declared, unenforced foreign key of one column."""
+    """The column that a column's values are in. ``declared``: as a foreign key, which the planner takes for true."""
 
     table: str
     column: str
+    declared: bool = True
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column as its CREATE TABLE declares it."""
+    """A column as its CREATE TABLE declares it. ``resizable``: a VARCHAR that ALTER COLUMN TYPE may make longer."""
 
     name: str
     type: Type
     nullable: bool
     references: Reference | None
     comment: str
+    resizable: bool = True
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,10 @@ def parse(text: str) -> TableDdl:
     schema = creates[0].this
     comments = _comments(statements)
     key = _primary_key(schema)
-    columns = tuple(_column(node, comments, key) for node in schema.expressions if isinstance(node, exp.ColumnDef))
+    constrained = key + _constrained(schema)
+    columns = tuple(
+        _column(node, comments, key, constrained) for node in schema.expressions if isinstance(node, exp.ColumnDef)
+    )
     return TableDdl(_qualified(schema.this), columns, key, tuple(_split(text)))
 
 
@@ -124,13 +130,36 @@ def _qualified(table: exp.Expression) -> str:
     return f"{table.db}.{table.name}"
 
 
-def _column(node: exp.ColumnDef, comments: dict[str, str], key: tuple[str, ...]) -> Column:
+def _constrained(schema: exp.Schema) -> tuple[str, ...]:
+    """The columns of the table's own UNIQUE and FOREIGN KEY constraints."""
+    clauses = schema.find_all(exp.UniqueColumnConstraint, exp.ForeignKey)
+    return tuple(part.name for clause in clauses for part in clause.find_all(exp.Identifier))
+
+
+def _column(
+    node: exp.ColumnDef, comments: dict[str, str], key: tuple[str, ...], constrained: tuple[str, ...]
+) -> Column:
     constraints = [constraint.kind for constraint in node.constraints]
     not_null = node.name in key or any(
         isinstance(kind, exp.NotNullColumnConstraint) and not kind.args.get("allow_null") for kind in constraints
     )
     references = next((_reference(kind) for kind in constraints if isinstance(kind, exp.Reference)), None)
-    return Column(node.name, _type(node), not not_null, references, comments.get(node.name, ""))
+    resizable = node.name not in constrained and not any(map(_forbids_resizing, constraints))
+    return Column(node.name, _type(node), not not_null, references, comments.get(node.name, ""), resizable)
+
+
+def _forbids_resizing(kind: exp.Expr) -> bool:
+    """By https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html: ALTER COLUMN column_name TYPE."""
+    if isinstance(kind, exp.EncodeColumnConstraint):
+        return kind.this.name.upper() in _FIXED_ENCODINGS
+    return isinstance(kind, exp.DefaultColumnConstraint | exp.UniqueColumnConstraint | exp.Reference)
+
+
+def reference(text: str) -> Reference:
+    """Read ``schema.table (column)``, as REFERENCES has it. Raises ValueError with one sentence."""
+    (column,) = parse(f"CREATE TABLE x.x (x INTEGER REFERENCES {text})").columns
+    assert column.references
+    return replace(column.references, declared=False)
 
 
 def _reference(node: exp.Reference) -> Reference:

@@ -9,8 +9,10 @@ from typing import Any
 
 from redshift_etl.incidents.model import Incident
 from redshift_etl.warehouse import migrate
-from redshift_etl.warehouse.session import Connect, Session, open_session
-from redshift_etl.warehouse.statement import Statement, insert_rows, lock, truncate_bytes
+from redshift_etl.warehouse.locks import lock
+from redshift_etl.warehouse.retry import transaction
+from redshift_etl.warehouse.session import Connect, Session
+from redshift_etl.warehouse.statement import Statement, insert_row, truncate_bytes
 from redshift_etl.window import aware_utc, naive_utc
 
 TABLE = "etl.incidents"
@@ -21,25 +23,27 @@ _SUMMARY_BYTES = 2048
 def record(connect: Connect, incident: Incident, url: str) -> None:
     """Insert the incident, or update its count. Safe to repeat and to run concurrently."""
     migrate.ensure(connect, TABLE)
-    with open_session(connect, incident.incident_id) as session, session.transaction():
+
+    def write(session: Session) -> None:
+        """Insert or update, after those who do the same."""
         session.run(lock(TABLE))
         if session.run(_select(incident.incident_id)):
             session.run(_update_count(incident))
         else:
             session.run(_insert(incident, url))
 
+    transaction(connect, incident.incident_id, write)
+
 
 def resolve(connect: Connect, incident_id: str, at: datetime, resolution: str) -> None:
     """Set when (UTC) and how the incident was resolved, if it is open."""
     migrate.ensure(connect, TABLE)
-    with open_session(connect, incident_id) as session, session.transaction():
-        session.run(
-            Statement(
-                "resolve the incident",
-                f"UPDATE {TABLE} SET resolved_at = %s, resolution = %s WHERE incident_id = %s AND resolved_at IS NULL",
-                (naive_utc(at), resolution, incident_id),
-            )
-        )
+    update = Statement(
+        "resolve the incident",
+        f"UPDATE {TABLE} SET resolved_at = %s, resolution = %s WHERE incident_id = %s AND resolved_at IS NULL",
+        (naive_utc(at), resolution, incident_id),
+    )
+    transaction(connect, incident_id, lambda session: session.run_step((lock(TABLE), update)))
 
 
 def open_incidents(session: Session) -> dict[str, Incident]:
@@ -76,4 +80,4 @@ def _insert(incident: Incident, url: str) -> Statement:
         "opened_at": naive_utc(incident.opened_at),
         "last_seen_at": naive_utc(incident.last_seen_at),
     }
-    return insert_rows(TABLE, tuple(row), [tuple(row.values())], "record the incident")
+    return insert_row(TABLE, row, "record the incident")

@@ -1,6 +1,7 @@
 """Builds the days of a mart that are stale, and records in the same transaction what they were built from.
 
-A mart is LOCKed first, so that builds of one mart follow each other: the numbers recorded are those of the data read.
+The mart's lock table is LOCKed first, so that builds of one mart follow each other: the numbers recorded are those of
+the data read. What all marts write (``etl.*``) comes last.
 """
 
 from __future__ import annotations
@@ -8,17 +9,19 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from uuid import uuid4
 
 from redshift_etl.contracts.mart import DAYS, Mart
 from redshift_etl.errors import SourceError
 from redshift_etl.warehouse import load_sql
-from redshift_etl.warehouse.load import Audit
+from redshift_etl.warehouse.load import Audit, Proof
+from redshift_etl.warehouse.locks import lock
 from redshift_etl.warehouse.model import Run
+from redshift_etl.warehouse.retry import transaction
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
-from redshift_etl.warehouse.statement import Statement, columns, ident, insert_rows, lock
+from redshift_etl.warehouse.statement import Statement, columns, ident, insert_rows
 from redshift_etl.window import utc_now
 
 log = logging.getLogger(__name__)
@@ -82,11 +85,21 @@ def publish(mart: Mart, days: Sequence[date]) -> tuple[Statement, ...]:
     return (
         Statement("delete the old days", f"DELETE FROM {target} WHERE {ident(mart.day)} IN ({marks})", tuple(days)),
         Statement("insert the new days", f"INSERT INTO {target} ({names})\nSELECT {names} FROM {BUILD}"),
+    )
+
+
+def record_inputs(mart: Mart, days: Sequence[date], touches: Mapping[tuple[str, date], int]) -> tuple[Statement, ...]:
+    """Record what the days are built from, in the place of what the old ones were."""
+    marks = ", ".join("%s" for _ in days)
+    rows = [(mart.contract.table, day, name, touches.get((name, day), 0)) for day in days for name in mart.inputs]
+    names = ("mart_name", "day", "input_name", "touches")
+    return (
         Statement(
             "delete what the old days were built from",
             f"DELETE FROM etl.mart_inputs WHERE mart_name = %s AND day IN ({marks})",
             (mart.contract.table, *days),
         ),
+        *insert_rows("etl.mart_inputs", names, rows, "record what the days are built from"),
     )
 
 
@@ -102,21 +115,20 @@ def build(
     days: Sequence[date],
     run: Run,
     audits: Sequence[Audit] = (),
-    last: Sequence[Audit] = (),
+    last: Sequence[Proof] = (),
 ) -> dict[str, int]:
-    """Write, audit and publish these days in one transaction. Returns rows by day (ISO).
+    """Write, audit and publish these days in one transaction, tried again as loads are. Returns rows by day (ISO).
 
     ``audits`` check the build before it is published, those of ``last`` the mart before the commit.
-    Raises SourceError when a key of the build is not unique, ConfigError when the warehouse refuses the SQL.
+    Raises SourceError when a key of the build is not unique, ConfigError when the warehouse refuses the SQL,
+    TransientError after the last attempt.
     """
     label = f"{mart.contract.table} {days[0]}…{days[-1]} {run.run_id}"
-    with open_session(connect, label) as session:
-        try:
-            with session.transaction():
-                return _build(session, mart, days, run, audits, last)
-        except StatementError as error:
-            fix = f"correct include/sql/marts/{mart.contract.name}.sql or the mart's contract"
-            raise error.explained(fix, table=mart.contract.table) from error
+    try:
+        return transaction(connect, label, lambda session: _build(session, mart, days, run, audits, last))
+    except StatementError as error:
+        fix = f"correct include/sql/marts/{mart.contract.name}.sql or the mart's contract"
+        raise error.explained(fix, table=mart.contract.table) from error
 
 
 def _build(
@@ -125,10 +137,10 @@ def _build(
     days: Sequence[date],
     run: Run,
     audits: Sequence[Audit],
-    last: Sequence[Audit],
+    last: Sequence[Proof],
 ) -> dict[str, int]:
     started = time.monotonic()
-    session.run(lock(mart.contract.table, "etl.mart_inputs"))
+    session.run(lock(mart.contract.table))
     touches = {(str(table), day): int(count) for table, day, count in session.run(read_touches(mart, days))}
     session.run_step(write(mart, days))
     for audit in audits:
@@ -143,23 +155,16 @@ def _build(
         )
     rows = {day: int(count) for day, count in session.run(_rows_by_day(mart))}
     session.run_step(publish(mart, days))
-    session.run(_input_rows(mart, days, touches))
-    session.run(_build_rows(mart, days, touches, rows, run, time.monotonic() - started))
-    for audit in last:
-        audit(session)
+    checked = [statement for proof in last for statement in proof(session)]
+    seconds = time.monotonic() - started
+    records = (*record_inputs(mart, days, touches), *_build_rows(mart, days, touches, rows, run, seconds))
+    session.run_step((*records, *checked))
     return {day.isoformat(): rows.get(day, 0) for day in days}
 
 
 def _rows_by_day(mart: Mart) -> Statement:
     day = ident(mart.day)
     return Statement("count the rows of each day", f"SELECT {day}, COUNT(*) FROM {BUILD} GROUP BY {day}")
-
-
-def _input_rows(mart: Mart, days: Sequence[date], touches: dict[tuple[str, date], int]) -> Statement:
-    rows = [(mart.contract.table, day, name, touches.get((name, day), 0)) for day in days for name in mart.inputs]
-    return insert_rows(
-        "etl.mart_inputs", ("mart_name", "day", "input_name", "touches"), rows, "record what the days are built from"
-    )
 
 
 def _build_rows(
@@ -169,7 +174,7 @@ def _build_rows(
     rows: dict[date, int],
     run: Run,
     seconds: float,
-) -> Statement:
+) -> tuple[Statement, ...]:
     build_id, now = uuid4().hex, utc_now()
     names = ("build_id", "mart_name", "day", "dag_id", "run_id", "rows_written", "inputs", "built_at", "seconds")
     values = [

@@ -1,7 +1,8 @@
 """Deletes the rows past their contract's retention: a calendar month at a time, each archived to the lake first.
 
-A slice is one transaction: LOCK, count, UNLOAD, compare the archive with the count, DELETE, record, COMMIT. So what is
-deleted is what the archive has, and a run that is killed has deleted whole slices or nothing. Deleting makes no mart
+A slice is one transaction: LOCK the table's lock table, count, UNLOAD, compare the archive with the count, DELETE,
+record, COMMIT. So what is deleted is what the archive has, a run that is killed has deleted whole slices or nothing,
+and readers never wait. Deleting makes no mart
 stale: their old days stay as they were built.
 """
 
@@ -11,13 +12,17 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from functools import partial
 
 from redshift_etl.contracts.contract import Contract, Retention
+from redshift_etl.contracts.ddl import Column
 from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.warehouse import migrate
+from redshift_etl.warehouse.locks import lock
 from redshift_etl.warehouse.model import Run
+from redshift_etl.warehouse.retry import retry
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
-from redshift_etl.warehouse.statement import Statement, columns, count_rows, ident, insert_rows, literal, lock
+from redshift_etl.warehouse.statement import Statement, count_rows, ident, insert_row, literal
 from redshift_etl.window import utc_now
 
 log = logging.getLogger(__name__)
@@ -97,12 +102,19 @@ def count(contract: Contract, rule: Retention, part: Slice) -> Statement:
 
 def unload(contract: Contract, rule: Retention, part: Slice, archive: Archive, prefix: str) -> Statement:
     """Write the slice to the lake as Parquet, with a manifest that counts its rows (AWS, UNLOAD)."""
-    query = f"SELECT {columns(contract.column_names)} FROM {ident(contract.table)} WHERE {_where(rule, part)}"
+    selected = ", ".join(map(_archived, contract.columns))
+    query = f"SELECT {selected} FROM {ident(contract.table)} WHERE {_where(rule, part)}"
     return Statement(
         "archive the slice",
         f"UNLOAD ({literal(query)})\nTO {literal(prefix)}\nIAM_ROLE {literal(archive.iam_role)}\n"
         "FORMAT AS PARQUET\nMANIFEST VERBOSE",
     )
+
+
+def _archived(column: Column) -> str:
+    """Parquet has no zone in UNLOAD's files, so that a moment is archived as the UTC time."""
+    name = ident(column.name)
+    return f"{name} AT TIME ZONE 'UTC' AS {name}" if column.type.name == "TIMESTAMPTZ" else name
 
 
 def delete(contract: Contract, rule: Retention, part: Slice) -> Statement:
@@ -130,26 +142,35 @@ def plan(connect: Connect, contract: Contract, now: datetime) -> Plan | None:
 
 def run(connect: Connect, expiry: Plan, archive: Archive, run: Run) -> int:
     """Archive and delete every slice of a plan, each in a transaction of its own. Returns the rows deleted."""
-    contract, deleted = expiry.contract, 0
-    assert contract.retention is not None
+    contract, deleted, label = expiry.contract, 0, f"retention of {expiry.contract.table}"
     migrate.ensure(connect, HISTORY)
-    with open_session(connect, f"retention of {contract.table}") as session:
-        for part in expiry.slices:
-            try:
-                with session.transaction():
-                    deleted += _slice(session, contract, contract.retention, part, archive, run)
-            except StatementError as error:
-                raise _refused(contract, error) from error
+    for part in expiry.slices:
+        try:
+            deleted += retry(label, partial(_attempt, connect, label, contract, part, archive, run))
+        except StatementError as error:
+            raise _refused(contract, error) from error
     log.info("%s: %d rows before %s archived and deleted", contract.table, deleted, expiry.cutoff)
     return deleted
 
 
-def _slice(session: Session, contract: Contract, rule: Retention, part: Slice, archive: Archive, run: Run) -> int:
-    session.run(lock(contract.table))
+def _attempt(
+    connect: Connect, label: str, contract: Contract, part: Slice, archive: Archive, run: Run, number: int
+) -> int:
+    """One try of a slice. Each has a prefix of its own: UNLOAD refuses one that has files."""
+    tries = "" if number == 1 else f"-{number}"
+    prefix = f"{archive.prefix}/{contract.table}/{part.start:%Y%m%dT%H%M%S}-{part.end:%Y%m%dT%H%M%S}{tries}/"
+    with open_session(connect, label) as session, session.transaction():
+        session.run(lock(contract.table))
+        return _slice(session, contract, part, archive, prefix, run)
+
+
+def _slice(session: Session, contract: Contract, part: Slice, archive: Archive, prefix: str, run: Run) -> int:
+    rule = contract.retention
+    assert rule is not None
     rows = int(session.value(count(contract, rule, part)))
     if not rows:
         return 0
-    prefix = f"{archive.prefix}/{contract.table}/{part.start:%Y%m%dT%H%M%S}-{part.end:%Y%m%dT%H%M%S}/"
+    left = int(session.value(count_rows(contract.table))) - rows
     session.run(unload(contract, rule, part, archive, prefix))
     archived = archive.rows(f"{prefix}manifest")
     if archived != rows:
@@ -159,8 +180,6 @@ def _slice(session: Session, contract: Contract, rule: Retention, part: Slice, a
             table=contract.table,
             archive=prefix,
         )
-    session.run(delete(contract, rule, part))
-    left = int(session.value(count_rows(contract.table)))
     row = {
         "table_name": contract.table,
         "slice_start": part.start,
@@ -172,7 +191,7 @@ def _slice(session: Session, contract: Contract, rule: Retention, part: Slice, a
         "run_id": run.run_id,
         "deleted_at": utc_now(),
     }
-    session.run(insert_rows(HISTORY, tuple(row), [tuple(row.values())], "record the deletion"))
+    session.run_step((delete(contract, rule, part), insert_row(HISTORY, row, "record the deletion")))
     return rows
 
 

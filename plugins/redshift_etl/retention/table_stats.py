@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 
 from redshift_etl.errors import TransientError
 from redshift_etl.warehouse import migrate
+from redshift_etl.warehouse.locks import lock
 from redshift_etl.warehouse.session import Connect, StatementError, open_session
-from redshift_etl.warehouse.statement import Statement, ident, insert_rows, lock
+from redshift_etl.warehouse.statement import Statement, ident, insert_rows
 from redshift_etl.window import naive_utc
 
 log = logging.getLogger(__name__)
@@ -113,7 +114,7 @@ def record_reads(connect: Connect, now: datetime) -> dict[str, Read]:
         if merged:
             rows = [(name, read.monitored_from, read.last_read_at) for name, read in merged.items()]
             names = ("table_name", "watched_from", "last_read_at")
-            session.run(insert_rows(READS, names, rows, "record the reads"))
+            session.run_step(insert_rows(READS, names, rows, "record the reads"))
     return merged
 
 

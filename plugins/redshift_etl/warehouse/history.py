@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from redshift_etl.warehouse.model import Counts, Run
-from redshift_etl.warehouse.session import Session
-from redshift_etl.warehouse.statement import Statement, insert_rows
+from redshift_etl.warehouse.session import Connect, Session, open_session
+from redshift_etl.warehouse.statement import Statement, insert_row
 from redshift_etl.window import Window, aware_utc, naive_utc
 
 TABLE = "etl.load_history"
@@ -69,7 +69,7 @@ def insert(
         "committed_at": naive_utc(record.committed_at),
         "seconds": (record.committed_at - started_at).total_seconds(),
     }
-    return insert_rows(TABLE, tuple(row), [tuple(row.values())], "record the load")
+    return insert_row(TABLE, row, "record the load")
 
 
 _COLUMNS = "table_name, load_id, dag_id, run_id, committed_at, window_start, window_end, rows_after"
@@ -108,6 +108,17 @@ def newest_extract(table: str) -> Statement:
     return Statement(
         "read the time of the newest extract", f"SELECT MAX(extracted_at) FROM {TABLE} WHERE table_name = %s", (table,)
     )
+
+
+def read_newest_extract(connect: Connect, table: str) -> datetime | None:
+    """The same (UTC), by a connection and transaction of its own.
+
+    A transaction that both reads and writes this table would conflict with each such other one, under serializable
+    isolation. Whoever has the table's lock reads the last commit all the same.
+    """
+    with open_session(connect, table) as session:
+        newest: datetime | None = session.value(newest_extract(table))
+        return aware_utc(newest)
 
 
 def newest_commits() -> Statement:

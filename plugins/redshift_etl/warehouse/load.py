@@ -1,8 +1,9 @@
 """A batch into its table, in one transaction.
 
-The stage is filled and audited first, where no other session sees it. Then: LOCK the target, decide, write, prove the
-key unique, reconcile the counts, record the load, COMMIT. A load that is killed anywhere has changed nothing; one that
-is repeated changes nothing more; two at once wait for each other at the LOCK.
+The stage is filled and audited first, where no other session sees it. Then: LOCK the target's lock table, decide,
+write, prove the key unique, check the table, record the load, COMMIT. A load that is killed anywhere has changed
+nothing; one that is repeated changes nothing more; two at once wait for each other at the LOCK. What loads of all
+tables write (``etl.*``) comes last: a write keeps the others out of its table until the COMMIT.
 """
 
 from __future__ import annotations
@@ -13,25 +14,24 @@ from datetime import UTC, datetime
 from typing import Protocol
 from uuid import uuid4
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
-
 from redshift_etl import settings
 from redshift_etl.contracts.contract import Contract
-from redshift_etl.errors import SourceError, TransientError
+from redshift_etl.errors import SourceError
 from redshift_etl.lake.batch import Batch
 from redshift_etl.warehouse import history, load_sql, migrate, upsert
 from redshift_etl.warehouse.copy_errors import copy_error
 from redshift_etl.warehouse.history import LoadRecord
+from redshift_etl.warehouse.locks import lock
 from redshift_etl.warehouse.model import CopySource, Load, Run
+from redshift_etl.warehouse.retry import retry
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
-from redshift_etl.warehouse.statement import analyze, count_rows
+from redshift_etl.warehouse.statement import Statement, analyze, count_rows
 
 log = logging.getLogger(__name__)
 
-ATTEMPTS = 5
-FIRST_PAUSE_SECONDS = 0.5
-
 Audit = Callable[[Session], None]
+Proof = Callable[[Session], Sequence[Statement]]
+"""A check of the written table before the COMMIT; returns the statements that record it."""
 
 
 class Audits(Protocol):
@@ -40,8 +40,8 @@ class Audits(Protocol):
     def stage(self, session: Session) -> None:
         """Check the stage, before the transaction."""
 
-    def result(self, session: Session) -> None:
-        """Check the table, inside the transaction, after everything is written."""
+    def result(self, session: Session) -> Sequence[Statement]:
+        """Check the table inside the transaction, once it is written. Returns what records the checks."""
 
 
 def load_batch(connect: Connect, batch: Batch, contract: Contract, run: Run, audits: Audits) -> LoadRecord:
@@ -66,36 +66,18 @@ def load_batch(connect: Connect, batch: Batch, contract: Contract, run: Run, aud
     return execute(connect, load, [audits.stage], [audits.result])
 
 
-def execute(connect: Connect, load: Load, audits: Sequence[Audit] = (), last: Sequence[Audit] = ()) -> LoadRecord:
+def execute(connect: Connect, load: Load, audits: Sequence[Audit] = (), last: Sequence[Proof] = ()) -> LoadRecord:
     """Load the batch, trying the whole of it again on a serialization conflict or a lost connection.
 
     ``connect`` opens a new connection, not in autocommit. ``audits`` check the filled stage, those of ``last`` the
     table inside the transaction. Raises what ``load_batch`` raises.
     """
     load_id = uuid4().hex
-
-    def before_sleep(state: RetryCallState) -> None:
-        """Log the failed attempt."""
-        pause = state.next_action.sleep if state.next_action else 0.0
-        error = state.outcome.exception() if state.outcome else None
-        message = "%s: attempt %d of %d failed, next in %.1f s: %s"
-        log.warning(message, load.label, state.attempt_number, ATTEMPTS, pause, error)
-
-    retrying = Retrying(
-        retry=retry_if_exception_type(TransientError),
-        stop=stop_after_attempt(ATTEMPTS),
-        wait=wait_exponential_jitter(initial=FIRST_PAUSE_SECONDS, jitter=FIRST_PAUSE_SECONDS),
-        before_sleep=before_sleep,
-        reraise=True,
-    )
-    for attempt in retrying:
-        with attempt:
-            return _attempt(connect, load, load_id, audits, last, again=attempt.retry_state.attempt_number > 1)
-    raise AssertionError("unreachable")
+    return retry(load.label, lambda number: _attempt(connect, load, load_id, audits, last, again=number > 1))
 
 
 def _attempt(
-    connect: Connect, load: Load, load_id: str, audits: Sequence[Audit], last: Sequence[Audit], again: bool
+    connect: Connect, load: Load, load_id: str, audits: Sequence[Audit], last: Sequence[Proof], again: bool
 ) -> LoadRecord:
     started_at = datetime.now(UTC)
     with open_session(connect, load.label) as session:
@@ -105,7 +87,9 @@ def _attempt(
             staged = _stage(connect, session, load)
             for audit in audits:
                 audit(session)
-            record = _transaction(session, load, load_id, staged, started_at, last)
+            with session.transaction():
+                session.run(lock(load.contract.locked_as))
+                record = _write(connect, session, load, load_id, staged, started_at, last)
         except StatementError as error:
             fix = "read the statement below; its table, its grants or its SQL in this repository"
             raise error.explained(fix, table=load.contract.table) from error
@@ -145,37 +129,45 @@ def _copy(connect: Connect, session: Session, contract: Contract, source: CopySo
     session.commit()
 
 
-def _transaction(
-    session: Session, load: Load, load_id: str, staged: int, started_at: datetime, last: Sequence[Audit]
+def _write(
+    connect: Connect,
+    session: Session,
+    load: Load,
+    load_id: str,
+    staged: int,
+    started_at: datetime,
+    last: Sequence[Proof],
 ) -> LoadRecord:
     contract, window = load.contract, load.window
-    with session.transaction():
-        write = upsert.refresh if contract.load == "full_refresh" else upsert.incremental
-        counts = write(session, load, load_id, staged)
-        record = LoadRecord(
-            table=contract.table,
-            load_id=load_id,
-            dag_id=load.run.dag_id,
-            run_id=load.run.run_id,
-            committed_at=datetime.now(UTC),
-            window_start=window.start if window else None,
-            window_end=window.end if window else None,
-            rows_after=int(session.value(count_rows(contract.table))),
-            staged=staged,
-            counts=counts,
-        )
-        session.run(
-            history.insert(
-                record,
-                contract.load,
-                load.run,
-                extracted=load.extracted,
-                rejected=load.rejected,
-                extracted_at=load.extracted_at,
-                started_at=started_at,
-                manifest=load.source.manifest_url if load.source else None,
-            )
-        )
-        for audit in last:
-            audit(session)
+    days: tuple[Statement, ...] = ()
+    if contract.load == "full_refresh":
+        newest = history.read_newest_extract(connect, contract.table)
+        counts = upsert.refresh(session, load, newest, staged)
+    else:
+        counts, days = upsert.incremental(session, load, load_id, staged)
+    rows_after = int(session.value(count_rows(contract.table)))
+    checked = [statement for proof in last for statement in proof(session)]
+    record = LoadRecord(
+        table=contract.table,
+        load_id=load_id,
+        dag_id=load.run.dag_id,
+        run_id=load.run.run_id,
+        committed_at=datetime.now(UTC),
+        window_start=window.start if window else None,
+        window_end=window.end if window else None,
+        rows_after=rows_after,
+        staged=staged,
+        counts=counts,
+    )
+    entry = history.insert(
+        record,
+        contract.load,
+        load.run,
+        extracted=load.extracted,
+        rejected=load.rejected,
+        extracted_at=load.extracted_at,
+        started_at=started_at,
+        manifest=load.source.manifest_url if load.source else None,
+    )
+    session.run_step((*days, entry, *checked))
     return record

@@ -10,18 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from redshift_etl.contracts.contract import Contract
+from redshift_etl.warehouse.compare import comparable, intersection, same_key
 from redshift_etl.warehouse.model import CopySource, Counts
-from redshift_etl.warehouse.statement import Statement, columns, count_rows, ident, literal
+from redshift_etl.warehouse.statement import Statement, columns, count_rows, ident, literal, text
+from redshift_etl.warehouse.touched_days import insert_touched_days
 
 STAGE = "stage"
 DECIDED = "decided"
 EXISTING = "existing"
 """The outcome of a row of the target that the batch has a row for."""
-
-
-def same_key(contract: Contract, left: str, right: str) -> str:
-    """The join on the whole key: plain equality, which Redshift can hash."""
-    return " AND ".join(f"{left}.{ident(name)} = {right}.{ident(name)}" for name in contract.key)
 
 
 def create_stage(contract: Contract) -> Statement:
@@ -33,7 +30,11 @@ def create_stage(contract: Contract) -> Statement:
 
 
 def copy_stage(contract: Contract, source: CopySource) -> Statement:
-    """COPY by manifest into the stage, by named columns; an empty text stays one, for NULL has a mark of its own."""
+    """COPY by manifest into the stage, by named columns; an empty text stays one, for NULL has a mark of its own.
+
+    Without STATUPDATE, COPY analyses a table that was empty, and the joins with the target are planned by its size
+    (https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-load.html).
+    """
     return Statement(
         "copy the batch into the staging table",
         f"COPY {STAGE} ({columns(contract.column_names)})\n"
@@ -43,7 +44,7 @@ def copy_stage(contract: Contract, source: CopySource) -> Statement:
         "FORMAT AS CSV ZSTD MANIFEST\n"
         "NULL AS '\\\\N'\n"
         "DATEFORMAT 'auto' TIMEFORMAT 'auto'\n"
-        "COMPUPDATE OFF STATUPDATE OFF",
+        "COMPUPDATE OFF",
     )
 
 
@@ -71,8 +72,8 @@ def _total_order(contract: Contract) -> str:
         order.append(f"CASE WHEN {ident(contract.deleted)} IS NULL THEN 1 ELSE 0 END")
     rest = [column for column in contract.columns if column.name not in (*contract.key, contract.version)]
     for column in rest:
-        value = f"JSON_SERIALIZE({ident(column.name)})" if column.type.name == "SUPER" else ident(column.name)
-        order.append(f"{value} DESC NULLS LAST" if column.nullable else f"{value} DESC")
+        optional = column.nullable or column.type.name == "SUPER"
+        order.append(f"{comparable(column)} DESC NULLS LAST" if optional else f"{comparable(column)} DESC")
     return ", ".join(order)
 
 
@@ -89,13 +90,13 @@ def decide(contract: Contract) -> Statement:
         "decide what becomes of each row",
         f"""CREATE TEMP TABLE {DECIDED} AS
 SELECT {names}, place, known,
-    CASE
+    CAST(CASE
         WHEN from_target = 1 THEN '{EXISTING}'
         {tombstone}WHEN place = 1 AND known = 1 THEN 'updated'
         WHEN place = 1 THEN 'inserted'
         WHEN tie = 1 AND place = 2 AND before = 1 THEN 'unchanged'
         ELSE 'superseded'
-    END AS outcome
+    END AS VARCHAR(16)) AS outcome
 FROM (
     SELECT {names}, from_target,
         ROW_NUMBER() OVER (PARTITION BY {keys} ORDER BY {order}, from_target DESC) AS place,
@@ -123,9 +124,9 @@ def known_keys(contract: Contract) -> Statement:
 
 def all_new(contract: Contract) -> str:
     """In the place of DECIDED, for a batch whose keys are all new and single."""
-    outcome = "'inserted'"
+    outcome = text("inserted", 16)
     if contract.deleted:
-        outcome = f"CASE WHEN {ident(contract.deleted)} IS NULL THEN 'inserted' ELSE 'deleted' END"
+        outcome = f"CASE WHEN {ident(contract.deleted)} IS NULL THEN {outcome} ELSE {text('deleted', 16)} END"
     return f"(SELECT {columns(contract.column_names)}, 1 AS place, {outcome} AS outcome FROM {STAGE}) AS decided"
 
 
@@ -139,10 +140,8 @@ def decide_step(contract: Contract, decided: str) -> tuple[Statement, ...]:
     return (*((decide(contract),) if decided == DECIDED else ()), count_outcomes(decided))
 
 
-def write_step(
-    contract: Contract, decided: str, counts: Counts, existing: int, load_id: str, window_days: Sequence[object]
-) -> tuple[Statement, ...]:
-    """Delete what is replaced, insert what wins, record the days touched, and query the keys for copies.
+def write_step(contract: Contract, decided: str, counts: Counts, existing: int) -> tuple[Statement, ...]:
+    """Delete what is replaced, insert what wins, and query the keys for copies.
 
     ``existing``: rows of the target that have a key of the batch. The last statement returns the keys that the target
     has more than once; it is left out for ``all_new``.
@@ -152,8 +151,6 @@ def write_step(
         statements.append(delete_replaced(contract))
     if counts.inserted or counts.updated or counts.deleted:
         statements.append(insert_decided(contract, decided))
-    if contract.day:
-        statements.append(touch_days(contract, load_id, window_days, decided))
     if decided == DECIDED:
         statements.append(repeated_target_keys(contract))
     return tuple(statements)
@@ -179,27 +176,27 @@ def insert_decided(contract: Contract, decided: str = DECIDED) -> Statement:
     )
 
 
-def repeated_target_keys(contract: Contract, limit: int = 5) -> Statement:
-    """Keys of this batch that the target has more than once."""
+def repeated_target_keys(contract: Contract, rows: str = STAGE, limit: int = 5) -> Statement:
+    """Keys of ``rows``, the stage or a shadow, that the target has more than once."""
     keys = columns(contract.key, "t")
     return Statement(
         "prove the key unique",
         f"SELECT {keys}, COUNT(*) FROM {ident(contract.table)} AS t\n"
-        f"WHERE EXISTS (SELECT 1 FROM {STAGE} AS s WHERE {same_key(contract, 's', 't')})\n"
+        f"WHERE EXISTS (SELECT 1 FROM {ident(rows)} AS s WHERE {same_key(contract, 's', 't')})\n"
         f"GROUP BY {keys} HAVING COUNT(*) > 1 ORDER BY {keys} LIMIT {limit}",
     )
 
 
 def compare_refresh(contract: Contract) -> Statement:
     """For a full refresh: rows in the target, keys new to it, keys gone from it, rows the same in every column."""
-    target, names, same = ident(contract.table), columns(contract.column_names), same_key(contract, "s", "t")
+    target, same = ident(contract.table), same_key(contract, "s", "t")
     return Statement(
         "compare the batch with the table",
         f"""SELECT
     (SELECT COUNT(*) FROM {target}),
     (SELECT COUNT(*) FROM {STAGE} AS s WHERE NOT EXISTS (SELECT 1 FROM {target} AS t WHERE {same})),
     (SELECT COUNT(*) FROM {target} AS t WHERE NOT EXISTS (SELECT 1 FROM {STAGE} AS s WHERE {same})),
-    (SELECT COUNT(*) FROM (SELECT {names} FROM {STAGE} INTERSECT SELECT {names} FROM {target}) AS same)""",
+    (SELECT COUNT(*) FROM {intersection(contract, STAGE, contract.table)})""",
     )
 
 
@@ -220,16 +217,10 @@ def touch_days(contract: Contract, load_id: str, window_days: Sequence[object], 
     """
     day = ident(contract.day or "")
     window = "".join("\n    UNION\n    SELECT CAST(%s AS DATE)" for _ in window_days)
-    return Statement(
-        "record the days touched",
-        f"""INSERT INTO etl.touched_days (table_name, day, load_id)
-SELECT %s, day, %s FROM (
-    SELECT CAST({day} AS DATE) AS day FROM {decided}
+    days = f"""SELECT CAST({day} AS DATE) AS day FROM {decided}
     WHERE {day} IS NOT NULL
-        AND (outcome IN ('inserted', 'updated', 'deleted') OR (outcome = '{EXISTING}' AND place > 1)){window}
-) AS days""",
-        (contract.table, load_id, *window_days),
-    )
+        AND (outcome IN ('inserted', 'updated', 'deleted') OR (outcome = '{EXISTING}' AND place > 1)){window}"""
+    return insert_touched_days(contract.table, load_id, days, window_days)
 
 
 def backend_pid() -> Statement:

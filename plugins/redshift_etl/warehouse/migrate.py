@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.contracts.ddl import Column
 from redshift_etl.errors import ConfigError, TransientError
-from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
+from redshift_etl.warehouse import locks
+from redshift_etl.warehouse.session import ConflictError, Connect, Session, StatementError, open_session
 from redshift_etl.warehouse.statement import Statement, ident, literal
 
 log = logging.getLogger(__name__)
@@ -107,10 +110,9 @@ def _add(contract: Contract, column: Column) -> Statement:
 
 
 def _by_hand(contract: Contract, column: Column, actual: ActualColumn) -> ConfigError:
-    grows = column.type.name == "VARCHAR" and actual.type.startswith("VARCHAR") and column.nullable == actual.nullable
     statement = (
         f"ALTER TABLE {contract.table} ALTER COLUMN {column.name} TYPE {column.type}"
-        if grows
+        if _may_grow(column, actual)
         else f"CREATE TABLE {contract.table}_new …; INSERT INTO {contract.table}_new SELECT … FROM {contract.table}"
     )
     return ConfigError(
@@ -122,11 +124,24 @@ def _by_hand(contract: Contract, column: Column, actual: ActualColumn) -> Config
     )
 
 
+def _may_grow(column: Column, actual: ActualColumn) -> bool:
+    """Whether ALTER COLUMN TYPE can take the table to the contract: a longer VARCHAR, without what forbids it."""
+    before = re.fullmatch(r"VARCHAR\((\d+)\)", actual.type)
+    if not before or column.type.name != "VARCHAR" or column.nullable != actual.nullable:
+        return False
+    return column.resizable and (column.type.length or 0) > int(before[1])
+
+
 def ensure(connect: Connect, table: str) -> None:
-    """Create or extend ``table``, those it refers to and the bookkeeping, each change by itself. Safe to race."""
+    """Create or extend ``table``, those it refers to and the bookkeeping, each change by itself, and their lock tables.
+
+    Safe to race.
+    """
     with open_session(connect, table) as session:
-        for contract in in_order((*BOOKKEEPING, table)):
-            _ensure(session, contract)
+        needed = in_order((*BOOKKEEPING, table))
+        for contract in needed:
+            _repeat(contract.table, partial(_made_to_match, session, contract))
+        _repeat(table, partial(_locks_made, session, [contract.table for contract in needed]))
 
 
 def in_order(tables: Sequence[str]) -> tuple[Contract, ...]:
@@ -150,14 +165,15 @@ def in_order(tables: Sequence[str]) -> tuple[Contract, ...]:
     return tuple(ordered.values())
 
 
-def _ensure(session: Session, contract: Contract) -> None:
+def _repeat(table: str, made: Callable[[], bool]) -> None:
+    """Call until it has made what is missing, or found it there."""
     for _ in range(_ATTEMPTS):
-        if _made_to_match(session, contract):
+        if made():
             return
     raise TransientError(
         "Other tasks create the same schema or table again and again.",
         fix="nothing yet; if it lasts, see in stv_recents who does",
-        table=contract.table,
+        table=table,
     )
 
 
@@ -168,15 +184,30 @@ def _made_to_match(session: Session, contract: Contract) -> bool:
     statements = changes(contract, actual) if actual else create_table(contract)
     if not statements:
         return True
+    fix = f"correct {contract.path}, or grant what is missing"
+    return _created(session, contract.table, None if actual else contract.schema, statements, fix)
+
+
+def _locks_made(session: Session, tables: Sequence[str]) -> bool:
+    missing = locks.missing(tables, [row[0] for row in session.run(locks.existing())])
+    session.commit()
+    fix = f"create the schema {locks.SCHEMA} as include/sql/grants/etl_user.sql does"
+    return all(_created(session, table, locks.SCHEMA, (locks.create(table),), fix) for table in missing)
+
+
+def _created(session: Session, table: str, schema: str | None, statements: Sequence[Statement], fix: str) -> bool:
     try:
         with session.transaction():
-            if not actual:
-                ensure_schema(session, contract.schema)
+            if schema:
+                ensure_schema(session, schema)
             session.run_step(statements)
+    except ConflictError as error:
+        log.info("%s: %s", table, error.what)
+        return False
     except StatementError as error:
         if error.code not in _EXISTS_ALREADY:
-            raise error.explained(f"correct {contract.path}, or grant what is missing", table=contract.table) from error
-        log.info("%s: another task created it, or its schema, meanwhile", contract.table)
+            raise error.explained(fix, table=table) from error
+        log.info("%s: another task created it, or its schema, meanwhile", table)
         return False
     return True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,8 +16,11 @@ from redshift_etl.warehouse.statement import Statement
 
 log = logging.getLogger(__name__)
 
-SERIALIZATION_FAILURE = "40001"
-SERIALIZABLE_VIOLATION = "1023"  # AWS, "Managing concurrent write operations": the transaction may be run again
+# AWS, "Managing concurrent write operations": the transaction may be run again. 1023 is a serializable violation, 1018
+# a table whose definition changed meanwhile; the texts are of a cluster, which has them as XX000.
+_CONFLICT_CODES = ("40001", "40P01")
+_CONFLICT_NUMBER = re.compile(r"\s*(ERROR:\s*)?(1023|1018)\b")
+_CONFLICT_TEXTS = ("conflict with concurrent transaction", "dropped by concurrent transaction")
 _LOST = ("08", "57P01", "57P02", "57P03")  # PostgreSQL's connection_exception class and the shutdown codes
 
 Connect = Callable[[], Any]
@@ -39,6 +43,10 @@ class StatementError(ConfigError):
     def explained(self, fix: str, **where: object) -> ConfigError:
         """The same refusal, with the fix and the place that the caller can name."""
         return ConfigError(self.what, fix=fix, **where, code=self.code, statement=self.statement.sql)
+
+
+class ConflictError(TransientError):
+    """A transaction that was rolled back in favour of a concurrent one; run again, it may succeed."""
 
 
 @dataclass
@@ -132,14 +140,20 @@ def _connection_error(error: Exception) -> EtlError:
 
 
 def classify(error: Exception, statement: Statement) -> Exception:
-    """TransientError for a serialization conflict or a lost connection, else StatementError."""
+    """ConflictError for a conflict of transactions, TransientError for a lost connection, else StatementError."""
     code, message = _code_and_message(error)
-    conflict = code == SERIALIZATION_FAILURE or message.strip().startswith(SERIALIZABLE_VIOLATION)
-    if conflict or code.startswith(_LOST) or _is_lost(error):
-        return TransientError(
-            f"Could not {statement.purpose}: {message}.", fix="nothing: the load is tried again", code=code or None
-        )
+    what, fix = f"Could not {statement.purpose}: {message}.", "nothing: it is tried again"
+    if _is_conflict(code, message):
+        return ConflictError(what, fix=fix, code=code or None)
+    if code.startswith(_LOST) or _is_lost(error):
+        return TransientError(what, fix=fix, code=code or None)
     return StatementError(statement, code, message)
+
+
+def _is_conflict(code: str, message: str) -> bool:
+    if code in _CONFLICT_CODES or _CONFLICT_NUMBER.match(message):
+        return True
+    return any(text in message for text in _CONFLICT_TEXTS)
 
 
 def _code_and_message(error: Exception) -> tuple[str, str]:

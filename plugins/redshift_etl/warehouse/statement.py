@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+BOUND_VALUES = 32767
+"""What redshift_connector binds in one statement: the protocol counts them in two bytes (its core.py)."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +29,14 @@ def literal(value: str) -> str:
     return f"'{escaped}'"
 
 
-def truncate_bytes(text: str, length: int) -> str:
+def text(value: str, size: int) -> str:
+    """A string as a column of a select list; bare, it has the type unknown, by which nothing can be grouped."""
+    return f"CAST({literal(value)} AS VARCHAR({size}))"
+
+
+def truncate_bytes(value: str, length: int) -> str:
     """The beginning of a text that fits VARCHAR(length): Redshift counts bytes of UTF-8, not characters."""
-    return text.encode()[:length].decode(errors="ignore")
+    return value.encode()[:length].decode(errors="ignore")
 
 
 def columns(names: Sequence[str], prefix: str = "") -> str:
@@ -36,23 +44,29 @@ def columns(names: Sequence[str], prefix: str = "") -> str:
     return ", ".join(f"{prefix}.{ident(name)}" if prefix else ident(name) for name in names)
 
 
-def lock(*tables: str) -> Statement:
-    """Taken before anything is read: a LOCK after the snapshot does not help (AWS, "Serializable isolation")."""
-    return Statement("lock the target", f"LOCK TABLE {', '.join(ident(table) for table in tables)}")
-
-
 def count_rows(table: str) -> Statement:
     """Rows in a table."""
     return Statement("count the rows", f"SELECT COUNT(*) FROM {ident(table)}")
 
 
-def insert_rows(table: str, names: Sequence[str], rows: Sequence[tuple[object, ...]], purpose: str) -> Statement:
-    """A few rows of bookkeeping in one INSERT, their values bound."""
-    marks = "(" + ", ".join("%s" for _ in names) + ")"
-    return Statement(
-        purpose,
-        f"INSERT INTO {ident(table)} ({columns(names)})\nVALUES {', '.join(marks for _ in rows)}",
-        tuple(value for row in rows for value in row),
+def insert_row(table: str, row: Mapping[str, object], purpose: str) -> Statement:
+    """One row of bookkeeping, by column, its values bound."""
+    (statement,) = insert_rows(table, tuple(row), [tuple(row.values())], purpose)
+    return statement
+
+
+def insert_rows(
+    table: str, names: Sequence[str], rows: Sequence[tuple[object, ...]], purpose: str
+) -> tuple[Statement, ...]:
+    """Rows of bookkeeping, their values bound: in one INSERT, or in as many as ``BOUND_VALUES`` needs."""
+    marks, most = "(" + ", ".join("%s" for _ in names) + ")", BOUND_VALUES // len(names)
+    return tuple(
+        Statement(
+            purpose,
+            f"INSERT INTO {ident(table)} ({columns(names)})\nVALUES {', '.join(marks for _ in some)}",
+            tuple(value for row in some for value in row),
+        )
+        for some in (rows[start : start + most] for start in range(0, len(rows), most))
     )
 
 

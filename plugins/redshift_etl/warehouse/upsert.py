@@ -1,23 +1,24 @@
-"""The writing half of a load, inside its transaction: an incremental upsert or a full refresh of the locked target."""
+"""The writing half of a load, inside its transaction, behind the LOCK: an incremental upsert or a full refresh."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import asdict
+from datetime import datetime
 
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import ConfigError, SourceError
-from redshift_etl.warehouse import history, load_sql
+from redshift_etl.warehouse import load_sql
+from redshift_etl.warehouse.compare import has_super
 from redshift_etl.warehouse.model import Counts, Load
 from redshift_etl.warehouse.session import Session
-from redshift_etl.warehouse.statement import lock
-from redshift_etl.window import aware_utc
+from redshift_etl.warehouse.statement import Statement
 
 log = logging.getLogger(__name__)
 
 
-def incremental(session: Session, load: Load, load_id: str, staged: int) -> Counts:
-    """Write the batch's newest rows, record the days they touch, and account for every staged row.
+def incremental(session: Session, load: Load, load_id: str, staged: int) -> tuple[Counts, tuple[Statement, ...]]:
+    """Write the batch's newest rows and account for every staged row. Returns also what records the days they touch.
 
     A batch of keys that are all new and single is written as it is: there is nothing to decide. Raises SourceError when
     the counts do not add up, ConfigError when something else left the target with copies of a key.
@@ -31,7 +32,7 @@ def incremental(session: Session, load: Load, load_id: str, staged: int) -> Coun
     counts = Counts(**outcomes)
     _reconcile(load, staged, counts)
     days = load.window.days if load.window else ()
-    results = session.run_step(load_sql.write_step(contract, decided, counts, existing, load_id, days))
+    results = session.run_step(load_sql.write_step(contract, decided, counts, existing))
     if decided == load_sql.DECIDED and results[-1]:
         raise ConfigError(
             "The table has the same key more than once; something else has written to it.",
@@ -39,27 +40,27 @@ def incremental(session: Session, load: Load, load_id: str, staged: int) -> Coun
             table=contract.table,
             keys=results[-1],
         )
-    return counts
+    return counts, (load_sql.touch_days(contract, load_id, days, decided),) if contract.day else ()
 
 
 def _has_conflicts(session: Session, contract: Contract) -> bool:
-    """Whether a key of the batch is repeated in it, or is in the target. The target is locked before it is read."""
-    repeated = session.run_step((lock(contract.table), load_sql.repeated_keys(contract, load_sql.STAGE, limit=1)))[-1]
+    """Whether a key of the batch is repeated in it, or is in the target."""
+    repeated = session.run(load_sql.repeated_keys(contract, load_sql.STAGE, limit=1))
     return bool(repeated) or bool(session.run(load_sql.known_keys(contract)))
 
 
-def refresh(session: Session, load: Load, _load_id: str, staged: int) -> Counts:
-    """Replace the whole table, unless the batch is empty, suspiciously small, or older than what is there."""
+def refresh(session: Session, load: Load, newest: datetime | None, staged: int) -> Counts:
+    """Replace the whole table, unless the batch is empty, suspiciously small, or older than what is there.
+
+    ``newest`` is when the source of the newest committed load was read (UTC).
+    """
     contract = load.contract
     repeated = session.run(load_sql.repeated_keys(contract, load_sql.STAGE))
     if repeated:
         raise SourceError(
             "The batch has the same key more than once.", fix="fix the source", table=contract.table, keys=repeated
         )
-    session.commit()
-    step = (lock(contract.table, history.TABLE), history.newest_extract(contract.table))
-    newest = session.run_step(step)[-1][0][0]
-    if newest and aware_utc(newest) > load.extracted_at:
+    if newest and newest > load.extracted_at:
         log.warning("%s: a refresh read later (%s) is there already; nothing is changed", load.label, newest)
         return Counts(superseded=staged)
     before, inserted, gone, same = map(int, session.run(load_sql.compare_refresh(contract))[0])
@@ -69,7 +70,7 @@ def refresh(session: Session, load: Load, _load_id: str, staged: int) -> Counts:
             fix="check the source; if it is right, lower `may_shrink_to` in the contract for this run",
             table=contract.table,
         )
-    if inserted or gone or same != staged:
+    if inserted or gone or same != staged or has_super(contract):
         session.run_step(load_sql.replace_all(contract))
     return Counts(inserted=inserted, updated=staged - inserted - same, unchanged=same, deleted=gone)
 

@@ -9,15 +9,20 @@ fresh_within: 26 hours
 retention: 20 years on scheduled_departure
 accepted:
   origin: [EWR, JFK, LGA]
+references:
+  carrier: core.airlines (carrier)
+  tail_number: core.planes (tail_number)
+  origin: core.airports (airport)
+  destination: core.airports (airport)
 */
 CREATE TABLE core.flights (
     flight_id           BIGINT     NOT NULL,
     flight_date         DATE       NOT NULL,
-    carrier             VARCHAR(2) NOT NULL REFERENCES core.airlines (carrier),
+    carrier             VARCHAR(2) NOT NULL,
     flight_number       INTEGER    NOT NULL,
-    tail_number         VARCHAR(6) REFERENCES core.planes (tail_number),
-    origin              VARCHAR(3) NOT NULL REFERENCES core.airports (airport),
-    destination         VARCHAR(3) NOT NULL REFERENCES core.airports (airport),
+    tail_number         VARCHAR(6),
+    origin              VARCHAR(3) NOT NULL,
+    destination         VARCHAR(3) NOT NULL,
     scheduled_hour      TIMESTAMP  NOT NULL,
     scheduled_departure TIMESTAMP  NOT NULL,
     departed_at         TIMESTAMP,

@@ -8,9 +8,11 @@ fresh_within: 50 hours
 retention: 20 years on observed_at
 accepted:
   airport: [EWR, JFK, LGA]
+references:
+  airport: core.airports (airport)
 */
 CREATE TABLE core.weather (
-    airport            VARCHAR(3) NOT NULL REFERENCES core.airports (airport),
+    airport            VARCHAR(3) NOT NULL,
     observed_at        TIMESTAMP  NOT NULL,
     observed_date      DATE       NOT NULL,
     temperature_f      DECIMAL(6, 2),

@@ -3,11 +3,13 @@ description: Which days of a table each load touched; rows are only ever added, 
 owner: data-engineering
 load: append
 retention: never
+references:
+  load_id: etl.load_history (load_id)
 */
 CREATE TABLE etl.touched_days (
     table_name VARCHAR(128) NOT NULL,
     day        DATE         NOT NULL,
-    load_id    VARCHAR(32)  NOT NULL REFERENCES etl.load_history (load_id),
+    load_id    VARCHAR(32)  NOT NULL,
     PRIMARY KEY (table_name, day, load_id)
 )
 DISTSTYLE EVEN

@@ -5,10 +5,12 @@ load: partition
 day: flight_date
 fresh_within: 50 hours
 retention: 20 years on flight_date
+references:
+  carrier: core.airlines (carrier)
 */
 CREATE TABLE mart.carrier_day (
     flight_date DATE NOT NULL,
-    carrier VARCHAR(2) NOT NULL REFERENCES core.airlines (carrier),
+    carrier VARCHAR(2) NOT NULL,
     flights INTEGER NOT NULL,
     cancelled INTEGER NOT NULL,
     diverted INTEGER NOT NULL,

@@ -7,10 +7,12 @@ fresh_within: 50 hours
 retention: 20 years on flight_date
 accepted:
   weather: [fair, windy, rain, low visibility, unknown]
+references:
+  origin: core.airports (airport)
 */
 CREATE TABLE mart.weather_delay_day (
     flight_date              DATE        NOT NULL,
-    origin                   VARCHAR(3)  NOT NULL REFERENCES core.airports (airport),
+    origin                   VARCHAR(3)  NOT NULL,
     weather                  VARCHAR(16) NOT NULL,
     flights                  INTEGER     NOT NULL,
     cancelled                INTEGER     NOT NULL,

@@ -1,0 +1,111 @@
+"""The shadow of a staged backfill against its table: what a swap would change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, time, timedelta
+
+from redshift_etl.backfill.shadow_table import of, pairs_of, version_of
+from redshift_etl.contracts.contract import Contract
+from redshift_etl.warehouse.compare import intersection, same_key
+from redshift_etl.warehouse.session import Session
+from redshift_etl.warehouse.statement import Statement, columns, ident
+
+_NUMBERS = ("SMALLINT", "INTEGER", "BIGINT", "DECIMAL", "REAL", "DOUBLE PRECISION")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The shadow against the table.
+
+    ``changed_columns``: rows that differ in each; ``sums``: (table, shadow) of each number, over the keys that both
+    have; ``examples``: some keys that change.
+    """
+
+    shadow_rows: int
+    table_rows: int
+    new: int
+    changed: int
+    same: int
+    older: int
+    only_in_table: int
+    changed_columns: dict[str, int]
+    sums: dict[str, tuple[str, str]]
+    examples: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, object]:
+        """For the backfill history and the log."""
+        return asdict(self)
+
+
+def differs(name: str) -> str:
+    """Whether a column differs; two NULLs do not."""
+    left, right = f"s.{ident(name)}", f"t.{ident(name)}"
+    return (
+        f"({left} <> {right} OR ({left} IS NULL AND {right} IS NOT NULL) OR ({left} IS NOT NULL AND {right} IS NULL))"
+    )
+
+
+def compare_rows(contract: Contract, shadow: str, first: date, last: date) -> Statement:
+    """Rows in both, new ones, those whose table row is newer, equal ones, and those of the days that it lacks."""
+    table, key = ident(contract.table), same_key(contract, "s", "t")
+    version, pairs = version_of(contract), pairs_of(contract, shadow)
+    days = (datetime.combine(first, time()), datetime.combine(last, time()) + timedelta(days=1))
+    within = f"t.{version} >= %s AND t.{version} < %s"
+    return Statement(
+        "compare the shadow with the table",
+        f"""SELECT
+    (SELECT COUNT(*) FROM {ident(shadow)}),
+    (SELECT COUNT(*) FROM {table} AS t WHERE {within}),
+    (SELECT COUNT(*) FROM {ident(shadow)} AS s WHERE NOT EXISTS (SELECT 1 FROM {table} AS t WHERE {key})),
+    (SELECT COUNT(*) FROM {pairs} WHERE t.{version} > s.{version}),
+    (SELECT COUNT(*) FROM {intersection(contract, shadow, contract.table)}),
+    (SELECT COUNT(*) FROM {table} AS t
+     WHERE {within} AND NOT EXISTS (SELECT 1 FROM {ident(shadow)} AS s WHERE {key}))""",
+        (*days, *days),
+    )
+
+
+def compare_columns(contract: Contract, shadow: str, names: Sequence[str], numbers: Sequence[str]) -> Statement:
+    """Rows that differ in each column, then the sums of each number on both sides."""
+    changed = [f"COUNT(CASE WHEN {differs(name)} THEN 1 END)" for name in names]
+    sums = [f"SUM(CAST({side}.{ident(name)} AS DECIMAL(38, 4)))" for name in numbers for side in ("t", "s")]
+    return Statement(
+        "compare the columns", "SELECT\n    " + ",\n    ".join(changed + sums) + f"\nFROM {pairs_of(contract, shadow)}"
+    )
+
+
+def compare(session: Session, contract: Contract, backfill_id: str, first: date, last: date) -> Comparison:
+    """What a swap would change."""
+    shadow = of(contract, backfill_id).table
+    rows = [int(value) for value in session.run(compare_rows(contract, shadow, first, last))[0]]
+    shadow_rows, table_rows, new, older, same, only = rows
+    others = [column for column in contract.columns if column.name not in contract.key and column.type.name != "SUPER"]
+    names = [column.name for column in others]
+    numbers = [column.name for column in others if column.type.name in _NUMBERS]
+    values = session.run(compare_columns(contract, shadow, names, numbers))[0]
+    sums = values[len(names) :]
+    changed = {name: int(count) for name, count in zip(names, values, strict=False) if count}
+    any_change = " OR ".join(differs(name) for name in names)
+    keys = session.run(
+        Statement(
+            "read some keys that change",
+            f"SELECT {columns(contract.key, 's')} FROM {pairs_of(contract, shadow)}\n"
+            f"WHERE {any_change} ORDER BY {columns(contract.key, 's')} LIMIT 5",
+        )
+    )
+    return Comparison(
+        shadow_rows=shadow_rows,
+        table_rows=table_rows,
+        new=new,
+        changed=shadow_rows - new - older - same,
+        same=same,
+        older=older,
+        only_in_table=only,
+        changed_columns=changed,
+        sums={name: (str(sums[2 * n]), str(sums[2 * n + 1])) for n, name in enumerate(numbers)},
+        examples=tuple(
+            ", ".join(f"{name}={value}" for name, value in zip(contract.key, key, strict=True)) for key in keys
+        ),
+    )

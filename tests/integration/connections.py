@@ -1,0 +1,90 @@
+"""Connections to the warehouse that are cut or observed: a test passes them where the product opens its own."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def broken(connect: Callable[[], Any], fuse: itertools.count[int] | None, when: int) -> Broken:
+    """A new connection, cut before the n-th statement that is counted by ``fuse``: without one, by itself."""
+    return Broken(connect(), itertools.count() if fuse is None else fuse, when)
+
+
+class Broken:
+    """A connection whose socket is cut just before its n-th statement."""
+
+    def __init__(self, connection: Any, fuse: itertools.count[int], when: int) -> None:
+        self.connection, self.fuse, self.when = connection, fuse, when
+
+    def _burn(self) -> None:
+        if next(self.fuse) == self.when:
+            cut(self.connection)
+
+    def cursor(self) -> Any:
+        self._burn()
+        return self.connection.cursor()
+
+    def commit(self) -> None:
+        self._burn()
+        self.connection.commit()
+
+    def rollback(self) -> None:
+        self.connection.rollback()
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def cut(connection: Any) -> None:
+    """Close a connection's socket."""
+    connection._usock.shutdown(socket.SHUT_RDWR)
+
+
+@dataclass
+class Observed:
+    """A connection that records its transactions, and calls before and after the COMMIT of those that LOCK first."""
+
+    connection: Any
+    transactions: list[list[str]]
+    before_commit: Callable[[], None] = lambda: None
+    after_commit: Callable[[Any], None] = lambda _: None
+    sent: list[str] = field(default_factory=list)
+
+    def cursor(self) -> Any:
+        return ObservedCursor(self.connection.cursor(), self.sent)
+
+    def commit(self) -> None:
+        locked = bool(self.sent) and self.sent[0].startswith("LOCK")
+        if locked:
+            self.before_commit()
+        if self.sent:
+            self.transactions.append(self.sent)
+            self.sent = []
+        self.connection.commit()
+        if locked:
+            self.after_commit(self.connection)
+
+    def rollback(self) -> None:
+        self.sent = []
+        self.connection.rollback()
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+class ObservedCursor:
+    """A cursor that records what it executes."""
+
+    def __init__(self, cursor: Any, sent: list[str]) -> None:
+        self.cursor, self.sent = cursor, sent
+
+    def execute(self, sql: str, values: Any = None) -> None:
+        self.sent.append(sql)
+        self.cursor.execute(sql, values)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.cursor, name)
