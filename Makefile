@@ -51,8 +51,9 @@ redshift: $(INSTALLED) ## Run the local Redshift and S3 alone, in the foreground
 redshift-corpus: $(INSTALLED) ## Check the Redshift corpus against a real cluster: HOST=… ARGS="--user me --database dev"
 	@$(PYTHON_IN_VENV) -m local_redshift.corpus.runner $(if $(HOST),--host $(HOST)) $(ARGS)
 
-check-cluster: $(INSTALLED) ## Check the cluster of the connection redshift_default in a schema of its own: rights, role, lake, smallest loads
-	@AIRFLOW_HOME=$(or $(AIRFLOW_HOME),$(CURDIR)/build/airflow) PYTHONPATH=plugins $(PYTHON_IN_VENV) -m redshift_etl.cluster_check
+check-cluster: $(INSTALLED) ## Check a cluster of your own before the first load: connection, rights, role, lake, the smallest loads
+	@AIRFLOW_HOME=$(or $(AIRFLOW_HOME),$(CURDIR)/build/airflow) AIRFLOW__LOGGING__LOGGING_LEVEL=WARNING PYTHONPATH=plugins \
+		$(PYTHON_IN_VENV) -m redshift_etl.cluster_check
 
 bench: $(INSTALLED) ## Run the benchmarks, each against its limit in the same run; PICTURES=docs/images takes those of the page
 	@$(PYTHON_IN_VENV) -m bench.pipeline

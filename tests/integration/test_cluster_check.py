@@ -82,15 +82,16 @@ class Place:
         return schemas + self.rows("SELECT schemaname, tablename FROM pg_tables WHERE tablename LIKE 'etl_check_%'")
 
 
-def place_on(server: Any, patch: pytest.MonkeyPatch) -> Place:
-    place = Place(server, server.connection(server.new_database()), patch, f"s3://{server.bucket}/{uuid4().hex}")
+def place_on(server: Any, patch: pytest.MonkeyPatch, like: str | None = None) -> Place:
+    place = Place(server, server.connection(server.new_database(like)), patch, f"s3://{server.bucket}/{uuid4().hex}")
     place.name()
     return place
 
 
 @pytest.fixture
-def place(redshift_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    place = place_on(redshift_server, monkeypatch)
+def place(redshift_server: Any, with_bookkeeping: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """A database that has been loaded before."""
+    place = place_on(redshift_server, monkeypatch, with_bookkeeping)
     yield place
     redshift_server.drop_database(place.database.database)
 
@@ -192,8 +193,9 @@ def drop_users(server: Any, place: Place) -> None:
 
 
 @pytest.fixture
-def etl(place: Place) -> Iterator[Place]:
-    """The same after the grants file, connected as `etl`."""
+def etl(redshift_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """A fresh database after the grants file, connected as `etl`."""
+    place = place_on(redshift_server, monkeypatch)
     as_etl(place)
     yield place
     drop_users(place.server, place)

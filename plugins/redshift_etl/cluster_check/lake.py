@@ -6,7 +6,6 @@ from redshift_etl import settings
 from redshift_etl.cluster_check.model import Cluster, Result, failed, warning
 from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.lake.batch import STAGED
-from redshift_etl.lake.storage import Lake
 
 ARCHIVE = "archive"
 
@@ -23,7 +22,7 @@ def configured(_cluster: Cluster) -> Result | str:
 
 def readable_and_writable(cluster: Cluster) -> Result | str:
     """Write, list, read and delete a file as an extract, a load and retention do."""
-    lake, key, body = Lake.connect(), f"{staged(cluster)}/check", b"a check"
+    lake, key, body = cluster.lake, f"{staged(cluster)}/check", b"a check"
     entry = lake.put(key, body)
     listed = [found.key for found in lake.list_objects(staged(cluster))]
     read = lake.read(key)
@@ -45,7 +44,7 @@ def archive(cluster: Cluster) -> str:
 
 def remove_files(cluster: Cluster) -> Result | str:
     """Delete what was staged, and what was archived where the workers may."""
-    lake = Lake.connect()
+    lake = cluster.lake
     removed = [found.key for found in lake.list_objects(staged(cluster))]
     lake.delete(removed)
     archived = [found.key for found in lake.list_objects(archive(cluster))]

@@ -17,7 +17,6 @@ from redshift_etl.contracts.contract import Contract
 from redshift_etl.contracts.mart import load_mart
 from redshift_etl.lake.batch import Batch
 from redshift_etl.lake.part_writer import compress
-from redshift_etl.lake.storage import Lake
 from redshift_etl.marts import build as marts
 from redshift_etl.operators.retention import archived_rows
 from redshift_etl.retention import rows as retention
@@ -134,7 +133,7 @@ def shadow_swap(cluster: Cluster) -> Result | str:
 @_with_samples
 def unload(cluster: Cluster) -> Result | str:
     """Archive the events and delete them, as retention does: UNLOAD, read its manifest, compare the rows."""
-    contract, lake = _contract(cluster, EVENTS), Lake.connect()
+    contract, lake = _contract(cluster, EVENTS), cluster.lake
     plan = retention.plan(cluster.connect, contract, _LATER)
     if plan is None or plan.past != len(_SECOND):
         return failed(f"retention would archive {plan.past if plan else 0} rows, not {len(_SECOND)}", "")
@@ -150,7 +149,7 @@ def unload(cluster: Cluster) -> Result | str:
 
 def _stage(cluster: Cluster, contract: Contract, lines: Sequence[str], step: str) -> Batch:
     """Put a batch into the lake as the transform leaves it."""
-    lake, below = Lake.connect(), f"{staged(cluster)}/{step}"
+    lake, below = cluster.lake, f"{staged(cluster)}/{step}"
     body = compress("".join(f"{line}\n" for line in lines).encode())
     entry = lake.put(f"{below}/part-00000.csv.zst", body, rows=len(lines))
     return Batch(

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from functools import cached_property
 
+from redshift_etl.lake.storage import Lake
 from redshift_etl.warehouse.model import Run
 from redshift_etl.warehouse.session import Connect
 
@@ -42,6 +44,11 @@ class Cluster:
 
     connect: Connect
     name: str
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The lake, by one client for all checks."""
+        return Lake.connect()
 
     def run(self, step: str) -> Run:
         """What the bookkeeping records as the task."""
