@@ -8,7 +8,7 @@ DAYS ?= 7
 # Airflow imports a thousand modules in each process: without bytecode everything starts twice as slowly.
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: help setup run stop status clean env test test-stack lint audit redshift redshift-corpus bench docs lock
+.PHONY: help setup run stop status clean env test test-stack lint audit redshift redshift-corpus check-cluster bench docs lock
 
 help: ## List these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {sub(/[$$][$$]/, "$$", $$2); printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,10 @@ redshift: $(INSTALLED) ## Run the local Redshift and S3 alone, in the foreground
 
 redshift-corpus: $(INSTALLED) ## Check the Redshift corpus against a real cluster: HOST=… ARGS="--user me --database dev"
 	@$(PYTHON_IN_VENV) -m local_redshift.corpus.runner $(if $(HOST),--host $(HOST)) $(ARGS)
+
+check-cluster: $(INSTALLED) ## Check a cluster of your own before the first load: connection, rights, role, lake, the smallest loads
+	@AIRFLOW_HOME=$(or $(AIRFLOW_HOME),$(CURDIR)/build/airflow) AIRFLOW__LOGGING__LOGGING_LEVEL=WARNING PYTHONPATH=plugins \
+		$(PYTHON_IN_VENV) -m redshift_etl.cluster_check
 
 bench: $(INSTALLED) ## Run the benchmarks, each against its limit in the same run; PICTURES=docs/images takes those of the page
 	@$(PYTHON_IN_VENV) -m bench.pipeline
