@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from redshift_etl.incidents import table_store
-from redshift_etl.warehouse.statement import Statement
+from redshift_etl.warehouse.statement import Statement, text
 
 LOADS_SHOWN = 30
 HISTORY_SHOWN = 400  # a year of daily loads, and some
@@ -69,7 +69,7 @@ def sizes() -> Statement:
 
 def last_checks(since: datetime) -> Statement:
     """The last outcome of every check that ran since a time (UTC, naive)."""
-    return _last_outcomes("checked_at >= %s", since, description="''")
+    return _last_outcomes("checked_at >= %s", since, description=text("", 1))
 
 
 def incidents(since: datetime) -> Statement:
