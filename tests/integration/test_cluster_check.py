@@ -27,6 +27,8 @@ from tests.airflow_names import name_warehouse
 from tests.integration.test_policies import ALWAYS, KEYS, LAKE, NEVER, ask
 from tests.unit.policies import CLUSTER, DOCUMENT, ROOT, WORKER, read_policies
 
+pytestmark = pytest.mark.stack  # minutes: each test checks a cluster of its own
+
 MODES = ("provisioned", *(("serverless",) if "mode" in {field.name for field in fields(Config)} else ()))
 BY_NAME = {check.name: check for check in run.CHECKS}
 

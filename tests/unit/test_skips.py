@@ -46,13 +46,16 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
 def test_skips_are_skips_on_a_laptop(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CI", raising=False)
 
-    assert project.runpytest_subprocess().parseoutcomes() == {"skipped": 5, "xfailed": 1}
+    assert project.runpytest_subprocess(
+        "-p",
+        "no:warnings",
+    ).parseoutcomes() == {"skipped": 5, "xfailed": 1}
 
 
 def test_skips_fail_on_ci_but_for_the_listed_reason(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI", "true")
 
-    result = project.runpytest_subprocess("--continue-on-collection-errors")
+    result = project.runpytest_subprocess("-p", "no:warnings", "--continue-on-collection-errors")
 
     # The module and the fixture count as errors, as they do for any exception there.
     assert result.parseoutcomes() == {"failed": 1, "errors": 3, "skipped": 1, "xfailed": 1}
