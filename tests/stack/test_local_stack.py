@@ -267,7 +267,8 @@ def test_redshift_alone_prints_one_line_of_json_and_stops_on_sigterm(tmp_path: P
         code = process.wait(60)
 
     assert (rest, code) == ("", 0)
-    assert not [child for child in started if child.is_running()]
+    _, left = psutil.wait_procs(started, timeout=30)
+    assert not left
     shutil.rmtree(tmp_path)
 
 
