@@ -65,7 +65,7 @@ class Airflow:
         process = self.processes.pop(name)
         process.terminate()
         try:
-            process.wait(30)
+            process.wait(120)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
