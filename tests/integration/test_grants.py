@@ -23,7 +23,7 @@ from redshift_etl.contracts.mart import load_mart
 from redshift_etl.marts import build as marts
 from redshift_etl.retention import rows as retention
 from redshift_etl.retention import table_stats
-from redshift_etl.warehouse import migrate
+from redshift_etl.warehouse import catalog_query, migrate
 from redshift_etl.warehouse.model import Counts
 from tests.integration.batches import RUN, LoadTarget
 
@@ -124,6 +124,7 @@ def test_a_refresh_and_an_upsert_replace_what_is_there(loaded: Warehouse) -> Non
 
 def test_a_column_that_is_new_in_the_contract_is_added(loaded: Warehouse) -> None:
     loaded.etl.run("ALTER TABLE core.flights DROP COLUMN air_time_min")
+    catalog_query.forget_matches()  # as in the process of another task
     migrate.ensure(loaded.etl.connect, FLIGHTS.table)
     assert loaded.etl.rows("SELECT MAX(air_time_min) FROM core.flights") == [(None,)]
 

@@ -16,8 +16,8 @@ from uuid import uuid4
 
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import ConfigError
+from redshift_etl.warehouse import catalog_query, load_sql, migrate
 from redshift_etl.warehouse import history as load_history
-from redshift_etl.warehouse import load_sql, migrate
 from redshift_etl.warehouse.history import LoadRecord
 from redshift_etl.warehouse.model import Counts, Run
 from redshift_etl.warehouse.session import Connect, Session, open_session
@@ -78,7 +78,7 @@ def create(connect: Connect, contract: Contract, backfill_id: str) -> Contract:
     shadow = of(contract, backfill_id)
     migrate.ensure(connect, contract.table)
     with open_session(connect, shadow.table) as session:
-        if session.run(migrate.describe_table(shadow.table)):
+        if catalog_query.read_tables(session, [shadow.table]):
             return shadow
         with session.transaction():
             migrate.ensure_schema(session, SCHEMA)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.contracts.ddl import Column
 from redshift_etl.errors import ConfigError, TransientError
+from redshift_etl.warehouse import catalog_query
+from redshift_etl.warehouse.catalog_query import ActualColumn, ActualTable
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
 from redshift_etl.warehouse.statement import Statement, ident, literal
 
@@ -20,32 +21,10 @@ BOOKKEEPING = (
     "etl.check_failures",
 )  # fmt: skip
 # Schema, table; PostgreSQL's catalogue races of two CREATEs: a table's row type, a row of the catalogue.
-_EXISTS_ALREADY = ("42P06", "42P07", "42710", "23505")
+_TABLE_EXISTS = "42P07"
+_EXISTS_ALREADY = ("42P06", _TABLE_EXISTS, "42710", "23505")
 _ATTEMPTS = 5  # each loses to another task that got further: schema, table
-_CATALOGUE_NAMES = {
-    "character varying": "VARCHAR", "character": "CHAR", "numeric": "DECIMAL", "integer": "INTEGER",
-    "timestamp without time zone": "TIMESTAMP", "timestamp with time zone": "TIMESTAMPTZ",
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class ActualColumn:
-    """A column as the catalogue describes it."""
-
-    name: str
-    type: str
-    nullable: bool
-
-
-def describe_table(table: str) -> Statement:
-    """The columns that the table has now, in order; none when it does not exist."""
-    schema, name = table.split(".")
-    return Statement(
-        "read the table's columns",
-        "SELECT column_name, data_type, character_maximum_length, numeric_precision, numeric_scale, is_nullable\n"
-        "FROM svv_columns WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position",
-        (schema, name),
-    )
+_NO_PRIVILEGE = "42501"
 
 
 def find_schema(schema: str) -> Statement:
@@ -124,9 +103,13 @@ def _by_hand(contract: Contract, column: Column, actual: ActualColumn) -> Config
 
 def ensure(connect: Connect, table: str) -> None:
     """Create or extend ``table``, those it refers to and the bookkeeping, each change by itself. Safe to race."""
+    needed = in_order((*BOOKKEEPING, table))
     with open_session(connect, table) as session:
-        for contract in in_order((*BOOKKEEPING, table)):
-            _ensure(session, contract)
+        unknown = [contract for contract in needed if not catalog_query.has_matched(session, contract)]
+        existing = _read(session, unknown) if unknown else {}
+        for contract in unknown:
+            _ensure(session, contract, existing.get(contract.table))
+            catalog_query.remember_match(session, contract)
 
 
 def in_order(tables: Sequence[str]) -> tuple[Contract, ...]:
@@ -150,46 +133,76 @@ def in_order(tables: Sequence[str]) -> tuple[Contract, ...]:
     return tuple(ordered.values())
 
 
-def _ensure(session: Session, contract: Contract) -> None:
+def _read(session: Session, contracts: Sequence[Contract]) -> dict[str, ActualTable]:
+    found = catalog_query.read_tables(session, [contract.table for contract in contracts])
+    session.commit()
+    return found
+
+
+def _ensure(session: Session, contract: Contract, actual: ActualTable | None) -> None:
     for _ in range(_ATTEMPTS):
-        if _made_to_match(session, contract):
+        code = _make_match(session, contract, actual)
+        if code is None:
             return
+        actual = _read(session, [contract]).get(contract.table)
+        if actual is None and code == _TABLE_EXISTS:
+            raise ConfigError(
+                "There is something of the table's name that this user cannot see.",
+                fix=f"find its owner as a superuser: SELECT * FROM pg_class WHERE relname = '{contract.name}'; drop or "
+                "rename it, or give the table another name",
+                table=contract.table,
+            )
     raise TransientError(
         "Other tasks create the same schema or table again and again.",
-        fix="nothing yet; if it lasts, see in stv_recents who does",
+        fix="nothing yet; if it lasts, see who does: SELECT * FROM sys_query_history WHERE status = 'running'",
         table=contract.table,
     )
 
 
-def _made_to_match(session: Session, contract: Contract) -> bool:
-    """False when another task created something meanwhile: the schema perhaps, and not yet the table."""
-    actual = tuple(_actual(*row) for row in session.run(describe_table(contract.table)))
-    session.commit()
-    statements = changes(contract, actual) if actual else create_table(contract)
+def _make_match(session: Session, contract: Contract, actual: ActualTable | None) -> str | None:
+    """The SQLSTATE when another task created something meanwhile: the schema perhaps, and not yet the table."""
+    statements = _extend(contract, actual) if actual else create_table(contract)
     if not statements:
-        return True
+        return None
     try:
         with session.transaction():
             if not actual:
                 ensure_schema(session, contract.schema)
             session.run_step(statements)
     except StatementError as error:
+        if actual and error.code == _NO_PRIVILEGE:
+            raise _of_another(contract, actual, error.what) from error
         if error.code not in _EXISTS_ALREADY:
             raise error.explained(f"correct {contract.path}, or grant what is missing", table=contract.table) from error
         log.info("%s: another task created it, or its schema, meanwhile", contract.table)
-        return False
-    return True
+        return error.code
+    return None
+
+
+def _extend(contract: Contract, actual: ActualTable) -> tuple[Statement, ...]:
+    """What ``changes`` returns; a table of another owner that differs is reported as that."""
+    if actual.is_view:
+        raise _of_another(contract, actual, "It is a view.")
+    try:
+        return changes(contract, actual.columns)
+    except ConfigError as error:
+        if actual.own:
+            raise
+        raise _of_another(contract, actual, error.what) from error
+
+
+def _of_another(contract: Contract, actual: ActualTable, difference: str) -> ConfigError:
+    return ConfigError(
+        f"There is another {'view' if actual.is_view else 'table'} of this name, which belongs to {actual.owner} and "
+        f"does not match the contract: {difference}",
+        fix=f"give the contract another name, or let {actual.owner} rename or drop it, or run as a superuser: "
+        f"ALTER TABLE {contract.table} OWNER TO the user that loads",
+        table=contract.table,
+        owner=actual.owner,
+    )
 
 
 def ensure_schema(session: Session, schema: str) -> None:
     """Create the schema unless it is there: a user who owns it need not have the right to create others."""
     if not session.run(find_schema(schema)):
         session.run(create_schema(schema))
-
-
-def _actual(
-    name: str, kind: str, length: int | None, precision: int | None, scale: int | None, nullable: str
-) -> ActualColumn:
-    base = _CATALOGUE_NAMES.get(kind.lower(), kind.upper())
-    sizes = {"VARCHAR": f"({length})", "CHAR": f"({length})", "DECIMAL": f"({precision},{scale})"}.get(base, "")
-    return ActualColumn(name, base + sizes, nullable.upper() == "YES")

@@ -1,0 +1,110 @@
+"""What tables are in the warehouse: one query over the catalogue for all of them, and a cache of those that matched.
+
+PG_NAMESPACE, PG_CLASS and PG_ATTRIBUTE are on clusters, in workgroups and in Multi-AZ deployments, where SVV
+views are not (https://docs.aws.amazon.com/redshift/latest/mgmt/overview-multi-az.html); they have the tables of others
+too, and the leader node alone reads them (https://docs.aws.amazon.com/redshift/latest/dg/c_intro_catalog_views.html).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from redshift_etl.contracts.contract import Contract
+from redshift_etl.warehouse.session import Session
+from redshift_etl.warehouse.statement import Statement
+
+_TYPE_NAMES = {
+    "character varying": "VARCHAR", "character": "CHAR", "numeric": "DECIMAL", "integer": "INTEGER",
+    "timestamp without time zone": "TIMESTAMP", "timestamp with time zone": "TIMESTAMPTZ",
+}  # fmt: skip
+_TABLE, _VIEW = "r", "v"
+
+_Match = tuple[object, ...]
+_matched: set[_Match] = set()
+
+
+@dataclass(frozen=True)
+class ActualColumn:
+    """A column as the catalogue describes it."""
+
+    name: str
+    type: str
+    nullable: bool
+
+
+@dataclass(frozen=True)
+class ActualTable:
+    """A table or view of the catalogue; ``own`` if it belongs to the user who reads this."""
+
+    owner: str
+    own: bool
+    is_view: bool
+    columns: tuple[ActualColumn, ...]
+
+
+def describe_tables(tables: Sequence[str]) -> Statement:
+    """A row for each column of each of ``tables`` that exists, in order; one without a column where it has none."""
+    names = [table.split(".", 1) for table in tables]
+    condition = "\n    OR ".join("n.nspname = %s AND c.relname = %s" for _ in names)
+    return Statement(
+        "read the tables' columns",
+        "SELECT n.nspname, c.relname, c.relkind, u.usename, u.usename = CURRENT_USER, a.attname,\n"
+        "    FORMAT_TYPE(a.atttypid, a.atttypmod), a.attnotnull\n"
+        "FROM pg_namespace AS n\n"
+        "INNER JOIN pg_class AS c ON c.relnamespace = n.oid\n"
+        "LEFT JOIN pg_user AS u ON u.usesysid = c.relowner\n"
+        "LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped\n"
+        f"WHERE c.relkind IN ('{_TABLE}', '{_VIEW}') AND ({condition})\n"
+        "ORDER BY n.nspname, c.relname, a.attnum",
+        tuple(part for name in names for part in name),
+    )
+
+
+def read_tables(session: Session, tables: Sequence[str]) -> dict[str, ActualTable]:
+    """Those of ``tables`` that exist."""
+    found: dict[str, ActualTable] = {}
+    for schema, name, kind, owner, own, column, type_text, not_null in session.run(describe_tables(tables)):
+        table = f"{schema}.{name}"
+        before = found[table].columns if table in found else ()
+        columns = (ActualColumn(str(column), type_name(type_text), not not_null),) if column else ()
+        found[table] = ActualTable(str(owner), bool(own), kind == _VIEW, (*before, *columns))
+    return found
+
+
+def type_name(text: str) -> str:
+    """A type as contracts write it, of FORMAT_TYPE's spelling: ``VARCHAR(10)`` for ``character varying(10)``."""
+    base, size = re.fullmatch(r"([^(]*)(\(.*\))?", text.strip()).groups()  # type: ignore[union-attr]
+    return _TYPE_NAMES.get(base, base.upper()) + (size or "")
+
+
+def has_matched(session: Session, contract: Contract) -> bool:
+    """Whether this process has seen the table of this warehouse match this text of its contract."""
+    key = _key(session, contract)
+    return key is not None and key in _matched
+
+
+def remember_match(session: Session, contract: Contract) -> None:
+    """The table matches its contract: this process need not read it again."""
+    key = _key(session, contract)
+    if key is not None:
+        _matched.add(key)
+
+
+def forget_matches() -> None:
+    """Read every table again, as somebody may have changed it."""
+    _matched.clear()
+
+
+def _key(session: Session, contract: Contract) -> _Match | None:
+    """None where the driver does not tell the database apart (its attributes are those of redshift_connector)."""
+    database = getattr(session.connection, "_database", None)
+    socket = getattr(session.connection, "_usock", None)
+    if not database or socket is None:
+        return None
+    try:
+        address = socket.getpeername()
+    except OSError:  # a lost connection: the next statement reports it
+        return None
+    return (address, database, contract.table, contract.statements)
