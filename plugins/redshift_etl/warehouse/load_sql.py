@@ -230,8 +230,3 @@ SELECT %s, day, %s FROM (
 ) AS days""",
         (contract.table, load_id, *window_days),
     )
-
-
-def backend_pid() -> Statement:
-    """The session's process id, by which load errors are found."""
-    return Statement("read the session's id", "SELECT pg_backend_pid()")
