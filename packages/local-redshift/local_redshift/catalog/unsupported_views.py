@@ -54,7 +54,7 @@ _NAMES = {
         copy_replacements datashare_change_log datashare_cross_region_usage datashare_usage_consumer
         datashare_usage_producer external_query_detail external_query_error integration_activity
         integration_table_activity integration_table_state_change load_detail mv_refresh_history mv_state
-        procedure_call procedure_messages query_detail query_explain restore_log restore_state
+        procedure_call procedure_messages query_explain restore_log restore_state
         schema_quota_violations serverless_usage session_history spatial_simplify stream_scan_errors
         stream_scan_states transaction_history udf_log unload_detail unload_history userlog vacuum_history
     """,
