@@ -7,8 +7,8 @@ from datetime import date, timedelta
 
 from redshift_etl.backfill.request import Request, own_id
 from redshift_etl.errors import ConfigError
-from redshift_etl.warehouse import migrate
-from redshift_etl.warehouse.session import Connect, Session, open_session
+from redshift_etl.warehouse import catalog_query, migrate
+from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
 from redshift_etl.warehouse.statement import Statement, insert_rows, lock, truncate_bytes
 from redshift_etl.window import utc_now
 
@@ -68,17 +68,19 @@ def done_with(request: Request, run_id: str, who: str, first: date, last: date, 
 
 
 def mark_stale_as_failed(connect: Connect, older_than: timedelta) -> None:
-    """Mark as died what has been running for longer than any run may."""
-    migrate.ensure(connect, TABLE)
-    with open_session(connect, TABLE) as session, session.transaction():
-        session.run(
-            Statement(
-                "mark the backfills that died",
-                f"UPDATE {TABLE} SET status = %s, finished_at = %s, detail = 'it has been running for too long'\n"
-                "WHERE status = %s AND started_at < %s",
-                (DIED, utc_now(), RUNNING, utc_now() - older_than),
-            )
-        )
+    """Mark as died what has been running for longer than any run may. Without a history there is nothing to mark."""
+    statement = Statement(
+        "mark the backfills that died",
+        f"UPDATE {TABLE} SET status = %s, finished_at = %s, detail = 'it has been running for too long'\n"
+        "WHERE status = %s AND started_at < %s",
+        (DIED, utc_now(), RUNNING, utc_now() - older_than),
+    )
+    try:
+        with open_session(connect, TABLE) as session, session.transaction():
+            session.run(statement)
+    except StatementError as error:
+        if error.code not in catalog_query.UNDEFINED_TABLE:
+            raise
 
 
 def days(session: Session, backfill_id: str, table: str, *statuses: str) -> tuple[date, date]:

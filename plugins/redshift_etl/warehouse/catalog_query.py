@@ -21,6 +21,9 @@ _TYPE_NAMES = {
 }  # fmt: skip
 _TABLE, _VIEW = "r", "v"
 
+UNDEFINED_TABLE = ("42P01", "3F000")
+"""The SQLSTATEs of a table, and of a schema, that does not exist."""
+
 _Match = tuple[object, ...]
 _matched: set[_Match] = set()
 
