@@ -3,6 +3,8 @@
 PG_NAMESPACE, PG_CLASS and PG_ATTRIBUTE are on clusters, in workgroups and in Multi-AZ deployments, where SVV
 views are not (https://docs.aws.amazon.com/redshift/latest/mgmt/overview-multi-az.html); they have the tables of others
 too, and the leader node alone reads them (https://docs.aws.amazon.com/redshift/latest/dg/c_intro_catalog_views.html).
+AWS's own view of a table's DDL reads the same tables, with FORMAT_TYPE and PG_USER
+(https://github.com/awslabs/amazon-redshift-utils, v_generate_tbl_ddl).
 """
 
 from __future__ import annotations
