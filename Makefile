@@ -8,7 +8,7 @@ DAYS ?= 7
 # Airflow imports a thousand modules in each process: without bytecode everything starts twice as slowly.
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: help setup run stop status clean env test test-stack lint audit redshift redshift-corpus check-cluster bench docs lock
+.PHONY: help setup run stop status clean env test test-stack lint audit audit-sql redshift redshift-corpus check-cluster bench docs lock
 
 help: ## List these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {sub(/[$$][$$]/, "$$", $$2); printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ lint: $(INSTALLED) ## Lint and types only
 
 audit: $(INSTALLED) ## Check the locked packages for known vulnerabilities
 	@$(PYTHON_IN_VENV) -m local.cli.audit
+
+audit-sql: $(INSTALLED) ## Check each shape of statement that the integration tests send; ARGS=--accept lists the new ones
+	@$(PYTHON_IN_VENV) -m tests.integration.sql_audit $(ARGS)
 
 redshift: $(INSTALLED) ## Run the local Redshift and S3 alone, in the foreground; prints how to connect as one line of JSON
 	@$(LOCAL) redshift

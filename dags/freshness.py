@@ -23,7 +23,7 @@ from redshift_etl.operators.monitoring import MonitorFreshnessOperator
 with DAG(
     "freshness",
     description="Opens an incident for a table that is late, and closes those that are over",
-    schedule=dag.every_quarter_hour(),
+    schedule=dag.monitoring(),
     start_date=settings.FIRST_DAY,
     catchup=False,
     max_active_runs=1,

@@ -27,9 +27,9 @@ def weekly() -> CronDataIntervalTimetable:
     return CronDataIntervalTimetable("0 0 * * 1", timezone="UTC")
 
 
-def every_quarter_hour() -> CronDataIntervalTimetable:
-    """For the DAGs that monitor the others."""
-    return CronDataIntervalTimetable("*/15 * * * *", timezone="UTC")
+def monitoring() -> CronDataIntervalTimetable:
+    """For the DAGs that monitor the others: every quarter of an hour unless the settings have another schedule."""
+    return CronDataIntervalTimetable(settings.freshness_schedule(), timezone="UTC")
 
 
 def default_args(owner: str) -> dict[str, Any]:

@@ -80,6 +80,38 @@ def region() -> str:
     return _required("region", "us-east-1")
 
 
+def _seconds(name: str, default: int) -> timedelta:
+    value = conf.get(SECTION, name, fallback="") or str(default)
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= timedelta(days=1).total_seconds():
+        raise ConfigError(
+            f"The setting [{SECTION}] {name} is no number of seconds.", fix=f"use e.g. {default}", value=value
+        )
+    return timedelta(seconds=seconds)
+
+
+def page_interval() -> timedelta:
+    """After how long the Warehouse page reads the warehouse again while somebody looks at it; 15 s."""
+    return _seconds("page_interval", 15)
+
+
+def sizes_interval() -> timedelta:
+    """After how long the page reads the tables' sizes again; 600 s."""
+    return _seconds("sizes_interval", 600)
+
+
+def freshness_schedule() -> str:
+    """The cron expression of the DAG ``freshness``, in UTC.
+
+    A DAG file reads it when it is parsed, as it reads ``sql_dir``: Airflow's own configuration is in the process
+    already. A Variable or a connection would be a query at each parse.
+    """
+    return str(conf.get(SECTION, "freshness_schedule", fallback="") or "*/15 * * * *")
+
+
 def sql_dir() -> Path:
     """The folder of the SQL files; ``include/sql`` of this repository unless [redshift_etl] sql_dir is set."""
     return Path(conf.get(SECTION, "sql_dir", fallback="") or REPOSITORY / "include" / "sql")

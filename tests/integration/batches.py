@@ -17,7 +17,7 @@ import zstandard
 
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts.contract import Contract
-from redshift_etl.warehouse import load, locks, migrate, model
+from redshift_etl.warehouse import load, locks, migrate, model, table_changes
 from redshift_etl.warehouse.history import LoadRecord
 from redshift_etl.warehouse.model import CopySource
 from redshift_etl.window import Window
@@ -70,7 +70,7 @@ class LoadTarget:
 
     def create(self, contract: Contract) -> None:
         """The contract's table, as a first run makes it."""
-        table = (migrate.create_schema(contract.schema), *migrate.create_table(contract))
+        table = (migrate.create_schema(contract.schema), *table_changes.create_table(contract))
         lock = (migrate.create_schema(locks.SCHEMA), locks.create(contract.table))
         for statement in (*table, *lock):
             self.run(statement.sql)

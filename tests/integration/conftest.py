@@ -22,6 +22,9 @@ from local_redshift.storage.embedded_postgres import Postgres
 from redshift_etl.lake.storage import Lake
 from redshift_etl.settings import S3Location
 from tests.integration.batches import LoadTarget
+from tests.integration.sql_audit import only_checked_sql, sql_recorder
+
+__all__ = ["only_checked_sql", "sql_recorder"]
 
 REGION = "us-east-1"
 CREDENTIALS = {"aws_access_key_id": "testing-key", "aws_secret_access_key": "testing-secret"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -64,6 +65,24 @@ def test_a_late_table_is_said_once_and_resolved_once(target: LoadTarget, watch: 
     assert monitor.run(watch, in_days(0))["resolved"] == []
     assert rows(target) == [("late", "core.small", 1, "the table is fresh again")]
     assert len(monitor.run(watch, in_days(2))["opened"]) == 1, "late again is a new incident"
+
+
+def test_a_run_that_finds_its_tables_does_not_read_the_catalogue(
+    target: LoadTarget, watch: monitor.Monitor, caplog: pytest.LogCaptureFixture
+) -> None:
+    target.load(contracts.load("core.small"), [(1, "a")], window=None)
+    monitor.run(watch, in_days(0))
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        monitor.run(watch, in_days(0))
+    assert [record.getMessage() for record in caplog.records if "columns" in record.getMessage()] == []
+
+
+def test_the_first_run_makes_the_tables_that_it_reads(redshift: Any, redshift_server: Any, lake: Any) -> None:
+    empty = LoadTarget(redshift_server, redshift, redshift_server.s3)
+    first = monitor.Monitor(empty.connect, lake, "freshness", "run", "watch")
+    assert monitor.run(first, in_days(0)) == {"late": [], "opened": [], "resolved": []}
+    assert rows(empty) == []
 
 
 def test_the_report_of_a_failure_says_which_table_is_late_by_now(target: LoadTarget, watch: monitor.Monitor) -> None:

@@ -12,6 +12,7 @@ from functools import partial
 from threading import Event
 from typing import Any
 
+import psycopg
 import pytest
 
 from redshift_etl.errors import ConfigError, SourceError, TransientError
@@ -117,21 +118,23 @@ def test_an_empty_window_is_recorded_and_changes_nothing(things: LoadTarget) -> 
 
 @both_modes
 @pytest.mark.parametrize(
-    ("row", "column"),
+    ("row", "column", "value"),
     [
-        pytest.param((None, DAY1, DAY1, "a", None), "id", id="NULL key"),
-        pytest.param((1, DAY1, DAY1, "한글", None), "name", id="six bytes of Hangul in VARCHAR(5)"),
-        pytest.param((1, "2013-02-30", DAY1, "a", None), "version", id="a date that is none"),
+        pytest.param((None, DAY1, DAY1, "a", None), "id", "\\N", id="NULL key"),
+        pytest.param((1, DAY1, DAY1, "한글", None), "name", "한글", id="six bytes of Hangul in VARCHAR(5)"),
+        pytest.param((1, "2013-02-30", DAY1, "a", None), "version", "2013-02-30", id="a date that is none"),
     ],
 )
 def test_a_row_that_copy_refuses_is_named_and_nothing_changes(
-    things: LoadTarget, row: tuple[Any, ...], column: str
+    things: LoadTarget, row: tuple[Any, ...], column: str, value: str, request: pytest.FixtureRequest
 ) -> None:
+    has_value = "serverless" not in request.node.name  # SYS_LOAD_ERROR_DETAIL has none
     things.load(INCREMENTAL, [(9, DAY1, DAY1, "kept", None)])
     with pytest.raises(SourceError) as error:
         things.load(INCREMENTAL, [(1, DAY1, DAY1, "a", None), row])
     assert error.value.where["column"] == column
     assert str(error.value.where["line"]) == "2"
+    assert error.value.where.get("value") == (value if has_value else None)
     assert "part.csv.zst" in str(error.value.where["file"])
     assert things.rows("SELECT id FROM core.things") == [(9,)]
     assert things.history() == 1
@@ -151,6 +154,38 @@ def test_a_manifest_that_names_a_missing_object_is_refused(things: LoadTarget) -
     with pytest.raises((ConfigError, SourceError), match=r"COPY failed.*part\.csv\.zst"):
         load.execute(things.connect, batch)
     assert things.history() == 0
+
+
+def test_a_copy_that_fails_for_want_of_a_file_is_not_reported_as_an_old_row_of_the_same_process_id(
+    things: LoadTarget,
+) -> None:
+    def connect() -> Any:
+        """A connection whose process id had a load error two days ago."""
+        connection = things.connect()
+        cursor = connection.cursor()
+        cursor.execute("SELECT pg_backend_pid()")
+        with psycopg.connect(things.server.config.admin(things.database.database)) as admin:
+            admin.execute(
+                "INSERT INTO redshift_internal.load_errors (userid, session, starttime, filename, line_number, colname,"
+                " type, raw_field_value, err_reason) SELECT usesysid, %s, now() AT TIME ZONE 'UTC' - interval '2 days',"
+                " 's3://lake/old.csv', 7, 'name', 'varchar', 'old', 'an old error' FROM pg_user WHERE usename = %s",
+                (cursor.fetchone()[0], things.database.user),
+            )
+        connection.rollback()
+        return connection
+
+    batch = things.batch(INCREMENTAL, [(1, DAY1, DAY1, "a", None)])
+    assert batch.source
+    bucket, key = batch.source.manifest_url.removeprefix("s3://").split("/", 1)
+    things.s3.delete_object(Bucket=bucket, Key=key.replace("manifest.json", "part.csv.zst"))
+    with pytest.raises(ConfigError, match=r"COPY failed.*part\.csv\.zst"):
+        load.execute(connect, batch)
+    things.run(f"ALTER USER {things.database.user} SET timezone TO 'Asia/Seoul'")
+    try:
+        with pytest.raises(SourceError, match="COPY refused a row"):
+            things.load(INCREMENTAL, [(1, "2013-02-30", DAY1, "a", None)])
+    finally:
+        things.run(f"ALTER USER {things.database.user} RESET timezone")
 
 
 def test_copies_of_a_key_that_something_else_wrote_are_reported(things: LoadTarget) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from redshift_etl.contracts import contract as contracts
@@ -160,12 +161,63 @@ def test_files_past_their_age_are_deleted_from_the_working_zones_alone(lake: Lak
 @both_modes
 def test_statistics_that_are_off_are_refreshed_outside_a_transaction(target: LoadTarget) -> None:
     put(target, *range(40))
-    needs = table_stats.Table("core.things", 1, 40, 10, 100.0, 50.0)
-    assert table_stats.maintain(target.connect, [needs], dry_run=False) == [
+    needs = table_stats.Table("core", "things", 1, 40, 10, 100.0, 50.0)
+    others = replace(needs, table="notes.of others")
+    target.run('CREATE TABLE core."notes.of others" (id INTEGER)')
+    assert table_stats.maintain(target.connect, [others, needs], dry_run=False) == [
         'VACUUM "core"."things"',
         'ANALYZE "core"."things"',
     ]
     assert "core.things" in {table.name for table in table_stats.read_tables(target.connect)}
+
+
+@pytest.fixture
+def analyst(target: LoadTarget) -> LoadTarget:
+    """Another user of the same database, who may read `core.things`."""
+    put(target, 1)
+    name = f"analyst_{uuid4().hex[:8]}"
+    target.run(f"CREATE USER {name} PASSWORD 'Reads-0nly'")
+    target.run(f"GRANT USAGE ON SCHEMA core TO {name}")
+    target.run(f"GRANT SELECT ON core.things TO {name}")
+    return LoadTarget(target.server, replace(target.database, user=name, password="Reads-0nly"), target.s3)
+
+
+def as_superuser(target: LoadTarget, *statements: str) -> None:
+    """Change the database beneath the local Redshift."""
+    with psycopg.connect(target.server.config.admin(target.database.database)) as admin:
+        for statement in ("SET allow_system_table_mods = on", *statements):
+            admin.execute(statement)
+
+
+@pytest.mark.usefixtures("lake")
+def test_a_read_that_concurrency_scaling_ran_is_a_read(target: LoadTarget, analyst: LoadTarget) -> None:
+    analyst.rows("SELECT COUNT(*) FROM core.things")
+    main_cluster = target.rows("SELECT pg_get_viewdef('pg_catalog.stl_scan'::regclass)")[0][0].strip().rstrip(";")
+    as_superuser(
+        target, f"CREATE OR REPLACE VIEW pg_catalog.stl_scan AS SELECT * FROM ({main_cluster}) AS all_of_it WHERE false"
+    )
+    assert table_stats.record_reads(target.connect, datetime.now(UTC))["core.things"].last_read_at
+
+
+@pytest.mark.usefixtures("lake")
+@pytest.mark.parametrize("view", ["sys_query_detail", "stl_scan"])
+def test_a_read_is_recorded_where_one_of_the_views_is_refused(
+    target: LoadTarget, analyst: LoadTarget, view: str
+) -> None:
+    analyst.rows("SELECT COUNT(*) FROM core.things")
+    as_superuser(target, f"REVOKE ALL ON pg_catalog.{view} FROM PUBLIC")
+    assert table_stats.record_reads(target.connect, datetime.now(UTC))["core.things"].last_read_at
+
+
+@pytest.mark.usefixtures("lake")
+def test_the_views_are_read_from_the_last_recorded_read_on(target: LoadTarget, analyst: LoadTarget) -> None:
+    analyst.rows("SELECT COUNT(*) FROM core.things")
+    later = datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1)
+    table_stats.record_reads(target.connect, datetime.now(UTC))
+    target.run("UPDATE etl.table_reads SET last_read_at = NULL WHERE table_name = 'core.things'")
+    target.run(f"INSERT INTO etl.table_reads VALUES ('core.dropped', '{later}', '{later}')")
+    assert table_stats.record_reads(target.connect, datetime.now(UTC))["core.things"].last_read_at is None
+    assert table_stats.record_reads(target.connect, datetime.now(UTC))["core.things"].last_read_at
 
 
 @pytest.mark.usefixtures("lake")

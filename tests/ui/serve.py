@@ -26,7 +26,8 @@ def application() -> tuple[FastAPI, dict[str, str]]:
     from redshift_etl.ui import state
 
     if max_age := os.environ.get("PAGE_MAX_AGE"):
-        state.FILES_MAX_AGE = state.WAREHOUSE_MAX_AGE = timedelta(seconds=float(max_age))
+        state.FILES_MAX_AGE = timedelta(seconds=float(max_age))
+        os.environ |= {f"AIRFLOW__REDSHIFT_ETL__{name}_INTERVAL": max_age for name in ("PAGE", "SIZES")}
     settings.initialize()
     RevokedToken.__table__.create(settings.engine, checkfirst=True)
     root = FastAPI()

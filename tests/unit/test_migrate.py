@@ -4,7 +4,9 @@ import pytest
 
 from redshift_etl.contracts import contract
 from redshift_etl.errors import ConfigError
-from redshift_etl.warehouse.migrate import ActualColumn, changes, create_table, in_order
+from redshift_etl.warehouse.catalog_query import ActualColumn
+from redshift_etl.warehouse.migrate import in_order
+from redshift_etl.warehouse.table_changes import changes, create_table
 
 CONTRACT = contract.parse("""/*
 description: It's a table.

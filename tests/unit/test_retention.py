@@ -72,13 +72,25 @@ def test_a_retention_rule_on_a_column_that_is_not_there_is_refused_with_its_name
 
 def test_a_table_needs_vacuum_when_unsorted_or_full_of_deleted_rows_and_analyze_when_its_statistics_are_off() -> None:
     def wanted(**state: Any) -> list[str]:
-        plain = Table("core.t", megabytes=1, rows=100, visible_rows=100, stats_off=0, unsorted=0)
+        plain = Table("core", "t", megabytes=1, rows=100, visible_rows=100, stats_off=0, unsorted=0)
         return [statement.sql for statement in replace(plain, **state).maintenance()]
 
     assert wanted() == []
     assert wanted(stats_off=11) == ['ANALYZE "core"."t"']
-    assert wanted(unsorted=21) == ['VACUUM "core"."t"']
+    assert wanted(unsorted=5) == []
+    assert wanted(unsorted=5.5) == ['VACUUM "core"."t"'], "VACUUM sorts from 95 percent on"
     assert wanted(visible_rows=80, stats_off=50) == ['VACUUM "core"."t"', 'ANALYZE "core"."t"']
+
+
+def test_a_name_with_dots_and_quotes_is_quoted_as_one_name() -> None:
+    table = Table("core", 'a.b"c', megabytes=1, rows=1, visible_rows=1, stats_off=50, unsorted=0)
+    assert [statement.sql for statement in table.maintenance()] == ['ANALYZE "core"."a.b""c"']
+
+
+def test_only_tables_with_a_contract_and_shadows_are_maintained() -> None:
+    names = [("core", "flights"), ("core", "old.flights"), ("etl_shadow", "core__flights__a1"), ("finance", "salaries")]
+    tables = [Table(schema, name, 1, 1, 1, 0, 0) for schema, name in names]
+    assert [table.name for table in table_stats.own_tables(tables)] == ["core.flights", "etl_shadow.core__flights__a1"]
 
 
 def test_a_table_is_unused_only_after_it_was_watched_for_as_long() -> None:

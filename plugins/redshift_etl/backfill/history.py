@@ -7,10 +7,10 @@ from datetime import date, timedelta
 
 from redshift_etl.backfill.request import Request, own_id
 from redshift_etl.errors import ConfigError
-from redshift_etl.warehouse import migrate
+from redshift_etl.warehouse import catalog_query, migrate
 from redshift_etl.warehouse.locks import lock
 from redshift_etl.warehouse.retry import transaction
-from redshift_etl.warehouse.session import Connect, Session
+from redshift_etl.warehouse.session import Connect, Session, StatementError
 from redshift_etl.warehouse.statement import Statement, insert_row, truncate_bytes
 from redshift_etl.window import utc_now
 
@@ -70,15 +70,18 @@ def done_with(request: Request, run_id: str, who: str, first: date, last: date, 
 
 
 def mark_stale_as_failed(connect: Connect, older_than: timedelta) -> None:
-    """Mark as died what has been running for longer than any run may."""
-    migrate.ensure(connect, TABLE)
+    """Mark as died what has been running for longer than any run may. Without a history there is nothing to mark."""
     update = Statement(
         "mark the backfills that died",
         f"UPDATE {TABLE} SET status = %s, finished_at = %s, detail = 'it has been running for too long'\n"
         "WHERE status = %s AND started_at < %s",
         (DIED, utc_now(), RUNNING, utc_now() - older_than),
     )
-    transaction(connect, TABLE, lambda session: session.run_step((lock(TABLE), update)))
+    try:
+        transaction(connect, TABLE, lambda session: session.run_step((lock(TABLE), update)))
+    except StatementError as error:
+        if error.code not in catalog_query.UNDEFINED_TABLE:
+            raise
 
 
 def days(session: Session, backfill_id: str, table: str, *statuses: str) -> tuple[date, date]:

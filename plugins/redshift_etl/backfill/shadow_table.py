@@ -17,8 +17,8 @@ from uuid import uuid4
 
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import ConfigError
+from redshift_etl.warehouse import catalog_query, load_sql, migrate
 from redshift_etl.warehouse import history as load_history
-from redshift_etl.warehouse import load_sql, migrate
 from redshift_etl.warehouse.compare import same_key
 from redshift_etl.warehouse.history import LoadRecord
 from redshift_etl.warehouse.locks import lock
@@ -64,7 +64,7 @@ def create(connect: Connect, contract: Contract, backfill_id: str) -> Contract:
     def make(session: Session) -> None:
         """Create it, after the runs of the same backfill that do so too."""
         session.run(lock(contract.table))
-        if not session.run(migrate.describe_table(shadow.table)):
+        if not catalog_query.read_tables(session, [shadow.table]):
             migrate.ensure_schema(session, SCHEMA)
             session.run(_like(shadow.table, contract.table, "create the shadow"))
 

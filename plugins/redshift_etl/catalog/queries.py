@@ -60,11 +60,12 @@ WHERE position = 1 GROUP BY mart_name""",
 
 
 def sizes() -> Statement:
-    """Rows and size in MB of every table that has rows.
+    """An estimate of the rows, and the size in MB, of every table that has rows.
 
-    https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_TABLE_INFO.html
+    Not ``tbl_rows``, which counts deleted rows until VACUUM removes them
+    (https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_TABLE_INFO.html).
     """
-    return Statement("read the sizes", 'SELECT "schema", "table", tbl_rows, size FROM svv_table_info')
+    return Statement("read the sizes", 'SELECT "schema", "table", estimated_visible_rows, size FROM svv_table_info')
 
 
 def last_checks(since: datetime) -> Statement:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
 
@@ -12,26 +13,47 @@ from redshift_etl.catalog.model import CheckResult, FailedRow, History, Load, Sn
 from redshift_etl.contracts.mart import Mart
 from redshift_etl.incidents import table_store
 from redshift_etl.marts import build
+from redshift_etl.warehouse.catalog_query import UNDEFINED_TABLE
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
 from redshift_etl.warehouse.statement import Statement
 from redshift_etl.window import aware_utc, naive_utc
 
 CHECKS_WITHIN = timedelta(days=35)  # includes the last check of a table that is loaded monthly
 INCIDENTS_WITHIN = timedelta(days=30)
-UNDEFINED_TABLE = ("42P01", "3F000")  # no such table, no such schema
 
 T = TypeVar("T")
 Row = Sequence[Any]
+Size = tuple[str, Any, Any]
+"""A table, its rows and its size in MB; either may be NULL."""
 
 
-def read_snapshot(connect: Connect, now: datetime) -> Snapshot:
+@dataclass
+class SizeCache:
+    """The tables' sizes, read again when they are older than ``max_age``.
+
+    SVV_TABLE_INFO counts the blocks of every table, which takes seconds on a large cluster.
+    """
+
+    max_age: timedelta
+    rows: Sequence[Size] = ()
+    read_at: datetime | None = None
+
+    def get(self, reader: _Reader, now: datetime) -> Sequence[Size]:
+        """The last sizes, or new ones; those that could not be read are read again at the next call."""
+        if self.read_at is None or now - self.read_at >= self.max_age:
+            self.rows = reader.rows("sizes", queries.sizes(), lambda row: (f"{row[0]}.{row[1]}", row[2], row[3]))
+            self.read_at = None if "sizes" in reader.missing else now
+        return self.rows
+
+
+def read_snapshot(connect: Connect, now: datetime, sizes_of: SizeCache) -> Snapshot:
     """The state of all tables. Raises ConfigError or TransientError when there is no connection."""
     with open_session(connect, "warehouse page") as session:
         reader = _Reader(session)
         loads = reader.rows("loads", queries.last_loads(), _load)
         builds = reader.rows("builds of marts", queries.last_builds(), _build)
         rows = dict(reader.rows("rows of marts", queries.mart_rows(), lambda row: (str(row[0]), int(row[1]))))
-        sizes = reader.rows("sizes", queries.sizes(), lambda row: (f"{row[0]}.{row[1]}", row[2], row[3]))
+        sizes = sizes_of.get(reader, now)
         checks = reader.rows("checks", queries.last_checks(naive_utc(now - CHECKS_WITHIN)), _check)
         since = naive_utc(now - INCIDENTS_WITHIN)
         incidents = reader.rows("incidents", queries.incidents(since), table_store.from_row)
@@ -39,7 +61,7 @@ def read_snapshot(connect: Connect, now: datetime) -> Snapshot:
     return Snapshot(
         read_at=now,
         loads=_by_table([*loads, *builds]),
-        rows=rows | counts,
+        rows=counts | rows,  # a mart's builds have counted its rows; the system view estimates them
         size_mb={name: int(size) for name, _, size in sizes if size is not None},
         checks=_by_table(checks),
         incidents=tuple(incidents),

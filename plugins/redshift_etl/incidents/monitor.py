@@ -24,7 +24,7 @@ from redshift_etl.incidents.model import LATE, FailedRun, Failure, Incident
 from redshift_etl.lake.storage import Lake
 from redshift_etl.lineage import graph
 from redshift_etl.settings import RUN_TIMEOUT
-from redshift_etl.warehouse import freshness, migrate
+from redshift_etl.warehouse import catalog_query, freshness, migrate
 from redshift_etl.warehouse import history as load_history
 from redshift_etl.warehouse.freshness import Freshness
 from redshift_etl.warehouse.history import LoadRecord
@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 DAGS_WITHOUT_LOADS = ("reconcile", "retention")
 """No load makes a failure of these DAGs good: a person resolves it."""
 LATE_CLASS = "Late"
+
+_Readings = tuple[list[Freshness], dict[str, LoadRecord], dict[str, Incident]]
 
 
 @dataclass(frozen=True)
@@ -50,13 +52,8 @@ class Monitor:
 
 def run(monitor: Monitor, now: datetime) -> dict[str, list[str]]:
     """Check everything once. Returns the names of late tables, and the ids of incidents opened and resolved."""
-    migrate.ensure(monitor.connect, table_store.TABLE)
     history.mark_stale_as_failed(monitor.connect, RUN_TIMEOUT + timedelta(hours=1))
-    limited = [contract for name in contracts.all_tables() if (contract := contracts.load(name)).fresh_within]
-    with open_session(monitor.connect, monitor.run_id) as session:
-        states = freshness.read_freshness(session, limited, now)
-        loads = load_history.last_loads(session)
-        in_table = table_store.open_incidents(session)
+    states, loads, in_table = _read(monitor, now)
     late = [state for state in states if state.status == freshness.LATE]
     opened = [incident_id for state in late if (incident_id := _open(monitor, state, loads, now))]
     in_lake = lake_store.all_open(monitor.lake)
@@ -71,6 +68,24 @@ def run(monitor: Monitor, now: datetime) -> dict[str, list[str]]:
         if reason and close(monitor, incident, reason, now):
             resolved.append(incident.incident_id)
     return {"late": [state.table for state in late], "opened": opened, "resolved": resolved}
+
+
+def _read(monitor: Monitor, now: datetime) -> _Readings:
+    """Freshness, last loads and open incidents. Only where a table is missing are the tables made, on the first run."""
+    limited = [contract for name in contracts.all_tables() if (contract := contracts.load(name)).fresh_within]
+
+    def read() -> _Readings:
+        with open_session(monitor.connect, monitor.run_id) as session:
+            states = freshness.read_freshness(session, limited, now)
+            return states, load_history.last_loads(session), table_store.open_incidents(session)
+
+    try:
+        return read()
+    except StatementError as error:
+        if error.code not in catalog_query.UNDEFINED_TABLE:
+            raise
+    migrate.ensure(monitor.connect, table_store.TABLE)
+    return read()
 
 
 def _in_table_alone(

@@ -25,12 +25,13 @@ def report(names: Sequence[str], reads: Mapping[str, Read], tables: Sequence[Tab
     if unused:
         lines += ["| table | owner | MB | rows | last read | feeds |", "|---|---|--:|--:|---|---|"]
     for name in unused:
-        table = by_name.get(name, Table(name, 0, 0, 0, 0, 0))
+        table = by_name.get(name)
+        megabytes, rows = (table.megabytes, table.rows) if table else (0, 0)
         owner = contracts.load(name).owner if name in contracted else "unknown: it has no contract"
         last = reads[name].last_read_at
         seen = f"{last:%Y-%m-%d}" if last else f"not since {reads[name].monitored_from:%Y-%m-%d}"
         feeds = ", ".join(graph.downstream(name)) or "nothing"
-        lines.append(f"| {name} | {owner} | {table.megabytes} | {table.rows} | {seen} | {feeds} |")
+        lines.append(f"| {name} | {owner} | {megabytes} | {rows} | {seen} | {feeds} |")
     if not unused:
         lines.append("There are none.")
     young = sorted(name for name, read in reads.items() if name not in names and read.last_read_at is None)

@@ -18,7 +18,6 @@ from redshift_etl.ui.background_value import BackgroundCache, BackgroundValue, R
 from redshift_etl.warehouse.session import Connect
 
 FILES_MAX_AGE = timedelta(seconds=5)
-WAREHOUSE_MAX_AGE = timedelta(seconds=15)
 CACHE_SIZE = 64
 WAIT_SECONDS = 0.2  # short enough to be perceived as immediate
 
@@ -34,24 +33,26 @@ class State:
     """The state of the page in one API server process."""
 
     def __init__(self, connect: Connect = airflow_connection, lake: Callable[[], Lake] = Lake.connect) -> None:
+        max_age = settings.page_interval()
+        sizes = warehouse_reader.SizeCache(settings.sizes_interval())
         self._connect = connect
         self._lake = lake
         self._files: BackgroundValue[Repository] = BackgroundValue("the contracts", Reader().read, FILES_MAX_AGE)
         self._snapshot: BackgroundValue[Snapshot] = BackgroundValue(
-            "the warehouse", lambda: warehouse_reader.read_snapshot(connect, datetime.now(UTC)), WAREHOUSE_MAX_AGE
+            "the warehouse", lambda: warehouse_reader.read_snapshot(connect, datetime.now(UTC), sizes), max_age
         )
         self._incidents: BackgroundValue[tuple[Incident, ...]] = BackgroundValue(
-            "the incidents in the lake", lambda: incident_reports.open_incidents(lake()), WAREHOUSE_MAX_AGE
+            "the incidents in the lake", lambda: incident_reports.open_incidents(lake()), max_age
         )
-        self._histories: BackgroundCache[History] = BackgroundCache(WAREHOUSE_MAX_AGE, CACHE_SIZE)
-        self._reports: BackgroundCache[str | None] = BackgroundCache(WAREHOUSE_MAX_AGE, CACHE_SIZE)
+        self._histories: BackgroundCache[History] = BackgroundCache(max_age, CACHE_SIZE)
+        self._reports: BackgroundCache[str | None] = BackgroundCache(max_age, CACHE_SIZE)
 
     def files(self) -> Reading[Repository]:
         """The contracts and their lineage."""
         return self._files.get(WAIT_SECONDS)
 
     def snapshot(self) -> Reading[Snapshot]:
-        """The warehouse, at most ``WAREHOUSE_MAX_AGE`` old while it can be read."""
+        """The warehouse, at most ``settings.page_interval`` old while it can be read."""
         return self._snapshot.get(WAIT_SECONDS)
 
     def history(self, repository: Repository, table: str) -> Reading[History]:

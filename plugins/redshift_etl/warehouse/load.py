@@ -19,7 +19,7 @@ from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import SourceError
 from redshift_etl.lake.batch import Batch
 from redshift_etl.warehouse import history, load_sql, migrate, upsert
-from redshift_etl.warehouse.copy_errors import copy_error
+from redshift_etl.warehouse.copy_errors import copy_error, read_backend
 from redshift_etl.warehouse.history import LoadRecord
 from redshift_etl.warehouse.locks import lock
 from redshift_etl.warehouse.model import CopySource, Load, Run
@@ -120,7 +120,7 @@ def _stage(connect: Connect, session: Session, load: Load) -> int:
 
 
 def _copy(connect: Connect, session: Session, contract: Contract, source: CopySource) -> None:
-    backend = session.value(load_sql.backend_pid())
+    backend = read_backend(session)
     try:
         session.run(load_sql.copy_stage(contract, source))
     except StatementError as error:

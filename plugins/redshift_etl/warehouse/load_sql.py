@@ -221,8 +221,3 @@ def touch_days(contract: Contract, load_id: str, window_days: Sequence[object], 
     WHERE {day} IS NOT NULL
         AND (outcome IN ('inserted', 'updated', 'deleted') OR (outcome = '{EXISTING}' AND place > 1)){window}"""
     return insert_touched_days(contract.table, load_id, days, window_days)
-
-
-def backend_pid() -> Statement:
-    """The session's process id, by which load errors are found."""
-    return Statement("read the session's id", "SELECT pg_backend_pid()")

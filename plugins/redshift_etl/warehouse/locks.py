@@ -7,8 +7,6 @@ the last commit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from redshift_etl.warehouse.statement import Statement, ident
 
 SCHEMA = "etl_lock"
@@ -26,22 +24,6 @@ def lock(table: str) -> Statement:
     (https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html).
     """
     return Statement("wait for the other writers", f"LOCK TABLE {ident(lock_table(table))}")
-
-
-def existing() -> Statement:
-    """The names of the lock tables that exist, without their schema."""
-    return Statement(
-        "read which lock tables exist",
-        "SELECT c.relname FROM pg_class AS c INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace\n"
-        "WHERE n.nspname = %s",
-        (SCHEMA,),
-    )
-
-
-def missing(tables: Iterable[str], names: Iterable[str]) -> list[str]:
-    """Those of ``tables`` whose lock table is not among ``names``. Pure."""
-    present = {f"{SCHEMA}.{name}" for name in names}
-    return [table for table in tables if lock_table(table) not in present]
 
 
 def create(table: str) -> Statement:

@@ -20,7 +20,12 @@ class Statement:
 
 def ident(name: str) -> str:
     """Quote an identifier, part by part; Redshift folds it to lower case all the same (AWS, "Names")."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
+    return qualified(*name.split("."))
+
+
+def qualified(*parts: str) -> str:
+    """Quote a name whose parts are known, which may have dots of their own."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
 
 
 def literal(value: str) -> str:
