@@ -10,7 +10,7 @@ from redshift_etl.contracts import contract
 from redshift_etl.warehouse import load_sql
 from redshift_etl.warehouse.compare import has_super
 from redshift_etl.warehouse.model import CopySource
-from redshift_etl.warehouse.statement import BOUND_VALUES, ident, insert_rows, literal
+from redshift_etl.warehouse.statement import ident, insert_rows, literal
 
 FLIGHTS = contract.parse("""/*
 description: Flights.
