@@ -20,6 +20,7 @@ from redshift_etl.contracts.contract import Contract
 from redshift_etl.warehouse import load, locks, migrate, model, table_changes
 from redshift_etl.warehouse.history import LoadRecord
 from redshift_etl.warehouse.model import CopySource
+from redshift_etl.warehouse.statement import columns
 from redshift_etl.window import Window
 
 NULL = "\\N"
@@ -116,7 +117,7 @@ class LoadTarget:
 
     def table(self, contract: Contract) -> list[tuple[Any, ...]]:
         """Every row of the contract's table, in order."""
-        return sorted(self.rows(f"SELECT * FROM {contract.table}"), key=repr)
+        return sorted(self.rows(f"SELECT {columns(contract.column_names)} FROM {contract.table}"), key=repr)
 
     def history(self) -> int:
         """How many loads were committed."""

@@ -255,7 +255,7 @@ def test_the_lock_keeps_a_key_from_being_loaded_twice(things: LoadTarget) -> Non
         staged.set()
         written.wait(30)
 
-    def hold(_: Session) -> tuple[()]:
+    def hold(_: Session, __: int) -> tuple[()]:
         """Keep the first load's transaction open until the second has had the time to look at the table."""
         written.set()
         time.sleep(1)

@@ -211,7 +211,7 @@ def test_a_writer_locks_its_lock_table_first_and_writes_shared_tables_last(of_on
 def test_a_load_that_stops_before_its_history_row_holds_up_no_load_of_another_table(warehouse: LoadTarget) -> None:
     release, reached = Event(), Event()
 
-    def stop(_: Session) -> list[Statement]:
+    def stop(_: Session, __: int) -> list[Statement]:
         """Wait with everything written but what all loads write."""
         reached.set()
         release.wait(60)

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 import sqlglot
 from sqlglot import exp
 
 from redshift_etl.contracts import contract
-from redshift_etl.warehouse import load_sql
+from redshift_etl.warehouse import load_sql, upsert_sql
 from redshift_etl.warehouse.compare import has_super
 from redshift_etl.warehouse.model import CopySource
 from redshift_etl.warehouse.statement import ident, insert_rows, literal
 
+READ = datetime(2013, 1, 2, tzinfo=UTC)
 FLIGHTS = contract.parse("""/*
 description: Flights.
 owner: us
@@ -39,10 +41,11 @@ def test_copy_names_its_columns_and_its_role_and_no_key() -> None:
     assert "ACCESS_KEY" not in text
 
 
-def test_newest_version_wins_then_the_tombstone_then_every_other_column() -> None:
-    text = load_sql.decide(FLIGHTS).sql
+def test_newest_version_wins_then_the_last_read_then_the_tombstone_then_every_other_column() -> None:
+    text = upsert_sql.decide(FLIGHTS, READ).sql
     order = (
-        'ORDER BY "modified_at" DESC, CASE WHEN "deleted_at" IS NULL THEN 1 ELSE 0 END, "flight_date" DESC, '
+        'ORDER BY "modified_at" DESC, "_extracted_at" DESC NULLS LAST, '
+        'CASE WHEN "deleted_at" IS NULL THEN 1 ELSE 0 END, "flight_date" DESC, '
         '"note" DESC NULLS LAST, "deleted_at" DESC NULLS LAST, from_target DESC'
     )
     assert f'ROW_NUMBER() OVER (PARTITION BY "flight_id" {order}) AS place' in text
@@ -70,14 +73,14 @@ def test_values_are_bound_and_never_in_the_text() -> None:
 
 @pytest.mark.parametrize("days", [(), ("2013-01-01",), ("2013-01-01", "2013-01-02")])
 def test_touched_days_bind_one_value_a_mark(days: tuple[str, ...]) -> None:
-    statement = load_sql.touch_days(FLIGHTS, "load", days)
+    statement = upsert_sql.touch_days(FLIGHTS, "load", days)
     assert statement.sql.count("%s") == len(statement.values) == 2 + len(days)
 
 
 @pytest.mark.parametrize("deleted", [None, "deleted_at"])
 def test_an_outcome_has_a_type_wherever_it_is_a_column(deleted: str | None) -> None:
     contract = replace(FLIGHTS, deleted=deleted)
-    for relation in (load_sql.all_new(contract), load_sql.decide(contract).sql):
+    for relation in (upsert_sql.all_new(contract, READ), upsert_sql.decide(contract, READ).sql):
         (column,) = [each for each in sqlglot.parse_one(_select(relation), dialect="redshift").find_all(exp.Alias)
                      if each.alias == "outcome"]  # fmt: skip
         kinds = [column.this] if isinstance(column.this, exp.Cast) else [*column.this.find_all(exp.Cast)]
@@ -89,7 +92,7 @@ def _select(relation: str) -> str:
 
 
 def test_the_values_of_the_days_touched_have_types() -> None:
-    text = load_sql.touch_days(FLIGHTS, "load", ("2013-01-01",)).sql
+    text = upsert_sql.touch_days(FLIGHTS, "load", ("2013-01-01",)).sql
     assert "SELECT CAST(%s AS VARCHAR(128)), day, CAST(%s AS VARCHAR(32)) FROM (" in text
 
 
@@ -112,7 +115,7 @@ retention: never
 CREATE TABLE core.events (id BIGINT NOT NULL, body SUPER, at TIMESTAMP NOT NULL, PRIMARY KEY (id))"""
     events = contract.parse(text)
     value = 'CASE WHEN JSON_SIZE("body") <= 65535 THEN JSON_SERIALIZE("body") END'
-    assert f"{value} DESC NULLS LAST" in load_sql.decide(events).sql
+    assert f"{value} DESC NULLS LAST" in upsert_sql.decide(events, READ).sql
     assert load_sql.compare_refresh(events).sql.count(value) == 2
     assert has_super(events)
     assert not has_super(FLIGHTS)

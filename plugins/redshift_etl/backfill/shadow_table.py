@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import ConfigError
-from redshift_etl.warehouse import catalog_query, load_sql, migrate
+from redshift_etl.warehouse import catalog_query, load_sql, migrate, upsert_sql
 from redshift_etl.warehouse import history as load_history
 from redshift_etl.warehouse.compare import same_key
 from redshift_etl.warehouse.history import LoadRecord
@@ -92,13 +92,13 @@ def swap(session: Session, contract: Contract, backfill_id: str, run: Run) -> tu
     Returns the counts, and the statements that record them. Raises ConfigError when a key would be there twice.
     """
     shadow, replaced, table = of(contract, backfill_id).table, undo_table(contract, backfill_id), ident(contract.table)
-    names, version = columns(contract.column_names), version_of(contract)
+    names, version = columns(contract.stored_names), version_of(contract)
     _refuse_copies(session.run(load_sql.repeated_keys(contract, shadow)), "The shadow", "stage it again", shadow)
     session.run(_like(replaced, contract.table, "create the table for an undo"))
     session.run(
         Statement(
             "copy the rows that are replaced",
-            f"INSERT INTO {ident(replaced)} ({names})\nSELECT {columns(contract.column_names, 't')} "
+            f"INSERT INTO {ident(replaced)} ({names})\nSELECT {columns(contract.stored_names, 't')} "
             f"FROM {pairs_of(contract, shadow)}\nWHERE t.{version} <= s.{version}",
         )
     )
@@ -109,7 +109,7 @@ def swap(session: Session, contract: Contract, backfill_id: str, run: Run) -> tu
         )
     )
     written = _insert(session, contract, shadow, replaced, run, "rewrite")
-    copies = session.run(load_sql.repeated_target_keys(contract, shadow))
+    copies = session.run(upsert_sql.repeated_target_keys(contract, shadow))
     _refuse_copies(copies, "The table", "find and delete the copies; nothing was swapped", contract.table)
     return written
 
@@ -134,12 +134,12 @@ def _insert(
     session: Session, contract: Contract, source: str, other: str, run: Run, kind: str
 ) -> tuple[Counts, Records]:
     """Insert the rows of ``source`` whose key is free. The records make the marts of the days of both stale."""
-    names, table = columns(contract.column_names), ident(contract.table)
+    names, table = columns(contract.stored_names), ident(contract.table)
     before = int(session.value(count_rows(contract.table)))
     session.run(
         Statement(
             "insert the rows",
-            f"INSERT INTO {table} ({names})\nSELECT {columns(contract.column_names, 's')} FROM {ident(source)} AS s\n"
+            f"INSERT INTO {table} ({names})\nSELECT {columns(contract.stored_names, 's')} FROM {ident(source)} AS s\n"
             f"WHERE NOT EXISTS (SELECT 1 FROM {table} AS t WHERE {same_key(contract, 's', 't')})",
         )
     )

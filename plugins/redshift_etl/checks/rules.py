@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from redshift_etl.contracts.check import FAIL, ROWS, STAGE, WARN, Check, read_all
+from redshift_etl.contracts.check import FAIL, RESULT, ROWS, STAGE, WARN, Check, read_all
 from redshift_etl.contracts.contract import Contract
-from redshift_etl.contracts.ddl import Column
+from redshift_etl.contracts.ddl import Column, Type
+from redshift_etl.warehouse import upsert_sql
 from redshift_etl.warehouse.history import recent_staged
 from redshift_etl.warehouse.statement import columns, ident, literal, text
-from redshift_etl.window import Window, naive_utc
+from redshift_etl.window import Window
 
 KEY_UNIQUE = "key_unique"
 
@@ -40,12 +41,13 @@ def from_contract(contract: Contract, window: Window | None = None) -> tuple[Che
     checks += [_references(contract, column) for column in contract.columns if column.references]
     if contract.key and contract.load != "incremental":
         checks.append(_key_unique(contract))
-    if contract.version:
-        checks.append(_version_not_ahead(contract, contract.version))
+    timed = contract.version if contract.version and contract.column(contract.version).type.is_time else None
+    if timed:
+        checks.append(_version_not_ahead(contract, timed))
     if contract.load != "partition":
         checks.append(_row_count(contract, window))
-    if window and contract.version and contract.fresh_within:
-        checks.append(_freshness(contract.version, window, contract.fresh_within))
+    if window and timed and contract.fresh_within:
+        checks.append(_freshness(contract.column(timed), window, contract.fresh_within))
     return tuple(checks)
 
 
@@ -123,9 +125,20 @@ def _key_unique(contract: Contract) -> Check:
     )
 
 
+def changed_without_version(contract: Contract) -> Check:
+    """The state that was read later is loaded all the same; a source that does this loses changes between two reads."""
+    return Check(
+        "changed_without_version",
+        WARN,
+        RESULT,
+        f"A row whose values change has a new {contract.version}.",
+        upsert_sql.unversioned_rows(contract),
+    )
+
+
 def _version_not_ahead(contract: Contract, version: str) -> Check:
-    tomorrow = (datetime.now(UTC) + timedelta(days=1)).replace(tzinfo=None, microsecond=0)
-    bad = f"{ident(version)} > {literal(str(tomorrow))}"
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).replace(microsecond=0)
+    bad = f"{ident(version)} > {literal(_as(contract.column(version).type, tomorrow))}"
     description = f"{version} is not in the future: the newest wins, so such a row could never be replaced."
     return _row_check(
         contract, "version_not_ahead", WARN, description, bad, f"'{version} is ' || {_text(contract.column(version))}"
@@ -154,15 +167,24 @@ WHERE recent.loads >= {HISTORY_NEEDED}
     )
 
 
-def _freshness(version: str, window: Window, within: timedelta) -> Check:
-    oldest, newest = naive_utc(window.end - within), f"MAX({ident(version)})"
+def _as(kind: Type, when: datetime) -> str:
+    """A moment (UTC) as the text of a DATE, TIMESTAMP or TIMESTAMPTZ."""
+    if kind.name == "DATE":
+        return str(when.date())
+    return str(when if kind.name == "TIMESTAMPTZ" else when.replace(tzinfo=None))
+
+
+def _freshness(column: Column, window: Window, within: timedelta) -> Check:
+    version, newest = column.name, f"MAX({ident(column.name)})"
+    oldest = _as(column.type, window.end - within)
+    old = f"{newest} < CAST(%s AS {column.type.name})"
     return Check(
         "freshness",
         WARN,
         STAGE,
         f"The newest row of the batch is not older than {within} at the end of its window.",
         f"SELECT newest, {text(f'the newest {version} of the batch', 256)} AS reason\n"
-        f"FROM (SELECT {newest} AS newest FROM {ROWS}) AS batch\nWHERE newest < %s",
+        f"FROM (SELECT {newest} AS newest FROM {ROWS}) AS batch\nWHERE newest < CAST(%s AS {column.type.name})",
         (oldest,),
-        count=f"CASE WHEN {newest} < %s THEN 1 ELSE 0 END",
+        count=f"CASE WHEN {old} THEN 1 ELSE 0 END",
     )

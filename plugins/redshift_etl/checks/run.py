@@ -68,13 +68,15 @@ class Audit:
         self.outcomes = self._check(session, STAGE, self.rows)
         self._refuse(STAGE)
 
-    def result(self, session: Session) -> list[Statement]:
+    def result(self, session: Session, unversioned: int) -> list[Statement]:
         """Check the table inside the transaction. Returns what records every outcome in it. Raises SourceError."""
         on_table = self._check(session, RESULT, self.contract.table)
         self.outcomes += on_table
         self._refuse(RESULT)
         if self.contract.load == "incremental":
             self.outcomes.append(Outcome(_PROVED))
+            unchanged = rules.changed_without_version(self.contract)
+            self.outcomes.append(_outcome(session, self.contract, unchanged, unversioned, self.contract.table))
         return self._records()
 
     def _check(self, session: Session, on: str, rows: str) -> list[Outcome]:

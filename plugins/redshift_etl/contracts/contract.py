@@ -13,19 +13,21 @@ from functools import cache
 from pathlib import Path
 
 from redshift_etl import settings
-from redshift_etl.contracts import ddl
-from redshift_etl.contracts.ddl import Column
+from redshift_etl.contracts import ddl, verify
+from redshift_etl.contracts.ddl import Column, Type
 from redshift_etl.contracts.front_matter import front_matter as front_matter  # noqa: PLC0414 — for modules that import contracts
 from redshift_etl.errors import ConfigError
 
-LOADS = ("full_refresh", "incremental", "partition", "append")
 NEVER = "never"
+EXTRACTED_AT = "_extracted_at"
+"""The column that loads add to a table whose rows have versions: when its source was read (UTC), by its own clock."""
+_READ = "When the source was read (UTC). Of two states of the same version, the one that was read later wins."
 _FIELDS = {
     "description", "owner", "load", "version", "deleted", "day", "fresh_within", "retention",
-    "accepted", "references", "max_rejects", "may_shrink_to",
+    "accepted", "references", "max_rejects", "may_shrink_to", "time", "lookback", "settle",
 }  # fmt: skip
 _NAME = re.compile(r"^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$")
-_UNIT_DAYS = {"hour": 1 / 24, "day": 1, "week": 7, "month": 30, "year": 365}
+_UNIT_DAYS = {"minute": 1 / 1440, "hour": 1 / 24, "day": 1, "week": 7, "month": 30, "year": 365}
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,9 @@ class Contract:
     version: str | None = None
     deleted: str | None = None
     day: str | None = None
+    time: str | None = None
+    lookback: timedelta | None = None
+    settle: timedelta = timedelta(0)
     fresh_within: timedelta | None = None
     retention: Retention | None = None
     accepted: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -77,6 +82,16 @@ class Contract:
     def column_names(self) -> tuple[str, ...]:
         """The columns in their declared order."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def added(self) -> tuple[Column, ...]:
+        """The columns that loads add to those declared. Nullable: rows of before have no value."""
+        return (Column(EXTRACTED_AT, Type("TIMESTAMP"), True, None, _READ),) if self.load == "incremental" else ()
+
+    @property
+    def stored_names(self) -> tuple[str, ...]:
+        """Every column of the table: those declared, then those added."""
+        return tuple(column.name for column in (*self.columns, *self.added))
 
     def column(self, name: str) -> Column:
         """The named column; KeyError if the contract has none."""
@@ -137,6 +152,9 @@ def parse(text: str, path: Path = Path()) -> Contract:
         version=matter.get("version"),
         deleted=matter.get("deleted"),
         day=matter.get("day"),
+        time=matter.get("time"),
+        lookback=_age(matter["lookback"]) if "lookback" in matter else None,
+        settle=_age(matter.get("settle", "0 minutes")),
         fresh_within=_age(matter["fresh_within"]) if matter.get("fresh_within", NEVER) != NEVER else None,
         retention=_retention(str(matter["retention"])),
         accepted={name: tuple(map(_word, values)) for name, values in matter.get("accepted", {}).items()},
@@ -144,7 +162,7 @@ def parse(text: str, path: Path = Path()) -> Contract:
         may_shrink_to=float(matter.get("may_shrink_to", 0.5)),
         path=path,
     )
-    _verify(contract)
+    verify.verify_contract(contract)
     return contract
 
 
@@ -167,22 +185,6 @@ def _word(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _verify(contract: Contract) -> None:
-    if contract.load not in LOADS:
-        raise ValueError(f"load is {contract.load!r}; use one of {', '.join(LOADS)}")
-    if contract.load in ("full_refresh", "incremental") and not contract.key:
-        raise ValueError(f"a {contract.load} table needs a PRIMARY KEY")
-    if contract.load == "incremental" and not contract.version:
-        raise ValueError("an incremental table needs `version`: the column whose newest value wins")
-    named = {"version": contract.version, "deleted": contract.deleted, "day": contract.day}
-    named["retention"] = contract.retention.column if contract.retention else None
-    for part, column in [*named.items(), *(("accepted", name) for name in contract.accepted)]:
-        if column is not None and column not in contract.column_names:
-            raise ValueError(f"`{part}` names the column {column}, which the table does not have")
-    if contract.version and contract.column(contract.version).nullable:
-        raise ValueError(f"the version column {contract.version} must be NOT NULL")
-
-
 def _retention(text: str) -> Retention | None:
     if text == NEVER:
         return None
@@ -193,7 +195,7 @@ def _retention(text: str) -> Retention | None:
 
 
 def _age(text: object) -> timedelta:
-    match = re.fullmatch(r"\s*(\d+)\s*(hour|day|week|month|year)s?\s*", str(text))
+    match = re.fullmatch(r"\s*(\d+)\s*(minute|hour|day|week|month|year)s?\s*", str(text))
     if not match:
         raise ValueError(f"{text!r} is not an age; write e.g. `26 hours` or `3 years`")
     return timedelta(days=int(match[1]) * _UNIT_DAYS[match[2]])

@@ -39,6 +39,16 @@ class Type:
         """CHAR or VARCHAR."""
         return self.name in DEFAULT_LENGTH
 
+    @property
+    def is_time(self) -> bool:
+        """A day or a moment."""
+        return self.name in ("DATE", "TIMESTAMP", "TIMESTAMPTZ")
+
+    @property
+    def is_number(self) -> bool:
+        """Exact or not."""
+        return self.name in ("SMALLINT", "INTEGER", "BIGINT", "DECIMAL", "REAL", "DOUBLE PRECISION")
+
 
 @dataclass(frozen=True)
 class Reference:

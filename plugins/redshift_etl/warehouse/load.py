@@ -30,8 +30,11 @@ from redshift_etl.warehouse.statement import Statement, analyze, count_rows
 log = logging.getLogger(__name__)
 
 Audit = Callable[[Session], None]
-Proof = Callable[[Session], Sequence[Statement]]
-"""A check of the written table before the COMMIT; returns the statements that record it."""
+Proof = Callable[[Session, int], Sequence[Statement]]
+"""A check of the written table before the COMMIT; returns the statements that record it.
+
+It is called with the number of rows that changed without a new version.
+"""
 
 
 class Audits(Protocol):
@@ -40,7 +43,7 @@ class Audits(Protocol):
     def stage(self, session: Session) -> None:
         """Check the stage, before the transaction."""
 
-    def result(self, session: Session) -> Sequence[Statement]:
+    def result(self, session: Session, unversioned: int) -> Sequence[Statement]:
         """Check the table inside the transaction, once it is written. Returns what records the checks."""
 
 
@@ -139,14 +142,13 @@ def _write(
     last: Sequence[Proof],
 ) -> LoadRecord:
     contract, window = load.contract, load.window
-    days: tuple[Statement, ...] = ()
     if contract.load == "full_refresh":
         newest = history.read_newest_extract(connect, contract.table)
-        counts = upsert.refresh(session, load, newest, staged)
+        written = upsert.refresh(session, load, newest, staged)
     else:
-        counts, days = upsert.incremental(session, load, load_id, staged)
+        written = upsert.incremental(session, load, load_id, staged)
     rows_after = int(session.value(count_rows(contract.table)))
-    checked = [statement for proof in last for statement in proof(session)]
+    checked = [statement for proof in last for statement in proof(session, written.unversioned)]
     record = LoadRecord(
         table=contract.table,
         load_id=load_id,
@@ -157,7 +159,7 @@ def _write(
         window_end=window.end if window else None,
         rows_after=rows_after,
         staged=staged,
-        counts=counts,
+        counts=written.counts,
     )
     entry = history.insert(
         record,
@@ -169,5 +171,5 @@ def _write(
         started_at=started_at,
         manifest=load.source.manifest_url if load.source else None,
     )
-    session.run_step((*days, entry, *checked))
+    session.run_step((*written.records, entry, *checked))
     return record

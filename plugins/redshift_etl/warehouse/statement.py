@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 BOUND_VALUES = 32767
 """What redshift_connector binds in one statement: the protocol counts them in two bytes (its core.py)."""
@@ -37,6 +38,11 @@ def literal(value: str) -> str:
 def text(value: str, size: int) -> str:
     """A string as a column of a select list; bare, it has the type unknown, by which nothing can be grouped."""
     return f"CAST({literal(value)} AS VARCHAR({size}))"
+
+
+def moment(value: datetime) -> str:
+    """A moment as a TIMESTAMP (UTC), for the select list of a relation that several statements read."""
+    return f"CAST('{value.astimezone(UTC).replace(tzinfo=None)}' AS TIMESTAMP)"
 
 
 def truncate_bytes(value: str, length: int) -> str:

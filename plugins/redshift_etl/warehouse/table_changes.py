@@ -33,6 +33,7 @@ def create_table(contract: Contract) -> tuple[Statement, ...]:
     """The contract's own statements, and its description as the table's comment."""
     return (
         *(Statement(f"create {contract.table}", text) for text in contract.statements),
+        *(_add(contract, column) for column in contract.added),
         Statement("describe the table", f"COMMENT ON TABLE {ident(contract.table)} IS {literal(contract.description)}"),
     )
 
@@ -45,12 +46,12 @@ def changes(contract: Contract, actual: tuple[ActualColumn, ...]) -> tuple[State
     """
     has = {column.name: column for column in actual}
     statements = []
-    for column in contract.columns:
+    for column in (*contract.columns, *contract.added):
         if column.name not in has:
             statements.append(_add(contract, column))
         elif (has[column.name].type, has[column.name].nullable) != (str(column.type), column.nullable):
             raise _by_hand(contract, column, has[column.name])
-    extra = [name for name in has if name not in contract.column_names]
+    extra = [name for name in has if name not in contract.stored_names]
     if extra:
         raise ConfigError(
             "The table has columns that its contract does not.",

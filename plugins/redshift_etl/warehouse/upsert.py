@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import ConfigError, SourceError
-from redshift_etl.warehouse import load_sql
+from redshift_etl.warehouse import load_sql, upsert_sql
 from redshift_etl.warehouse.compare import has_super
 from redshift_etl.warehouse.model import Counts, Load
 from redshift_etl.warehouse.session import Session
@@ -17,39 +17,50 @@ from redshift_etl.warehouse.statement import Statement
 log = logging.getLogger(__name__)
 
 
-def incremental(session: Session, load: Load, load_id: str, staged: int) -> tuple[Counts, tuple[Statement, ...]]:
-    """Write the batch's newest rows and account for every staged row. Returns also what records the days they touch.
+@dataclass(frozen=True)
+class Written:
+    """What a load wrote: its counts, the statements that record it, and how many rows changed without a new version."""
+
+    counts: Counts
+    records: tuple[Statement, ...] = ()
+    unversioned: int = 0
+
+
+def incremental(session: Session, load: Load, load_id: str, staged: int) -> Written:
+    """Write the batch's newest rows and account for every staged row.
 
     A batch of keys that are all new and single is written as it is: there is nothing to decide. Raises SourceError when
     the counts do not add up, ConfigError when something else left the target with copies of a key.
     """
     contract = load.contract
-    decided = load_sql.DECIDED
+    decided = upsert_sql.DECIDED
     if not _has_conflicts(session, contract):
-        decided = load_sql.all_new(contract)
-    outcomes = {str(name): int(rows) for name, rows in session.run_step(load_sql.decide_step(contract, decided))[-1]}
-    existing = outcomes.pop(load_sql.EXISTING, 0)
-    counts = Counts(**outcomes)
+        decided = upsert_sql.all_new(contract, load.extracted_at)
+    outcomes = session.run_step(upsert_sql.decide_step(contract, load.extracted_at, decided))[-1]
+    rows, first, unversioned = ({str(it[0]): int(it[at]) for it in outcomes} for at in (1, 2, 3))
+    existing, standing = rows.pop(upsert_sql.EXISTING, 0), first.pop(upsert_sql.EXISTING, 0)
+    counts = Counts(**rows)
     _reconcile(load, staged, counts)
-    days = load.window.days if load.window else ()
-    results = session.run_step(load_sql.write_step(contract, decided, counts, existing))
-    if decided == load_sql.DECIDED and results[-1]:
+    results = session.run_step(upsert_sql.write_step(contract, decided, sum(first.values()), existing - standing))
+    if decided == upsert_sql.DECIDED and results[-1]:
         raise ConfigError(
             "The table has the same key more than once; something else has written to it.",
             fix=f"find and delete the copies: SELECT … GROUP BY {', '.join(contract.key)} HAVING COUNT(*) > 1",
             table=contract.table,
             keys=results[-1],
         )
-    return counts, (load_sql.touch_days(contract, load_id, days, decided),) if contract.day else ()
+    days = load.window.days if load.window else ()
+    records = (upsert_sql.touch_days(contract, load_id, days, decided),) if contract.day else ()
+    return Written(counts, records, sum(unversioned.values()))
 
 
 def _has_conflicts(session: Session, contract: Contract) -> bool:
     """Whether a key of the batch is repeated in it, or is in the target."""
     repeated = session.run(load_sql.repeated_keys(contract, load_sql.STAGE, limit=1))
-    return bool(repeated) or bool(session.run(load_sql.known_keys(contract)))
+    return bool(repeated) or bool(session.run(upsert_sql.known_keys(contract)))
 
 
-def refresh(session: Session, load: Load, newest: datetime | None, staged: int) -> Counts:
+def refresh(session: Session, load: Load, newest: datetime | None, staged: int) -> Written:
     """Replace the whole table, unless the batch is empty, suspiciously small, or older than what is there.
 
     ``newest`` is when the source of the newest committed load was read (UTC).
@@ -62,7 +73,7 @@ def refresh(session: Session, load: Load, newest: datetime | None, staged: int) 
         )
     if newest and newest > load.extracted_at:
         log.warning("%s: a refresh read later (%s) is there already; nothing is changed", load.label, newest)
-        return Counts(superseded=staged)
+        return Written(Counts(superseded=staged))
     before, inserted, gone, same = map(int, session.run(load_sql.compare_refresh(contract))[0])
     if staged == 0 or staged < before * contract.may_shrink_to:
         raise SourceError(
@@ -72,7 +83,7 @@ def refresh(session: Session, load: Load, newest: datetime | None, staged: int) 
         )
     if inserted or gone or same != staged or has_super(contract):
         session.run_step(load_sql.replace_all(contract))
-    return Counts(inserted=inserted, updated=staged - inserted - same, unchanged=same, deleted=gone)
+    return Written(Counts(inserted=inserted, updated=staged - inserted - same, unchanged=same, deleted=gone))
 
 
 def _reconcile(load: Load, staged: int, counts: Counts) -> None:

@@ -1,0 +1,75 @@
+"""What must be true of a contract as a whole: the keys of each kind of load, and the types that they need. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from redshift_etl.contracts.contract import Contract
+
+LOADS = ("full_refresh", "incremental", "partition", "append")
+_BELONGS = {
+    "version": ("incremental",),
+    "deleted": ("incremental",),
+    "lookback": ("incremental",),
+    "time": ("append",),
+    "settle": ("append",),
+}
+"""The kinds of load that a key of the front matter has a meaning for; the others have one for every kind."""
+
+
+def verify_contract(contract: Contract) -> None:
+    """Raises ValueError with one sentence about what does not fit together."""
+    if contract.load not in LOADS:
+        raise ValueError(f"load is {contract.load!r}; use one of {', '.join(LOADS)}")
+    for key, loads in _BELONGS.items():
+        if getattr(contract, key) and contract.load not in loads:
+            raise ValueError(f"`{key}` is for a table that is loaded by {' or '.join(loads)}, not by {contract.load}")
+    _verify_key(contract)
+    for part, column in _named(contract):
+        if column not in contract.column_names:
+            raise ValueError(f"`{part}` names the column {column}, which the table does not have")
+    _verify_types(contract)
+    taken = [column.name for column in contract.added if column.name in contract.column_names]
+    if taken:
+        raise ValueError(f"the column {taken[0]} is added by the loads; give yours another name")
+
+
+def _verify_key(contract: Contract) -> None:
+    if contract.load in ("full_refresh", "incremental") and not contract.key:
+        raise ValueError(f"a {contract.load} table needs a PRIMARY KEY")
+    if contract.load == "incremental" and not contract.version:
+        raise ValueError("an incremental table needs `version`: the column whose newest value wins")
+
+
+def _named(contract: Contract) -> Iterator[tuple[str, str]]:
+    """Each key that names a column, and the column."""
+    for part in ("version", "deleted", "day", "time"):
+        if column := getattr(contract, part):
+            yield part, column
+    if contract.retention:
+        yield "retention", contract.retention.column
+    for column in contract.accepted:
+        yield "accepted", column
+
+
+def _verify_types(contract: Contract) -> None:
+    """Versions have an order in time or number: that of texts is the alphabet's, by which 9 is newer than 10."""
+    if contract.version:
+        version = contract.column(contract.version)
+        if version.nullable:
+            raise ValueError(f"the version column {version.name} must be NOT NULL")
+        if not (version.type.is_time or version.type.is_number):
+            raise ValueError(f"`version` is {version.name} {version.type}; a version is a time or a number")
+    if contract.deleted:
+        deleted = contract.column(contract.deleted)
+        if not (deleted.nullable and deleted.type.is_time):
+            raise ValueError(
+                f"`deleted` is {deleted.name} {deleted.type}; it is the time of the deletion, NULL for rows that exist"
+            )
+    for part, name in _named(contract):
+        if part in ("day", "time", "retention") and not contract.column(name).type.is_time:
+            raise ValueError(f"`{part}` is {name} {contract.column(name).type}; it is a DATE, TIMESTAMP or TIMESTAMPTZ")
+    if contract.time and contract.column(contract.time).nullable:
+        raise ValueError(f"the column {contract.time}, which `time` names, must be NOT NULL")
