@@ -213,7 +213,7 @@ class Taken:
     take: str
     give: str
     needed_for: Callable[[Warehouse], object]
-    error: type[Exception] = ConfigError
+    error: type[BaseException] = ConfigError
 
 
 def loads_airlines(warehouse: Warehouse) -> None:
