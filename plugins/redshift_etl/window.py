@@ -71,6 +71,11 @@ class Window:
         return f"{self.start:%Y%m%dT%H%M%S}-{self.end:%Y%m%dT%H%M%S}"
 
     @property
+    def whole_days(self) -> Window:
+        """The UTC days that the window touches, as a window."""
+        return Window(_midnight(self.start), _midnight(self.end - timedelta(microseconds=1)) + timedelta(days=1))
+
+    @property
     def days(self) -> tuple[date, ...]:
         """The UTC days that the window touches."""
         last = (self.end - timedelta(microseconds=1)).date()
@@ -84,6 +89,10 @@ class Window:
     def from_dict(cls, value: Mapping[str, str]) -> Window:
         """Back from XCom."""
         return cls(datetime.fromisoformat(value[START]), datetime.fromisoformat(value[END]))
+
+
+def _midnight(moment: datetime) -> datetime:
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def resolve(context: Mapping[str, Any]) -> Window:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 import zstandard
 
+from redshift_etl.contracts import contract as contracts
 from redshift_etl.errors import ConfigError, SourceError, TransientError
-from redshift_etl.extract import postgres
+from redshift_etl.extract import bounds, postgres
 from redshift_etl.lake import part_writer
 from redshift_etl.lake.batch import Batch
 from redshift_etl.lake.storage import Lake
+from redshift_etl.window import Window
 from tests.integration.conftest import Source
 from tests.integration.raw_files import DAY, read
 
@@ -20,8 +23,8 @@ SQL = "SELECT id, note, modified_at FROM things WHERE modified_at >= %(start)s A
 TABLE = "CREATE TABLE things (id int, note text, modified_at timestamp)"
 
 
-def extract(lake: Lake, sql: str = SQL) -> Batch:
-    return postgres.extract("airline_db", sql, table="core.things", window=DAY, run="run-try1", lake=lake)
+def extract(lake: Lake, sql: str = SQL, read: Window | None = None) -> Batch:
+    return postgres.extract("airline_db", sql, table="core.things", window=DAY, run="run-try1", lake=lake, read=read)
 
 
 def texts(lake: Lake, batch: Batch) -> list[str]:
@@ -97,6 +100,39 @@ def test_extracted_at_is_when_the_source_was_read(source: Source, lake: Lake) ->
     source.run(TABLE)
     before = datetime.now(UTC)
     assert before <= extract(lake).extracted_at <= datetime.now(UTC)
+
+
+def test_what_commits_after_the_end_of_its_window_is_found_by_the_next(source: Source, lake: Lake) -> None:
+    source.run(TABLE)
+    contract = contracts.load("core.flights")
+    with psycopg.connect(source.dsn) as late:
+        late.execute("INSERT INTO things VALUES (1, 'late', '2013-01-01 23:59:59')")
+        assert extract(lake, read=bounds.read(contract, DAY, bounds.LOOKBACK)).rows == 0
+    next_day = Window(DAY.end, DAY.end + timedelta(days=1))
+    assert extract(lake, read=next_day).rows == 0
+    batch = extract(lake, read=bounds.read(contract, next_day, bounds.LOOKBACK))
+    assert (batch.rows, batch.window) == (1, DAY), "what is read is more than the recorded window"
+
+
+def test_of_two_reads_the_later_one_has_the_later_time_by_the_sources_clock(source: Source, lake: Lake) -> None:
+    source.run(TABLE)
+    times = [extract(lake).extracted_at for _ in range(3)]
+    assert times == sorted(set(times))
+
+
+def test_rows_whose_time_is_null_are_counted_and_not_extracted(
+    source: Source, lake: Lake, caplog: pytest.LogCaptureFixture
+) -> None:
+    source.run(TABLE, "INSERT INTO things VALUES (1, 'a', '2013-01-01'), (2, 'b', NULL), (3, 'c', NULL)")
+    batch = extract(lake)
+    assert (batch.rows, batch.without_window) == (1, 2)
+    assert "2 rows of the source have no time" in caplog.text
+
+
+@pytest.mark.parametrize("where", ["note LIKE 'a%'", "note LIKE 'a%%'", "id % 2 = 1 /* 100 % of the odd ones */"])
+def test_a_percent_sign_in_an_extract_is_one(source: Source, lake: Lake, where: str) -> None:
+    source.run(TABLE, "INSERT INTO things VALUES (1, 'ab', '2013-01-01'), (2, 'b', '2013-01-01')")
+    assert extract(lake, SQL.replace("WHERE", f"WHERE {where} AND")).rows == 1
 
 
 def test_a_source_without_modified_at_is_refused_by_table_and_column(source: Source, lake: Lake) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from redshift_etl.checks import rules
-from redshift_etl.contracts.check import FAIL, RESULT, ROWS, STAGE, Check
+from redshift_etl.contracts.check import FAIL, RESULT, ROWS, STAGE, WARN, Check
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import ConfigError, EtlError, SourceError
 from redshift_etl.warehouse import load_sql
@@ -61,11 +61,14 @@ class Audit:
     checks: Sequence[Check]
     run: Run
     rows: str = load_sql.STAGE
+    without_window: int = 0
     outcomes: list[Outcome] = field(default_factory=list)
 
     def stage(self, session: Session) -> None:
         """Check the batch before anything is visible. Raises SourceError when it must not be."""
         self.outcomes = self._check(session, STAGE, self.rows)
+        if self.contract.version:
+            self.outcomes.append(Outcome(_IN_A_WINDOW, self.without_window))
         self._refuse(STAGE)
 
     def result(self, session: Session, unversioned: int) -> list[Statement]:
@@ -137,9 +140,13 @@ def of(
     window: Window | None = None,
     rows: str = load_sql.STAGE,
     into: Contract | None = None,
+    without_window: int = 0,
 ) -> Audit:
-    """The audit of one load of a table, or ``into`` a shadow of it. Raises ConfigError for a file that is no check."""
-    return Audit(connect, into or contract, rules.for_table(contract, window), run, rows)
+    """The audit of one load of a table, or ``into`` a shadow of it. Raises ConfigError for a file that is no check.
+
+    ``without_window`` rows of the source were not extracted, because they have no time.
+    """
+    return Audit(connect, into or contract, rules.for_table(contract, window), run, rows, without_window)
 
 
 _RESULTS = (
@@ -147,6 +154,13 @@ _RESULTS = (
     "dag_id", "run_id", "task_id", "try_number", "checked_at",
 )  # fmt: skip
 _FAILURES = ("audit_id", "table_name", "check_name", "severity", "row_number", "row_key", "reason", "failed_at")
+_IN_A_WINDOW = Check(
+    "in_a_window",
+    WARN,
+    STAGE,
+    "Each row of the source has the time by which it is extracted, or it is not loaded.",
+    "",
+)
 _PROVED = Check(rules.KEY_UNIQUE, FAIL, RESULT, "Each key of the batch occurs once in the table.", "")
 
 

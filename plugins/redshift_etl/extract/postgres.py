@@ -19,6 +19,7 @@ import sqlglot
 from sqlglot import exp
 
 from redshift_etl.errors import ConfigError, SourceError, TransientError, no_connection
+from redshift_etl.extract.unversioned import count_without_window
 from redshift_etl.lake.batch import RAW, Batch, prefix
 from redshift_etl.lake.part_writer import PartWriter
 from redshift_etl.lake.storage import Lake
@@ -36,22 +37,24 @@ _REFUSED = re.compile(
 _NAMED = re.compile(r'"([^"]+)"|column ([\w.]+) does not exist')
 
 
-def extract(conn_id: str, sql: str, *, table: str, window: Window | None, run: str, lake: Lake) -> Batch:
+def extract(
+    conn_id: str, sql: str, *, table: str, window: Window | None, run: str, lake: Lake, read: Window | None = None
+) -> Batch:
     """Copy what ``sql`` selects to the raw zone: CSV, a header in each part, an empty field for NULL, ``""`` for ''.
 
-    ``sql`` is one SELECT with ``%(start)s`` and ``%(end)s`` for the window, which is half-open. Raises ConfigError for
-    a connection that is not there or refused, SourceError for a table or column that the source lacks, TransientError
-    when the connection is lost.
+    ``sql`` is one SELECT with ``%(start)s`` and ``%(end)s`` for the bounds of ``read``, which is half-open; it is the
+    ``window`` of the batch unless more is to be read. Raises ConfigError for a connection that is not there or refused,
+    SourceError for a table or column that the source lacks, TransientError when the connection is lost.
     """
-    started, extracted_at = time.monotonic(), datetime.now(UTC)
+    started, read = time.monotonic(), read or window
     below = prefix(RAW, table, window, run)
     with translated(conn_id, sql), connect(conn_id) as conn:
-        conn.read_only = True
-        conn.execute(_SESSION)
-        query = psycopg.ClientCursor(conn).mogrify(sql.strip().rstrip(";"), vars(window) if window else None)
+        extracted_at = _begin(conn)
+        query = psycopg.ClientCursor(conn).mogrify(placeholders_only(sql), vars(read) if read else None)
         with PartWriter(lake, below) as writer:
             rows = _copy_out(conn, f"COPY (\n{query}\n) TO STDOUT (FORMAT csv, HEADER)", writer)
             entries = writer.finish()
+        without_window = _count_without_window(conn, sql, table) if read else 0
     manifest = lake.write_manifest(below, entries)
     size = sum(entry.bytes for entry in entries)
     log.info(
@@ -63,7 +66,43 @@ def extract(conn_id: str, sql: str, *, table: str, window: Window | None, run: s
         size,
         time.monotonic() - started,
     )
-    return Batch(table, window, run, manifest, rows, size, len(entries), rows, 0, extracted_at)
+    return Batch(table, window, run, manifest, rows, size, len(entries), rows, 0, extracted_at, without_window)
+
+
+def _begin(conn: Any) -> datetime:
+    """Open a snapshot, and return the source's clock in it: of two reads, the later one has seen the later state.
+
+    The first statement takes the snapshot of the transaction
+    (https://www.postgresql.org/docs/current/transaction-iso.html#XACT-REPEATABLE-READ).
+    """
+    conn.read_only, conn.isolation_level = True, psycopg.IsolationLevel.REPEATABLE_READ
+    moment: datetime = conn.execute("SELECT clock_timestamp()").fetchone()[0]
+    conn.execute(_SESSION)
+    return moment.astimezone(UTC)
+
+
+def placeholders_only(sql: str) -> str:
+    """The query with every percent sign doubled but those of ``%(start)s`` and ``%(end)s``, as the driver wants it.
+
+    One that is doubled already stays so.
+    """
+    return re.sub(r"%(?!\((?:start|end)\)s)%?", "%%", sql.strip().rstrip(";"))
+
+
+def _count_without_window(conn: Any, sql: str, table: str) -> int:
+    """The rows that no window contains, which are not loaded. 0 where they cannot be counted, which is logged."""
+    query = count_without_window(sql)
+    if query is None:
+        log.info("%s: rows without a time are not counted: the extract compares no column with the window", table)
+        return 0
+    try:
+        number = int(conn.execute(query).fetchone()[0])
+    except psycopg.errors.ProgrammingError as error:
+        log.warning("%s: rows without a time could not be counted: %s", table, " ".join(str(error).split()))
+        return 0
+    if number:
+        log.warning("%s: %d rows of the source have no time, so they are in no window and not loaded", table, number)
+    return number
 
 
 def connect(conn_id: str) -> Any:

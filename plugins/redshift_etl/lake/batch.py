@@ -25,7 +25,8 @@ class Batch:
 
     ``window`` is None for a whole table; ``manifest`` is a key of the lake; ``bytes`` and ``files`` are the manifest's;
     ``extracted`` rows came from the source (NOT_COUNTED until an S3 file has been read), ``rows`` of them are in the
-    files, ``rejected`` are not; ``extracted_at`` is when the source was read (UTC).
+    files, ``rejected`` are not; ``extracted_at`` is when the source was read (UTC); ``without_window`` rows of the
+    source have no time, and so are in no window.
     """
 
     table: str
@@ -38,6 +39,7 @@ class Batch:
     extracted: int
     rejected: int
     extracted_at: datetime
+    without_window: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """For XCom."""

@@ -38,16 +38,20 @@ class PostgresToLakeOperator(LineageMixin, BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Extract the window; returns the raw batch."""
         from redshift_etl import window
-        from redshift_etl.extract import postgres
+        from redshift_etl.contracts import contract as contracts
+        from redshift_etl.extract import bounds, postgres
         from redshift_etl.lake.storage import Lake
 
+        contract = contracts.load(self.table)
+        recorded = bounds.recorded(contract, window.resolve(context))
         return postgres.extract(
             self.postgres_conn_id,
             self.sql,
             table=self.table,
-            window=window.resolve(context),
+            window=recorded,
             run=run_key(context),
             lake=Lake.connect(),
+            read=bounds.read(contract, recorded, bounds.LOOKBACK),
         ).as_dict()
 
     def lineage(self) -> Lineage:

@@ -44,7 +44,7 @@ class LoadToRedshiftOperator(LineageMixin, BaseOperator):
         connect, batch, run = warehouse(self.redshift_conn_id), Batch.from_dict(self.batch), run_of(context)
         contract, shadow = contracts.load(self.table), (context["dag_run"].conf or {}).get("shadow")
         target = shadow_table.create(connect, contract, shadow) if shadow else contract
-        audits = checks.of(connect, contract, run, batch.window, into=target)
+        audits = checks.of(connect, contract, run, batch.window, into=target, without_window=batch.without_window)
         return load.load_batch(connect, batch, target, run, audits).as_dict()
 
     def lineage(self) -> Lineage:
