@@ -84,8 +84,8 @@ def test_all_tables_of_a_load_are_described_by_one_query(target: LoadTarget, cap
 
 
 def contract_with(columns: str) -> Contract:
-    front = "/*\ndescription: d\nowner: us\nload: append\nretention: never\n*/\n"
-    return contracts.parse(f"{front}CREATE TABLE core.t (id INTEGER NOT NULL{columns}) DISTSTYLE EVEN;")
+    front = "/*\ndescription: d\nowner: us\nload: full_refresh\nretention: never\n*/\n"
+    return contracts.parse(f"{front}CREATE TABLE core.t (id INTEGER NOT NULL PRIMARY KEY{columns}) DISTSTYLE EVEN;")
 
 
 def test_every_type_that_a_contract_may_have_is_described_as_the_contract_writes_it(target: LoadTarget) -> None:

@@ -31,7 +31,8 @@ RUN = Run("retention", "run", "rows", 1)
 THINGS = """/*
 description: Things.
 owner: us
-load: append
+load: partition
+day: seen_at
 retention: 30 days on seen_at
 */
 CREATE TABLE core.things (id INTEGER NOT NULL, seen_at TIMESTAMP, name VARCHAR(20));"""

@@ -126,11 +126,14 @@ REFERRING = """/*
 description: Trips.
 owner: us
 load: append
+time: at
 retention: never
 references:
   {named}: core.airports (airport)
 */
-CREATE TABLE core.trips (origin VARCHAR(3), destination VARCHAR(3) REFERENCES core.airports (airport))"""
+CREATE TABLE core.trips (
+    at TIMESTAMP NOT NULL, origin VARCHAR(3), destination VARCHAR(3) REFERENCES core.airports (airport)
+)"""
 
 
 def test_a_reference_of_the_front_matter_belongs_to_its_column() -> None:

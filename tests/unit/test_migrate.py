@@ -11,10 +11,10 @@ from redshift_etl.warehouse.table_changes import changes, create_table
 CONTRACT = contract.parse("""/*
 description: It's a table.
 owner: us
-load: append
+load: full_refresh
 retention: never
 */
-CREATE TABLE core.t (a BIGINT NOT NULL, b VARCHAR(10), c DECIMAL(9, 2)) DISTSTYLE EVEN;
+CREATE TABLE core.t (a BIGINT PRIMARY KEY, b VARCHAR(10), c DECIMAL(9, 2)) DISTSTYLE EVEN;
 COMMENT ON COLUMN core.t.a IS 'x; y';""")
 A, B, C = (
     ActualColumn("a", "BIGINT", False),
@@ -58,7 +58,7 @@ def test_a_longer_varchar_is_refused_with_the_statement_to_run() -> None:
 )
 def test_a_varchar_that_cannot_be_altered_is_copied_to_a_new_table(column: str, actual: str) -> None:
     text = CONTRACT.statements[0].replace("b VARCHAR(10)", column)
-    front = "/*\ndescription: T.\nowner: us\nload: append\nretention: never\n*/"
+    front = "/*\ndescription: T.\nowner: us\nload: full_refresh\nretention: never\n*/"
     changed = contract.parse(f"{front}\n{text};")
     nullable = changed.column("b").nullable
     with pytest.raises(ConfigError, match=r"CREATE TABLE core\.t_new"):

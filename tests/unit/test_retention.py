@@ -20,7 +20,8 @@ NOW = datetime(2013, 6, 15, 13, tzinfo=UTC)
 THINGS = """/*
 description: d
 owner: us
-load: append
+load: partition
+day: seen_at
 retention: 30 days on seen_at
 */
 CREATE TABLE core.things (id INTEGER NOT NULL, seen_at TIMESTAMP)"""
@@ -54,7 +55,8 @@ def test_a_moment_is_archived_in_utc_under_its_own_name() -> None:
     moments = contract.parse("""/*
 description: Moments.
 owner: us
-load: append
+load: partition
+day: day
 retention: 30 days on day
 */
 CREATE TABLE core.moments (day DATE, at TIMESTAMPTZ)""")

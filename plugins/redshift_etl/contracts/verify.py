@@ -16,6 +16,9 @@ _BELONGS = {
     "time": ("append",),
     "settle": ("append",),
 }
+BOOKKEEPING = "etl"
+"""The schema of the tables that loads write about themselves: appended to, and never extracted."""
+
 """The kinds of load that a key of the front matter has a meaning for; the others have one for every kind."""
 
 
@@ -41,6 +44,15 @@ def _verify_key(contract: Contract) -> None:
         raise ValueError(f"a {contract.load} table needs a PRIMARY KEY")
     if contract.load == "incremental" and not contract.version:
         raise ValueError("an incremental table needs `version`: the column whose newest value wins")
+    if contract.schema == BOOKKEEPING:
+        return
+    if contract.load == "partition" and not contract.day:
+        raise ValueError("a partition table needs `day`: the column by which a row belongs to a day")
+    if contract.load == "append":
+        if contract.key:
+            raise ValueError("an append table has no PRIMARY KEY: its window is replaced, whatever rows it has")
+        if not contract.time:
+            raise ValueError("an append table needs `time`: the column by which a row belongs to a window")
 
 
 def _named(contract: Contract) -> Iterator[tuple[str, str]]:

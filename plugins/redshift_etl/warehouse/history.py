@@ -121,6 +121,23 @@ def read_newest_extract(connect: Connect, table: str) -> datetime | None:
         return aware_utc(newest)
 
 
+def windows_read_later(connect: Connect, table: str, window: Window | None, extracted_at: datetime) -> list[Window]:
+    """The windows of the committed loads of a table that overlap with this one and were read later than a moment.
+
+    By a connection of its own, as ``read_newest_extract``.
+    """
+    if window is None:
+        return []
+    statement = Statement(
+        "read the windows that were read later",
+        f"SELECT DISTINCT window_start, window_end FROM {TABLE}\n"
+        "WHERE table_name = %s AND extracted_at > %s AND window_start < %s AND window_end > %s",
+        (table, naive_utc(extracted_at), naive_utc(window.end), naive_utc(window.start)),
+    )
+    with open_session(connect, table) as session:
+        return [Window(aware_utc(start), aware_utc(end)) for start, end in session.run(statement)]
+
+
 def newest_commits() -> Statement:
     """When each table and mart was last written."""
     return Statement(

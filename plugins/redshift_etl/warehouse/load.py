@@ -18,7 +18,7 @@ from redshift_etl import settings
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import SourceError
 from redshift_etl.lake.batch import Batch
-from redshift_etl.warehouse import history, load_sql, migrate, upsert
+from redshift_etl.warehouse import history, load_sql, migrate, replace, upsert
 from redshift_etl.warehouse.copy_errors import copy_error, read_backend
 from redshift_etl.warehouse.history import LoadRecord
 from redshift_etl.warehouse.locks import lock
@@ -145,6 +145,9 @@ def _write(
     if contract.load == "full_refresh":
         newest = history.read_newest_extract(connect, contract.table)
         written = upsert.refresh(session, load, newest, staged)
+    elif contract.load in ("append", "partition"):
+        newer = history.windows_read_later(connect, contract.table, window, load.extracted_at)
+        written = replace.window(session, load, load_id, staged, newer)
     else:
         written = upsert.incremental(session, load, load_id, staged)
     rows_after = int(session.value(count_rows(contract.table)))
