@@ -1,7 +1,7 @@
 """Which failures are one incident, and what is never written to a report."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -125,6 +125,11 @@ def test_the_commands_run_just_the_failed_part_again() -> None:
     clear, backfill = model.rerun_commands(failure(manifest_error(5)), ["2013-01-01"])
     assert clear == "airflow dags clear flights --run-id 'r1' --only-failed --yes"
     assert backfill == "airflow dags backfill flights -s 2013-01-01 -e 2013-01-01 --rerun-failed-tasks"
+    starts = datetime(2013, 1, 1, 7, tzinfo=UTC)
+    failed = replace(failure(manifest_error(5)), window_start=starts, window_end=starts + timedelta(hours=1))
+    hourly = model.rerun_commands(failed, ["2013-01-01"])
+    moment = "2013-01-01T07:00:00+00:00"
+    assert hourly[1] == f"airflow dags backfill flights -s {moment} -e {moment} --rerun-failed-tasks"
     by_form = model.rerun_commands(failure(manifest_error(5)), [], {"start": "2013-01-01", "end": "2013-01-31"})
     assert by_form[1] == """airflow dags trigger flights --conf '{"start": "2013-01-01", "end": "2013-01-31"}'"""
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, date, datetime
 
 import pytest
 import sqlglot
@@ -11,6 +12,7 @@ from redshift_etl.warehouse import load_sql
 from redshift_etl.warehouse.compare import has_super
 from redshift_etl.warehouse.model import CopySource
 from redshift_etl.warehouse.statement import BOUND_VALUES, ident, insert_rows, literal
+from redshift_etl.window import Window
 
 FLIGHTS = contract.parse("""/*
 description: Flights.
@@ -68,10 +70,14 @@ def test_values_are_bound_and_never_in_the_text() -> None:
     assert statement.values == (1, "x'; --", 2, None)
 
 
-@pytest.mark.parametrize("days", [(), ("2013-01-01",), ("2013-01-01", "2013-01-02")])
-def test_touched_days_bind_one_value_a_mark(days: tuple[str, ...]) -> None:
-    statement = load_sql.touch_days(FLIGHTS, "load", days)
-    assert statement.sql.count("%s") == len(statement.values) == 2 + len(days)
+@pytest.mark.parametrize("years", [0, 1, 31])
+def test_what_records_the_days_touched_does_not_grow_with_the_window(years: int) -> None:
+    window = Window(datetime(1995, 1, 1, tzinfo=UTC), datetime(1995 + years, 1, 2, tzinfo=UTC))
+    statement = load_sql.touch_days(FLIGHTS, "load", window.days)
+    assert statement.sql.count("%s") == len(statement.values)
+    assert statement.sql == load_sql.touch_days(FLIGHTS, "load", window.days[:1]).sql
+    assert len(statement.sql) < 3000
+    assert load_sql.touch_days(FLIGHTS, "load", ()).values == (FLIGHTS.table, "load")
 
 
 @pytest.mark.parametrize("deleted", [None, "deleted_at"])
@@ -89,7 +95,7 @@ def _select(relation: str) -> str:
 
 
 def test_the_values_of_the_days_touched_have_types() -> None:
-    text = load_sql.touch_days(FLIGHTS, "load", ("2013-01-01",)).sql
+    text = load_sql.touch_days(FLIGHTS, "load", (date(2013, 1, 1),)).sql
     assert "SELECT CAST(%s AS VARCHAR(128)), day, CAST(%s AS VARCHAR(32)) FROM (" in text
 
 

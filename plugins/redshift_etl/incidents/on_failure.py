@@ -13,12 +13,13 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from redshift_etl import window
+from redshift_etl import run_conf, window
 from redshift_etl.incidents import model
 from redshift_etl.incidents.context import IncidentContext, read_warehouse
 from redshift_etl.incidents.model import Failure, Incident
 from redshift_etl.incidents.report import render
 from redshift_etl.redaction import redact
+from redshift_etl.schedule import Schedule
 
 log = logging.getLogger(__name__)
 
@@ -73,12 +74,14 @@ def read_failure(task_context: Mapping[str, Any], context: IncidentContext) -> F
 
 def _read_window(task_context: Mapping[str, Any], context: IncidentContext) -> dict[str, datetime]:
     params = task_context.get("params") or {}
-    if window.START not in params:
+    if run_conf.START not in params:
         return {}
-    resolved = window.resolve(task_context)
+    resolved, dag = window.resolve(task_context), task_context.get("dag")
     context.days = tuple(day.isoformat() for day in resolved.days)
-    if params.get(window.START):
-        context.form = {name: str(params[name]) for name in (window.START, window.END)}
+    if params.get(run_conf.START):
+        context.form = {name: str(params[name]) for name in (run_conf.START, run_conf.END)}
+    elif dag and not Schedule(dag).periodic:  # Airflow backfills no DAG without a schedule
+        context.form = {run_conf.START: context.days[0], run_conf.END: context.days[-1]}
     return {"window_start": resolved.start, "window_end": resolved.end}
 
 

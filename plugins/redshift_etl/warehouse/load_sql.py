@@ -8,12 +8,13 @@ maximum is independent of order and repetition, and so are loads: repeated, late
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.warehouse.compare import comparable, intersection, same_key
 from redshift_etl.warehouse.model import CopySource, Counts
 from redshift_etl.warehouse.statement import Statement, columns, count_rows, ident, literal, text
-from redshift_etl.warehouse.touched_days import insert_touched_days
+from redshift_etl.warehouse.touched_days import days_between, insert_touched_days
 
 STAGE = "stage"
 DECIDED = "decided"
@@ -209,15 +210,18 @@ def replace_all(contract: Contract) -> tuple[Statement, ...]:
     )
 
 
-def touch_days(contract: Contract, load_id: str, window_days: Sequence[object], decided: str = DECIDED) -> Statement:
+def touch_days(contract: Contract, load_id: str, window_days: Sequence[date], decided: str = DECIDED) -> Statement:
     """Record which days a load touched: where changed rows are now, where the rows they replace were, and the window's.
 
-    The window's own days count even if nothing changed: a re-run of a day rebuilds its marts, and a day without rows
-    was loaded all the same. Nothing is read from the table written to, so concurrent loads stay serializable.
+    The window's own days (in a row) count even if nothing changed: a re-run of a day rebuilds its marts, and a day
+    without rows was loaded all the same. Nothing is read from the table written to, so concurrent loads stay
+    serializable.
     """
     day = ident(contract.day or "")
-    window = "".join("\n    UNION\n    SELECT CAST(%s AS DATE)" for _ in window_days)
     days = f"""SELECT CAST({day} AS DATE) AS day FROM {decided}
     WHERE {day} IS NOT NULL
-        AND (outcome IN ('inserted', 'updated', 'deleted') OR (outcome = '{EXISTING}' AND place > 1)){window}"""
-    return insert_touched_days(contract.table, load_id, days, window_days)
+        AND (outcome IN ('inserted', 'updated', 'deleted') OR (outcome = '{EXISTING}' AND place > 1))"""
+    if not window_days:
+        return insert_touched_days(contract.table, load_id, days)
+    window, values = days_between(window_days[0], window_days[-1])
+    return insert_touched_days(contract.table, load_id, f"{days}\n    UNION\n    {window}", values)
