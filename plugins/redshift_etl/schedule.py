@@ -7,7 +7,7 @@ A run that was started by hand has an interval that does not come from its logic
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from redshift_etl.errors import ConfigError
@@ -28,6 +28,12 @@ class Schedule:
         self.dag_id = dag.dag_id
         self._timetable = coerce_to_core_timetable(dag.timetable)
         self.periodic = bool(self._timetable.periodic)
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether its runs have data intervals of some length."""
+        start, end = self.inferred(datetime(2000, 1, 1, tzinfo=UTC))
+        return start < end
 
     def interval_of(self, logical_date: datetime) -> Interval:
         """The interval of the scheduled run of that logical date, else the interval that contains it.

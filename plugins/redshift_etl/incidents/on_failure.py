@@ -76,12 +76,15 @@ def _read_window(task_context: Mapping[str, Any], context: IncidentContext) -> d
     params = task_context.get("params") or {}
     if run_conf.START not in params:
         return {}
-    resolved, dag = window.resolve(task_context), task_context.get("dag")
+    form = {name: str(params[name]) for name in (run_conf.START, run_conf.END) if params.get(name)}
+    schedule = Schedule(task_context["dag"]) if task_context.get("dag") else None
+    if schedule and schedule.periodic and not schedule.has_intervals and not form:
+        return {}  # a mart builds the days that are stale
+    resolved = window.resolve(task_context)
     context.days = tuple(day.isoformat() for day in resolved.days)
-    if params.get(run_conf.START):
-        context.form = {name: str(params[name]) for name in (run_conf.START, run_conf.END)}
-    elif dag and not Schedule(dag).periodic:  # Airflow backfills no DAG without a schedule
-        context.form = {run_conf.START: context.days[0], run_conf.END: context.days[-1]}
+    if schedule and not schedule.periodic:  # Airflow backfills no DAG without a schedule
+        form = form or {run_conf.START: context.days[0], run_conf.END: context.days[-1]}
+    context.form = form or None
     return {"window_start": resolved.start, "window_end": resolved.end}
 
 
