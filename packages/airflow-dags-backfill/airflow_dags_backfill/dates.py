@@ -37,13 +37,17 @@ class RunByHand:
 
 
 def in_timetable(request: Request) -> Request:
-    """Return the request with its days as moments of the DAG's timetable.
+    """Return the request with its days as moments of the DAG's timetable. Raises BackfillError for an unknown DAG."""
+    with create_session() as session:
+        return whole_days(request, _dag(session, request.dag_id).timetable)
+
+
+def whole_days(request: Request, timetable: Any) -> Request:
+    """Return the request with its days as moments of the timetable. Pure.
 
     The first is the start of the data interval that its day begins in, the last the end of its day: together the runs
     cover the days, whatever the schedule.
     """
-    with create_session() as session:
-        timetable = _dag(session, request.dag_id).timetable
     timetable = getattr(timetable, "timetable", timetable)  # of AssetOrTimeSchedule
     start, end = request.start, request.end
     if is_day(request.typed[0]):
@@ -85,9 +89,9 @@ def runs_by_hand(request: Request) -> list[RunByHand]:
 
 
 def _covers(run: DagRun, interval: Any) -> bool:
-    if run.run_type == "manual":
-        return (run.data_interval_start, run.data_interval_end) == (interval.start, interval.end) and not run.conf
-    return bool(run.data_interval_start == run.logical_date)
+    if run.run_type in ("scheduled", "backfill"):
+        return bool(run.data_interval_start == run.logical_date)
+    return (run.data_interval_start, run.data_interval_end) == (interval.start, interval.end) and not run.conf
 
 
 def release(runs: Sequence[RunByHand]) -> None:
