@@ -103,18 +103,13 @@ def rest_api(airflow: Airflow, dag_id: str, logical: datetime) -> None:
     post(airflow, dag_id, logical)
 
 
-def dags_test(airflow: Airflow, dag_id: str, logical: datetime) -> None:
-    done = airflow.run("dags", "test", dag_id, logical.isoformat())
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-
-
 def backfill_create(airflow: Airflow, dag_id: str, logical: datetime) -> None:
     moment = logical.isoformat()
     done = airflow.run("backfill", "create", "--dag-id", dag_id, "--from-date", moment, "--to-date", moment)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-WAYS = [dags_trigger, rest_api, dags_test, backfill_create]
+WAYS = [dags_trigger, rest_api, backfill_create]
 
 
 def test_each_way_covers_what_the_scheduled_run_of_the_logical_date_covers(airflow: Airflow) -> None:
@@ -133,12 +128,17 @@ def test_each_way_covers_what_the_scheduled_run_of_the_logical_date_covers(airfl
 
 
 @pytest.mark.parametrize("dag_id", INTERVALS)
-def test_a_task_by_itself_covers_it_too(airflow: Airflow, dag_id: str) -> None:
-    interval = INTERVALS[dag_id](6)
-    done = airflow.run("tasks", "test", dag_id, "covers", interval[0].isoformat())
+def test_a_dag_or_a_task_that_is_tested_covers_it_too(airflow: Airflow, dag_id: str) -> None:
+    tested, alone = (INTERVALS[dag_id](number) for number in (5, 6))
+    pause(airflow, dag_id, True)  # or the scheduler runs the tasks of `dags test` besides
+    done = airflow.run("dags", "test", dag_id, tested[0].isoformat())
+    pause(airflow, dag_id, False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert covered(airflow, dag_id, tested[0]) == tested
+    done = airflow.run("tasks", "test", dag_id, "covers", alone[0].isoformat())
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     moments = re.findall(r"'(?:start|end)': '([^']+)'", done.stdout + done.stderr)
-    assert tuple(map(datetime.fromisoformat, moments[:2])) == interval
+    assert tuple(map(datetime.fromisoformat, moments[:2])) == alone
 
 
 def test_a_run_by_hand_that_is_cleared_or_backfilled_again_covers_the_same(airflow: Airflow) -> None:
@@ -276,6 +276,11 @@ def wait_until_ended(airflow: Airflow) -> None:
 def runs(airflow: Airflow, dag_id: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(airflow.database) as database:
         return database.execute("SELECT run_id FROM dag_run WHERE dag_id = %s", [dag_id]).fetchall()
+
+
+def pause(airflow: Airflow, dag_id: str, paused: bool) -> None:
+    with psycopg.connect(airflow.database, autocommit=True) as database:
+        database.execute("UPDATE dag SET is_paused = %s WHERE dag_id = %s", [paused, dag_id])
 
 
 def forget(airflow: Airflow, dag_id: str) -> None:
