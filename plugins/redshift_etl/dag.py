@@ -9,7 +9,7 @@ from airflow.sdk import Asset, CronDataIntervalTimetable, Param
 
 from redshift_etl import settings
 from redshift_etl.contracts.front_matter import about
-from redshift_etl.window import END, START
+from redshift_etl.run_conf import END, START, check_conf
 
 
 def sql_folder() -> str:
@@ -33,7 +33,7 @@ def monitoring() -> CronDataIntervalTimetable:
 
 
 def default_args(owner: str) -> dict[str, Any]:
-    """Three retries with growing pauses, an hour at most for a try, and a report of what still fails."""
+    """A check of the run's conf, three retries with growing pauses, an hour at most for a try, a report of failures."""
     return {
         "owner": owner,
         "retries": 3,
@@ -42,6 +42,7 @@ def default_args(owner: str) -> dict[str, Any]:
         "max_retry_delay": timedelta(minutes=10),
         "execution_timeout": timedelta(hours=1),
         "on_failure_callback": report_failure,
+        "pre_execute": check_conf,
     }
 
 
@@ -53,7 +54,7 @@ def report_failure(context: Any) -> None:
 
 
 def date_form(what: str) -> dict[str, Param]:
-    """The dates of the trigger form. Both, or neither: then the run's own interval, else the last complete day."""
+    """The dates of the trigger form. Both, or neither: then the interval of its logical date, else the last."""
     return {
         START: Param(
             None, type=["null", "string"], format="date", title="First day", description=f"{what}, from this day"

@@ -1,7 +1,8 @@
 """Which data window a run covers, by each way that Airflow starts it.
 
 Airflow 3 starts runs by schedule and backfill (with a data interval), from an asset event or a bare trigger
-(without one: logical_date, data_interval_* and ds are absent), or from the trigger form. One function serves all.
+(without one: logical_date, data_interval_* and ds are absent), by hand with a logical date (whose data_interval_* are
+of another one), or with dates in the trigger form. One function serves all.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, overload
 
 from redshift_etl.errors import ConfigError
+from redshift_etl.run_conf import END, START, check_conf
+from redshift_etl.schedule import Schedule, no_intervals
 
 log = logging.getLogger(__name__)
 
-START, END = "start", "end"
+PRESENT = timedelta(hours=1)
+"""How far the logical date that the trigger form fills in may be from the moment at which the run is created."""
 
 
 @overload
@@ -98,21 +102,71 @@ def _midnight(moment: datetime) -> datetime:
 def resolve(context: Mapping[str, Any]) -> Window:
     """The window of this run.
 
-    In order: the dates of the trigger form (``start`` inclusive, ``end`` inclusive when it is a date); the run's data
-    interval; the day of its logical date; with none of them, the last complete day, which is logged. Never "now".
-    Raises ConfigError for a date that is not one, and for an end before the start.
+    In order: the dates of the trigger form (``start`` inclusive, ``end`` inclusive when it is a date); the data
+    interval that the DAG's timetable has for the run's logical date; with neither, the last complete interval (without
+    a schedule: UTC day), which is logged. Never "now".
+    Raises ConfigError for a key of the conf that the DAG does not know, a date that is not one, an end before the
+    start, and an interval that is not over or not the timetable's.
     """
+    check_conf(context)
     form = from_form(context.get("params") or {})
     if form:
         return form
     run = context["dag_run"]
+    if run.logical_date is None:
+        return _last_complete(run, Schedule(context["dag"]))
     start, end = run.data_interval_start, run.data_interval_end
-    if start is not None and end is not None and start < end:
+    if run.run_type == "scheduled" or (run.run_type == "backfill" and start == run.logical_date):
+        if start is None or start == end:
+            raise no_intervals(context["dag"].dag_id)
         return Window(start, end)
-    if run.logical_date is not None:
-        return _day_of(run.logical_date)
-    window = _day_of(run.run_after - timedelta(days=1))
-    log.info("The run %s was started without dates: it covers the last complete day %s", run.run_id, window)
+    return _by_hand(run, Schedule(context["dag"]))
+
+
+def _by_hand(run: Any, schedule: Schedule) -> Window:
+    """A run started by hand with a logical date, or one that a backfill ran again: it kept the interval it had."""
+    window = _interval_of(schedule, run.logical_date)
+    if run.run_type == "manual":
+        _refuse_own_interval(run, schedule, window)
+    now = datetime.now(UTC)
+    # `airflow tasks test` has a run_after before the logical date.
+    if window.end <= (run.run_after if run.run_after > run.logical_date else now):
+        return window
+    # The trigger form's logical date and that of `airflow dags test` is the present unless somebody changes it.
+    if window.start != run.logical_date and abs(run.run_after - run.logical_date) < PRESENT:
+        return _last_complete(run, schedule)
+    if window.end <= now:
+        return window
+    raise ConfigError(
+        f"The data interval of the run's logical date, {window}, is not over.",
+        fix="leave the logical date out for the last complete interval, or start the run when it is over",
+        logical_date=run.logical_date.isoformat(),
+    )
+
+
+def _interval_of(schedule: Schedule, moment: datetime) -> Window:
+    return Window(*schedule.interval_of(moment)) if schedule.periodic else _day_of(moment)
+
+
+def _refuse_own_interval(run: Any, schedule: Schedule, window: Window) -> None:
+    """An interval that neither Airflow nor the timetable makes was typed into the trigger form, or sent to the API."""
+    own = run.data_interval_start, run.data_interval_end
+    inferred = (schedule.inferred(moment) for moment in (run.logical_date, run.run_after))
+    if None in own or own[0] == own[1] or own in ((window.start, window.end), *inferred):
+        return
+    raise ConfigError(
+        f"The run has a data interval of its own, and its logical date has {window}.",
+        fix="name the days in the conf, as `start` and `end`, and leave the data interval out",
+        data_interval=f"{own[0]} to {own[1]}",
+    )
+
+
+def _last_complete(run: Any, schedule: Schedule) -> Window:
+    if schedule.periodic:
+        window = Window(*schedule.last_complete(run.run_after))
+    else:
+        window = _day_of(run.run_after - timedelta(days=1))
+    log.info("The run %s was started without dates: it covers the last complete interval %s", run.run_id, window)
     return window
 
 

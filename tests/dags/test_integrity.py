@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from redshift_etl.contracts import contract
+from redshift_etl.run_conf import check_conf
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PIPELINES = {"reference_tables", "flights", "weather", "daily_performance"}
@@ -82,6 +83,12 @@ def test_its_schedule_says_its_data_interval_in_full(dag: Any) -> None:
     assert name in ("CronDataIntervalTimetable", "AssetOrTimeSchedule", "NullTimetable"), (
         "a bare cron string has an interval of zero length"
     )
+
+
+def test_each_task_refuses_a_conf_with_unknown_keys(dag: Any) -> None:
+    for task in dag.tasks:
+        hooks = (getattr(task, "_pre_execute_hook", None), getattr(task, "partial_kwargs", {}).get("pre_execute"))
+        assert check_conf in hooks, task.task_id
 
 
 def outlets(dag: Any) -> set[str]:

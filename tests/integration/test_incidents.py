@@ -26,6 +26,8 @@ from tests.integration.operations import connect_airflow, instance
 
 DAY = SimpleNamespace(
     run_id="scheduled__2013-01-01",
+    run_type="scheduled",
+    conf={},
     data_interval_start=datetime(2013, 1, 1, tzinfo=UTC),
     data_interval_end=datetime(2013, 1, 2, tzinfo=UTC),
     logical_date=datetime(2013, 1, 1, tzinfo=UTC),

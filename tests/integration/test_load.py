@@ -18,6 +18,7 @@ import pytest
 from redshift_etl.errors import ConfigError, SourceError, TransientError
 from redshift_etl.warehouse import load, model, retry
 from redshift_etl.warehouse.session import Session, open_session
+from redshift_etl.window import Window
 from tests.integration.batches import INCREMENTAL, REFRESHED, LoadTarget, both_levels, both_modes
 from tests.integration.connections import broken
 
@@ -105,6 +106,13 @@ def test_a_repeated_load_touches_only_its_own_day(things: LoadTarget) -> None:
     things.run("DELETE FROM etl.touched_days")
     things.load(INCREMENTAL, [(1, DAY1, DAY3, "a", None)])
     assert days(things) == [date(2013, 1, 1)]
+
+
+def test_a_window_of_31_years_touches_each_of_its_days_once(things: LoadTarget) -> None:
+    window = Window(datetime(1995, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC))
+    things.load(INCREMENTAL, [(1, DAY1, DAY2, "a", None), (2, DAY1, "2026-03-01", "b", None)], window=window)
+    assert days(things) == [*window.days, date(2026, 3, 1)]
+    assert things.rows("SELECT COUNT(*) FROM etl.touched_days") == [(len(window.days) + 1,)]
 
 
 def days(target: LoadTarget) -> list[date]:

@@ -112,10 +112,10 @@ def environment(folder: Path, dsn: str, port: int) -> dict[str, str]:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Airflow]:
+def running(folder: Path, more_dags: str = "") -> Iterator[Airflow]:
     """Start it in a folder, wait until it has parsed the DAGs, and stop it at the end."""
     (folder / "dags").mkdir()
-    (folder / "dags" / "backfilled.py").write_text(DAGS)
+    (folder / "dags" / "backfilled.py").write_text(DAGS + more_dags)
     database = embedded_postgres.Postgres(folder / "postgres", free_port(), secrets.token_hex(16))
     with ExitStack() as cleanup:
         embedded_postgres.init(database)

@@ -1,10 +1,12 @@
 """Which failures are one incident, and what is never written to a report."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from airflow.sdk import DAG, CronDataIntervalTimetable
 from airflow.sdk.log import mask_secret
 
 from redshift_etl.errors import ConfigError, SourceError, TransientError
@@ -125,8 +127,36 @@ def test_the_commands_run_just_the_failed_part_again() -> None:
     clear, backfill = model.rerun_commands(failure(manifest_error(5)), ["2013-01-01"])
     assert clear == "airflow dags clear flights --run-id 'r1' --only-failed --yes"
     assert backfill == "airflow dags backfill flights -s 2013-01-01 -e 2013-01-01 --rerun-failed-tasks"
+    starts = datetime(2013, 1, 1, 7, tzinfo=UTC)
+    failed = replace(failure(manifest_error(5)), window_start=starts, window_end=starts + timedelta(hours=1))
+    hourly = model.rerun_commands(failed, ["2013-01-01"])
+    moment = "2013-01-01T07:00:00+00:00"
+    assert hourly[1] == f"airflow dags backfill flights -s {moment} -e {moment} --rerun-failed-tasks"
     by_form = model.rerun_commands(failure(manifest_error(5)), [], {"start": "2013-01-01", "end": "2013-01-31"})
     assert by_form[1] == """airflow dags trigger flights --conf '{"start": "2013-01-01", "end": "2013-01-31"}'"""
+
+
+@pytest.mark.parametrize(
+    ("schedule", "days", "form"),
+    [
+        (None, ("2013-01-02",), {"start": "2013-01-02", "end": "2013-01-02"}),
+        ("0 6 * * *", (), None),
+        (CronDataIntervalTimetable("0 0 * * *", timezone="UTC"), ("2013-01-02",), None),
+    ],
+)
+def test_the_window_of_a_failure_is_that_of_the_dags_schedule(
+    schedule: Any, days: tuple[str, ...], form: dict[str, str] | None
+) -> None:
+    run = SimpleNamespace(conf={}, logical_date=None, run_after=datetime(2013, 1, 3, 5, tzinfo=UTC), run_id="r")
+    task_context = {
+        "ti": SimpleNamespace(dag_id="d", run_id="r", task_id="t", log_url=""),
+        "dag": DAG("d", schedule=schedule, start_date=run.run_after),
+        "dag_run": run,
+        "params": {"start": None, "end": None},
+    }
+    context = IncidentContext()
+    read_failure(task_context, context)
+    assert (context.days, context.form, context.missing) == (days, form, [])
 
 
 def test_a_hostile_name_cannot_leave_the_folder_of_the_reports() -> None:

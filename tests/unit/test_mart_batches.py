@@ -7,7 +7,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from redshift_etl.operators.marts import DAYS_A_TASK, MAX_TASKS, batches, days_of
+from redshift_etl.errors import ConfigError
+from redshift_etl.operators.marts import DAYS_A_TASK, MAX_TASKS, batches, batches_of_form, days_of
 
 FIRST = date(2013, 1, 1)
 YEARS = [FIRST + timedelta(days=number) for number in range(DAYS_A_TASK * MAX_TASKS)]
@@ -33,3 +34,9 @@ def test_however_many_days_are_stale_what_is_handed_on_is_under_four_kilobytes(d
     built = [day for batch in found for day in days_of(batch)]
     assert built == days[: len(built)], "what is left over is the newest, and stale at the next wake-up"
     assert len(built) >= 5 * DAYS_A_TASK
+
+
+def test_days_that_the_form_names_are_all_built_or_refused() -> None:
+    assert [day for batch in batches_of_form(YEARS) for day in days_of(batch)] == YEARS
+    with pytest.raises(ConfigError, match=r"names 1985 days, and a run builds 1984 at most\. .*2018-06-08"):
+        batches_of_form([*YEARS, YEARS[-1] + timedelta(days=1)])

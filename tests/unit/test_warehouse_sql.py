@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 import sqlglot
@@ -12,6 +12,7 @@ from redshift_etl.warehouse import load_sql, upsert_sql
 from redshift_etl.warehouse.compare import has_super
 from redshift_etl.warehouse.model import CopySource
 from redshift_etl.warehouse.statement import ident, insert_rows, literal
+from redshift_etl.window import Window
 
 READ = datetime(2013, 1, 2, tzinfo=UTC)
 FLIGHTS = contract.parse("""/*
@@ -71,10 +72,14 @@ def test_values_are_bound_and_never_in_the_text() -> None:
     assert statement.values == (1, "x'; --", 2, None)
 
 
-@pytest.mark.parametrize("days", [(), ("2013-01-01",), ("2013-01-01", "2013-01-02")])
-def test_touched_days_bind_one_value_a_mark(days: tuple[str, ...]) -> None:
-    statement = upsert_sql.touch_days(FLIGHTS, "load", days)
-    assert statement.sql.count("%s") == len(statement.values) == 2 + len(days)
+@pytest.mark.parametrize("years", [0, 1, 31])
+def test_what_records_the_days_touched_does_not_grow_with_the_window(years: int) -> None:
+    window = Window(datetime(1995, 1, 1, tzinfo=UTC), datetime(1995 + years, 1, 2, tzinfo=UTC))
+    statement = upsert_sql.touch_days(FLIGHTS, "load", window.days)
+    assert statement.sql.count("%s") == len(statement.values)
+    assert statement.sql == upsert_sql.touch_days(FLIGHTS, "load", window.days[:1]).sql
+    assert len(statement.sql) < 3000
+    assert upsert_sql.touch_days(FLIGHTS, "load", ()).values == (FLIGHTS.table, "load")
 
 
 @pytest.mark.parametrize("deleted", [None, "deleted_at"])
@@ -92,7 +97,7 @@ def _select(relation: str) -> str:
 
 
 def test_the_values_of_the_days_touched_have_types() -> None:
-    text = upsert_sql.touch_days(FLIGHTS, "load", ("2013-01-01",)).sql
+    text = upsert_sql.touch_days(FLIGHTS, "load", (date(2013, 1, 1),)).sql
     assert "SELECT CAST(%s AS VARCHAR(128)), day, CAST(%s AS VARCHAR(32)) FROM (" in text
 
 

@@ -5,9 +5,10 @@ that names it, because ignoring it would run something else than was requested.
 """
 
 import json
+import re
 from argparse import Namespace
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from airflow._shared.timezones.timezone import parse as parse_date
@@ -59,11 +60,16 @@ UNSUPPORTED = (
 
 @dataclass(frozen=True)
 class Request:
-    """One requested backfill. `start` and `end` are inclusive logical dates, `timeout` is seconds or None."""
+    """One requested backfill.
+
+    `start` and `end` are inclusive logical dates, and `typed` is what they were on the command line: a date without a
+    time is a whole day of the DAG's timetable, which is not known here. `timeout` is seconds or None.
+    """
 
     dag_id: str
     start: datetime
     end: datetime
+    typed: tuple[str, str]
     conf: str | None = None
     dry_run: bool = False
     backwards: bool = False
@@ -79,11 +85,12 @@ def read(args: Namespace) -> Request:
     contradict each other, or a conf that is not a JSON object.
     """
     _reject_unsupported(args)
-    start, end = _dates(args.start_date, args.end_date)
+    typed, (start, end) = _dates(args.start_date, args.end_date)
     return Request(
         dag_id=args.dag_id,
         start=start,
         end=end,
+        typed=typed,
         conf=_conf(args.conf),
         dry_run=args.dry_run,
         backwards=args.run_backwards,
@@ -114,14 +121,20 @@ def _reject_unsupported(args: Namespace) -> None:
         raise UsageError("; ".join(reasons))
 
 
-def _dates(start: str | None, end: str | None) -> tuple[datetime, datetime]:
+def is_day(text: str) -> bool:
+    """Whether a date on the command line has no time."""
+    return re.fullmatch(r"\d{4}-?\d\d-?\d\d", text.strip()) is not None
+
+
+def _dates(start: str | None, end: str | None) -> tuple[tuple[str, str], tuple[datetime, datetime]]:
     first, last = start or end, end or start
     if first is None or last is None:
         raise UsageError("give a first day with -s, a last day with -e, or both")
     parsed = _date(first, "-s"), _date(last, "-e")
-    if parsed[0] > parsed[1]:
+    over = parsed[1] + timedelta(days=1, microseconds=-1) if is_day(last) else parsed[1]
+    if parsed[0] > over:
         raise UsageError(f"the end, {last}, is before the start, {first}")
-    return parsed
+    return (first, last), parsed
 
 
 def _date(text: str, flag: str) -> datetime:

@@ -14,8 +14,8 @@ from airflow_dags_backfill.arguments import UNSUPPORTED
 
 ARGS = (
     Arg(("dag_id",), help="The DAG to run"),
-    Arg(("-s", "--start-date"), help="First logical date, inclusive; alone, the only one"),
-    Arg(("-e", "--end-date"), help="Last logical date, inclusive; alone, the only one"),
+    Arg(("-s", "--start-date"), help="First day or logical date, inclusive; alone, the only one"),
+    Arg(("-e", "--end-date"), help="Last day or logical date, inclusive; alone, the only one"),
     Arg(("-c", "--conf"), help="JSON object passed to each run"),
     Arg(("-n", "--dry-run"), help="List the runs that would be started, and start none", action="store_true"),
     Arg(("-B", "--run-backwards"), help="Start with the most recent date", action="store_true"),

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from logging import WARNING
@@ -18,8 +18,9 @@ from airflow.sdk.exceptions import AirflowException
 from airflow.utils.providers_configuration_loader import providers_configuration_loaded
 from sqlalchemy.exc import OperationalError
 
-from airflow_dags_backfill import state
+from airflow_dags_backfill import dates, state
 from airflow_dags_backfill.arguments import Request, UsageError, create_argv, read
+from airflow_dags_backfill.dates import RunByHand
 from airflow_dags_backfill.progress import Snapshot, bar, clock, line
 from airflow_dags_backfill.state import BackfillError
 
@@ -27,7 +28,7 @@ SIGNALS = {signal.SIGINT, signal.SIGTERM}
 POLL_SECONDS = 1.0
 # Longer than a restart of the scheduler takes.
 SCHEDULER_GRACE_SECONDS = 120.0
-SHOWN_FAILURES = 10
+SHOWN = 10
 
 
 class InterruptError(Exception):
@@ -62,22 +63,25 @@ def _run(request: Request) -> int:
     if not request.dry_run:
         state.require_scheduler()
         state.require_runnable(request.dag_id)
-    to_run = state.dates_to_run(request)
+    request = dates.in_timetable(request)
+    by_hand = dates.runs_by_hand(request)
+    to_run = dates.to_run(request, by_hand)
     if request.dry_run:
         return _dry_run(request, to_run)
     if not to_run:
         return _nothing_to_run(request)
     started = time.monotonic()
-    backfill_id, dates = None, list[datetime]()
+    backfill_id, covered = None, list[datetime]()
     try:
         with _signals_raised():
             with _signals_deferred():
+                _release(request, by_hand)
                 backfill_id = _create(request)
-                dates = state.dates_of(backfill_id)
-            print(f"Backfill {backfill_id} of {request.dag_id}: {len(dates)} dates, {len(to_run)} to run", flush=True)
-            last = _wait(request, backfill_id, dates, started)
+                covered = state.dates_of(backfill_id)
+            print(f"Backfill {backfill_id} of {request.dag_id}: {len(covered)} dates, {len(to_run)} to run", flush=True)
+            last = _wait(request, backfill_id, covered, started)
     except InterruptError:
-        return _interrupted(request, backfill_id, dates)
+        return _interrupted(request, backfill_id, covered)
     return _outcome(request, last, time.monotonic() - started)
 
 
@@ -88,20 +92,31 @@ def _dry_run(request: Request, to_run: list[datetime]) -> int:
     return 0
 
 
+def _release(request: Request, by_hand: Sequence[RunByHand]) -> None:
+    if by_hand:
+        print(
+            f"{request.dag_id}: {len(by_hand)} dates have a run that was started by hand for another data interval. It "
+            "loses its logical date, and the date is run:"
+        )
+        for run in by_hand[:SHOWN]:
+            print(f"  {run.date.isoformat()}, {run.run_id}")
+        dates.release(by_hand)
+
+
 def _nothing_to_run(request: Request) -> int:
-    dates = state.dates_with_runs(request)
-    if not dates:
+    covered = dates.with_runs(request)
+    if not covered:
         raise BackfillError(
             f"DAG {request.dag_id} has no complete data interval from {request.start.isoformat()} "
             f"to {request.end.isoformat()}"
         )
-    print(f"{request.dag_id}: all {len(dates)} dates have a run already; --reset-dagruns runs them again")
+    print(f"{request.dag_id}: all {len(covered)} dates have a run already; --reset-dagruns runs them again")
     started = time.monotonic()
     try:
         with _signals_raised():
-            last = _wait(request, None, dates, started)
+            last = _wait(request, None, covered, started)
     except InterruptError:
-        return _interrupted(request, None, dates)
+        return _interrupted(request, None, covered)
     return _outcome(request, last, time.monotonic() - started)
 
 
@@ -119,12 +134,12 @@ def _create(request: Request) -> int:
     return created
 
 
-def _wait(request: Request, backfill_id: int | None, dates: list[datetime], started: float) -> Snapshot:
+def _wait(request: Request, backfill_id: int | None, covered: list[datetime], started: float) -> Snapshot:
     show = _progress_printer(request.dag_id)
     last_alive = time.monotonic()
     while True:
         seconds = time.monotonic() - started
-        now = state.snapshot(request.dag_id, dates)
+        now = state.snapshot(request.dag_id, covered)
         show(now, seconds)
         if now.ended and (backfill_id is None or state.is_closed(backfill_id)):
             return now
@@ -167,8 +182,8 @@ def _progress_printer(dag_id: str) -> Callable[[Snapshot, float], None]:
     return show
 
 
-def _interrupted(request: Request, backfill_id: int | None, dates: list[datetime]) -> int:
-    now = state.snapshot(request.dag_id, dates)
+def _interrupted(request: Request, backfill_id: int | None, covered: list[datetime]) -> int:
+    now = state.snapshot(request.dag_id, covered)
     print(f"\nInterrupted: {now.total} dates, {now.unended} runs left.")
     print(f"Backfill {backfill_id}: {_continues(request)}" if backfill_id else "No backfill was created.", flush=True)
     return 130
@@ -179,13 +194,13 @@ def _outcome(request: Request, last: Snapshot, seconds: float) -> int:
     print(f"{request.dag_id}: {last.count('success')} of {last.total} succeeded in {clock(seconds)}")
     if not unsuccessful:
         return 0
-    for run in state.failed_runs(request.dag_id, unsuccessful[:SHOWN_FAILURES]):
+    for run in state.failed_runs(request.dag_id, unsuccessful[:SHOWN]):
         print(f"  failed: {run.date.isoformat()}, task {', '.join(run.tasks) or 'none (failed by hand, or cancelled)'}")
-    if len(unsuccessful) > SHOWN_FAILURES:
-        print(f"  and {len(unsuccessful) - SHOWN_FAILURES} more")
+    if len(unsuccessful) > SHOWN:
+        print(f"  and {len(unsuccessful) - SHOWN} more")
     print(
         f"Their logs are in the UI. To run them again: airflow dags backfill {request.dag_id} "
-        f"-s {request.start.isoformat()} -e {request.end.isoformat()} --rerun-failed-tasks"
+        f"-s {request.typed[0]} -e {request.typed[1]} --rerun-failed-tasks"
     )
     return 1
 

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from redshift_etl.errors import ConfigError
+from redshift_etl.run_conf import SHADOW
 from redshift_etl.window import from_form
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Request:
             end = min(start + timedelta(days=self.days_a_run - 1), self.last)
             conf = {"start": str(start), "end": str(end)}
             if self.action == STAGE:
-                conf["shadow"] = self.backfill_id
+                conf[SHADOW] = self.backfill_id
             run_id = f"backfill_{self.backfill_id}_{start:%Y%m%d}"
             found.append({"trigger_dag_id": self.dag_id, "trigger_run_id": run_id, "conf": conf})
             start = end + timedelta(days=1)

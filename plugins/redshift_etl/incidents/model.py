@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from redshift_etl.errors import EtlError
@@ -201,12 +201,17 @@ def new_incident(failure: Failure) -> Incident:
 def rerun_commands(failure: Failure, days: Sequence[str], form: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """The commands that run the failed part again, the narrowest first.
 
-    ``days`` are the UTC days of the window; ``form`` has the dates of the trigger form if the run was started with it.
+    ``days`` are the UTC days of the window; ``form`` has the dates that the DAG is triggered with, if it was, or has no
+    schedule. A window that is no whole days has the logical date at which it starts.
     """
     commands = [f"airflow dags clear {failure.dag_id} --run-id '{failure.run_id}' --only-failed --yes"]
+    moments = failure.window_start, failure.window_end
     if form:
         dates = ", ".join(f'"{name}": "{value}"' for name, value in form.items())
         commands.append(f"airflow dags trigger {failure.dag_id} --conf '{{{dates}}}'")
     elif days:
-        commands.append(f"airflow dags backfill {failure.dag_id} -s {days[0]} -e {days[-1]} --rerun-failed-tasks")
+        whole = all(moment is None or moment.time() == time() for moment in moments)
+        start = moments[0]
+        first, last = (days[0], days[-1]) if whole or start is None else (start.isoformat(), start.isoformat())
+        commands.append(f"airflow dags backfill {failure.dag_id} -s {first} -e {last} --rerun-failed-tasks")
     return tuple(commands)

@@ -13,12 +13,13 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from redshift_etl import window
+from redshift_etl import run_conf, window
 from redshift_etl.incidents import model
 from redshift_etl.incidents.context import IncidentContext, read_warehouse
 from redshift_etl.incidents.model import Failure, Incident
 from redshift_etl.incidents.report import render
 from redshift_etl.redaction import redact
+from redshift_etl.schedule import Schedule
 
 log = logging.getLogger(__name__)
 
@@ -73,12 +74,17 @@ def read_failure(task_context: Mapping[str, Any], context: IncidentContext) -> F
 
 def _read_window(task_context: Mapping[str, Any], context: IncidentContext) -> dict[str, datetime]:
     params = task_context.get("params") or {}
-    if window.START not in params:
+    if run_conf.START not in params:
         return {}
+    form = {name: str(params[name]) for name in (run_conf.START, run_conf.END) if params.get(name)}
+    schedule = Schedule(task_context["dag"]) if task_context.get("dag") else None
+    if schedule and schedule.periodic and not schedule.has_intervals and not form:
+        return {}  # a mart builds the days that are stale
     resolved = window.resolve(task_context)
     context.days = tuple(day.isoformat() for day in resolved.days)
-    if params.get(window.START):
-        context.form = {name: str(params[name]) for name in (window.START, window.END)}
+    if schedule and not schedule.periodic:  # Airflow backfills no DAG without a schedule
+        form = form or {run_conf.START: context.days[0], run_conf.END: context.days[-1]}
+    context.form = form or None
     return {"window_start": resolved.start, "window_end": resolved.end}
 
 

@@ -50,7 +50,7 @@ class FindStaleDaysOperator(BaseOperator):
         forced = window.from_form(context["params"])
         days: Sequence[date] = forced.days if forced else marts.find_stale(connect, load_mart(self.mart))
         self.log.info("%s: %d days to build%s", self.mart, len(days), ", by the dates of the form" if forced else "")
-        return batches(days)
+        return batches_of_form(days) if forced else batches(days)
 
 
 class BuildMartOperator(LineageMixin, BaseOperator):
@@ -95,6 +95,21 @@ def batches(days: Sequence[date]) -> list[list[str]]:
             break
         found = more
     return found
+
+
+def batches_of_form(days: Sequence[date]) -> list[list[str]]:
+    """The same of the form's days, none left over: they are not stale. Raises ConfigError when they are too many."""
+    from redshift_etl.errors import ConfigError
+
+    most = DAYS_A_TASK * MAX_TASKS
+    if len(days) > most:
+        raise ConfigError(
+            f"The form names {len(days)} days, and a run builds {most} at most.",
+            fix="start a run for each part of them",
+            start=str(days[0]),
+            end=str(days[-1]),
+        )
+    return batches(days)
 
 
 def days_of(batch: Iterable[str]) -> list[date]:

@@ -79,19 +79,19 @@ def span(loaded: Sequence[Window], now: datetime, counted: bool) -> tuple[date, 
 
 def covered(loaded: Iterable[Window], first: date, last: date) -> set[date]:
     """The days that the windows cover from beginning to end, together."""
-    days, reach = set(), None
-    windows = sorted(loaded, key=lambda window: window.start)
-    day = first
-    while day <= last:
-        start = datetime.combine(day, time(), UTC)
-        reach = start
-        for window in windows:
-            if window.start <= reach < window.end:
-                reach = window.end
-        if reach >= start + _DAY:
-            days.add(day)
-        day += _DAY
-    return days
+    spans: list[Window] = []
+    for window in sorted(loaded, key=lambda window: window.start):
+        if spans and window.start <= spans[-1].end:
+            spans[-1] = Window(spans[-1].start, max(spans[-1].end, window.end))
+        else:
+            spans.append(window)
+    days = (first + _DAY * number for number in range((last - first).days + 1))
+    return {day for day in days if any(_contains(span, day) for span in spans)}
+
+
+def _contains(span: Window, day: date) -> bool:
+    start = datetime.combine(day, time(), UTC)
+    return span.start <= start and start + _DAY <= span.end
 
 
 def compare(

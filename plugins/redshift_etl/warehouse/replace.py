@@ -46,7 +46,7 @@ def window(session: Session, load: Load, load_id: str, staged: int, newer: Seque
                     staged - written)  # fmt: skip
     session.run_step(replace_sql.replace_step(contract, parts))
     _prove_keys(session, contract)
-    records: tuple[Statement, ...] = (replace_sql.touch_days(contract, load_id),) if contract.day else ()
+    records: tuple[Statement, ...] = (replace_sql.touch_days(contract, load_id, load.window),) if contract.day else ()
     return Written(Counts(inserted=written, deleted=before, superseded=staged - written), records)
 
 

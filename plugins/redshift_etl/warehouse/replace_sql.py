@@ -50,7 +50,7 @@ def count_outside(contract: Contract, window: Window) -> Statement:
     name, (inside, values) = ident(window_column(contract)), _inside(contract, window)
     return Statement(
         "count the rows outside the window",
-        f"SELECT COUNT(*), MIN({name}), MAX({name}) FROM {STAGE}\nWHERE NOT ({inside})",
+        f"SELECT COUNT(*), MIN({name}), MAX({name}) FROM {STAGE}\nWHERE {name} IS NULL OR NOT ({inside})",
         values,
     )
 
@@ -94,10 +94,10 @@ def replace_step(contract: Contract, parts: Sequence[Window]) -> tuple[Statement
     return tuple(statements)
 
 
-def touch_days(contract: Contract, load_id: str) -> Statement:
-    """Record the days of the rows that were replaced and of those in their place."""
+def touch_days(contract: Contract, load_id: str, window: Window) -> Statement:
+    """Record the days of the rows that were replaced, of those in their place, and of the window."""
     day = ident(contract.day or "")
     days = f"""SELECT day FROM {REPLACED_DAYS} WHERE day IS NOT NULL
     UNION
     SELECT CAST({day} AS DATE) FROM {STAGE} WHERE {day} IS NOT NULL"""
-    return insert_touched_days(contract.table, load_id, days)
+    return insert_touched_days(contract.table, load_id, days, window.days)

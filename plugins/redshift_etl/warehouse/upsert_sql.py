@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import date, datetime
 
 from redshift_etl.contracts.contract import EXTRACTED_AT, Contract
 from redshift_etl.warehouse.compare import comparable, same_key
@@ -198,15 +198,13 @@ def unversioned_rows(contract: Contract) -> str:
     )
 
 
-def touch_days(contract: Contract, load_id: str, window_days: Sequence[object], decided: str = DECIDED) -> Statement:
+def touch_days(contract: Contract, load_id: str, window_days: Sequence[date], decided: str = DECIDED) -> Statement:
     """Record which days a load touched: where changed rows are now, where the rows they replace were, and the window's.
 
-    The window's own days count even if nothing changed: a re-run of a day rebuilds its marts, and a day without rows
-    was loaded all the same. Nothing is read from the table written to, so concurrent loads stay serializable.
+    Nothing is read from the table written to, so concurrent loads stay serializable.
     """
     day, a = ident(contract.day or ""), Aliases.of(contract)
-    window = "".join("\n    UNION\n    SELECT CAST(%s AS DATE)" for _ in window_days)
     days = f"""SELECT CAST({day} AS DATE) AS day FROM {decided}
     WHERE {day} IS NOT NULL AND {a.renewed} = 0
-        AND {a.outcome} IN ('inserted', 'updated', 'deleted', '{EXISTING}'){window}"""
+        AND {a.outcome} IN ('inserted', 'updated', 'deleted', '{EXISTING}')"""
     return insert_touched_days(contract.table, load_id, days, window_days)
