@@ -39,7 +39,7 @@ def from_contract(contract: Contract, window: Window | None = None) -> tuple[Che
     checks = _enforced(contract)
     checks += [_accepted(contract, name, values) for name, values in contract.accepted.items()]
     checks += [_references(contract, column) for column in contract.columns if column.references]
-    if contract.key and contract.load != "incremental":
+    if contract.key and contract.load not in ("incremental", "snapshot"):
         checks.append(_key_unique(contract))
     timed = contract.version if contract.version and contract.column(contract.version).type.is_time else None
     if timed:

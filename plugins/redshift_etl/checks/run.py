@@ -76,7 +76,7 @@ class Audit:
         on_table = self._check(session, RESULT, self.contract.table)
         self.outcomes += on_table
         self._refuse(RESULT)
-        if self.contract.load == "incremental":
+        if self.contract.added:
             self.outcomes.append(Outcome(_PROVED))
             unchanged = rules.changed_without_version(self.contract)
             self.outcomes.append(_outcome(session, self.contract, unchanged, unversioned, self.contract.table))
@@ -146,7 +146,7 @@ def of(
 
     ``without_window`` rows of the source were not extracted, because they have no time.
     """
-    return Audit(connect, into or contract, rules.for_table(contract, window), run, rows, without_window)
+    return Audit(connect, into or contract, rules.for_table(contract.staged, window), run, rows, without_window)
 
 
 _RESULTS = (

@@ -21,6 +21,9 @@ from redshift_etl.errors import ConfigError
 NEVER = "never"
 EXTRACTED_AT = "_extracted_at"
 """The column that loads add to a table whose rows have versions: when its source was read (UTC), by its own clock."""
+VALID_FROM, VALID_TO, CURRENT = "valid_from", "valid_to", "current"
+VALIDITY = (VALID_FROM, VALID_TO, CURRENT)
+"""The columns of a snapshot that its loads compute: the interval in which a state was the source's."""
 _READ = "When the source was read (UTC). Of two states of the same version, the one that was read later wins."
 _FIELDS = {
     "description", "owner", "load", "version", "deleted", "day", "fresh_within", "retention",
@@ -86,7 +89,21 @@ class Contract:
     @property
     def added(self) -> tuple[Column, ...]:
         """The columns that loads add to those declared. Nullable: rows of before have no value."""
-        return (Column(EXTRACTED_AT, Type("TIMESTAMP"), True, None, _READ),) if self.load == "incremental" else ()
+        versioned = self.load in ("incremental", "snapshot") and self.version
+        return (Column(EXTRACTED_AT, Type("TIMESTAMP"), True, None, _READ),) if versioned else ()
+
+    @property
+    def natural_key(self) -> tuple[str, ...]:
+        """The columns that name what a row is about: the key, without the start of a snapshot's interval."""
+        return tuple(name for name in self.key if name not in VALIDITY) if self.load == "snapshot" else self.key
+
+    @property
+    def staged(self) -> Contract:
+        """The contract of the staged rows: without what a snapshot's load computes."""
+        if self.load != "snapshot":
+            return self
+        columns = tuple(column for column in self.columns if column.name not in VALIDITY)
+        return replace(self, columns=columns, key=self.natural_key)
 
     @property
     def stored_names(self) -> tuple[str, ...]:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from redshift_etl.contracts.contract import Contract
 
-LOADS = ("full_refresh", "incremental", "partition", "append")
+LOADS = ("full_refresh", "incremental", "partition", "append", "snapshot")
 _BELONGS = {
-    "version": ("incremental",),
-    "deleted": ("incremental",),
-    "lookback": ("incremental",),
+    "version": ("incremental", "snapshot"),
+    "deleted": ("incremental", "snapshot"),
+    "lookback": ("incremental", "snapshot"),
     "time": ("append",),
     "settle": ("append",),
 }
@@ -30,6 +30,8 @@ def verify_contract(contract: Contract) -> None:
         if getattr(contract, key) and contract.load not in loads:
             raise ValueError(f"`{key}` is for a table that is loaded by {' or '.join(loads)}, not by {contract.load}")
     _verify_key(contract)
+    if contract.load == "snapshot":
+        _verify_snapshot(contract)
     for part, column in _named(contract):
         if column not in contract.column_names:
             raise ValueError(f"`{part}` names the column {column}, which the table does not have")
@@ -53,6 +55,25 @@ def _verify_key(contract: Contract) -> None:
             raise ValueError("an append table has no PRIMARY KEY: its window is replaced, whatever rows it has")
         if not contract.time:
             raise ValueError("an append table needs `time`: the column by which a row belongs to a window")
+
+
+_VALIDITY = {"valid_from": ("TIMESTAMP", False), "valid_to": ("TIMESTAMP", True), "current": ("BOOLEAN", False)}
+
+
+def _verify_snapshot(contract: Contract) -> None:
+    """A history by intervals; its key is that of the source and the start of the interval."""
+    for name, (kind, nullable) in _VALIDITY.items():
+        column = next((column for column in contract.columns if column.name == name), None)
+        if column is None or (column.type.name, column.nullable) != (kind, nullable):
+            raise ValueError(f"a snapshot needs the column `{name} {kind}{'' if nullable else ' NOT NULL'}`")
+    if "valid_from" not in contract.key or not contract.natural_key:
+        raise ValueError("the PRIMARY KEY of a snapshot is the source's key and valid_from")
+    if contract.day:
+        raise ValueError("a snapshot has no `day`: a row belongs to all days of its interval")
+    if contract.version in _VALIDITY or (contract.version and not contract.column(contract.version).type.is_time):
+        raise ValueError("the `version` of a snapshot is a time of the source's, from which a state is valid")
+    if not contract.version and (contract.lookback or contract.deleted):
+        raise ValueError("`lookback` and `deleted` are for a snapshot from changes, which needs a `version`")
 
 
 def _named(contract: Contract) -> Iterator[tuple[str, str]]:

@@ -31,7 +31,7 @@ def read(contract: Contract, window: Window, default: timedelta = timedelta(0)) 
 
     ``default`` is that of the kind of source. The rows read twice are unchanged, or newer.
     """
-    if contract.load != "incremental":
+    if contract.load not in ("incremental", "snapshot") or not contract.version:
         return window
     lookback = default if contract.lookback is None else contract.lookback
     return Window(window.start - lookback, window.end)

@@ -53,7 +53,7 @@ def transform_batch(batch: Batch, *, run: str, lake: Lake) -> Batch:
     Raises SourceError for a file, a value or a count that is not right, ConfigError for a transform that is not.
     """
     started = time.monotonic()
-    contract = contracts.load(batch.table)
+    contract = contracts.load(batch.table).staged
     spec = transform_spec.load(contract)
     with tempdir.folder() as folder:
         files = _raw_files(batch, spec, lake, folder)

@@ -17,13 +17,13 @@ def has_super(contract: Contract) -> bool:
     return any(column.type.name == "SUPER" for column in contract.columns)
 
 
-def comparable(column: Column) -> str:
+def comparable(column: Column, prefix: str = "") -> str:
     """A column as an expression that can be ordered and compared; NULL for a SUPER value too long to be a text.
 
     JSON_SERIALIZE is an error beyond the longest VARCHAR
     (https://docs.aws.amazon.com/redshift/latest/dg/JSON_SERIALIZE.html).
     """
-    name = ident(column.name)
+    name = f"{prefix}.{ident(column.name)}" if prefix else ident(column.name)
     if column.type.name != "SUPER":
         return name
     return f"CASE WHEN JSON_SIZE({name}) <= {MAX_LENGTH} THEN JSON_SERIALIZE({name}) END"

@@ -138,6 +138,22 @@ def windows_read_later(connect: Connect, table: str, window: Window | None, extr
         return [Window(aware_utc(start), aware_utc(end)) for start, end in session.run(statement)]
 
 
+def neighbouring_reads(connect: Connect, table: str, moment: datetime) -> tuple[datetime | None, datetime | None]:
+    """When a table's source was last read up to a moment, and first read after it (UTC), by its committed loads.
+
+    By a connection of its own, as ``read_newest_extract``.
+    """
+    statement = Statement(
+        "read when the neighbouring copies were read",
+        "SELECT MAX(CASE WHEN extracted_at <= %s THEN extracted_at END),\n"
+        f"    MIN(CASE WHEN extracted_at > %s THEN extracted_at END)\nFROM {TABLE} WHERE table_name = %s",
+        (naive_utc(moment), naive_utc(moment), table),
+    )
+    with open_session(connect, table) as session:
+        before, after = session.run(statement)[0]
+        return aware_utc(before), aware_utc(after)
+
+
 def newest_commits() -> Statement:
     """When each table and mart was last written."""
     return Statement(

@@ -18,7 +18,7 @@ from redshift_etl import settings
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import SourceError
 from redshift_etl.lake.batch import Batch
-from redshift_etl.warehouse import history, load_sql, migrate, replace, upsert
+from redshift_etl.warehouse import history, load_sql, migrate, replace, snapshot, upsert
 from redshift_etl.warehouse.copy_errors import copy_error, read_backend
 from redshift_etl.warehouse.history import LoadRecord
 from redshift_etl.warehouse.locks import lock
@@ -26,6 +26,7 @@ from redshift_etl.warehouse.model import CopySource, Load, Run
 from redshift_etl.warehouse.retry import retry
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
 from redshift_etl.warehouse.statement import Statement, analyze, count_rows
+from redshift_etl.warehouse.upsert import Written
 
 log = logging.getLogger(__name__)
 
@@ -103,9 +104,9 @@ def _attempt(
 
 
 def _stage(connect: Connect, session: Session, load: Load) -> int:
-    contract = load.contract
-    session.run(load_sql.create_stage(contract))
+    session.run(load_sql.create_stage(load.contract))
     session.commit()
+    contract = load.contract.staged
     if load.source:
         _copy(connect, session, contract, load.source)
     staged, *null_keys = (int(rows[0][0]) for rows in session.run_step(load_sql.count_stage(contract)))
@@ -132,6 +133,13 @@ def _copy(connect: Connect, session: Session, contract: Contract, source: CopySo
     session.commit()
 
 
+def _write_snapshot(connect: Connect, session: Session, load: Load, staged: int) -> Written:
+    if load.contract.version:
+        return snapshot.changes(session, load, staged)
+    before, after = history.neighbouring_reads(connect, load.contract.table, load.extracted_at)
+    return snapshot.copy(session, load, staged, before, after)
+
+
 def _write(
     connect: Connect,
     session: Session,
@@ -145,6 +153,8 @@ def _write(
     if contract.load == "full_refresh":
         newest = history.read_newest_extract(connect, contract.table)
         written = upsert.refresh(session, load, newest, staged)
+    elif contract.load == "snapshot":
+        written = _write_snapshot(connect, session, load, staged)
     elif contract.load in ("append", "partition"):
         newer = history.windows_read_later(connect, contract.table, window, load.extracted_at)
         written = replace.window(session, load, load_id, staged, newer)

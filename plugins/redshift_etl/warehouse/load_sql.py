@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from redshift_etl.contracts.contract import Contract
+from redshift_etl.contracts.contract import VALID_FROM, Contract
 from redshift_etl.warehouse.compare import intersection, same_key
 from redshift_etl.warehouse.model import CopySource
 from redshift_etl.warehouse.statement import Statement, columns, count_rows, ident, literal
@@ -11,11 +11,15 @@ STAGE = "stage"
 
 
 def create_stage(contract: Contract) -> Statement:
-    """A temporary table of the target's shape; NOT NULL comes with LIKE, keys do not (AWS, CREATE TABLE)."""
-    return Statement(
-        "create the staging table",
-        f"CREATE TEMP TABLE {STAGE} (LIKE {ident(contract.table)} INCLUDING DEFAULTS)",
-    )
+    """A temporary table of the target's shape; NOT NULL comes with LIKE, keys do not (AWS, CREATE TABLE).
+
+    That of a snapshot lacks the interval, which is NOT NULL; but for its start, which is set when the rows are staged.
+    """
+    shape = f"LIKE {ident(contract.table)} INCLUDING DEFAULTS"
+    if contract.load == "snapshot":
+        declared = [f"{ident(it.name)} {it.type}{'' if it.nullable else ' NOT NULL'}" for it in contract.staged.columns]
+        shape = ", ".join([*declared, f"{VALID_FROM} TIMESTAMP"])
+    return Statement("create the staging table", f"CREATE TEMP TABLE {STAGE} ({shape})")
 
 
 def copy_stage(contract: Contract, source: CopySource) -> Statement:

@@ -40,7 +40,7 @@ def incremental(session: Session, load: Load, load_id: str, staged: int) -> Writ
     rows, first, unversioned = ({str(it[0]): int(it[at]) for it in outcomes} for at in (1, 2, 3))
     existing, standing = rows.pop(upsert_sql.EXISTING, 0), first.pop(upsert_sql.EXISTING, 0)
     counts = Counts(**rows)
-    _reconcile(load, staged, counts)
+    reconcile(load, staged, counts)
     results = session.run_step(upsert_sql.write_step(contract, decided, sum(first.values()), existing - standing))
     if decided == upsert_sql.DECIDED and results[-1]:
         raise ConfigError(
@@ -86,7 +86,8 @@ def refresh(session: Session, load: Load, newest: datetime | None, staged: int) 
     return Written(Counts(inserted=inserted, updated=staged - inserted - same, unchanged=same, deleted=gone))
 
 
-def _reconcile(load: Load, staged: int, counts: Counts) -> None:
+def reconcile(load: Load, staged: int, counts: Counts) -> None:
+    """Raises SourceError unless each extracted row is accounted for."""
     accounted = sum(asdict(counts).values())
     if staged != accounted or load.extracted != staged + load.rejected:
         raise SourceError(
