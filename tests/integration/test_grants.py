@@ -6,7 +6,7 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ import redshift_connector
 from redshift_etl.backfill import shadow_table
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts.mart import load_mart
+from redshift_etl.errors import ConfigError
 from redshift_etl.marts import build as marts
 from redshift_etl.retention import rows as retention
 from redshift_etl.retention import table_stats
@@ -203,3 +204,121 @@ def test_a_reader_writes_nothing_and_sees_no_bookkeeping(loaded: Warehouse, sql:
 )
 def test_the_user_that_loads_has_no_business_elsewhere(warehouse: Warehouse, sql: str) -> None:
     assert refusal(warehouse.etl, sql) == "42501"
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A statement of the file, what takes its effect away and gives it back, and what fails meanwhile."""
+
+    take: str
+    give: str
+    needed_for: Callable[[Warehouse], object]
+    error: type[BaseException] = ConfigError
+
+
+def loads_airlines(warehouse: Warehouse) -> None:
+    warehouse.admin.run("DROP TABLE IF EXISTS core.airlines")
+    migrate.ensure(warehouse.etl.connect, AIRLINES.table)
+    warehouse.etl.load(AIRLINES, [("UA", "United"), ("B6", "JetBlue")])
+
+
+def builds_mart(warehouse: Warehouse) -> None:
+    warehouse.admin.run("DROP TABLE IF EXISTS mart.carrier_day")
+    migrate.ensure(warehouse.etl.connect, "mart.carrier_day")
+
+
+def creates_bookkeeping(warehouse: Warehouse) -> None:
+    warehouse.admin.run("DROP TABLE IF EXISTS etl.table_reads")
+    table_stats.record_reads(warehouse.etl.connect, datetime.now(UTC))
+
+
+def creates_lock(warehouse: Warehouse) -> None:
+    warehouse.admin.run("DROP TABLE IF EXISTS etl_lock.core__airlines")
+    migrate.ensure(warehouse.etl.connect, AIRLINES.table)
+
+
+def stages_backfill(warehouse: Warehouse) -> None:
+    shadow_table.create(warehouse.etl.connect, FLIGHTS, "b2")
+    shadow_table.drop(warehouse.etl.connect, FLIGHTS, "b2")
+
+
+def finds_public_closed(warehouse: Warehouse) -> None:
+    assert refusal(warehouse.etl, "CREATE TABLE public.of_etl (a INTEGER)") == "42501"
+
+
+def sees_reads_of_others(warehouse: Warehouse) -> None:
+    warehouse.etl.run("DELETE FROM etl.table_reads")
+    warehouse.analyst.rows("SELECT COUNT(*) FROM core.flights")
+    assert table_stats.record_reads(warehouse.etl.connect, datetime.now(UTC))["core.flights"].last_read_at
+
+
+def reads_old_table(warehouse: Warehouse) -> None:
+    warehouse.analyst.rows("SELECT COUNT(*) FROM core.flights")
+
+
+def reads_new_table(warehouse: Warehouse) -> None:
+    warehouse.etl.run("CREATE TABLE core.new_one (a INTEGER)")
+    try:
+        warehouse.analyst.rows("SELECT COUNT(*) FROM core.new_one")
+    finally:
+        warehouse.etl.run("DROP TABLE core.new_one")
+
+
+REFUSED = redshift_connector.error.ProgrammingError
+OWNED = {"core": loads_airlines, "mart": builds_mart, "etl": creates_bookkeeping, "etl_shadow": stages_backfill}
+TAKEN = {
+    f"CREATE SCHEMA {schema} AUTHORIZATION etl": Taken(
+        f"ALTER SCHEMA {schema} OWNER TO {{admin}}", f"ALTER SCHEMA {schema} OWNER TO etl", probe
+    )
+    for schema, probe in (OWNED | {"etl_lock": creates_lock}).items()
+} | {
+    "REVOKE CREATE ON SCHEMA public FROM public": Taken(
+        "GRANT CREATE ON SCHEMA public TO public", "REVOKE CREATE ON SCHEMA public FROM public", finds_public_closed,
+        pytest.fail.Exception,
+    ),
+    "GRANT SELECT ON svv_table_info TO etl": Taken(
+        "REVOKE SELECT ON svv_table_info FROM etl", "GRANT SELECT ON svv_table_info TO etl",
+        lambda warehouse: table_stats.read_tables(warehouse.etl.connect),
+    ),
+    "ALTER USER etl SYSLOG ACCESS UNRESTRICTED": Taken(
+        "ALTER USER etl SYSLOG ACCESS RESTRICTED", "ALTER USER etl SYSLOG ACCESS UNRESTRICTED", sees_reads_of_others,
+        Exception,
+    ),
+    "CREATE ROLE warehouse_reader": Taken(
+        "REVOKE ROLE warehouse_reader FROM analyst", "GRANT ROLE warehouse_reader TO analyst", reads_old_table, REFUSED
+    ),
+    "GRANT USAGE ON SCHEMA core, mart TO ROLE warehouse_reader": Taken(
+        "REVOKE USAGE ON SCHEMA core, mart FROM ROLE warehouse_reader",
+        "GRANT USAGE ON SCHEMA core, mart TO ROLE warehouse_reader", reads_old_table, REFUSED,
+    ),
+    "GRANT SELECT ON ALL TABLES IN SCHEMA core, mart TO ROLE warehouse_reader": Taken(
+        "REVOKE SELECT ON ALL TABLES IN SCHEMA core, mart FROM ROLE warehouse_reader",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA core, mart TO ROLE warehouse_reader", reads_old_table, REFUSED,
+    ),
+    "ALTER DEFAULT PRIVILEGES FOR USER etl IN SCHEMA core, mart GRANT SELECT ON TABLES TO ROLE warehouse_reader": Taken(
+        "ALTER DEFAULT PRIVILEGES FOR USER etl IN SCHEMA core, mart REVOKE SELECT ON TABLES FROM ROLE warehouse_reader",
+        "ALTER DEFAULT PRIVILEGES FOR USER etl IN SCHEMA core, mart GRANT SELECT ON TABLES TO ROLE warehouse_reader",
+        reads_new_table, REFUSED,
+    ),
+    "TEMP, which public has": Taken(
+        "REVOKE TEMP ON DATABASE {database} FROM PUBLIC", "GRANT TEMP ON DATABASE {database} TO etl", loads_airlines
+    ),
+}  # fmt: skip
+
+
+def test_each_statement_of_the_file_is_among_those_taken_away() -> None:
+    assert set(statements()) - {"CREATE USER etl PASSWORD DISABLE"} == set(TAKEN) - {"TEMP, which public has"}
+
+
+@pytest.mark.parametrize("statement", TAKEN)
+def test_without_one_statement_of_the_file_what_needs_it_fails(loaded: Warehouse, statement: str) -> None:
+    taken, admin = TAKEN[statement], loaded.admin
+    names = {"admin": admin.database.user, "database": admin.database.database}
+    taken.needed_for(loaded)
+    admin.run(taken.take.format(**names))
+    try:
+        with pytest.raises(taken.error):
+            taken.needed_for(loaded)
+    finally:
+        admin.run(taken.give.format(**names))
+    taken.needed_for(loaded)
