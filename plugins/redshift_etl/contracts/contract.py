@@ -22,7 +22,7 @@ LOADS = ("full_refresh", "incremental", "partition", "append")
 NEVER = "never"
 _FIELDS = {
     "description", "owner", "load", "version", "deleted", "day", "fresh_within", "retention",
-    "accepted", "references", "max_rejects", "may_shrink_to",
+    "accepted", "references", "max_rejects", "may_shrink_to", "may_be_absent",
 }  # fmt: skip
 _NAME = re.compile(r"^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$")
 _UNIT_DAYS = {"hour": 1 / 24, "day": 1, "week": 7, "month": 30, "year": 365}
@@ -55,6 +55,7 @@ class Contract:
     accepted: dict[str, tuple[str, ...]] = field(default_factory=dict)
     max_rejects: int = 0
     may_shrink_to: float = 0.5
+    may_be_absent: bool = False
     path: Path = Path()
     shadow_of: str | None = None
 
@@ -142,6 +143,7 @@ def parse(text: str, path: Path = Path()) -> Contract:
         accepted={name: tuple(map(_word, values)) for name, values in matter.get("accepted", {}).items()},
         max_rejects=int(matter.get("max_rejects", 0)),
         may_shrink_to=float(matter.get("may_shrink_to", 0.5)),
+        may_be_absent=_flag("may_be_absent", matter.get("may_be_absent", False)),
         path=path,
     )
     _verify(contract)
@@ -160,6 +162,12 @@ def _with_references(columns: tuple[Column, ...], references: dict[str, str]) ->
         replace(column, references=ddl.reference(str(references[column.name]))) if column.name in references else column
         for column in columns
     )
+
+
+def _flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} is {value!r}; write true or false")
+    return value
 
 
 def _word(value: object) -> str:
