@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
-from redshift_etl.operators.context import run_key
+from redshift_etl.operators.context import run_end, run_key
 from redshift_etl.operators.lineage import LineageMixin
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ class PostgresToLakeOperator(LineageMixin, BaseOperator):
 class HttpToLakeOperator(LineageMixin, BaseOperator):
     """Requests the run's window from a JSON API, one call a place, and stores each response unchanged.
 
+    A pause that the service asks for is made by rescheduling the task, which then goes on after the last response.
+
     :param table: the warehouse table of the responses.
     :param endpoint: the path below the connection's host.
     :param params: query parameters common to all calls.
@@ -102,6 +104,7 @@ class HttpToLakeOperator(LineageMixin, BaseOperator):
             window=window.resolve(context),
             run=run_key(context),
             lake=Lake.connect(),
+            deadline=run_end(context),
         ).as_dict()
 
     def lineage(self) -> Lineage:
