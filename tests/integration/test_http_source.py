@@ -97,7 +97,7 @@ def test_a_redirect_to_another_host_gets_nothing(
 def test_another_scheme_port_or_name_is_another_host(service: Service, lake: Lake, tides: str, target: str) -> None:
     location = target.format(port=service.server.server_port)
     service.answers = [Answer(b"", 302, {"Location": location})]
-    with pytest.raises(ConfigError, match="another host|not well-formed"):
+    with pytest.raises(ConfigError, match=r"another host|not well-formed"):
         extract(lake, tides)
     service.answers = [hours("2013-01-01T00:00", Link=f'<{location}>; rel="next"')]
     with pytest.raises(SourceError, match="another host"):
@@ -216,6 +216,17 @@ def test_another_try_begins_anew(service: Service, lake: Lake, tides: str) -> No
     service.asked.clear()
     service.answers = [hours("2013-01-01T00:00")]
     assert extract(lake, tides, places=PORTS, run="run-try2").rows == 2
+    assert len(service.asked) == 2
+
+
+def test_the_same_try_of_another_run_begins_anew(service: Service, lake: Lake, tides: str) -> None:
+    service.answers = [hours("2013-01-01T00:00"), throttled(61)]
+    with pytest.raises(AirflowRescheduleException):
+        extract(lake, tides, places=PORTS)
+    service.answers = [hours("2013-01-01T00:00")]
+    extract(lake, tides, places=PORTS)
+    service.asked.clear()
+    extract(lake, tides, places=PORTS)
     assert len(service.asked) == 2
 
 

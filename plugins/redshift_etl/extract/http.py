@@ -43,20 +43,26 @@ class _Progress:
     done: list[str] = field(default_factory=list)
     following: str | None = None
 
-    def write(self, lake: Lake, below: str, query: Mapping[str, str]) -> None:
+    def write(self, lake: Lake, below: str, query: Mapping[str, str], deadline: datetime | None) -> None:
         """Store it, for the same try after its pause. ``query`` is that of the place that is not done."""
-        following = _without_secrets(self.following, query) if self.following else None
-        values = {**vars(self), "extracted_at": self.extracted_at.isoformat(), "following": following}
-        values["entries"] = [entry.as_dict() for entry in self.entries]
+        values = {
+            "extracted_at": self.extracted_at.isoformat(),
+            "entries": [entry.as_dict() for entry in self.entries],
+            "done": self.done,
+            "following": _without_secrets(self.following, query) if self.following else None,
+            "expires": deadline.isoformat() if deadline else None,
+        }
         lake.put(f"{below}/{_PROGRESS}", json.dumps(values).encode())
 
     @classmethod
     def read(cls, lake: Lake, below: str) -> _Progress:
-        """That of this try before its pause; else a new one."""
-        stored = lake.get(f"{below}/{_PROGRESS}")
-        if stored is None:
-            return cls(datetime.now(UTC))
-        values = json.loads(stored[0])
+        """That of this try before its pause; else a new one. What a run that has ended left behind is not read."""
+        now, stored = datetime.now(UTC), lake.get(f"{below}/{_PROGRESS}")
+        values = json.loads(stored[0]) if stored else None
+        if not values or (values["expires"] and datetime.fromisoformat(values["expires"]) < now):
+            return cls(now)
+        # `airflow dags test` gives the next run the same keys: what it resumes must be of a try that is not over.
+        lake.put(f"{below}/{_PROGRESS}", b"null")
         entries = list(map(Entry.from_dict, values["entries"]))
         log.info("Continued after a pause: %d responses are in the lake", len(entries))
         return cls(datetime.fromisoformat(values["extracted_at"]), entries, values["done"], values["following"])
@@ -101,7 +107,7 @@ def extract(
                     progress.entries.append(lake.put(key, compress(page.content), rows=rows, **about))
                 progress.done.append(place)
         except AirflowRescheduleException:
-            progress.write(lake, below, parameters)
+            progress.write(lake, below, parameters, deadline)
             raise
     entries = progress.entries
     rows = sum(entry.rows or 0 for entry in entries)
