@@ -75,6 +75,24 @@ def test_a_fault_in_a_file_of_mixed_line_ends_keeps_its_line(lake: Lake, sql_dir
     assert (error.value.where["line"], error.value.where["value"]) == (5, "many")
 
 
+def test_blanks_around_quotes_do_not_move_the_lines_after_them(lake: Lake, sql_dir: SqlDir) -> None:
+    with pytest.raises(SourceError) as error:
+        rows(lake, table(sql_dir), b'id,name,n\r1, "a\nb" ,1\n3,5" c,3\n4,"d\n",4\n5,e,many\n')
+    assert (error.value.where["line"], error.value.where["value"]) == (7, "many")
+
+
+def test_a_line_that_is_too_long_is_never_within_max_rejects(lake: Lake, sql_dir: SqlDir) -> None:
+    body = A_FILE + b"3," + b"x" * (9 << 20) + b",2\n4,d,many\n5,e,5\n"
+    with pytest.raises(SourceError, match="characters") as error:
+        rows(lake, table(sql_dir, max_rejects=9), body)
+    assert error.value.where["line"] == 4
+
+
+def test_a_row_of_long_lines_takes_no_other_with_it(lake: Lake, sql_dir: SqlDir) -> None:
+    body = A_FILE + b'3,"' + (b"x" * (3 << 20) + b"\n") * 3 + b'",2\n4,d,many\n5,e,5\n'
+    assert [row[0] for row in rows(lake, table(sql_dir, max_rejects=9), body)] == ["1", "2", "5"]
+
+
 def test_an_empty_line_does_not_move_the_lines_after_it(lake: Lake, sql_dir: SqlDir) -> None:
     with pytest.raises(SourceError) as error:
         rows(lake, table(sql_dir), b"id,name,n\n\n1,a,1\n\n2,b,many\n")

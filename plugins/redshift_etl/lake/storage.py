@@ -147,24 +147,16 @@ class Lake:
         url = location.url(name)
         with _translated(url):
             response = self.client.head_object(Bucket=location.bucket, Key=name)
-        changed = response["LastModified"].isoformat()
-        return Entry(url, response["ContentLength"], None, response["ETag"], {"last_modified": changed})
+        return Entry(url, response["ContentLength"], None, response["ETag"], _changed(response))
 
     def list_entries(self, location: S3Location, start: str) -> list[Entry]:
         """The objects of any bucket whose full keys start so, by key: URL, size and etag."""
         with _translated(location.url(start)):
             pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=location.bucket, Prefix=start)
-            return [
-                Entry(
-                    location.url(found["Key"]),
-                    found["Size"],
-                    None,
-                    found["ETag"],
-                    {"last_modified": found["LastModified"].isoformat()},
-                )
-                for page in pages
-                for found in page.get("Contents", ())
-            ]
+            objects = [found for page in pages for found in page.get("Contents", ())]
+        return [
+            Entry(location.url(found["Key"]), found["Size"], None, found["ETag"], _changed(found)) for found in objects
+        ]
 
     def write_manifest(self, below: str, entries: Iterable[Entry]) -> str:
         """Write the manifest of a try's files and return its key below the lake."""
@@ -211,6 +203,10 @@ class Lake:
                 expected=f"{entry.etag} of {entry.bytes} bytes",
                 found=f"{got[0]} of {got[1]} bytes",
             )
+
+
+def _changed(described: dict[str, Any]) -> dict[str, str]:
+    return {"last_modified": described["LastModified"].isoformat()}
 
 
 def _suffix(url: str) -> str:

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
+from functools import cache
+from itertools import islice
 from pathlib import Path
 
 import zstandard
@@ -17,7 +20,8 @@ from redshift_etl.contracts.transform_spec import TransformSpec
 from redshift_etl.errors import SourceError
 from redshift_etl.lake.files import RawFile, chunks
 
-_LINE_CHARS = 4 << 20  # a longer line is read in parts; Redshift takes none
+LINE_CHARS = 4 << 20  # a longer line is read in parts; Redshift takes none
+_LINES_AT_ONCE = 256
 _BOM, _ENDS = "\ufeff", "\r\n"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -45,6 +49,9 @@ def _has_one_line_end(data: Iterable[bytes]) -> bool:
     returns = feeds = pairs = 0
     last = b""
     for chunk in data:
+        if not returns and b"\r" not in chunk:
+            feeds = feeds or int(b"\n" in chunk)  # one is enough to differ from none
+            continue
         returns += chunk.count(b"\r")
         feeds += chunk.count(b"\n")
         pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk.startswith(b"\n"))
@@ -63,7 +70,7 @@ def lines(file: RawFile, form: CsvFormat) -> Iterator[tuple[str, bool]]:
     text = io.TextIOWrapper(stream, encoding=form.encoding, errors=errors, newline="")
     inside, number = False, 1
     try:
-        while line := text.readline(_LINE_CHARS):
+        while line := text.readline(LINE_CHARS):
             line = line.removeprefix(_BOM) if number == 1 else line
             inside = _goes_on(line, inside, form)
             yield line, inside
@@ -99,31 +106,41 @@ class _Stream(io.RawIOBase):
         return size
 
 
+@cache
+def _opening(form: CsvFormat) -> re.Pattern[str]:
+    """A quote at the beginning of a value. DuckDB skips blanks there, and nothing else."""
+    return re.compile(f"(?:^|{re.escape(form.delimiter)}) *{re.escape(form.quote)}")
+
+
 def _goes_on(line: str, inside: bool, form: CsvFormat) -> bool:
-    """Whether a quoted value is open at the end of a line. A quote opens one only at the beginning of a value."""
-    quote, opening, at = form.quote, form.delimiter + form.quote, 0
+    """Whether a quoted value is open at the end of a line."""
+    quote, at = form.quote, 0
     if not quote or quote not in line:
         return inside
-    if not inside and line.startswith(quote):
-        inside, at = True, 1
     while True:
-        at = line.find(quote if inside else opening, at)
-        if at < 0:
-            return inside
-        if inside and line.startswith(quote, at + 1):  # a doubled quote is a part of the value
-            at += 2
-            continue
-        at += 1 if inside else len(opening)
-        inside = not inside
+        if inside:
+            at = line.find(quote, at)
+            if at < 0:
+                return True
+            doubled = line.startswith(quote, at + 1)  # a part of the value
+            at, inside = at + 1 + doubled, doubled
+        else:
+            found = _opening(form).search(line, at)
+            if not found:
+                return False
+            at, inside = found.end(), True
 
 
 def _write_again(file: RawFile, form: CsvFormat, target: Path) -> None:
     """UTF-8 with LF between records; line ends within quoted values stay."""
     errors = "surrogateescape" if form.encoding == UTF8 else "strict"
+    records = (
+        line if goes_on or not line.endswith(("\r", "\n")) else line.rstrip(_ENDS) + "\n"
+        for line, goes_on in lines(file, form)
+    )
     with target.open("wb") as raw, zstandard.ZstdCompressor(level=1).stream_writer(raw) as writer:
-        for line, goes_on in lines(file, form):
-            kept = line if goes_on or not line.endswith(("\r", "\n")) else line.rstrip(_ENDS) + "\n"
-            writer.write(kept.encode(errors=errors))
+        while some := "".join(islice(records, _LINES_AT_ONCE)):
+            writer.write(some.encode(errors=errors))
 
 
 def _columns(file: RawFile, spec: TransformSpec, table: str) -> tuple[str, ...]:

@@ -48,28 +48,30 @@ def lines(rejects: Iterable[Reject]) -> int:
 
 def find(
     duck: DuckDB, spec: TransformSpec, contract: Contract, types: Mapping[str, str], files: Iterable[RawFile]
-) -> list[Reject]:
-    """The rejects of the files in order: those of all rows up to the contract's ``max_rejects``, else of the first.
+) -> tuple[list[Reject], int]:
+    """The rejects of the files in order, and how many rows the files have, counted without DuckDB.
 
-    Raises SourceError for a file in which a quoted value is never closed: the lines after it may be lost.
+    Both are complete when no more rows than the contract's ``max_rejects`` are rejected. Raises SourceError for a
+    quoted value that is never closed and for a line that is too long: DuckDB may skip what follows them.
     """
     limit = max(contract.max_rejects, KEPT)
     duck.run("SET threads = 1")
     duck.run("SET preserve_insertion_order = true")
     found: list[Reject] = []
-    rows = 0
+    rejected = rows = 0
     for file in files:
-        if rows >= limit:
+        if rejected > limit:
             break
-        some = _of_file(duck, spec, contract, types, file, limit)
-        rows += len({reject.line for reject in some})
+        some, records = _of_file(duck, spec, contract, types, file, limit)
+        rejected += len({reject.line for reject in some})
+        rows += records
         found += some
-    return found
+    return found, rows
 
 
 def _of_file(
     duck: DuckDB, spec: TransformSpec, contract: Contract, types: Mapping[str, str], file: RawFile, limit: int
-) -> list[Reject]:
+) -> tuple[list[Reject], int]:
     [[earlier]] = duck.run("SELECT coalesce(max(scan_id), -1) FROM reject_errors")
     relation = sql.files_relation([file], list(spec.columns), limit, spec.csv)
     duck.run(sql.raw_view(relation, spec.columns, explain=True))
@@ -86,7 +88,7 @@ def _of_file(
     for row, problems, key in rows:
         place = records.lines_of_row(row)
         rejects += [Reject(file.url, *place, key=json.loads(key), **problem) for problem in json.loads(problems)]
-    return sorted(rejects, key=lambda reject: reject.line)
+    return sorted(rejects, key=lambda reject: reject.line), records.rows
 
 
 def _first(message: str) -> str:
@@ -105,13 +107,21 @@ class _Records:
                 self._begins.append(number)
                 if columns > 1 and not line.strip("\r\n"):
                     empty.add(len(self._begins) - 1)  # DuckDB skips it
+            if len(line) >= csv_files.LINE_CHARS:
+                raise SourceError(
+                    f"A line has more than {csv_files.LINE_CHARS} characters, which is more than Redshift takes.",
+                    fix="ask who writes it",
+                    file=file.url,
+                    line=number,
+                )
             goes_on, number = still, number + 1
         self._begins.append(number)
         if goes_on:
             self._refuse(file)
         first = 1 if form.header == NO_HEADER else 2
-        records = range(first, len(self._begins) - 1)
-        self._rows = array("Q", (record for record in records if record not in broken and record not in empty))
+        records = [record for record in range(first, len(self._begins) - 1) if record not in empty]
+        self.rows = len(records)
+        self._rows = array("Q", (record for record in records if record not in broken))
 
     def _refuse(self, file: RawFile) -> None:
         *_, begin, after = self._begins

@@ -56,8 +56,10 @@ def transform_batch(batch: Batch, *, run: str, lake: Lake) -> Batch:
         with DuckDB(folder) as duck, _explained(spec, contract):
             staged = _stage(duck, spec, contract, files, folder / "staged")
             if staged.held_back:
-                found = rejects.find(duck, spec, contract, staged.types, files)
+                found, rows = rejects.find(duck, spec, contract, staged.types, files)
                 _report(batch, contract, staged, found, run, lake)
+                if batch.extracted == NOT_COUNTED:
+                    batch = replace(batch, extracted=rows)
         _reconcile(batch, contract, staged)
         result = _upload(batch, staged, run, lake)
     log.info(
