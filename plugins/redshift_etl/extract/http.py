@@ -95,11 +95,11 @@ def extract(
     days = {"start_date": f"{window.days[0]}", "end_date": f"{window.days[-1]}"}
     progress = _Progress.read(lake, below)
     with connected(conn_id, endpoint) as (session, url):
-        client = Client(session, url, retry or Retry(), deadline, contract.may_be_absent)
+        api = Client(session, url, retry or Retry(), deadline, contract.may_be_absent)
         try:
             for place in [name for name in places if name not in progress.done]:
                 parameters = {**query, **days, **places[place]}
-                for page in _pages(client, parameters, progress):
+                for page in _pages(api, parameters, progress):
                     hours = columnar_json.parse(page.content, spec.arrays, shown(page.url), spec.units, window.days)
                     key = f"{below}/part-{len(progress.entries):05d}.json.zst"
                     about = {"place": place, "as_of": _as_of(page), "requested": shown(page.url)}
@@ -117,20 +117,20 @@ def extract(
     return Batch(table, window, run, manifest, rows, size, len(entries), rows, 0, progress.extracted_at)
 
 
-def _pages(client: Client, query: Mapping[str, str], progress: _Progress) -> Iterator[requests.Response]:
+def _pages(api: Client, query: Mapping[str, str], progress: _Progress) -> Iterator[requests.Response]:
     """The responses to one call, from the page that progress names, else the first, to the last with rows.
 
     Progress moves to the next page when the caller asks for it, so when the page before is stored.
     """
-    url, parameters = client.url, query
+    url, parameters = api.url, query
     if progress.following:
         url, parameters = progress.following, _secrets(query, progress.following)
     visited = {url}
-    while page := client.get(url, parameters):
+    while page := api.get(url, parameters):
         visited.add(page.url)
         url, parameters = joined(page.url, page.links.get("next", {}).get("url", "")), {}
         is_last = "next" not in page.links
-        if not is_last and (not client.is_own(url) or url in visited):
+        if not is_last and (not api.is_own(url) or url in visited):
             raise SourceError(
                 "The API's next page leads to another host or back to a page already read.",
                 fix="ask the API's owner",
