@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from airflow.sdk.configuration import conf
 
@@ -54,10 +53,11 @@ def _required(name: str, example: str) -> str:
 def _location(name: str) -> S3Location:
     example = f"s3://my-bucket/{name}"
     value = _required(name, example)
-    url = urlsplit(value)
-    if url.scheme != "s3" or not url.netloc:
+    scheme, _, place = value.partition("://")  # no urlsplit: a key may have # and ?
+    bucket, _, prefix = place.partition("/")
+    if scheme != "s3" or not bucket:
         raise ConfigError(f"The setting [{SECTION}] {name} is not an S3 URL.", fix=f"use e.g. {example}", value=value)
-    return S3Location(url.netloc, url.path.strip("/"))
+    return S3Location(bucket, prefix.strip("/"))
 
 
 def lake() -> S3Location:

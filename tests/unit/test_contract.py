@@ -31,12 +31,13 @@ def text(table: str = TABLE, **changes: str | None) -> str:
 
 
 def test_everything_known_about_a_table_is_read_from_its_file() -> None:
-    contract = contracts.parse(text(accepted="{kind: [a, b]}", max_rejects="5"))
+    contract = contracts.parse(text(accepted="{kind: [a, b]}", max_rejects="5", may_be_absent="true"))
     assert (contract.table, contract.schema, contract.name) == ("core.things", "core", "things")
     assert (contract.key, contract.version, contract.deleted, contract.day) == (("id",), "changed", "gone", "changed")
     assert contract.fresh_within == timedelta(hours=26)
     assert contract.retention == Retention(timedelta(days=3 * 365), "changed")
     assert (contract.accepted, contract.max_rejects) == ({"kind": ("a", "b")}, 5)
+    assert (contract.may_be_absent, contracts.parse(text()).may_be_absent) == (True, False)
 
 
 def test_never_is_an_answer() -> None:
@@ -55,6 +56,7 @@ def test_what_every_table_must_say_is_missed(missing: str) -> None:
     [
         (text(colour="red"), "unknown front matter colour"),
         (text(load="sometimes"), "'sometimes'"),
+        (text(may_be_absent="sometimes"), "write true or false"),
         (text(version=None), "needs `version`"),
         (text(version="altered"), "altered"),
         (text(version="gone"), "gone must be NOT NULL"),

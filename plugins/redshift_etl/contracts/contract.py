@@ -27,7 +27,7 @@ VALIDITY = (VALID_FROM, VALID_TO, CURRENT)
 _READ = "When the source was read (UTC). Of two states of the same version, the one that was read later wins."
 _FIELDS = {
     "description", "owner", "load", "version", "deleted", "day", "fresh_within", "retention",
-    "accepted", "references", "max_rejects", "may_shrink_to", "time", "lookback", "settle",
+    "accepted", "references", "max_rejects", "may_shrink_to", "may_be_absent", "time", "lookback", "settle",
 }  # fmt: skip
 _NAME = re.compile(r"^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$")
 _UNIT_DAYS = {"minute": 1 / 1440, "hour": 1 / 24, "day": 1, "week": 7, "month": 30, "year": 365}
@@ -63,6 +63,7 @@ class Contract:
     accepted: dict[str, tuple[str, ...]] = field(default_factory=dict)
     max_rejects: int = 0
     may_shrink_to: float = 0.5
+    may_be_absent: bool = False
     path: Path = Path()
     shadow_of: str | None = None
 
@@ -177,6 +178,7 @@ def parse(text: str, path: Path = Path()) -> Contract:
         accepted={name: tuple(map(_word, values)) for name, values in matter.get("accepted", {}).items()},
         max_rejects=int(matter.get("max_rejects", 0)),
         may_shrink_to=float(matter.get("may_shrink_to", 0.5)),
+        may_be_absent=_flag("may_be_absent", matter.get("may_be_absent", False)),
         path=path,
     )
     verify.verify_contract(contract)
@@ -195,6 +197,12 @@ def _with_references(columns: tuple[Column, ...], references: dict[str, str]) ->
         replace(column, references=ddl.reference(str(references[column.name]))) if column.name in references else column
         for column in columns
     )
+
+
+def _flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} is {value!r}; write true or false")
+    return value
 
 
 def _word(value: object) -> str:

@@ -1,7 +1,8 @@
 """A transform file, ``include/sql/transform/<table>.sql``: the raw columns expected, and one plain SELECT over them.
 
 The front matter names the source's columns in their order, each with the type that its text must have; ``about`` names
-those that the extract adds and the file does not have (a response of an API does not name its airport). A file with
+those that the extract adds and the file does not have (a response of an API does not name its airport). ``delimiter``,
+``quote``, ``encoding`` and ``header`` describe a CSV file that is not the usual kind (`csv_format`). A file with
 ``json: columnar`` has parallel arrays instead of CSV, in the ``units`` named; ``inputs`` names the source, for the
 lineage. The SELECT returns each column of the contract by name, in DuckDB's dialect, one row for each raw row.
 """
@@ -15,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from redshift_etl import settings
-from redshift_etl.contracts import ddl
+from redshift_etl.contracts import csv_format, ddl
 from redshift_etl.contracts.contract import Contract, front_matter
+from redshift_etl.contracts.csv_format import CsvFormat
 from redshift_etl.contracts.ddl import Type
 from redshift_etl.errors import ConfigError
 
-_FIELDS = {"columns", "about", "json", "units", "inputs"}
+_FIELDS = {"columns", "about", "json", "units", "inputs", *csv_format.KEYS}
 COLUMNAR = "columnar"
 
 
@@ -35,6 +37,7 @@ class TransformSpec:
     path: Path = Path()
     inputs: tuple[str, ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
+    csv: CsvFormat = csv_format.STANDARD
 
     @property
     def arrays(self) -> tuple[str, ...]:
@@ -69,11 +72,15 @@ def parse(text: str, path: Path = Path()) -> TransformSpec:
         raise ValueError(f"`about` names {', '.join(strange)}, which `columns` does not")
     if matter.get("json") not in (None, COLUMNAR):
         raise ValueError(f"json is {matter['json']!r}; the one shape known is `{COLUMNAR}`")
+    described = sorted(csv_format.KEYS & set(matter))
+    if described and matter.get("json"):
+        raise ValueError(f"{', '.join(f'`{name}`' for name in described)} is for CSV files, not for JSON answers")
     select = sql.strip().rstrip(";")
     if not re.match(r"SELECT\s", select):
         raise ValueError("its SQL must be one plain SELECT … FROM raw, beginning with that word")
     inputs, units = tuple(matter.get("inputs", ())), dict(matter.get("units", {}))
-    return TransformSpec(columns, about, matter.get("json") == COLUMNAR, select, path, inputs, units)
+    columnar = matter.get("json") == COLUMNAR
+    return TransformSpec(columns, about, columnar, select, path, inputs, units, csv_format.parse(matter))
 
 
 def _columns(declared: Any) -> dict[str, Type]:

@@ -63,6 +63,12 @@ class Entry:
     etag: str = ""
     about: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def object(self) -> tuple[str, str]:
+        """The bucket and the key. A key may have any character: ``#`` and ``?`` end no path here."""
+        bucket, _, key = self.url.removeprefix("s3://").partition("/")
+        return bucket, key
+
     def as_dict(self) -> dict[str, Any]:
         """The entry as COPY takes it (AWS, "Using a manifest to specify data files"): a missing file is an error."""
         meta = {"content_length": self.bytes, "record_count": self.rows, "etag": self.etag, **self.about}

@@ -15,7 +15,6 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 
@@ -31,6 +30,7 @@ _DENIED = (401, 403)
 _CONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "404")
 _DELETED_AT_ONCE = 1000  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 _MISSING = 404
+_SUFFIXES = (".csv.gz", ".csv.zst", ".json.zst", ".gz", ".zst")
 
 
 @dataclass(frozen=True)
@@ -147,8 +147,16 @@ class Lake:
         url = location.url(name)
         with _translated(url):
             response = self.client.head_object(Bucket=location.bucket, Key=name)
-        changed = response["LastModified"].isoformat()
-        return Entry(url, response["ContentLength"], None, response["ETag"], {"last_modified": changed})
+        return Entry(url, response["ContentLength"], None, response["ETag"], _changed(response))
+
+    def list_entries(self, location: S3Location, start: str) -> list[Entry]:
+        """The objects of any bucket whose full keys start so, by key: URL, size and etag."""
+        with _translated(location.url(start)):
+            pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=location.bucket, Prefix=start)
+            objects = [found for page in pages for found in page.get("Contents", ())]
+        return [
+            Entry(location.url(found["Key"]), found["Size"], None, found["ETag"], _changed(found)) for found in objects
+        ]
 
     def write_manifest(self, below: str, entries: Iterable[Entry]) -> str:
         """Write the manifest of a try's files and return its key below the lake."""
@@ -173,15 +181,15 @@ class Lake:
         Returns the pairs in the manifest's order. Raises SourceError for an object that is gone or has changed.
         """
         entries = self.read_manifest(manifest)
-        paths = [folder / f"{number:05d}-{entry.url.rsplit('/', 1)[-1]}" for number, entry in enumerate(entries)]
+        paths = [folder / f"{number:05d}{_suffix(entry.url)}" for number, entry in enumerate(entries)]
         with ThreadPoolExecutor(DOWNLOAD_THREADS) as pool:
             list(pool.map(lambda entry, path: self._download(entry, path, manifest), entries, paths))
         return list(zip(entries, paths, strict=True))
 
     def _download(self, entry: Entry, path: Path, manifest: str) -> None:
-        url = urlsplit(entry.url)
+        bucket, key = entry.object
         with _translated(entry.url, manifest):
-            response = self.client.get_object(Bucket=url.netloc, Key=url.path.lstrip("/"))
+            response = self.client.get_object(Bucket=bucket, Key=key)
             with path.open("wb") as file:
                 for chunk in response["Body"].iter_chunks(_CHUNK):
                     file.write(chunk)
@@ -195,6 +203,15 @@ class Lake:
                 expected=f"{entry.etag} of {entry.bytes} bytes",
                 found=f"{got[0]} of {got[1]} bytes",
             )
+
+
+def _changed(described: dict[str, Any]) -> dict[str, str]:
+    return {"last_modified": described["LastModified"].isoformat()}
+
+
+def _suffix(url: str) -> str:
+    """How the name ends that a file has on disk, where it is read by that: an S3 key may be longer than a file name."""
+    return next((suffix for suffix in _SUFFIXES if url.endswith(suffix)), ".csv")
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
-from redshift_etl.operators.context import run_key
+from redshift_etl.operators.context import run_end, run_key
 from redshift_etl.operators.lineage import LineageMixin
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ class PostgresToLakeOperator(LineageMixin, BaseOperator):
 class HttpToLakeOperator(LineageMixin, BaseOperator):
     """Requests the run's window from a JSON API, one call a place, and stores each response unchanged.
 
+    A pause that the service asks for is made by rescheduling the task, which then goes on after the last response.
+
     :param table: the warehouse table of the responses.
     :param endpoint: the path below the connection's host.
     :param params: query parameters common to all calls.
@@ -106,6 +108,7 @@ class HttpToLakeOperator(LineageMixin, BaseOperator):
             window=window.resolve(context),
             run=run_key(context),
             lake=Lake.connect(),
+            deadline=run_end(context),
         ).as_dict()
 
     def lineage(self) -> Lineage:
@@ -119,7 +122,8 @@ class S3ToLakeOperator(LineageMixin, BaseOperator):
     """Pins files that others drop in the landing zone by key, etag and size; nothing is copied.
 
     :param table: the warehouse table that the files are for.
-    :param files: names below the landing zone.
+    :param files: names below the landing zone: keys, patterns with ``*``, or prefixes that end in ``/``; ``{day}`` and
+        ``{hour}`` are those of the run's window (`extract.s3_files`).
     """
 
     ui_color = "#d5e4f3"
@@ -131,10 +135,19 @@ class S3ToLakeOperator(LineageMixin, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Pin the files; returns the raw batch."""
+        from redshift_etl import window
         from redshift_etl.extract import s3_files
         from redshift_etl.lake.storage import Lake
 
-        return s3_files.extract(self.files, table=self.table, run=run_key(context), lake=Lake.connect()).as_dict()
+        # A table that is copied whole has no window, and its runs need none.
+        by_period = any(map(s3_files.periods, self.files))
+        return s3_files.extract(
+            self.files,
+            table=self.table,
+            run=run_key(context),
+            lake=Lake.connect(),
+            window=window.resolve(context) if by_period else None,
+        ).as_dict()
 
     def lineage(self) -> Lineage:
         """What was read and written."""

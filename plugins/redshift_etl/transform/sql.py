@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from redshift_etl.contracts.csv_format import NO_HEADER, STANDARD, CsvFormat
 from redshift_etl.contracts.ddl import Column, Type
+from redshift_etl.lake.files import RawFile
 
 BAD = "bad"  # the sequence that counts rows that were held back
 ROW, PROBLEMS = "_row", "_problems"
@@ -64,18 +66,35 @@ def duck_type(kind: Type) -> str:
     return _DUCK_NAMES.get(kind.name, str(kind))
 
 
-def csv_relation(paths: Iterable[str], columns: Sequence[str], rejects_limit: int) -> str:
-    """CSV files with a header line as a relation of text columns; lines that are not CSV go to ``reject_errors``.
+def csv_relation(paths: Iterable[str], columns: Sequence[str], rejects_limit: int, form: CsvFormat = STANDARD) -> str:
+    """CSV files as a relation of text columns; lines that are not CSV go to ``reject_errors``.
 
-    An empty field is NULL and ``""`` the empty string. ``new_line`` is not set: a wrong one returns no rows.
+    Their names have no character that DuckDB would expand. An empty field is NULL and ``""`` the empty string.
+    ``new_line`` is not set: a wrong one returns no rows.
     """
     files = ", ".join(map(literal, paths))
     names = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in columns)
     return (
-        f"read_csv([{files}], columns = {{{names}}}, auto_detect = false, header = true, delim = ',', quote = '\"', "
-        "escape = '\"', strict_mode = true, nullstr = '', allow_quoted_nulls = false, store_rejects = true, "
+        f"read_csv([{files}], columns = {{{names}}}, auto_detect = false, "
+        f"header = {str(form.header != NO_HEADER).lower()}, delim = {literal(form.delimiter)}, "
+        f"quote = {literal(form.quote)}, escape = {literal(form.quote)}, strict_mode = true, nullstr = '', "
+        "allow_quoted_nulls = false, store_rejects = true, "
         f"rejects_limit = {rejects_limit}, max_line_size = {MAX_LINE_BYTES}, buffer_size = {BUFFER_BYTES})"
     )
+
+
+def files_relation(
+    files: Iterable[RawFile], columns: Sequence[str], rejects_limit: int, form: CsvFormat = STANDARD
+) -> str:
+    """The ``columns`` of CSV files, each of which may have its columns in an order of its own."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for file in files:
+        alike.setdefault(file.columns or tuple(columns), []).append(str(file.path))
+    if list(alike) == [tuple(columns)]:
+        return csv_relation(alike[tuple(columns)], columns, rejects_limit, form)
+    names = ", ".join(map(quoted, columns))
+    relations = (csv_relation(paths, own, rejects_limit, form) for own, paths in alike.items())
+    return f"({' UNION ALL '.join(f'SELECT {names} FROM {relation}' for relation in relations)}) AS files"
 
 
 def value_checks(name: str, kind: Type, actual: str = "VARCHAR") -> list[Check]:
