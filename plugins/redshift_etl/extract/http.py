@@ -80,8 +80,11 @@ def extract(
     lake: Lake,
     retry: Retry | None = None,
     deadline: datetime | None = None,
+    read: Window | None = None,
 ) -> Batch:
-    """Request the window's days for each place, following ``Link: <…>; rel="next"``.
+    """Request the days of ``read`` for each place, following ``Link: <…>; rel="next"``.
+
+    That is the ``window`` of the batch unless more is to be read.
 
     The manifest has each response's ``place``, and ``as_of``: its Last-Modified, else the time of the request
     (UTC). The batch counts hours. ``deadline`` is when the run ends. Raises ConfigError for a connection that is not
@@ -92,7 +95,8 @@ def extract(
     contract = contracts.load(table)
     spec = transform_spec.load(contract)
     below = prefix(RAW, table, window, run)
-    days = {"start_date": f"{window.days[0]}", "end_date": f"{window.days[-1]}"}
+    requested = (read or window).days
+    days = {"start_date": f"{requested[0]}", "end_date": f"{requested[-1]}"}
     progress = _Progress.read(lake, below)
     with connected(conn_id, endpoint) as (session, url):
         api = Client(session, url, retry or Retry(), deadline, contract.may_be_absent)
@@ -100,7 +104,7 @@ def extract(
             for place in [name for name in places if name not in progress.done]:
                 parameters = {**query, **days, **places[place]}
                 for page in _pages(api, parameters, progress):
-                    hours = columnar_json.parse(page.content, spec.arrays, shown(page.url), spec.units, window.days)
+                    hours = columnar_json.parse(page.content, spec.arrays, shown(page.url), spec.units, requested)
                     key = f"{below}/part-{len(progress.entries):05d}.json.zst"
                     about = {"place": place, "as_of": _as_of(page), "requested": shown(page.url)}
                     rows = len(hours[spec.arrays[0]])
@@ -113,7 +117,7 @@ def extract(
     rows = sum(entry.rows or 0 for entry in entries)
     size = sum(entry.bytes for entry in entries)
     log.info("Extracted %s %s: %d hours in %d responses", table, window, rows, len(entries))
-    manifest = lake.write_manifest(below, entries)
+    manifest = lake.write_manifest(below, entries, progress.extracted_at)
     return Batch(table, window, run, manifest, rows, size, len(entries), rows, 0, progress.extracted_at)
 
 

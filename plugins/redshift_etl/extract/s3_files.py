@@ -29,25 +29,26 @@ _TEMPLATE = re.compile(r"\{\{\s+.*\}\}")
 _SHOWN_NAMES = 5
 
 
-def extract(files: Sequence[str], *, table: str, run: str, lake: Lake, window: Window | None = None) -> Batch:
+def extract(
+    files: Sequence[str], *, table: str, run: str, lake: Lake, window: Window | None = None, read: Window | None = None
+) -> Batch:
     """Write a manifest of the files (below the landing zone) that the names stand for now. Nothing is copied.
 
-    The transform reads these versions or fails. The batch has the window when a name has a day or an hour of it. Raises
-    ConfigError for a name that is not well-formed, SourceError for a file without bytes, and for a name, of one day
-    even, without a file, unless the contract has ``may_be_absent``.
+    The transform reads these versions or fails. ``read`` is the window whose days and hours the names have, unless it
+    is the batch's ``window``. Raises ConfigError for a name that is not well-formed, SourceError for a file without
+    bytes, and for a name, of one day even, without a file, unless the contract has ``may_be_absent``.
     """
     landing, extracted_at = settings.landing(), datetime.now(UTC)
-    names = [name for file in files for name in expand(file, window)]
+    names = [name for file in files for name in expand(file, read or window)]
     with ThreadPoolExecutor(DOWNLOAD_THREADS) as pool:
         found = dict(zip(names, pool.map(lambda name: _entries(name, lake), names), strict=True))
     _verify([name for name in found if not found[name]], table)
     entries = list({entry.url: _pinned(entry, table) for some in found.values() for entry in some}.values())
-    covered = window if any(periods(file) for file in files) else None
-    below = prefix(RAW, table, covered, run)
-    manifest = lake.write_manifest(below, entries)
+    below = prefix(RAW, table, window, run)
+    manifest = lake.write_manifest(below, entries, extracted_at)
     size = sum(entry.bytes for entry in entries)
-    log.info("Pinned %s %s: %d files, %d bytes, below %s", table, covered, len(entries), size, landing.prefix)
-    return Batch(table, covered, run, manifest, NOT_COUNTED, size, len(entries), NOT_COUNTED, 0, extracted_at)
+    log.info("Pinned %s %s: %d files, %d bytes, below %s", table, window, len(entries), size, landing.prefix)
+    return Batch(table, window, run, manifest, NOT_COUNTED, size, len(entries), NOT_COUNTED, 0, extracted_at)
 
 
 def periods(name: str) -> set[str]:
