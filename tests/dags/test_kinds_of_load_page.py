@@ -16,6 +16,7 @@ import pytest
 from local_redshift.storage import embedded_postgres
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.errors import SourceError
+from redshift_etl.lineage import graph
 from redshift_etl.operators.extract import PostgresToLakeOperator
 from redshift_etl.operators.load import LoadToRedshiftOperator
 from redshift_etl.operators.transform import TransformOperator
@@ -74,6 +75,18 @@ def source(connection: psycopg.Connection[Any], *statements: str) -> None:
 
 def test_the_page_has_an_example_of_each_kind_that_no_dag_has() -> None:
     assert TABLES == ["bookings_by_day", "clicks", "fares", "gates"]
+
+
+@pytest.mark.usefixtures("booking")
+@pytest.mark.parametrize("name", TABLES)
+def test_each_example_has_its_lineage_by_columns(name: str) -> None:
+    contract = contracts.load(f"core.{name}")
+    fill = graph.fill_of(contract)
+    assert fill
+    lineage = graph.columns_of(fill, {})
+    assert set(lineage.columns) == set(contract.staged.column_names)
+    source = {"bookings_by_day": "bookings"}.get(name, name)
+    assert {origin.table for origins in lineage.columns.values() for origin in origins} == {f"airline.public.{source}"}
 
 
 def test_append_takes_the_window_as_it_settles(booking: psycopg.Connection[Any], world: World) -> None:

@@ -128,7 +128,7 @@ def fill_of(contract: Contract) -> Fill | None:
     if contract.load == "partition" and mart.is_file():
         matter, select = front_matter(mart.read_text(encoding="utf-8"))
         return Fill(contract.table, mart, REDSHIFT, select.rstrip().rstrip(";"), tuple(matter.get("inputs", ())))
-    if contract.load == "partition" or not transform.is_file():
+    if not transform.is_file():
         return None
     made = transform_spec.parse(transform.read_text(encoding="utf-8"), transform)
     extract = sql / "extract" / f"{contract.name}.sql"
