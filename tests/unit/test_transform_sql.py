@@ -105,7 +105,7 @@ def test_every_type_of_a_contract_has_a_duckdb_type_and_a_check(duck: Any) -> No
         "CHAR": Type("CHAR", length=5),
         "DECIMAL": Type("DECIMAL", precision=9, scale=0),
     }
-    for name in ddl.TYPES:
+    for name in column_type.TYPES:
         kind = sized.get(name, Type(name))
         assert sql.value_checks("v", kind)
         [[printed]] = duck.execute(f"SELECT typeof(NULL::{sql.duck_type(kind)})").fetchall()

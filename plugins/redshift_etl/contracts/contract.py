@@ -7,6 +7,7 @@ retention are derived from it.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
@@ -14,8 +15,10 @@ from pathlib import Path
 
 from redshift_etl import settings
 from redshift_etl.contracts import ddl
+from redshift_etl.contracts.accepted import accepted_values
 from redshift_etl.contracts.ddl import Column
 from redshift_etl.contracts.front_matter import front_matter as front_matter  # noqa: PLC0414 — for modules that import contracts
+from redshift_etl.contracts.front_matter import number, refuse_unknown
 from redshift_etl.errors import ConfigError
 
 LOADS = ("full_refresh", "incremental", "partition", "append")
@@ -57,6 +60,7 @@ class Contract:
     may_shrink_to: float = 0.5
     path: Path = Path()
     shadow_of: str | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def locked_as(self) -> str:
@@ -77,6 +81,11 @@ class Contract:
     def column_names(self) -> tuple[str, ...]:
         """The columns in their declared order."""
         return tuple(column.name for column in self.columns)
+
+    def without(self, names: Collection[str]) -> Contract:
+        """The contract as a load sees it that leaves these columns to Redshift: to IDENTITY or DEFAULT."""
+        columns = tuple(column for column in self.columns if column.name not in names)
+        return replace(self, columns=columns, left_out=tuple(names)) if names else self
 
     def column(self, name: str) -> Column:
         """The named column; KeyError if the contract has none."""
@@ -119,9 +128,7 @@ def _path(table: str) -> Path:
 def parse(text: str, path: Path = Path()) -> Contract:
     """Read a contract from its text. Pure. Raises ValueError with one sentence about what is wrong."""
     matter, sql = front_matter(text)
-    unknown = sorted(set(matter) - _FIELDS)
-    if unknown:
-        raise ValueError(f"unknown front matter {', '.join(unknown)}")
+    refuse_unknown(matter, _FIELDS)
     missing = [name for name in ("description", "owner", "load", "retention") if not matter.get(name)]
     if missing:
         raise ValueError(f"its front matter lacks {', '.join(missing)}")
@@ -139,12 +146,13 @@ def parse(text: str, path: Path = Path()) -> Contract:
         day=matter.get("day"),
         fresh_within=_age(matter["fresh_within"]) if matter.get("fresh_within", NEVER) != NEVER else None,
         retention=_retention(str(matter["retention"])),
-        accepted={name: tuple(map(_word, values)) for name, values in matter.get("accepted", {}).items()},
-        max_rejects=int(matter.get("max_rejects", 0)),
-        may_shrink_to=float(matter.get("may_shrink_to", 0.5)),
+        accepted=accepted_values(matter.get("accepted") or {}, table.columns),
+        max_rejects=int(number(matter, "max_rejects", "0", r"\d+")),
+        may_shrink_to=float(number(matter, "may_shrink_to", "0.5", r"0?\.\d+|[01](\.0*)?")),
         path=path,
     )
     _verify(contract)
+    _verify_identity(contract)
     return contract
 
 
@@ -162,11 +170,6 @@ def _with_references(columns: tuple[Column, ...], references: dict[str, str]) ->
     )
 
 
-def _word(value: object) -> str:
-    """A value of `accepted` as the warehouse writes it; YAML reads true and false as booleans."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def _verify(contract: Contract) -> None:
     if contract.load not in LOADS:
         raise ValueError(f"load is {contract.load!r}; use one of {', '.join(LOADS)}")
@@ -181,6 +184,25 @@ def _verify(contract: Contract) -> None:
             raise ValueError(f"`{part}` names the column {column}, which the table does not have")
     if contract.version and contract.column(contract.version).nullable:
         raise ValueError(f"the version column {contract.version} must be NOT NULL")
+
+
+def _verify_identity(contract: Contract) -> None:
+    """UPDATE leaves an IDENTITY column as it is; where rows are deleted and inserted, each load would number anew."""
+    for column in contract.columns:
+        if column.identity == "always" and column.name in (
+            *contract.key,
+            contract.version,
+            contract.deleted,
+            contract.day,
+        ):
+            raise ValueError(
+                f"the IDENTITY column {column.name} is generated, so it cannot be the key or another key's value"
+            )
+        if column.identity == "always" and contract.load not in ("incremental", "full_refresh"):
+            raise ValueError(
+                f"a {contract.load} table replaces rows, so the IDENTITY column {column.name} would have other numbers "
+                "after each load; leave it out, or load the table as incremental or full_refresh"
+            )
 
 
 def _retention(text: str) -> Retention | None:

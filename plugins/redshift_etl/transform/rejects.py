@@ -59,8 +59,9 @@ def _of_file(
 ) -> list[Reject]:
     [[earlier]] = duck.run("SELECT coalesce(max(scan_id), -1) FROM reject_errors")
     relation = sql.csv_relation([str(file.path)], list(spec.columns), limit)
-    duck.run(sql.raw_view(relation, spec.columns, explain=True))
-    rows = duck.run(sql.explain(spec.select, contract.columns, types, contract.key, limit))
+    beside = sql.Explaining.beside(spec.columns, types)
+    duck.run(sql.raw_view(relation, spec.columns, beside))
+    rows = duck.run(sql.explain(spec.select, contract.columns, types, contract.key, limit, beside))
     broken = duck.run(
         "SELECT line, any_value(column_name), any_value(csv_line), any_value(error_message) FROM reject_errors "
         f"WHERE scan_id > {earlier} GROUP BY line ORDER BY line"
@@ -72,8 +73,12 @@ def _of_file(
     ]
     for row, problems, key in rows:
         line = records.line_of_row(row)
-        rejects += [Reject(file.url, line, key=json.loads(key), **problem) for problem in json.loads(problems)]
+        rejects += [Reject(file.url, line, key=_named(key), **problem) for problem in json.loads(problems)]
     return sorted(rejects, key=lambda reject: reject.line)
+
+
+def _named(key: str) -> dict[str, str | None]:
+    return {name: value for name, value in json.loads(key).items() if name}
 
 
 def _first(message: str) -> str:

@@ -26,7 +26,7 @@ from redshift_etl.lake.batch import NOT_COUNTED, REJECTS, STAGED, Batch, prefix
 from redshift_etl.lake.files import RawFile, opened
 from redshift_etl.lake.part_writer import PART_BYTES, UPLOADS
 from redshift_etl.lake.storage import Lake
-from redshift_etl.transform import rejects, sql, tempdir
+from redshift_etl.transform import output_columns, rejects, sql, tempdir
 from redshift_etl.transform.duckdb_process import DuckDB, DuckDBError
 from redshift_etl.transform.rejects import Reject
 
@@ -37,12 +37,16 @@ _HEADER_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class _Staged:
-    """The output of the pass: rows written, rows held back, files, and the output's DuckDB types by column."""
+    """The output of the pass: rows written, rows held back, files, and the output's DuckDB types by column.
+
+    ``contract`` is that of the columns that the files have.
+    """
 
     rows: int
     held_back: int
     files: Sequence[Path]
     types: Mapping[str, str]
+    contract: Contract
 
 
 def transform_batch(batch: Batch, *, run: str, lake: Lake) -> Batch:
@@ -60,7 +64,7 @@ def transform_batch(batch: Batch, *, run: str, lake: Lake) -> Batch:
         with DuckDB(folder) as duck, _explained(spec, contract):
             staged = _stage(duck, spec, contract, files, folder / "staged")
             if staged.held_back:
-                found = rejects.find(duck, spec, contract, staged.types, files)
+                found = rejects.find(duck, spec, staged.contract, staged.types, files)
                 _report(batch, contract, staged, found, run, lake)
         _reconcile(batch, contract, staged)
         result = _upload(batch, staged, run, lake)
@@ -109,31 +113,18 @@ def _check_header(file: RawFile, batch: Batch, spec: TransformSpec) -> None:
 
 def _stage(duck: DuckDB, spec: TransformSpec, contract: Contract, files: Sequence[RawFile], folder: Path) -> _Staged:
     if not files:
-        return _Staged(0, 0, (), {})
+        return _Staged(0, 0, (), {}, contract)
     duck.run(f"CREATE SEQUENCE {sql.BAD}")
     relation = sql.csv_relation(
         [str(file.path) for file in files], list(spec.columns), contract.max_rejects + rejects.KEPT
     )
     duck.run(sql.raw_view(relation, spec.columns))
-    types = {name: kind for name, kind, *_ in duck.run(f"DESCRIBE {spec.select}")}
-    _check_output(types, spec, contract)
-    [[rows, paths]] = duck.run(sql.stage(spec.select, contract.columns, types, str(folder), PART_BYTES))
+    types = output_columns.types(duck.run(f"DESCRIBE {spec.select}"), contract)
+    contract = contract.without(output_columns.left_out(types, spec, contract))
+    [[rows, paths]] = duck.run(sql.stage(spec.select, contract.columns, types, contract.key, str(folder), PART_BYTES))
     [[values]] = duck.run(f"SELECT nextval('{sql.BAD}') - 1")
     [[lines]] = duck.run("SELECT count(*) FROM (SELECT DISTINCT file_id, line FROM reject_errors)")
-    return _Staged(rows, values + lines, tuple(map(Path, paths)) if rows else (), types)
-
-
-def _check_output(types: Mapping[str, str], spec: TransformSpec, contract: Contract) -> None:
-    missing = [name for name in contract.column_names if name not in types]
-    extra = [name for name in types if name not in contract.column_names]
-    if missing or extra:
-        raise ConfigError(
-            "The transform's columns are not the contract's.",
-            fix=f"edit {spec.path}",
-            table=contract.table,
-            missing=", ".join(missing) or None,
-            extra=", ".join(extra) or None,
-        )
+    return _Staged(rows, values + lines, tuple(map(Path, paths)) if rows else (), types, contract)
 
 
 @contextmanager
@@ -206,4 +197,5 @@ def _upload(batch: Batch, staged: _Staged, run: str, lake: Lake) -> Batch:
         files=len(entries),
         extracted=staged.rows + staged.held_back,
         rejected=staged.held_back,
+        left_out=staged.contract.left_out,
     )

@@ -10,14 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from redshift_etl.contracts.ddl import Column, Type
+from redshift_etl.contracts import names
+from redshift_etl.contracts.column_type import Type
+from redshift_etl.contracts.ddl import Column
 
 BAD = "bad"  # the sequence that counts rows that were held back
-ROW, PROBLEMS = "_row", "_problems"
 NULL = "\\N"
 MAX_LINE_BYTES = 4 << 20  # AWS, "COPY": a row is at most 4 MB
 BUFFER_BYTES = 2 * MAX_LINE_BYTES
 
+_BLOB = "BLOB"
+_HEXADECIMAL = "(\\\\x)?([0-9a-fA-F]{2})*"  # \\x as PostgreSQL writes a bytea
+_PREFIX = "^\\\\x"
 _CLOCK = "([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,6})?)?"
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _NUMBER = "[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)"
@@ -29,13 +33,18 @@ _PATTERNS = {
     "DOUBLE PRECISION": f"{_NUMBER}([eE][+-]?[0-9]+)?",
     "BOOLEAN": "(?i:true|false|t|f|yes|no|y|n|1|0)",
     "DATE": _DAY,
+    "TIME": _CLOCK,
+    "TIMETZ": f"{_CLOCK}[+-][0-9]{{2}}(:?[0-9]{{2}})?",
     "TIMESTAMP": f"{_DAY}[ T]{_CLOCK}",
     "TIMESTAMPTZ": f"{_DAY}[ T]{_CLOCK} ?(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)",
 }
 _EXACT = ("SMALLINT", "INTEGER", "BIGINT", "DECIMAL")
 _FLOATS = ("REAL", "DOUBLE PRECISION")
 _FINITE = (*_FLOATS, "DATE", "TIMESTAMP", "TIMESTAMPTZ")
-_DUCK_NAMES = {"DOUBLE PRECISION": "DOUBLE", "REAL": "FLOAT", "TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
+_DUCK_NAMES = {
+    "DOUBLE PRECISION": "DOUBLE", "REAL": "FLOAT", "TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE",
+    "TIMETZ": "TIME WITH TIME ZONE",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,8 +67,12 @@ def literal(text: str) -> str:
 
 
 def duck_type(kind: Type) -> str:
-    """A Redshift type as DuckDB prints it. Text has no length there: `value_checks` counts its bytes."""
-    if kind.is_text or kind.name == "SUPER":
+    """A Redshift type as DuckDB prints it. Text has no length there: `value_checks` counts its bytes.
+
+    VARBYTE is text too, two hexadecimal digits a byte
+    (https://docs.aws.amazon.com/redshift/latest/dg/copy-usage-varbyte.html).
+    """
+    if kind.is_text or kind.name in ("SUPER", "VARBYTE"):
         return "VARCHAR"
     return _DUCK_NAMES.get(kind.name, str(kind))
 
@@ -83,6 +96,8 @@ def value_checks(name: str, kind: Type, actual: str = "VARCHAR") -> list[Check]:
     column, target = quoted(name), duck_type(kind)
     if kind.is_text:
         return _text_checks(name, kind)
+    if kind.name == "VARBYTE":
+        return _byte_checks(name, kind, actual)
     if kind.name == "SUPER":
         return [Check(name, f"NOT json_valid({column}::VARCHAR)", "is not JSON")]
     if actual == "VARCHAR":
@@ -125,30 +140,74 @@ def _text_checks(name: str, kind: Type) -> list[Check]:
     return checks
 
 
+def _byte_checks(name: str, kind: Type, actual: str) -> list[Check]:
+    column, reason = quoted(name), f"is longer than the {kind.length} bytes of {kind}"
+    if actual == _BLOB:
+        return [Check(name, f"octet_length({column}) > {kind.length}", reason)]
+    misfit = f"{column} IS NOT NULL AND NOT regexp_full_match({column}::VARCHAR, {literal(_HEXADECIMAL)})"
+    return [
+        Check(name, misfit, "is not hexadecimal with two digits a byte"),
+        Check(name, f"strlen({_digits(column)}) > {2 * (kind.length or 0)}", reason),
+    ]
+
+
+def _digits(column: str) -> str:
+    return f"regexp_replace({column}::VARCHAR, {literal(_PREFIX)}, '')"
+
+
+def _staged(column: Column, actual: str) -> str:
+    """A value as COPY reads it."""
+    name = quoted(column.name)
+    if column.type.name == "VARBYTE":
+        return f"hex({name})" if actual == _BLOB else _digits(name)
+    return f"CAST({name} AS {duck_type(column.type)})"
+
+
 def raw_checks(columns: Mapping[str, Type]) -> list[Check]:
     """What the source's own columns must satisfy before they are typed. The contract measures text later."""
     return [check for name, kind in columns.items() if not kind.is_text for check in value_checks(name, kind)]
 
 
-def contract_checks(columns: Sequence[Column], types: Mapping[str, str]) -> list[Check]:
-    """What the transform's output (column to DuckDB type) must satisfy."""
+def contract_checks(columns: Sequence[Column], types: Mapping[str, str], key: Sequence[str]) -> list[Check]:
+    """What the transform's output (column to DuckDB type) must satisfy.
+
+    Blanks at the end of a VARCHAR are not compared: two keys of the source would be one in the table
+    (https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html, "Significance of trailing blanks").
+    """
     checks = []
     for column in columns:
         if not column.nullable:
             checks.append(Check(column.name, f"{quoted(column.name)} IS NULL", "is NULL in a NOT NULL column"))
         checks += value_checks(column.name, column.type, types[column.name])
+        if column.name in key and column.type.name == "VARCHAR":
+            reason = "ends with a blank, which Redshift does not compare; if the key is the same without, use rtrim(…)"
+            checks.append(Check(column.name, f"ends_with({quoted(column.name)}::VARCHAR, ' ')", reason))
     return checks
 
 
-def raw_view(relation: str, columns: Mapping[str, Type], *, explain: bool = False) -> str:
+@dataclass(frozen=True)
+class Explaining:
+    """Two columns more of the view ``raw``, under names that no other column has: a row's number, its problems."""
+
+    row: str
+    problems: str
+
+    @classmethod
+    def beside(cls, *some: Iterable[str]) -> Explaining:
+        """Names that are not among these."""
+        taken = [name for part in some for name in part]
+        return cls(names.unused("_row", taken), names.unused("_problems", taken))
+
+
+def raw_view(relation: str, columns: Mapping[str, Type], explaining: Explaining | None = None) -> str:
     """The view ``raw`` that a transform reads: typed columns, rows that break a type held back and counted.
 
-    With ``explain`` nothing is held back: two more columns number the rows and list what is wrong with each.
+    With ``explaining`` nothing is held back: two more columns number the rows and list what is wrong with each.
     """
     typed = [f"try_cast({quoted(name)} AS {duck_type(kind)}) AS {quoted(name)}" for name, kind in columns.items()]
     checks = raw_checks(columns)
-    if explain:
-        typed += [f"row_number() OVER () AS {ROW}", f"{_problems(checks)} AS {PROBLEMS}"]
+    if explaining:
+        typed += [f"row_number() OVER () AS {explaining.row}", f"{_problems(checks)} AS {explaining.problems}"]
         return f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {', '.join(typed)} FROM {relation}"
     return f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {', '.join(typed)} FROM {relation} WHERE {_hold_back(checks)}"
 
@@ -169,28 +228,38 @@ def _problems(checks: Sequence[Check]) -> str:
     return f"list_filter([{', '.join(found) or 'NULL'}], lambda problem: problem IS NOT NULL)"
 
 
-def stage(select: str, columns: Sequence[Column], types: Mapping[str, str], folder: str, file_bytes: int) -> str:
+def stage(
+    select: str, columns: Sequence[Column], types: Mapping[str, str], key: Sequence[str], folder: str, file_bytes: int
+) -> str:
     r"""COPY the transform's rows, in the contract's types and order, into CSV files; returns the count and the files.
 
     ``\N`` is NULL and an empty field the empty string, as in ``COPY … FORMAT AS CSV ZSTD NULL AS '\N'``.
     """
-    casts = ", ".join(f"CAST({quoted(column.name)} AS {duck_type(column.type)})" for column in columns)
-    rows = f"SELECT {casts} FROM (\n{select}\n) AS shaped\nWHERE {_hold_back(contract_checks(columns, types))}"
+    values = ", ".join(_staged(column, types[column.name]) for column in columns)
+    rows = f"SELECT {values} FROM (\n{select}\n) AS shaped\nWHERE {_hold_back(contract_checks(columns, types, key))}"
     return (
         f"COPY ({rows}) TO {literal(folder)} (FORMAT csv, HEADER false, NULLSTR {literal(NULL)}, COMPRESSION zstd, "
         f"FILE_SIZE_BYTES {file_bytes}, OVERWRITE true, RETURN_FILES true)"
     )
 
 
-def explain(select: str, columns: Sequence[Column], types: Mapping[str, str], key: Sequence[str], limit: int) -> str:
+def explain(
+    select: str,
+    columns: Sequence[Column],
+    types: Mapping[str, str],
+    key: Sequence[str],
+    limit: int,
+    explaining: Explaining,
+) -> str:
     """The bad rows of the one file behind an explaining `raw_view`: row number, problems, key. In the file's order."""
-    shaped = f"SELECT {ROW}, {PROBLEMS}, {select[len('SELECT') :]}"
-    found = _problems(contract_checks(columns, types))
-    keys = ", ".join(f"{literal(name)}: {quoted(name)}::VARCHAR" for name in key)
+    row, raw = explaining.row, explaining.problems
+    shaped = f"SELECT {row}, {raw}, {select[len('SELECT') :]}"
+    found = _problems(contract_checks(columns, types, key))
+    keys = ", ".join(f"{literal(name)}: {quoted(name)}::VARCHAR" for name in key) or "'': NULL"
     # What follows from a bad raw value is not named twice.
-    problems = f"CASE WHEN len({PROBLEMS}) > 0 THEN {PROBLEMS} ELSE {found} END"
-    listed = f"SELECT {ROW}, {problems} AS problems, {{{keys}}} AS row_key FROM (\n{shaped}\n) AS shaped"
+    problems = f"CASE WHEN len({raw}) > 0 THEN {raw} ELSE {found} END"
+    listed = f"SELECT {row} AS n, {problems} AS problems, {{{keys}}} AS row_key FROM (\n{shaped}\n) AS shaped"
     return (
-        f"SELECT {ROW}, to_json(problems), to_json(row_key) FROM ({listed}) AS listed "
-        f"WHERE len(problems) > 0 ORDER BY {ROW} LIMIT {limit}"
+        f"SELECT n, to_json(problems), to_json(row_key) FROM ({listed}) AS listed "
+        f"WHERE len(problems) > 0 ORDER BY n LIMIT {limit}"
     )

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.warehouse.compare import comparable, intersection, same_key
+from redshift_etl.warehouse.in_place import replace_by_key, update_in_place
 from redshift_etl.warehouse.model import CopySource, Counts
-from redshift_etl.warehouse.statement import Statement, columns, count_rows, ident, literal, text
+from redshift_etl.warehouse.statement import Statement, column_name, columns, count_rows, ident, literal, text
 from redshift_etl.warehouse.touched_days import insert_touched_days
 
 STAGE = "stage"
@@ -22,7 +23,15 @@ EXISTING = "existing"
 
 
 def create_stage(contract: Contract) -> Statement:
-    """A temporary table of the target's shape; NOT NULL comes with LIKE, keys do not (AWS, CREATE TABLE)."""
+    """A temporary table of the target's shape; NOT NULL comes with LIKE, keys do not (AWS, CREATE TABLE).
+
+    Without LIKE where columns are left to Redshift: an IDENTITY column's NOT NULL would come too, and no value.
+    """
+    if contract.left_out:
+        defined = ", ".join(
+            f"{column_name(it.name)} {it.type}{'' if it.nullable else ' NOT NULL'}" for it in contract.columns
+        )
+        return Statement("create the staging table", f"CREATE TEMP TABLE {STAGE} ({defined})")
     return Statement(
         "create the staging table",
         f"CREATE TEMP TABLE {STAGE} (LIKE {ident(contract.table)} INCLUDING DEFAULTS)",
@@ -52,7 +61,7 @@ def count_stage(contract: Contract) -> tuple[Statement, ...]:
     """How many rows are staged, and how many of them lack a part of the key, if there is one."""
     if not contract.key:
         return (count_rows(STAGE),)
-    missing = " OR ".join(f"{ident(name)} IS NULL" for name in contract.key)
+    missing = " OR ".join(f"{column_name(name)} IS NULL" for name in contract.key)
     return count_rows(STAGE), Statement("count NULL keys", f"SELECT COUNT(*) FROM {STAGE} WHERE {missing}")
 
 
@@ -159,6 +168,8 @@ def write_step(contract: Contract, decided: str, counts: Counts, existing: int) 
 def delete_replaced(contract: Contract) -> Statement:
     """Remove the target's rows whose key has a newer one."""
     target = ident(contract.table)
+    if contract.left_out:
+        return update_in_place(contract, DECIDED, "d.known = 1 AND d.outcome IN ('updated', 'deleted')")
     return Statement(
         "delete the rows that are replaced",
         f"DELETE FROM {target} USING {DECIDED} AS d\n"
@@ -172,7 +183,8 @@ def insert_decided(contract: Contract, decided: str = DECIDED) -> Statement:
     return Statement(
         "insert the winning rows",
         f"INSERT INTO {ident(contract.table)} ({names})\n"
-        f"SELECT {names} FROM {decided} WHERE outcome IN ('inserted', 'updated', 'deleted')",
+        f"SELECT {names} FROM {decided} WHERE outcome IN ('inserted', 'updated', 'deleted')"
+        f"{' AND known = 0' if contract.left_out and decided == DECIDED else ''}",
     )
 
 
@@ -203,6 +215,8 @@ def compare_refresh(contract: Contract) -> Statement:
 def replace_all(contract: Contract) -> tuple[Statement, ...]:
     """DELETE and INSERT: TRUNCATE would commit at once and show readers an empty table (AWS, TRUNCATE)."""
     target, names = ident(contract.table), columns(contract.column_names)
+    if contract.left_out:
+        return replace_by_key(contract, STAGE)
     return (
         Statement("delete every row", f"DELETE FROM {target}"),
         Statement("insert the batch", f"INSERT INTO {target} ({names})\nSELECT {names} FROM {STAGE}"),
