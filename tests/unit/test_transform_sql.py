@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redshift_etl.contracts import ddl
+from redshift_etl.contracts import column_type
 from redshift_etl.contracts.ddl import Type
 from redshift_etl.transform import sql
 

@@ -170,7 +170,7 @@ def _column(
 
 
 def _identity(kind: exp.Expr) -> Identity | None:
-    """By https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html; sqlglot has ``on_null`` of BY DEFAULT."""
+    """By https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html; BY DEFAULT has on_null here."""
     if not isinstance(kind, exp.GeneratedAsIdentityColumnConstraint):
         return None
     return "by default" if "on_null" in kind.args else "always"

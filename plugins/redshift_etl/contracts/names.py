@@ -26,9 +26,10 @@ def verify(names: Sequence[str]) -> None:
     for name in names:
         lower = re.sub("[A-Z]", lambda letter: letter[0].lower(), name)
         if lower != name:
+            alias = lower if _PLAIN.fullmatch(lower) else _quoted(lower)
             raise ValueError(
-                f"Redshift folds the column name {name} to lower case, in quotation marks too; call the column "
-                f'{lower}, and select it so in the transform: "{name}" AS {lower if _PLAIN.fullmatch(lower) else _quoted(lower)}'
+                f"Redshift folds the column name {name} to lower case, in quotation marks too; call it {lower}, "
+                f"and select it so in the transform: {_quoted(name)} AS {alias}"
             )
         if len(name.encode()) > MAX_BYTES:
             raise ValueError(f"the column name {name} has {len(name.encode())} bytes; Redshift takes {MAX_BYTES}")

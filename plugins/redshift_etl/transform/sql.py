@@ -20,7 +20,7 @@ MAX_LINE_BYTES = 4 << 20  # AWS, "COPY": a row is at most 4 MB
 BUFFER_BYTES = 2 * MAX_LINE_BYTES
 
 _BLOB = "BLOB"
-_HEXADECIMAL = "(\\\\x)?([0-9a-fA-F]{2})*"  # \\x as PostgreSQL writes a bytea
+_HEXADECIMAL = "(\\\\x)?([0-9a-fA-F]{2})+"  # \\x as PostgreSQL writes a bytea
 _PREFIX = "^\\\\x"
 _CLOCK = "([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,6})?)?"
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -143,10 +143,11 @@ def _text_checks(name: str, kind: Type) -> list[Check]:
 def _byte_checks(name: str, kind: Type, actual: str) -> list[Check]:
     column, reason = quoted(name), f"is longer than the {kind.length} bytes of {kind}"
     if actual == _BLOB:
-        return [Check(name, f"octet_length({column}) > {kind.length}", reason)]
+        empty = Check(name, f"octet_length({column}) = 0", "has no byte, which COPY reads as NULL")
+        return [empty, Check(name, f"octet_length({column}) > {kind.length}", reason)]
     misfit = f"{column} IS NOT NULL AND NOT regexp_full_match({column}::VARCHAR, {literal(_HEXADECIMAL)})"
     return [
-        Check(name, misfit, "is not hexadecimal with two digits a byte"),
+        Check(name, misfit, "is not hexadecimal with two digits a byte, one byte or more"),
         Check(name, f"strlen({_digits(column)}) > {2 * (kind.length or 0)}", reason),
     ]
 

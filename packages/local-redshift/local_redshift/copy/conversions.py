@@ -12,6 +12,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal, InvalidOperatio
 
 from local_redshift.copy.columns import NULL_MARKER, Column
 from local_redshift.copy.value_formats import invalid_time, invalid_value, value_format
+from local_redshift.sql.data_types import VARBYTE_MAX
 from local_redshift.statements.copy import CopyCommand
 
 Converter = Callable[[str], "str | None"]
@@ -50,6 +51,8 @@ def converter(command: CopyCommand, column: Column) -> Converter:
         steps += _text_steps(command, column)
     elif column.is_time:
         steps += _time_steps(command, column)
+    elif column.type == "varbyte":
+        steps.append(_bytes(column))
     elif pattern := value_format(command, column):
         steps.append(_matching(pattern, lambda value: invalid_value(column.type, value)))
         if column.type == "numeric":
@@ -71,6 +74,20 @@ def converter(command: CopyCommand, column: Column) -> Converter:
 
 def _null_text(command: CopyCommand) -> str:
     return NULL_MARKER if command.null_as is None else command.null_as
+
+
+def _bytes(column: Column) -> Converter:
+    """Hexadecimal digits, two for a byte (copy-usage-varbyte)."""
+    most = column.size or VARBYTE_MAX
+
+    def check(value: str) -> str:
+        if re.fullmatch("([0-9a-fA-F]{2})*", value) is None:
+            raise BadValueError(1225, "Invalid hexadecimal value for a VARBYTE column")
+        if len(value) > 2 * most:
+            raise BadValueError(1204, "String length exceeds DDL length")
+        return value
+
+    return check
 
 
 def _text_steps(command: CopyCommand, column: Column) -> list[Converter]:
