@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from redshift_etl import settings
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts import transform_spec
 from redshift_etl.contracts.contract import Contract
@@ -61,7 +62,8 @@ def transform_batch(batch: Batch, *, run: str, lake: Lake) -> Batch:
     spec = transform_spec.load(contract)
     with tempdir.folder() as folder:
         files = _raw_files(batch, spec, lake, folder)
-        with DuckDB(folder) as duck, _explained(spec, contract):
+        width = max(len(spec.columns), len(contract.columns))
+        with DuckDB(folder, width) as duck, _explained(spec, contract, duck):
             staged = _stage(duck, spec, contract, files, folder / "staged")
             if staged.held_back:
                 found = rejects.find(duck, spec, staged.contract, staged.types, files)
@@ -128,14 +130,17 @@ def _stage(duck: DuckDB, spec: TransformSpec, contract: Contract, files: Sequenc
 
 
 @contextmanager
-def _explained(spec: TransformSpec, contract: Contract) -> Iterator[None]:
+def _explained(spec: TransformSpec, contract: Contract, duck: DuckDB) -> Iterator[None]:
     """DuckDB's refusals as ours. Bad values never get here, so the SQL is at fault, or the machine."""
     try:
         yield
     except DuckDBError as error:
         fix = f"edit {spec.path}; wrap what can fail on a value in try(…)"
         if error.kind == "OutOfMemoryException":
-            fix = "narrow the window, or raise memory_limit in duckdb_process.py"
+            fix = (
+                f"set AIRFLOW__REDSHIFT_ETL__TRANSFORM_MEMORY above {settings.transform_memory()}, in MB (this table "
+                f"had {duck.limits['memory_limit']}), and give the worker as much more; or narrow the window"
+            )
         message = " ".join(str(error).split())
         raise ConfigError(f"DuckDB refuses the transform: {message}", fix=fix, table=contract.table) from error
 

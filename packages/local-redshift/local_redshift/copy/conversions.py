@@ -51,12 +51,11 @@ def converter(command: CopyCommand, column: Column) -> Converter:
         steps += _text_steps(command, column)
     elif column.is_time:
         steps += _time_steps(command, column)
-    elif column.type == "varbyte":
-        steps.append(_bytes(column))
     elif pattern := value_format(command, column):
         steps.append(_matching(pattern, lambda value: invalid_value(column.type, value)))
         if column.type == "numeric":
             steps.append(_numeric(column, command.has("roundec")))
+    steps += _bytes(column)
     null, empty_is_null = _null_text(command), not column.is_text or command.has("emptyasnull")
 
     def convert(value: str) -> str | None:
@@ -76,8 +75,8 @@ def _null_text(command: CopyCommand) -> str:
     return NULL_MARKER if command.null_as is None else command.null_as
 
 
-def _bytes(column: Column) -> Converter:
-    """Hexadecimal digits, two for a byte (copy-usage-varbyte)."""
+def _bytes(column: Column) -> list[Converter]:
+    """Of a VARBYTE: hexadecimal digits, two for a byte (copy-usage-varbyte)."""
     most = column.size or VARBYTE_MAX
 
     def check(value: str) -> str:
@@ -87,7 +86,7 @@ def _bytes(column: Column) -> Converter:
             raise BadValueError(1204, "String length exceeds DDL length")
         return value
 
-    return check
+    return [check] if column.type == "varbyte" else []
 
 
 def _text_steps(command: CopyCommand, column: Column) -> list[Converter]:
