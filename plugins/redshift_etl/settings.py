@@ -103,6 +103,16 @@ def sizes_interval() -> timedelta:
     return _seconds("sizes_interval", 600)
 
 
+def transform_memory() -> int:
+    """The memory that a transform's DuckDB may use for a table of up to 100 columns, in MB; 200."""
+    value = conf.get(SECTION, "transform_memory", fallback="") or "200"
+    if not value.isdecimal() or not int(value):
+        raise ConfigError(
+            f"The setting [{SECTION}] transform_memory is no number of megabytes.", fix="use e.g. 400", value=value
+        )
+    return int(value)
+
+
 def freshness_schedule() -> str:
     """The cron expression of the DAG ``freshness``, in UTC.
 

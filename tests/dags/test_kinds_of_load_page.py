@@ -69,7 +69,7 @@ def context(task_id: str, day: str, run_id: str) -> Any:
 
 def source(connection: psycopg.Connection[Any], *statements: str) -> None:
     for statement in statements:
-        connection.execute(statement)  # type: ignore[arg-type]
+        connection.execute(statement)
     connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO airline_reader")
 
 

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from redshift_etl import settings
-from redshift_etl.contracts import csv_format, ddl
+from redshift_etl.contracts import csv_format
+from redshift_etl.contracts.column_type import Type, parse_type
 from redshift_etl.contracts.contract import Contract, front_matter
 from redshift_etl.contracts.csv_format import CsvFormat
-from redshift_etl.contracts.ddl import Type
+from redshift_etl.contracts.front_matter import refuse_unknown
 from redshift_etl.errors import ConfigError
 
 _FIELDS = {"columns", "about", "json", "units", "inputs", *csv_format.KEYS}
@@ -60,9 +61,7 @@ def load(contract: Contract) -> TransformSpec:
 def parse(text: str, path: Path = Path()) -> TransformSpec:
     """Read a transform from its text. Pure. Raises ValueError with one sentence about what is wrong."""
     matter, sql = front_matter(text)
-    unknown = sorted(set(matter) - _FIELDS)
-    if unknown:
-        raise ValueError(f"unknown front matter {', '.join(unknown)}")
+    refuse_unknown(matter, _FIELDS)
     columns = _columns(matter.get("columns"))
     about = tuple(matter.get("about", ()))
     if about and not matter.get("json"):
@@ -85,9 +84,14 @@ def parse(text: str, path: Path = Path()) -> TransformSpec:
 
 def _columns(declared: Any) -> dict[str, Type]:
     """From ``name: TYPE`` lines, or a list of names that are all text."""
-    if isinstance(declared, list) and declared:
+    if isinstance(declared, list):
+        twice = [name for name in declared if declared.count(name) > 1]
+        if twice:
+            raise ValueError(f"`columns` has {twice[0]} twice")
         declared = dict.fromkeys(declared, "VARCHAR")
     if not isinstance(declared, dict) or not declared:
         raise ValueError("`columns` must name the raw columns in their order, e.g. `flight_id: BIGINT`")
-    columns = ", ".join(f'"{name}" {kind}' for name, kind in declared.items())
-    return {column.name: column.type for column in ddl.parse(f"CREATE TABLE raw.rows ({columns})").columns}
+    lower = [name.lower() for name in declared]
+    if len(set(lower)) < len(lower):
+        raise ValueError("`columns` has names that differ in case only, which DuckDB does not tell apart")
+    return {name: parse_type(kind, name) for name, kind in declared.items()}

@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.contracts.reconcile_spec import ReconcileSpec
-from redshift_etl.warehouse.statement import Statement, ident
+from redshift_etl.warehouse.statement import Statement, column_name, ident
 from redshift_etl.window import Window
 
 MISSING, SHORT, STALE = "missing", "short", "stale"
@@ -161,7 +161,7 @@ def report(compared: Sequence[str], gaps: Sequence[Gap]) -> str:
 
 def count_by_day(contract: Contract, first: date, last: date) -> Statement:
     """The table's rows by day of their version."""
-    version = ident(contract.version or "")
+    version = column_name(contract.version or "")
     return Statement(
         "count the rows by day",
         f"SELECT CAST({version} AS DATE), COUNT(*) FROM {ident(contract.table)}\n"

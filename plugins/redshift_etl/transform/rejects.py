@@ -73,9 +73,10 @@ def _of_file(
     duck: DuckDB, spec: TransformSpec, contract: Contract, types: Mapping[str, str], file: RawFile, limit: int
 ) -> tuple[list[Reject], int]:
     [[earlier]] = duck.run("SELECT coalesce(max(scan_id), -1) FROM reject_errors")
+    beside = sql.Explaining.beside(spec.columns, types)
     relation = sql.files_relation([file], list(spec.columns), limit, spec.csv)
-    duck.run(sql.raw_view(relation, spec.columns, explain=True))
-    rows = duck.run(sql.explain(spec.select, contract.columns, types, contract.key, limit))
+    duck.run(sql.raw_view(relation, spec.columns, beside))
+    rows = duck.run(sql.explain(spec.select, contract.columns, types, contract.key, limit, beside))
     broken = duck.run(
         "SELECT line, any_value(column_name), any_value(csv_line), any_value(error_message) FROM reject_errors "
         f"WHERE scan_id > {earlier} GROUP BY line ORDER BY line"
@@ -87,8 +88,12 @@ def _of_file(
     ]
     for row, problems, key in rows:
         place = records.lines_of_row(row)
-        rejects += [Reject(file.url, *place, key=json.loads(key), **problem) for problem in json.loads(problems)]
+        rejects += [Reject(file.url, *place, key=_named(key), **problem) for problem in json.loads(problems)]
     return sorted(rejects, key=lambda reject: reject.line), records.rows
+
+
+def _named(key: str) -> dict[str, str | None]:
+    return {name: value for name, value in json.loads(key).items() if name}
 
 
 def _first(message: str) -> str:
