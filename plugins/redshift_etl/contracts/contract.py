@@ -23,7 +23,7 @@ from redshift_etl.errors import ConfigError
 
 LOADS = ("full_refresh", "incremental", "partition", "append")
 NEVER = "never"
-_FIELDS = {
+FIELDS = {
     "description", "owner", "load", "version", "deleted", "day", "fresh_within", "retention",
     "accepted", "references", "max_rejects", "may_shrink_to",
 }  # fmt: skip
@@ -128,7 +128,7 @@ def _path(table: str) -> Path:
 def parse(text: str, path: Path = Path()) -> Contract:
     """Read a contract from its text. Pure. Raises ValueError with one sentence about what is wrong."""
     matter, sql = front_matter(text)
-    refuse_unknown(matter, _FIELDS)
+    refuse_unknown(matter, FIELDS)
     missing = [name for name in ("description", "owner", "load", "retention") if not matter.get(name)]
     if missing:
         raise ValueError(f"its front matter lacks {', '.join(missing)}")
