@@ -85,6 +85,6 @@ def no_intervals(dag_id: str) -> ConfigError:
 
 
 def _pendulum(moment: datetime) -> Any:
-    import pendulum
+    from airflow.sdk import timezone
 
-    return pendulum.instance(moment)
+    return timezone.coerce_datetime(moment)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from redshift_etl.contracts import check, mart, reconcile_spec, transform_spec
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts.contract import Contract, Retention
 from redshift_etl.contracts.ddl import Reference
@@ -62,6 +64,15 @@ def test_accepted_values_are_what_the_warehouse_writes() -> None:
     table = TABLE.replace("kind CHAR(1)", "kind CHAR(1), flag BOOLEAN, code SMALLINT, price NUMERIC(6, 2)")
     contract = contracts.parse(text(table, accepted="{flag: [yes, FALSE], code: [010, -7], price: [1.5, 2]}"))
     assert contract.accepted == {"flag": ("true", "false"), "code": ("10", "-7"), "price": ("1.50", "2.00")}
+
+
+def test_every_key_of_the_front_matter_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "contract.md").read_text(encoding="utf-8")
+    keys, others = re.search(r"\| key \|.*?\n\n(.*?)\n\n", page, re.DOTALL), page.partition("The other files")[2]
+    assert keys
+    assert set(re.findall(r"^\| `(\w+)` \|", keys[0], re.MULTILINE)) == contracts.FIELDS
+    documented = set(re.findall(r"`(\w+)`", others.partition("\n\n")[0]))
+    assert documented == transform_spec.FIELDS | check.FIELDS | mart.FIELDS | reconcile_spec.FIELDS
 
 
 def test_never_is_an_answer() -> None:

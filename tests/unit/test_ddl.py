@@ -141,7 +141,7 @@ def test_a_table_has_up_to_1600_columns() -> None:
 @pytest.mark.parametrize(
     ("definition", "named"),
     [
-        ('"customerEmail" VARCHAR(9)', 'call the column customeremail, .*"customerEmail" AS customeremail'),
+        ('"customerEmail" VARCHAR(9)', 'call it customeremail, .*"customerEmail" AS customeremail'),
         ("ID INTEGER", "folds the column name ID"),
         ('"Two words" INTEGER', '"Two words" AS "two words"'),
         ('"user" INTEGER, user INTEGER', 'user is a reserved word of Redshift; .*"user"'),

@@ -49,7 +49,6 @@ def test_a_file_is_standard_csv_unless_the_front_matter_says_otherwise() -> None
     [
         (f"/*\ncolumns: [a]\ndelimiter: '||'\n*/\n{SELECT}", "delimiter"),
         (f"/*\ncolumns: [a]\ndelimiter: ''\n*/\n{SELECT}", "delimiter"),
-        (f"/*\ncolumns: [a]\ndelimiter: 1\n*/\n{SELECT}", "delimiter"),
         (f"/*\ncolumns: [a]\nquote: ','\n*/\n{SELECT}", "quote"),
         (f'/*\ncolumns: [a]\nquote: "\\n"\n*/\n{SELECT}', "quote"),
         (f"/*\ncolumns: [a]\nencoding: klingon\n*/\n{SELECT}", "klingon"),

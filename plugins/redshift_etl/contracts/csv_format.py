@@ -38,9 +38,8 @@ def parse(matter: Mapping[str, Any]) -> CsvFormat:
         raise ValueError(f'`delimiter` is {delimiter!r}; write one character, e.g. ";" or "\\t"')
     if quote != "" and (not _is_mark(quote) or quote == delimiter):
         raise ValueError(f'`quote` is {quote!r}; write one character, not the delimiter, or "" when nothing is quoted')
-    header = matter.get("header", EXACT)
-    if isinstance(header, bool):
-        header = EXACT if header else NO_HEADER
+    written = str(matter.get("header", EXACT))
+    header = {"true": EXACT, "false": NO_HEADER}.get(written, written)
     if header not in HEADERS:
         raise ValueError(f"`header` is {header!r}; use one of {', '.join(HEADERS)}")
     return CsvFormat(delimiter, quote, _encoding(matter.get("encoding", UTF8)), header)

@@ -23,7 +23,7 @@ from redshift_etl.contracts.csv_format import CsvFormat
 from redshift_etl.contracts.front_matter import refuse_unknown
 from redshift_etl.errors import ConfigError
 
-_FIELDS = {"columns", "about", "json", "units", "inputs", *csv_format.KEYS}
+FIELDS = {"columns", "about", "json", "units", "inputs", *csv_format.KEYS}
 COLUMNAR = "columnar"
 
 
@@ -61,7 +61,7 @@ def load(contract: Contract) -> TransformSpec:
 def parse(text: str, path: Path = Path()) -> TransformSpec:
     """Read a transform from its text. Pure. Raises ValueError with one sentence about what is wrong."""
     matter, sql = front_matter(text)
-    refuse_unknown(matter, _FIELDS)
+    refuse_unknown(matter, FIELDS)
     columns = _columns(matter.get("columns"))
     about = tuple(matter.get("about", ()))
     if about and not matter.get("json"):

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from redshift_etl.contracts.contract import Contract
+from redshift_etl.contracts.model import Contract
 
 LOADS = ("full_refresh", "incremental", "partition", "append", "snapshot")
 _BELONGS = {

@@ -17,7 +17,7 @@ def types(described: Iterable[Sequence[str]], contract: Contract) -> dict[str, s
 
 def left_out(types: Mapping[str, str], spec: TransformSpec, contract: Contract) -> tuple[str, ...]:
     """The columns that Redshift fills. Raises ConfigError for others that are missing, or are not the contract's."""
-    needed = (*contract.key, contract.version, contract.deleted, contract.day)
+    needed = (*contract.key, contract.version, contract.deleted, contract.day, contract.time)
     absent = [column for column in contract.columns if column.name not in types]
     missing = [column.name for column in absent if not column.may_be_left_out or column.name in needed]
     extra = [name for name in types if name not in contract.column_names]

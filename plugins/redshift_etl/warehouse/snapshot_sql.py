@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from redshift_etl.contracts.contract import CURRENT, EXTRACTED_AT, VALID_FROM, VALID_TO, Contract
 from redshift_etl.contracts.ddl import Column
+from redshift_etl.contracts.model import CURRENT, EXTRACTED_AT, VALID_FROM, VALID_TO, Contract
 from redshift_etl.warehouse.compare import comparable
 from redshift_etl.warehouse.load_sql import STAGE
 from redshift_etl.warehouse.statement import Statement, column_name, columns, ident, moment

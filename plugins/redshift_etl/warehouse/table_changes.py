@@ -80,7 +80,8 @@ def _add(contract: Contract, column: Column) -> Statement:
     if not column.nullable and column.default is None:
         raise ConfigError(
             "A new column must be nullable or have a DEFAULT: the rows that are there have no value for it.",
-            fix="allow NULL, or give it a DEFAULT in the contract",
+            fix=f"allow NULL, give it a DEFAULT, or run: ALTER TABLE {contract.table} ADD COLUMN {column.name} "
+            f"{column.type} NOT NULL DEFAULT …",
             table=contract.table,
             column=column.name,
         )

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 
-from redshift_etl.contracts.contract import EXTRACTED_AT, Contract
+from redshift_etl.contracts.model import EXTRACTED_AT, Contract
 from redshift_etl.contracts.names import unused
 from redshift_etl.warehouse.compare import comparable, same_key
 from redshift_etl.warehouse.in_place import update_in_place
