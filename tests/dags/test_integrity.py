@@ -14,7 +14,7 @@ from redshift_etl.run_conf import check_conf
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PIPELINES = {"reference_tables", "flights", "weather", "daily_performance"}
-OPERATING = {"freshness", "reconcile", "retention", "backfill_table"}
+OPERATING = {"freshness", "reconcile", "retention", "backfill_table", "hard_deletes"}
 DAG_IDS = PIPELINES | OPERATING
 MODULES = {"__future__", "airflow", "collections", "datetime", "redshift_etl"}
 OPERATING_TAGS = {"maintenance", "monitoring"}

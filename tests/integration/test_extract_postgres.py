@@ -135,6 +135,13 @@ def test_a_percent_sign_in_an_extract_is_one(source: Source, lake: Lake, where: 
     assert extract(lake, SQL.replace("WHERE", f"WHERE {where} AND")).rows == 1
 
 
+def test_a_percent_sign_in_an_extract_without_a_window_is_one(source: Source, lake: Lake) -> None:
+    source.run(TABLE, "INSERT INTO things VALUES (1, 'ab', NULL), (2, 'a%', NULL)")
+    sql = "SELECT id FROM things WHERE id % 2 = 0 AND note LIKE 'a%'"
+    batch = postgres.extract("airline_db", sql, table="core.things", window=None, run="run-try1", lake=lake)
+    assert texts(lake, batch) == ["id\n2\n"]
+
+
 def test_a_source_without_modified_at_is_refused_by_table_and_column(source: Source, lake: Lake) -> None:
     source.run("CREATE TABLE things (id int, note text)")
     with pytest.raises(SourceError) as error:

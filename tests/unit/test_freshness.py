@@ -84,6 +84,14 @@ def test_a_load_does_not_make_good_what_no_load_has_done(dag_id: str) -> None:
     assert monitor.resolution(replace(FAILED, dag_id=dag_id), {}, [load("whole table")], "freshness") is None
 
 
+@pytest.mark.parametrize(("failed", "done", "over"), [
+    ("flights", "hard_deletes", False), ("hard_deletes", "flights", False), ("hard_deletes", "hard_deletes", True),
+])  # fmt: skip
+def test_a_comparison_of_keys_makes_no_load_good_and_no_load_a_comparison(failed: str, done: str, over: bool) -> None:
+    incident = replace(FAILED, dag_id=failed)
+    assert bool(monitor.resolution(incident, {}, [load("again", dag_id=done)], "freshness")) is over
+
+
 @pytest.mark.parametrize(("status", "over"), [("late", False), ("fresh", True)])
 def test_a_late_table_is_over_when_it_is_fresh(status: str, over: bool) -> None:
     states = {"core.t": freshness.Freshness("core.t", "us", DAY, NOW, status)}

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from redshift_etl.operators.extract import HttpToLakeOperator, PostgresToLakeOperator, S3ToLakeOperator
+from redshift_etl.operators.hard_deletes import MarkHardDeletesOperator
 from redshift_etl.operators.load import LoadToRedshiftOperator
 from redshift_etl.operators.marts import BuildMartOperator
 from redshift_etl.operators.transform import TransformOperator
@@ -67,6 +68,12 @@ def test_the_steps_of_a_batch_join_up_from_the_source_to_the_table() -> None:
     for before, after in itertools.pairwise(steps):
         assert [name(it) for it in before.outputs] == [name(it) for it in after.inputs]
     assert name(steps[2].outputs[0]) == "redshift://wh.eu-west-1:5439/warehouse.core.flights"
+
+
+def test_a_comparison_of_keys_reads_their_tables_and_writes_the_table() -> None:
+    found = told(MarkHardDeletesOperator(task_id="mark", table="core.flights"))
+    assert [name(it) for it in found.inputs] == ["postgres://db.example:5432/airline.public.flights"]
+    assert [name(it) for it in found.outputs] == ["redshift://wh.eu-west-1:5439/warehouse.core.flights"]
 
 
 def test_a_transform_says_which_raw_columns_a_column_is_made_of() -> None:

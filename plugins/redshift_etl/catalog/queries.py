@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from redshift_etl.incidents import table_store
+from redshift_etl.warehouse.history import LOADS
 from redshift_etl.warehouse.statement import Statement, text
 
 LOADS_SHOWN = 30
@@ -29,7 +30,7 @@ def last_loads() -> Statement:
         "read the last loads",
         f"""SELECT {_LOAD} FROM (
     SELECT {_LOAD}, ROW_NUMBER() OVER (PARTITION BY table_name ORDER BY committed_at DESC, load_id DESC) AS position
-    FROM etl.load_history
+    FROM etl.load_history WHERE {LOADS}
 ) AS numbered
 WHERE position <= {LOADS_SHOWN} ORDER BY table_name, position""",
     )

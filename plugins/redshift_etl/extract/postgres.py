@@ -38,19 +38,28 @@ _NAMED = re.compile(r'"([^"]+)"|column ([\w.]+) does not exist')
 
 
 def extract(
-    conn_id: str, sql: str, *, table: str, window: Window | None, run: str, lake: Lake, read: Window | None = None
+    conn_id: str,
+    sql: str,
+    *,
+    table: str,
+    window: Window | None,
+    run: str,
+    lake: Lake,
+    read: Window | None = None,
+    sql_file: str = "include/sql/extract",
 ) -> Batch:
     """Copy what ``sql`` selects to the raw zone: CSV, a header in each part, an empty field for NULL, ``""`` for ''.
 
     ``sql`` is one SELECT with ``%(start)s`` and ``%(end)s`` for the bounds of ``read``, which is half-open; it is the
-    ``window`` of the batch unless more is to be read. Raises ConfigError for a connection that is not there or refused,
-    SourceError for a table or column that the source lacks, TransientError when the connection is lost.
+    ``window`` of the batch unless more is to be read. ``sql_file`` is where it stands, for errors. Raises ConfigError
+    for a connection that is not there or refused, SourceError for a table or column that the source lacks,
+    TransientError when the connection is lost.
     """
     started, read = time.monotonic(), read or window
     below = prefix(RAW, table, window, run)
-    with translated(conn_id, sql), connect(conn_id) as conn:
+    with translated(conn_id, sql, sql_file), connect(conn_id) as conn:
         extracted_at = _begin(conn)
-        query = psycopg.ClientCursor(conn).mogrify(placeholders_only(sql), vars(read) if read else None)
+        query = psycopg.ClientCursor(conn).mogrify(placeholders_only(sql), vars(read) if read else {})
         with PartWriter(lake, below) as writer:
             rows = _copy_out(conn, f"COPY (\n{query}\n) TO STDOUT (FORMAT csv, HEADER)", writer)
             entries = writer.finish()
@@ -139,8 +148,8 @@ def _copy_out(conn: Any, statement: str, writer: PartWriter) -> int:
 
 
 @contextmanager
-def translated(conn_id: str, sql: str) -> Iterator[None]:
-    """PostgreSQL's errors as ours."""
+def translated(conn_id: str, sql: str, sql_file: str = "include/sql/extract") -> Iterator[None]:
+    """PostgreSQL's errors as ours; ``sql_file`` is what to correct."""
     from airflow.sdk.exceptions import AirflowNotFoundException
 
     try:
@@ -148,10 +157,10 @@ def translated(conn_id: str, sql: str) -> Iterator[None]:
     except AirflowNotFoundException as error:
         raise no_connection(conn_id) from error
     except psycopg.Error as error:
-        raise _from_postgres(error, conn_id, sql) from error
+        raise _from_postgres(error, conn_id, sql, sql_file) from error
 
 
-def _from_postgres(error: psycopg.Error, conn_id: str, sql: str) -> Exception:
+def _from_postgres(error: psycopg.Error, conn_id: str, sql: str, sql_file: str) -> Exception:
     message = " ".join(str(error).split())
     if isinstance(error, (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedTable)):
         named = _NAMED.search(message)
@@ -159,15 +168,13 @@ def _from_postgres(error: psycopg.Error, conn_id: str, sql: str) -> Exception:
         kind = "column" if isinstance(error, psycopg.errors.UndefinedColumn) else "relation"
         return SourceError(
             f"The source lacks a {kind} that the extract needs: {message}",
-            fix="ask the source's owner to provide it, or change include/sql/extract",
+            fix=f"ask the source's owner to provide it, or change {sql_file}",
             connection=conn_id,
             table=_tables(sql),
             **{kind: name},
         )
     if isinstance(error, psycopg.errors.SyntaxError):
-        return ConfigError(
-            f"The extract's SQL is refused: {message}", fix="correct include/sql/extract", connection=conn_id
-        )
+        return ConfigError(f"The extract's SQL is refused: {message}", fix=f"correct {sql_file}", connection=conn_id)
     if isinstance(error, psycopg.errors.InsufficientPrivilege) or (not error.sqlstate and _REFUSED.search(message)):
         return ConfigError(
             f"The source refuses the connection's user: {message}",
@@ -181,7 +188,7 @@ def _from_postgres(error: psycopg.Error, conn_id: str, sql: str) -> Exception:
         )
     return SourceError(
         f"The source could not run the extract's query: {message}",
-        fix="check the source's data and include/sql/extract",
+        fix=f"check the source's data and {sql_file}",
         connection=conn_id,
         table=_tables(sql),
     )

@@ -127,6 +127,8 @@ def resolution(
 def _concerns(load: LoadRecord, incident: Incident) -> bool:
     if load.committed_at <= incident.opened_at:
         return False
+    if load_history.HARD_DELETES in (load.dag_id, incident.dag_id) and load.dag_id != incident.dag_id:
+        return False  # a comparison of keys makes no load good, and no load a comparison
     return load.table == incident.table_name if incident.table_name else load.dag_id == incident.dag_id
 
 

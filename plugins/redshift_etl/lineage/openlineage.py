@@ -28,7 +28,7 @@ from redshift_etl.contracts.contract import Contract
 from redshift_etl.contracts.mart import load_mart
 from redshift_etl.lake.batch import RAW, STAGED
 from redshift_etl.lineage import graph
-from redshift_etl.lineage.columns import ColumnLineage, Kind, Origin
+from redshift_etl.lineage.columns import ColumnLineage, Kind, Origin, tables_read
 from redshift_etl.lineage.graph import Fill
 
 if TYPE_CHECKING:
@@ -67,6 +67,14 @@ def loaded(table: str, conn_id: str) -> Lineage:
     return OperatorLineage(inputs=[staged], outputs=[_table(table, conn_id, facets)])
 
 
+def compared(table: str, keys: str, source_conn_id: str, conn_id: str) -> Lineage:
+    """The tables whose keys a SELECT reads on a PostgreSQL connection, to the table whose rows are marked."""
+    info = _postgres_info(source_conn_id)
+    names = (f"public.{name}" if "." not in name else name for name in sorted(tables_read(keys, graph.POSTGRES)))
+    inputs = [Dataset(f"{info.scheme}://{info.authority}", f"{info.database}.{name}") for name in names]
+    return OperatorLineage(inputs=inputs, outputs=[_table(table, conn_id, _about(contracts.load(table)))])
+
+
 def built(table: str, conn_id: str) -> Lineage:
     """Tables to a mart."""
     mart = load_mart(table)
@@ -80,11 +88,15 @@ def built(table: str, conn_id: str) -> Lineage:
 
 def postgres(table: str, conn_id: str) -> list[Dataset]:
     """The sources of a table as datasets of a PostgreSQL connection."""
+    info = _postgres_info(conn_id)
+    return [Dataset(f"{info.scheme}://{info.authority}", name) for name in _fill(table).declared]
+
+
+def _postgres_info(conn_id: str) -> Any:
     from airflow.providers.postgres.hooks.postgres import PostgresHook
 
     hook = PostgresHook(postgres_conn_id=conn_id)
-    info = hook.get_openlineage_database_info(hook.get_connection(conn_id))
-    return [Dataset(f"{info.scheme}://{info.authority}", name) for name in _fill(table).declared]
+    return hook.get_openlineage_database_info(hook.get_connection(conn_id))
 
 
 def http(conn_id: str, endpoint: str) -> list[Dataset]:

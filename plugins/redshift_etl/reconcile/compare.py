@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from redshift_etl.contracts.contract import Contract
+from redshift_etl.contracts.model import EXTRACTED_AT, Contract
 from redshift_etl.contracts.reconcile_spec import ReconcileSpec
 from redshift_etl.warehouse.statement import Statement, column_name, ident
 from redshift_etl.window import Window
@@ -26,7 +26,7 @@ REPAIRED = (MISSING, SHORT)
 _DAY = timedelta(days=1)
 _ABOUT_STALE = (
     "Loading the days after a stale day repairs it: the source has changed its rows since. If no later day is missing "
-    "or short, the source removes rows without setting its deletion column."
+    "or short, the source removes rows without setting its deletion column: docs/hard-deletes.md."
 )
 
 
@@ -160,11 +160,17 @@ def report(compared: Sequence[str], gaps: Sequence[Gap]) -> str:
 
 
 def count_by_day(contract: Contract, first: date, last: date) -> Statement:
-    """The table's rows by day of their version."""
-    version = column_name(contract.version or "")
+    """The table's rows by day of their version, without those that a comparison of keys found to be gone.
+
+    Such a row has the read time of the keys as its deletion (``warehouse.tombstones``).
+    """
+    version, found = column_name(contract.version or ""), ""
+    if contract.deleted and contract.column(contract.deleted).type.name == "TIMESTAMP":
+        deleted = column_name(contract.deleted)
+        found = f"\n    AND ({deleted} IS NULL OR {EXTRACTED_AT} IS NULL OR {deleted} <> {EXTRACTED_AT})"
     return Statement(
         "count the rows by day",
         f"SELECT CAST({version} AS DATE), COUNT(*) FROM {ident(contract.table)}\n"
-        f"WHERE {version} >= %s AND {version} < %s GROUP BY 1",
+        f"WHERE {version} >= %s AND {version} < %s{found} GROUP BY 1",
         (datetime.combine(first, time()), datetime.combine(last + _DAY, time())),
     )

@@ -16,6 +16,10 @@ from redshift_etl.warehouse.statement import Statement, insert_row
 from redshift_etl.window import Window, aware_utc, naive_utc
 
 TABLE = "etl.load_history"
+HARD_DELETES = "hard_deletes"
+"""The kind of a comparison of keys (``tombstones``), and the DAG of them. A table is no fresher for one."""
+LOADS = f"load_kind <> '{HARD_DELETES}'"
+"""The condition of the rows of loads."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,9 @@ def find_committed(session: Session, load_id: str) -> LoadRecord | None:
 def newest_extract(table: str) -> Statement:
     """When the source of the newest committed load of a table was read."""
     return Statement(
-        "read the time of the newest extract", f"SELECT MAX(extracted_at) FROM {TABLE} WHERE table_name = %s", (table,)
+        "read the time of the newest extract",
+        f"SELECT MAX(extracted_at) FROM {TABLE} WHERE table_name = %s AND {LOADS}",
+        (table,),
     )
 
 
@@ -158,7 +164,7 @@ def newest_commits() -> Statement:
     """When each table and mart was last written."""
     return Statement(
         "read when each table was last loaded",
-        f"SELECT table_name, MAX(committed_at) FROM {TABLE} GROUP BY table_name\n"
+        f"SELECT table_name, MAX(committed_at) FROM {TABLE} WHERE {LOADS} GROUP BY table_name\n"
         "UNION ALL\n"
         "SELECT mart_name, MAX(built_at) FROM etl.mart_builds GROUP BY mart_name",
     )
@@ -173,7 +179,7 @@ def last_loads(session: Session) -> dict[str, LoadRecord]:
     SELECT {_COLUMNS},
         ROW_NUMBER() OVER (PARTITION BY table_name ORDER BY committed_at DESC, load_id) AS place
     FROM (
-        SELECT {_COLUMNS} FROM {TABLE}
+        SELECT {_COLUMNS} FROM {TABLE} WHERE {LOADS}
         UNION ALL
         SELECT {_BUILD_COLUMNS} FROM etl.mart_builds
     ) AS loads

@@ -54,8 +54,14 @@ def load_batch(connect: Connect, batch: Batch, contract: Contract, run: Run, aud
     Raises SourceError (the batch), ConfigError (the table or the connection), TransientError (after the last attempt).
     """
     migrate.ensure(connect, batch.table)
+    load = of_batch(batch, contract, run)
+    return execute(connect, load, [audits.stage], [audits.result])
+
+
+def of_batch(batch: Batch, contract: Contract, run: Run) -> Load:
+    """What is loaded of a batch of the lake, and by whom."""
     lake = settings.lake()
-    load = Load(
+    return Load(
         contract=contract,
         source=CopySource(lake.url(lake.key(batch.manifest)), settings.iam_role(), settings.region())
         if batch.rows
@@ -67,7 +73,6 @@ def load_batch(connect: Connect, batch: Batch, contract: Contract, run: Run, aud
         extracted_at=batch.extracted_at,
         run=run,
     )
-    return execute(connect, load, [audits.stage], [audits.result])
 
 
 def execute(connect: Connect, load: Load, audits: Sequence[Audit] = (), last: Sequence[Proof] = ()) -> LoadRecord:
@@ -108,7 +113,7 @@ def _stage(connect: Connect, session: Session, load: Load) -> int:
     session.commit()
     contract = load.contract.staged
     if load.source:
-        _copy(connect, session, contract, load.source)
+        copy_in(connect, session, contract, load_sql.copy_stage(contract, load.source))
     staged, *null_keys = (int(rows[0][0]) for rows in session.run_step(load_sql.count_stage(contract)))
     if staged != load.rows:
         raise SourceError(
@@ -123,10 +128,11 @@ def _stage(connect: Connect, session: Session, load: Load) -> int:
     return staged
 
 
-def _copy(connect: Connect, session: Session, contract: Contract, source: CopySource) -> None:
+def copy_in(connect: Connect, session: Session, contract: Contract, statement: Statement) -> None:
+    """Run a COPY, and commit. Raises SourceError for a row that it refuses, ConfigError for its rights or files."""
     backend = read_backend(session)
     try:
-        session.run(load_sql.copy_stage(contract, source))
+        session.run(statement)
     except StatementError as error:
         session.connection.rollback()
         raise copy_error(connect, backend, contract, error) from error

@@ -53,4 +53,4 @@ COMMENT ON COLUMN core.flights.air_time_min IS 'Minutes in the air; NULL for a c
 COMMENT ON COLUMN core.flights.distance_miles IS 'Distance between the airports, in miles.';
 COMMENT ON COLUMN core.flights.created_at IS 'When the flight was put on sale (UTC).';
 COMMENT ON COLUMN core.flights.modified_at IS 'When the booking system last changed the row (UTC); the newest wins.';
-COMMENT ON COLUMN core.flights.deleted_at IS 'When the flight was cancelled (UTC); NULL if it was not.';
+COMMENT ON COLUMN core.flights.deleted_at IS 'When the flight was cancelled, or found to be gone from the booking system (UTC); NULL for others.';

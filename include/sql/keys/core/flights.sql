@@ -1,0 +1,5 @@
+/*
+connection: airline_db
+*/
+SELECT flight_id
+FROM flights

@@ -1,0 +1,44 @@
+"""The DAG of hard deletes as Airflow runs it, on the real flights."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from local_redshift.storage import embedded_postgres
+from tests.dags.world import DAYS, World, run
+
+FLIGHT = "(SELECT MIN(flight_id) FROM flights)"
+
+
+@pytest.fixture
+def booking(world: World, redshift_server: Any) -> Iterator[Any]:
+    """The production database, as its owner."""
+    assert world
+    database = os.environ["AIRFLOW_CONN_AIRLINE_DB"].rsplit("/", 1)[1]
+    with psycopg.connect(embedded_postgres.dsn(redshift_server.pg, database), autocommit=True) as connection:
+        yield connection
+
+
+def test_a_flight_that_is_deleted_is_marked_its_day_is_stale_and_it_may_come_back(
+    dag_bag: Any, world: World, booking: Any
+) -> None:
+    marked = "SELECT flight_id FROM core.flights WHERE deleted_at = _extracted_at"
+    run(dag_bag, "hard_deletes")
+    assert world.rows(marked) == []
+    booking.execute(f"CREATE TABLE kept AS SELECT * FROM flights WHERE flight_id = {FLIGHT}")
+    booking.execute(f"DELETE FROM flights WHERE flight_id = {FLIGHT}")
+    (flight,) = booking.execute("SELECT flight_id FROM kept").fetchall()
+    run(dag_bag, "hard_deletes")
+    assert world.rows(marked) == [flight]
+    days = "SELECT COUNT(*) FROM etl.touched_days t JOIN etl.load_history h ON h.load_id = t.load_id"
+    assert world.rows(f"{days} WHERE h.load_kind = 'hard_deletes'") == [(1,)]
+    booking.execute("INSERT INTO flights SELECT * FROM kept")
+    booking.execute("DROP TABLE kept")
+    run(dag_bag, "flights", **DAYS)
+    run(dag_bag, "hard_deletes")
+    assert world.rows(marked) == []
