@@ -38,22 +38,38 @@ def test_an_untyped_parameter_in_a_list_over_tables_is_an_assertion(cursor: Any,
 
 
 @pytest.mark.parametrize(
-    ("sql", "value"),
+    ("sql", "value", "rows"),
     [
-        ("select %s from t", 1),
-        ("select cast(%s as varchar(10)), id from t", "a"),
-        ("select coalesce(%s, name) from t", "a"),
-        ("select id from t where name = %s", "a"),
-        ("select %s", "a"),
-        ("select %s from pg_catalog.pg_class limit 1", "a"),
-        ("select name from t union all select %s from t", "a"),
-        ("insert into t (id, name) select id, %s from t", "a"),
-        ("insert into t (id, name) values (2, %s)", None),
-        ("update t set name = %s where id = 1", None),
+        ("select %s from t", 1, [(1,)]),
+        ("select cast(%s as varchar(10)), id from t", "a", [("a", 1)]),
+        ("select coalesce(%s, name) from t", "a", [("a",)]),
+        ("select id from t where name = %s", "x", [(1,)]),
+        ("select %s", "a", [("a",)]),
+        ("select %s from pg_catalog.pg_class limit 1", "a", [("a",)]),
+        ("select name from t union all select %s from t", "a", [("x",), ("a",)]),
     ],
 )
-def test_a_parameter_with_a_type_of_its_own_or_of_a_column_runs(cursor: Any, sql: str, value: object) -> None:
+def test_a_parameter_with_a_type_of_its_own_or_of_a_column_is_read(
+    cursor: Any, sql: str, value: object, rows: list[tuple[object, ...]]
+) -> None:
     cursor.execute(sql, (value,))
+    assert [tuple(row) for row in cursor.fetchall()] == rows
+
+
+@pytest.mark.parametrize(
+    ("sql", "value", "rows"),
+    [
+        ("insert into t (id, name) select id, %s from t", "a", [(1, "x"), (1, "a")]),
+        ("insert into t (id, name) values (2, %s)", None, [(1, "x"), (2, None)]),
+        ("update t set name = %s where id = 1", None, [(1, None)]),
+    ],
+)
+def test_a_parameter_that_is_written_has_the_type_of_its_column(
+    cursor: Any, sql: str, value: object, rows: list[tuple[object, ...]]
+) -> None:
+    cursor.execute(sql, (value,))
+    cursor.execute("select id, name from t")
+    assert [tuple(row) for row in cursor.fetchall()] == rows
 
 
 def test_a_parameter_of_no_declared_type_is_as_unknown(connection: psycopg.Connection[Any]) -> None:
