@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from airflow.sdk.configuration import conf
 
@@ -54,10 +53,11 @@ def _required(name: str, example: str) -> str:
 def _location(name: str) -> S3Location:
     example = f"s3://my-bucket/{name}"
     value = _required(name, example)
-    url = urlsplit(value)
-    if url.scheme != "s3" or not url.netloc:
+    scheme, _, place = value.partition("://")  # no urlsplit: a key may have # and ?
+    bucket, _, prefix = place.partition("/")
+    if scheme != "s3" or not bucket:
         raise ConfigError(f"The setting [{SECTION}] {name} is not an S3 URL.", fix=f"use e.g. {example}", value=value)
-    return S3Location(url.netloc, url.path.strip("/"))
+    return S3Location(bucket, prefix.strip("/"))
 
 
 def lake() -> S3Location:
@@ -101,6 +101,16 @@ def page_interval() -> timedelta:
 def sizes_interval() -> timedelta:
     """After how long the page reads the tables' sizes again; 600 s."""
     return _seconds("sizes_interval", 600)
+
+
+def transform_memory() -> int:
+    """The memory that a transform's DuckDB may use for a table of up to 100 columns, in MB; 200."""
+    value = conf.get(SECTION, "transform_memory", fallback="") or "200"
+    if not value.isdecimal() or not int(value):
+        raise ConfigError(
+            f"The setting [{SECTION}] transform_memory is no number of megabytes.", fix="use e.g. 400", value=value
+        )
+    return int(value)
 
 
 def freshness_schedule() -> str:

@@ -49,6 +49,7 @@ class Shape:
 
 
 _DDL = re.compile(r"^(CREATE TABLE|COMMENT ON COLUMN) (?!IF )[\w.\"]+( \(.*)?")
+_STAGE = re.compile(r'^(CREATE TEMP TABLE \w+) \("n" .*')
 _OWN_SCHEMAS = re.compile(r"\b(?:core|mart|etl_shadow)\.\w+")
 _ELEMENTS = (
     r'"n" DESC NULLS LAST', r'"n" DESC', r'"n"', r"%s", r"'…'", r"0", r"CAST \(%s AS \w+\)", r'\w+\."n"', r"\w+\.\w+",
@@ -66,6 +67,7 @@ def shape_of(sql: str) -> str:
     text = re.sub(r'"n"(?: \. "n")+', '"n"', " ".join(tokens)).replace(" . ", ".")
     text = _OWN_SCHEMAS.sub('"n"', text.replace("( ", "(").replace(" )", ")").replace(" ,", ","))
     text = _DDL.sub(lambda found: f'{found[1]} "n"' + (" (…)" if found[2] else ""), text)
+    text = _STAGE.sub(r'\1 ("n" …)', text)
     for element in _ELEMENTS:
         text = re.sub(rf"(?<![\w.])({element})(?:, {element})+{_LIST_ENDS}", r"\1, …", text)
     text = re.sub(r"\bIN \(([^,()]+|CAST \(%s AS \w+\))\)", r"IN (\1, …)", text)

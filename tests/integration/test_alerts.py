@@ -16,6 +16,7 @@ import pytest
 
 from redshift_etl import __version__
 from redshift_etl.incidents import alerts
+from tests.integration.http_service import Answer, serving
 from tests.integration.test_incidents import webhook
 
 __all__ = ["webhook"]
@@ -96,6 +97,17 @@ def test_slack_gets_the_subject_and_the_text_without_anything_that_it_would_inte
     alerts.send(replace(ALERT, text="A <b>row</b> {{ 1/0 }} & <!channel> is bad"))
     escaped = "A &lt;b&gt;row&lt;/b&gt; {{ 1/0 }} &amp; &lt;!channel&gt; is bad"
     assert webhook[0]["text"] == f"SourceError on core.t\n{escaped}\nredshift-airflow {__version__}"
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_webhook_that_redirects_has_not_accepted_and_its_headers_go_nowhere(
+    monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    with serving() as hook, serving() as other:
+        hook.answers, other.answers = [Answer(b"", status, {"Location": other.url})], [Answer(b"")]
+        set_connection(monkeypatch, conn_type="http", host=hook.url, extra={"X-Api-Key": "very-secret"})
+        assert alerts.send(ALERT) == []
+        assert (len(hook.asked), other.asked) == (1, [])
 
 
 def test_with_nothing_configured_no_alert_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -269,14 +269,14 @@ deleted: gone
 retention: never
 */
 CREATE TABLE core.things (
-    shop VARCHAR(20) NOT NULL, at TIMESTAMP NOT NULL, "order" INTEGER NOT NULL, version BIGINT NOT NULL, gone {kind},
-    PRIMARY KEY (shop, at, "order")
+    shop VARCHAR(20) NOT NULL, at TIMESTAMP NOT NULL, "day.of" INTEGER NOT NULL, version BIGINT NOT NULL, gone {kind},
+    PRIMARY KEY (shop, at, "day.of")
 );"""
 COMPOSITE_KEYS = """/*
 connection: airline_db
 */
 WITH prices AS (SELECT * FROM things WHERE id % 2 = 1) -- the odd ones; 100 % of them
-SELECT nr AS "order", shop, at FROM prices -- in another order than the key"""
+SELECT nr AS "day.of", shop, at FROM prices -- in another order than the key"""
 
 
 @pytest.mark.parametrize("kind", ["TIMESTAMP", "TIMESTAMPTZ", "DATE"])
@@ -300,7 +300,7 @@ def test_keys_of_several_columns_are_compared_as_the_warehouse_compares_them(
         "INSERT INTO things VALUES (2, 'gone', '2013-01-01 00:00:00-05', 1), (1, 'gone', '2013-01-01 05:00:00-05', 1)",
     )
     assert world.mark() == Counts(unchanged=5, deleted=2)
-    gone = target.rows('SELECT shop, "order", CAST(gone AS DATE) FROM core.things WHERE gone IS NOT NULL ORDER BY 1')
+    gone = target.rows('SELECT shop, "day.of", CAST(gone AS DATE) FROM core.things WHERE gone IS NOT NULL ORDER BY 1')
     assert gone == [("a", 2, now().date()), ("gone", 1, now().date())]
     assert world.mark() == Counts(unchanged=5)
 

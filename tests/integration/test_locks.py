@@ -245,7 +245,7 @@ def test_a_load_that_commits_while_a_swap_waits_leaves_no_key_twice(warehouse: L
     write, loaded = swap(warehouse), Event()
     connections: list[Observed] = []
 
-    def hold(_: Session) -> list[Statement]:
+    def hold(_: Session, __: int) -> list[Statement]:
         """Commit only when the swap has sent its LOCK."""
         loaded.set()
         until = time.monotonic() + 30

@@ -183,7 +183,7 @@ def intervals(copies: Sequence[tuple[int, Mapping[int, str]]]) -> list[tuple[obj
             if key in state:
                 standing[key] = [key, state[key], float(hour), None, True]
                 rows.append(standing[key])
-    return sorted((tuple(row) for row in rows), key=lambda row: (row[0], row[2]))  # type: ignore[no-any-return]
+    return sorted((tuple(row) for row in rows), key=lambda row: (row[0], row[2]))
 
 
 @pytest.mark.parametrize("seed", range(6))

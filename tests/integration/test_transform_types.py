@@ -30,6 +30,9 @@ GOOD = {
     "CHAR(3)": {"abc": "abc", "": ""},
     "VARCHAR(6)": {"대한": "대한", " x ": " x "},
     "SUPER": {'{"a":[1]}': '{"a":[1]}'},
+    "TIME": {"12:00": "12:00:00", "23:59:59.999999": "23:59:59.999999"},
+    "TIMETZ": {"12:00:00+02": "12:00:00+02", "12:00:00.5-0330": "12:00:00.5-03:30"},
+    "VARBYTE(2)": {"6162": "6162", "\\xaF": "aF"},
 }
 BAD = {
     "SMALLINT": ["32768", "1.0"],
@@ -51,6 +54,9 @@ BAD = {
     "CHAR(3)": ["abcd", "é"],
     "VARCHAR(6)": ["대한민", "seven77"],
     "SUPER": ["{", "'a'"],
+    "TIME": ["24:00", "12", "12:00:00+02", "2013-01-01 12:00:00"],
+    "TIMETZ": ["12:00:00", "12:00:00 Europe/Berlin"],
+    "VARBYTE(2)": ["", "6", "6g", "616263", "0x61"],
 }
 
 
@@ -97,6 +103,8 @@ def not_null(row: list[str | None]) -> int:
         ("'nan'::DOUBLE", "DOUBLE PRECISION"),
         ("repeat('x', id + 3)", "VARCHAR(3)"),
         ("NULL::INTEGER", "INTEGER NOT NULL"),
+        ("'abc'::BLOB", "VARBYTE(2)"),
+        ("''::BLOB", "VARBYTE(2)"),
     ],
 )
 def test_a_computed_value_that_does_not_fit_without_loss_is_refused(

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import zstandard
@@ -19,6 +15,7 @@ from redshift_etl.extract.retry import Retry
 from redshift_etl.lake.batch import Batch
 from redshift_etl.lake.storage import Lake
 from redshift_etl.window import Window
+from tests.integration.http_service import Answer, Service, serving
 from tests.integration.raw_files import DAY, read, staged, transform
 
 VARIABLES = (
@@ -40,15 +37,6 @@ UNITS = {
 }
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What the service sends."""
-
-    body: bytes
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-
-
 def hours(*times: str, **values: list[object]) -> bytes:
     """An answer of the archive, in the spacing a person would not choose: it must be kept as it came."""
     columns = {name: values.get(name, [1.5] * len(times)) for name in VARIABLES}
@@ -56,43 +44,11 @@ def hours(*times: str, **values: list[object]) -> bytes:
     return json.dumps(answer, indent=3).encode()
 
 
-class Service:
-    """A real HTTP server that answers from a script: one answer a request, the last for all that follow."""
-
-    def __init__(self) -> None:
-        self.answers: list[Answer] = []
-        self.asked: list[tuple[str, dict[str, str], str | None]] = []
-        service = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                url = urlsplit(self.path)
-                service.asked.append((url.path, dict(parse_qsl(url.query)), self.headers.get("Authorization")))
-                answer = service.answers.pop(0) if len(service.answers) > 1 else service.answers[0]
-                self.send_response(answer.status)
-                for name, value in answer.headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(answer.body)))
-                self.end_headers()
-                self.wfile.write(answer.body)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-
-
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    service = Service()
-    thread = threading.Thread(target=service.server.serve_forever, args=(0.01,))
-    thread.start()
-    monkeypatch.setenv("AIRFLOW_CONN_WEATHER_API", service.url.replace("//", "//reader:api-password@"))
-    yield service
-    service.server.shutdown()
-    service.server.server_close()
-    thread.join()
+    with serving() as service:
+        monkeypatch.setenv("AIRFLOW_CONN_WEATHER_API", service.url.replace("//", "//reader:api-password@"))
+        yield service
 
 
 Extract = Callable[..., Batch]
@@ -172,14 +128,6 @@ def test_a_service_that_keeps_failing_is_left_to_airflows_retry(service: Service
     with pytest.raises(TransientError, match="503"):
         extract()
     assert len(service.asked) == QUICK.attempts
-
-
-def test_a_long_retry_after_does_not_hold_a_worker(service: Service, extract: Extract) -> None:
-    service.answers = [Answer(b"tomorrow", 429, {"Retry-After": "86400"})]
-    with pytest.raises(TransientError) as error:
-        extract()
-    assert error.value.where["retry_after"] == "86400"
-    assert len(service.asked) == 1
 
 
 def test_a_service_that_is_down_is_retried(extract: Extract, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -269,7 +217,8 @@ def test_hours_become_rows_with_new_yorks_day_and_exact_numbers(service: Service
 
 def test_daylight_saving_moves_new_yorks_midnight(service: Service, extract: Extract, lake: Lake) -> None:
     service.answers = [Answer(hours("2013-07-01T03:00", "2013-07-01T04:00"))]
-    rows = staged(lake, transform(lake, extract()))
+    summer = Window(datetime(2013, 7, 1, tzinfo=UTC), datetime(2013, 7, 2, tzinfo=UTC))
+    rows = staged(lake, transform(lake, extract(summer)))
     assert [row[2] for row in rows] == ["2013-06-30", "2013-07-01"]
 
 

@@ -31,12 +31,37 @@ def text(table: str = TABLE, **changes: str | None) -> str:
 
 
 def test_everything_known_about_a_table_is_read_from_its_file() -> None:
-    contract = contracts.parse(text(accepted="{kind: [a, b]}", max_rejects="5"))
+    contract = contracts.parse(text(accepted="{kind: [a, b]}", max_rejects="5", may_be_absent="true"))
     assert (contract.table, contract.schema, contract.name) == ("core.things", "core", "things")
     assert (contract.key, contract.version, contract.deleted, contract.day) == (("id",), "changed", "gone", "changed")
     assert contract.fresh_within == timedelta(hours=26)
     assert contract.retention == Retention(timedelta(days=3 * 365), "changed")
     assert (contract.accepted, contract.max_rejects) == ({"kind": ("a", "b")}, 5)
+    assert (contract.may_be_absent, contracts.parse(text()).may_be_absent) == (True, False)
+
+
+WORDS = ("on", "yes", "no", "null", "~", "1e3", "010", "2013-01-01", "1_000", "0x10", "1:30", "True", "y")
+
+
+def test_a_value_of_the_front_matter_is_the_text_that_is_written() -> None:
+    contract = contracts.parse(
+        text(TABLE.replace("CHAR(1)", "VARCHAR(20)"), accepted=f"{{kind: [{', '.join(WORDS)}]}}")
+    )
+    assert contract.accepted == {"kind": WORDS}
+
+
+def test_a_column_may_have_a_name_that_yaml_reads_as_something_else() -> None:
+    table = TABLE.replace("changed", '"on"').replace("gone", "no")
+    contract = contracts.parse(
+        text(table, version="on", day="on", deleted="no", retention="3 years on on", accepted="{no: [2013-01-01]}")
+    )
+    assert (contract.version, contract.deleted, contract.accepted) == ("on", "no", {"no": ("2013-01-01",)})
+
+
+def test_accepted_values_are_what_the_warehouse_writes() -> None:
+    table = TABLE.replace("kind CHAR(1)", "kind CHAR(1), flag BOOLEAN, code SMALLINT, price NUMERIC(6, 2)")
+    contract = contracts.parse(text(table, accepted="{flag: [yes, FALSE], code: [010, -7], price: [1.5, 2]}"))
+    assert contract.accepted == {"flag": ("true", "false"), "code": ("10", "-7"), "price": ("1.50", "2.00")}
 
 
 def test_never_is_an_answer() -> None:
@@ -53,8 +78,14 @@ def test_what_every_table_must_say_is_missed(missing: str) -> None:
 @pytest.mark.parametrize(
     ("given", "named"),
     [
-        (text(colour="red"), "unknown front matter colour"),
+        (text(colour="red"), "unknown front matter colour; the keys are accepted, .*version"),
+        (text(max_rejects="many"), "`max_rejects` is 'many'"),
+        (text(may_shrink_to="1.5"), "`may_shrink_to` is '1.5'"),
+        (text(accepted="{kind: a}"), "`accepted` lists the values"),
+        (text(accepted="{id: [one]}"), "'one', which is no value of id INTEGER"),
+        (text(owner="x\nowner: y"), "owner twice, in line"),
         (text(load="sometimes"), "'sometimes'"),
+        (text(may_be_absent="sometimes"), "write true or false"),
         (text(version=None), "needs `version`"),
         (text(version="altered"), "altered"),
         (text(version="gone"), "gone must be NOT NULL"),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from redshift_etl.errors import TransientError
+from redshift_etl.errors import ConfigError, TransientError
 from redshift_etl.transform import duckdb_process, duckdb_worker
 from redshift_etl.transform.duckdb_process import DuckDB, DuckDBError
 
@@ -29,6 +29,19 @@ def test_a_refused_statement_says_why_and_the_next_one_runs(tmp_path: Path) -> N
             database.run("SELECT * FROM nowhere")
         assert error.value.kind == "CatalogException"
         assert database.run("SELECT 1") == [[1]]
+
+
+def test_a_wide_table_has_one_thread_and_more_memory() -> None:
+    assert duckdb_process.limits(18) == {"threads": 2, "memory_limit": "200MB"}
+    assert duckdb_process.limits(1000) == {"threads": 1, "memory_limit": "515MB"}
+
+
+def test_the_memory_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__TRANSFORM_MEMORY", "300")
+    assert duckdb_process.limits(18)["memory_limit"] == "300MB"
+    monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__TRANSFORM_MEMORY", "lots")
+    with pytest.raises(ConfigError, match="no number of megabytes"):
+        duckdb_process.limits(18)
 
 
 def test_nothing_can_be_downloaded_at_run_time(tmp_path: Path) -> None:

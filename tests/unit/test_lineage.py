@@ -105,6 +105,23 @@ def test_a_table_is_followed_through_its_transform_and_its_extract_to_the_source
     )
 
 
+def test_a_quoted_column_of_mixed_case_is_followed_to_the_source() -> None:
+    fill = Fill(
+        table="core.t",
+        path=Path("t.sql"),
+        dialect=lineage.DUCKDB,
+        select='SELECT "customerEmail" AS customer_email, upper(CustomerEmail) AS loud FROM raw WHERE "ID" > 1',
+        declared=("shop.public.orders",),
+        raw={"customerEmail": "VARCHAR", "ID": "INTEGER"},
+        extract='SELECT "customerEmail", id AS "ID" FROM orders',
+    )
+    found = lineage.columns_of(fill, {})
+    source = "shop.public.orders"
+    assert found.columns["customer_email"] == (Origin(source, "customerEmail", Kind.IDENTITY),)
+    assert found.columns["loud"] == (Origin(source, "customerEmail", Kind.TRANSFORMATION),)
+    assert found.rows == (Origin(source, "id", Kind.FILTER),)
+
+
 def test_upstream_and_downstream_reach_everything_once_nearest_first_also_in_a_circle() -> None:
     edges = [Edge("a", "b"), Edge("b", "c"), Edge("b", "d"), Edge("c", "e"), Edge("d", "e"), Edge("e", "b")]
     graph = Graph(frozenset("abcde"), frozenset(edges))
@@ -132,7 +149,8 @@ def test_the_inputs_in_the_front_matter_are_what_the_sql_reads(table: str) -> No
 @pytest.mark.parametrize("table", sorted(FILLS))
 def test_the_sql_gives_the_contract_s_columns_and_knows_where_each_comes_from(table: str) -> None:
     found = lineage.columns_of(FILLS[table], COLUMNS)
-    assert list(found.columns) == list(COLUMNS[table])
+    filled = [it.name for it in contracts.load(table).columns if it.name in found.columns or not it.may_be_left_out]
+    assert list(found.columns) == filled
     assert found.tables <= FILLS[table].reads()
     for origin in (it for origins in found.columns.values() for it in origins):
         assert origin.table not in COLUMNS or origin.column in COLUMNS[origin.table]

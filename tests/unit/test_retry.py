@@ -55,7 +55,15 @@ def test_a_service_that_asks_for_a_long_wait_is_not_waited_for(retry_after: str)
 
 @pytest.mark.parametrize(
     ("retry_after", "wait"),
-    [("0", 0), ("7", 7), ("Tue, 01 Jan 2013 12:00:30 GMT", 30), ("Tue, 01 Jan 2013 11:00:00 GMT", 0), ("soon", None)],
+    [
+        ("0", 0),
+        ("7", 7),
+        ("Tue, 01 Jan 2013 12:00:30 GMT", 30),
+        ("Tue, 01 Jan 2013 11:00:00 GMT", 0),
+        ("soon", None),
+        (" 7 ", 7),
+        ("²", None),
+    ],
 )
 def test_retry_after_is_a_number_or_a_date(retry_after: str, wait: float | None) -> None:
     assert seconds(retry_after, NOW) == wait

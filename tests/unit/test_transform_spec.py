@@ -8,6 +8,7 @@ import pytest
 
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts import transform_spec
+from redshift_etl.contracts.csv_format import CsvFormat
 from redshift_etl.errors import ConfigError
 
 SELECT = "SELECT a FROM raw"
@@ -34,9 +35,27 @@ def test_what_the_extract_knows_is_no_field_of_the_answer() -> None:
     assert (parsed.columnar, parsed.about, parsed.arrays) == (True, ("place",), ("time",))
 
 
+def test_a_file_is_standard_csv_unless_the_front_matter_says_otherwise() -> None:
+    assert transform_spec.parse(f"/*\ncolumns: [x]\n*/\n{SELECT}").csv == CsvFormat(",", '"', "utf-8", "exact")
+    matter = 'delimiter: "\\t"\nquote: ""\nencoding: Windows-1252\nheader: false'
+    parsed = transform_spec.parse(f"/*\ncolumns: [x]\n{matter}\n*/\n{SELECT}")
+    assert parsed.csv == CsvFormat("\t", "", "cp1252", "none")
+    for name in ("utf8", "UTF-8", "utf-8-sig"):
+        assert transform_spec.parse(f"/*\ncolumns: [x]\nencoding: {name}\n*/\n{SELECT}").csv.encoding == "utf-8"
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [
+        (f"/*\ncolumns: [a]\ndelimiter: '||'\n*/\n{SELECT}", "delimiter"),
+        (f"/*\ncolumns: [a]\ndelimiter: ''\n*/\n{SELECT}", "delimiter"),
+        (f"/*\ncolumns: [a]\ndelimiter: 1\n*/\n{SELECT}", "delimiter"),
+        (f"/*\ncolumns: [a]\nquote: ','\n*/\n{SELECT}", "quote"),
+        (f'/*\ncolumns: [a]\nquote: "\\n"\n*/\n{SELECT}', "quote"),
+        (f"/*\ncolumns: [a]\nencoding: klingon\n*/\n{SELECT}", "klingon"),
+        (f"/*\ncolumns: [a]\nencoding: base64\n*/\n{SELECT}", "base64"),
+        (f"/*\ncolumns: [a]\nheader: maybe\n*/\n{SELECT}", "exact, by_name, none"),
+        (f"/*\ncolumns: [a]\njson: columnar\ndelimiter: ;\n*/\n{SELECT}", "is for CSV files"),
         (f"/*\ncolumns: [a]\ncolour: red\n*/\n{SELECT}", "colour"),
         (f"/*\nabout: [a]\n*/\n{SELECT}", "`columns` must name"),
         (f"/*\ncolumns: []\n*/\n{SELECT}", "`columns` must name"),

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redshift_etl.contracts import ddl
+from redshift_etl.contracts import column_type
 from redshift_etl.contracts.ddl import Type
-from redshift_etl.transform import sql
+from redshift_etl.transform import sql, value_checks
 
 INTEGERS = {"SMALLINT": 15, "INTEGER": 31, "BIGINT": 63}
 TEXTS = st.lists(
@@ -44,9 +44,9 @@ def duck() -> Iterator[Any]:
 
 def accepted(duck: Any, kind: Type, values: list[str]) -> list[tuple[str, Any]]:
     """The texts that pass, each with the value that it becomes."""
-    bad = " OR ".join(f"({check.bad})" for check in sql.value_checks("v", kind))
+    bad = " OR ".join(f"({check.bad})" for check in value_checks.value_checks("v", kind))
     duck.execute("CREATE OR REPLACE TEMP TABLE given AS SELECT unnest(?::VARCHAR[]) AS v", [values])
-    cast = f"CASE WHEN NOT coalesce({bad}, false) THEN try_cast(v AS {sql.duck_type(kind)}) END"
+    cast = f"CASE WHEN NOT coalesce({bad}, false) THEN try_cast(v AS {value_checks.duck_type(kind)}) END"
     rows: list[tuple[str, Any]] = duck.execute(f"SELECT v, {cast} FROM given").fetchall()
     return [(text, value) for text, value in rows if value is not None]
 
@@ -89,8 +89,8 @@ def test_text_is_measured_in_bytes(duck: Any, values: list[str], length: int) ->
 
 
 def test_names_and_literals_cannot_break_out() -> None:
-    assert sql.quoted('a"b') == '"a""b"'
-    assert sql.literal("a'b") == "'a''b'"
+    assert value_checks.quoted('a"b') == '"a""b"'
+    assert value_checks.literal("a'b") == "'a''b'"
 
 
 def test_a_file_name_with_a_quote_is_still_a_file_name(duck: Any, tmp_path: Path) -> None:
@@ -105,8 +105,8 @@ def test_every_type_of_a_contract_has_a_duckdb_type_and_a_check(duck: Any) -> No
         "CHAR": Type("CHAR", length=5),
         "DECIMAL": Type("DECIMAL", precision=9, scale=0),
     }
-    for name in ddl.TYPES:
+    for name in column_type.TYPES:
         kind = sized.get(name, Type(name))
-        assert sql.value_checks("v", kind)
-        [[printed]] = duck.execute(f"SELECT typeof(NULL::{sql.duck_type(kind)})").fetchall()
-        assert printed == sql.duck_type(kind)
+        assert value_checks.value_checks("v", kind)
+        [[printed]] = duck.execute(f"SELECT typeof(NULL::{value_checks.duck_type(kind)})").fetchall()
+        assert printed == value_checks.duck_type(kind)

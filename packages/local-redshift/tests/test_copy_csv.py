@@ -19,6 +19,24 @@ def test_csv_null_marker_and_empty_fields_can_be_mixed(loader: Loader) -> None:
     assert loader.copy("1,\\N\n2,x\n,\n", "csv null as '\\\\N'") == [(1, None), (2, "x"), (None, "")]
 
 
+def test_varbyte_is_read_from_its_hexadecimal_digits(loader: Loader) -> None:
+    loader.run("create table t (id int, body varbyte(2))")
+    loader.copy("1,6162\n2,aF\n3,\n")
+    assert loader.run("select id, from_varbyte(body, 'hex'), octet_length(body) from t order by id") == [
+        (1, "6162", 2),
+        (2, "af", 1),
+        (3, None, None),
+    ]
+
+
+@pytest.mark.parametrize(("value", "code"), [("6", 1225), ("6g", 1225), ("\\\\x61", 1225), ("616263", 1204)])
+def test_what_is_no_varbyte_of_the_columns_size_is_an_error(loader: Loader, value: str, code: int) -> None:
+    loader.run("create table t (id int, body varbyte(2))")
+    with fails_with("stl_load_errors"):
+        loader.copy(f"1,{value}\n")
+    assert [(column, found) for _, column, found, _ in loader.errors()] == [("body", code)]
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -8,9 +8,10 @@ from datetime import date, datetime, time, timedelta
 
 from redshift_etl.backfill.shadow_table import of, pairs_of, version_of
 from redshift_etl.contracts.contract import Contract
-from redshift_etl.warehouse.compare import intersection, same_key
+from redshift_etl.contracts.ddl import Column
+from redshift_etl.warehouse.compare import comparable, intersection, same_key
 from redshift_etl.warehouse.session import Session
-from redshift_etl.warehouse.statement import Statement, columns, ident
+from redshift_etl.warehouse.statement import Statement, column_name, columns, ident
 
 _NUMBERS = ("SMALLINT", "INTEGER", "BIGINT", "DECIMAL", "REAL", "DOUBLE PRECISION")
 
@@ -39,9 +40,9 @@ class Comparison:
         return asdict(self)
 
 
-def differs(name: str) -> str:
+def differs(column: Column) -> str:
     """Whether a column differs; two NULLs do not."""
-    left, right = f"s.{ident(name)}", f"t.{ident(name)}"
+    left, right = comparable(column, "s"), comparable(column, "t")
     return (
         f"({left} <> {right} OR ({left} IS NULL AND {right} IS NOT NULL) OR ({left} IS NOT NULL AND {right} IS NULL))"
     )
@@ -67,13 +68,12 @@ def compare_rows(contract: Contract, shadow: str, first: date, last: date) -> St
     )
 
 
-def compare_columns(contract: Contract, shadow: str, names: Sequence[str], numbers: Sequence[str]) -> Statement:
+def compare_columns(contract: Contract, shadow: str, others: Sequence[Column], numbers: Sequence[str]) -> Statement:
     """Rows that differ in each column, then the sums of each number on both sides."""
-    changed = [f"COUNT(CASE WHEN {differs(name)} THEN 1 END)" for name in names]
-    sums = [f"SUM(CAST({side}.{ident(name)} AS DECIMAL(38, 4)))" for name in numbers for side in ("t", "s")]
-    return Statement(
-        "compare the columns", "SELECT\n    " + ",\n    ".join(changed + sums) + f"\nFROM {pairs_of(contract, shadow)}"
-    )
+    changed = [f"COUNT(CASE WHEN {differs(column)} THEN 1 END)" for column in others]
+    sums = [f"SUM(CAST({side}.{column_name(name)} AS DECIMAL(38, 4)))" for name in numbers for side in ("t", "s")]
+    counted = ",\n    ".join(changed + sums) or "COUNT(*)"
+    return Statement("compare the columns", f"SELECT\n    {counted}\nFROM {pairs_of(contract, shadow)}")
 
 
 def compare(session: Session, contract: Contract, backfill_id: str, first: date, last: date) -> Comparison:
@@ -81,13 +81,13 @@ def compare(session: Session, contract: Contract, backfill_id: str, first: date,
     shadow = of(contract, backfill_id).table
     rows = [int(value) for value in session.run(compare_rows(contract, shadow, first, last))[0]]
     shadow_rows, table_rows, new, older, same, only = rows
-    others = [column for column in contract.columns if column.name not in contract.key and column.type.name != "SUPER"]
+    others = [column for column in contract.columns if column.name not in contract.key]
     names = [column.name for column in others]
     numbers = [column.name for column in others if column.type.name in _NUMBERS]
-    values = session.run(compare_columns(contract, shadow, names, numbers))[0]
+    values = session.run(compare_columns(contract, shadow, others, numbers))[0]
     sums = values[len(names) :]
     changed = {name: int(count) for name, count in zip(names, values, strict=False) if count}
-    any_change = " OR ".join(differs(name) for name in names)
+    any_change = " OR ".join(map(differs, others)) or "FALSE"
     keys = session.run(
         Statement(
             "read some keys that change",

@@ -25,7 +25,7 @@ from redshift_etl.warehouse.locks import lock
 from redshift_etl.warehouse.model import Counts, Run
 from redshift_etl.warehouse.retry import transaction
 from redshift_etl.warehouse.session import Connect, Session
-from redshift_etl.warehouse.statement import Statement, columns, count_rows, ident
+from redshift_etl.warehouse.statement import Statement, column_name, columns, count_rows, ident
 from redshift_etl.warehouse.touched_days import insert_touched_days
 
 log = logging.getLogger(__name__)
@@ -42,6 +42,14 @@ def of(contract: Contract, backfill_id: str) -> Contract:
             "Only an incremental table has a staged backfill.",
             fix="a full refresh replaces the whole table anyway: trigger its DAG",
             table=contract.table,
+        )
+    generated = [column.name for column in contract.columns if column.identity == "always"]
+    if contract.left_out or generated:
+        raise ConfigError(
+            "A table with columns that Redshift fills has no staged backfill: a swap would fill them anew.",
+            fix="load the table itself again: airflow dags backfill without a shadow",
+            table=contract.table,
+            columns=contract.left_out or generated,
         )
     if not re.fullmatch("[a-z0-9]{1,32}", backfill_id):
         raise ConfigError(
@@ -83,7 +91,7 @@ def pairs_of(contract: Contract, shadow: str) -> str:
 
 def version_of(contract: Contract) -> str:
     """The quoted version column."""
-    return ident(contract.version or "")
+    return column_name(contract.version or "")
 
 
 def swap(session: Session, contract: Contract, backfill_id: str, run: Run) -> tuple[Counts, Records]:
@@ -150,7 +158,7 @@ def _insert(
     counts = Counts(inserted=written - updated, updated=updated, superseded=staged - written)
     records: list[Statement] = []
     if contract.day:
-        day = ident(contract.day)
+        day = column_name(contract.day)
         days = "\n    UNION\n    ".join(
             f"SELECT CAST({day} AS DATE) AS day FROM {ident(rows)} WHERE {day} IS NOT NULL" for rows in (source, other)
         )

@@ -114,7 +114,7 @@ def _contract(contract: Contract) -> Json:
         "day": contract.day,
         "retention": f"{days(retention.age)} on {retention.column}" if retention else "never deleted",
         "max_rejects": contract.max_rejects,
-        "may_shrink_to": contract.may_shrink_to if contract.load == "full_refresh" else None,
+        "may_shrink_to": contract.may_shrink_to if contract.load != "incremental" else None,
         "file": _below_include(str(contract.path)),
     }
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from redshift_etl.contracts import names
 from redshift_etl.contracts.check import FAIL, RESULT, ROWS, STAGE, WARN, Check, read_all
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.contracts.ddl import Column, Type
 from redshift_etl.warehouse import upsert_sql
 from redshift_etl.warehouse.history import recent_staged
-from redshift_etl.warehouse.statement import columns, ident, literal, text
+from redshift_etl.warehouse.statement import column_name, columns, ident, literal, text
 from redshift_etl.window import Window
 
 KEY_UNIQUE = "key_unique"
@@ -37,7 +38,8 @@ def for_table(contract: Contract, window: Window | None = None) -> tuple[Check, 
 def from_contract(contract: Contract, window: Window | None = None) -> tuple[Check, ...]:
     """What the contract promises, as checks on the stage."""
     checks = _enforced(contract)
-    checks += [_accepted(contract, name, values) for name, values in contract.accepted.items()]
+    loaded = contract.column_names
+    checks += [_accepted(contract, name, values) for name, values in contract.accepted.items() if name in loaded]
     checks += [_references(contract, column) for column in contract.columns if column.references]
     if contract.key and contract.load not in ("incremental", "snapshot"):
         checks.append(_key_unique(contract))
@@ -52,9 +54,17 @@ def from_contract(contract: Contract, window: Window | None = None) -> tuple[Che
 
 
 def _row_check(contract: Contract, name: str, severity: str, description: str, bad: str, reason: str) -> Check:
-    key = columns(contract.key or contract.column_names[:1])
-    sql = f"SELECT {key}, {reason} AS reason\nFROM {ROWS}\nWHERE {bad}"
+    sql = f"SELECT {_identifying(contract)}, {reason} AS {_reason(contract)}\nFROM {ROWS}\nWHERE {bad}"
     return Check(name, severity, STAGE, description, sql, count=_number_of(bad))
+
+
+def _identifying(contract: Contract) -> str:
+    return columns(contract.key or contract.column_names[:1])
+
+
+def _reason(contract: Contract) -> str:
+    """The name of the last column, which no column of the table has."""
+    return names.unused("reason", contract.column_names)
 
 
 def _number_of(bad: str) -> str:
@@ -63,7 +73,7 @@ def _number_of(bad: str) -> str:
 
 def _text(column: Column) -> str:
     """A value as a text; a BOOLEAN has no cast to VARCHAR (AWS, "Type compatibility and conversion")."""
-    name = ident(column.name)
+    name = column_name(column.name)
     if column.type.name == "BOOLEAN":
         return f"CASE WHEN {name} THEN 'true' WHEN NOT {name} THEN 'false' END"
     return f"CAST({name} AS VARCHAR(256))"
@@ -84,10 +94,12 @@ def _enforced(contract: Contract) -> list[Check]:
 def _accepted(contract: Contract, name: str, values: tuple[str, ...]) -> Check:
     among = ", ".join(literal(value) for value in values)
     column = contract.column(name)
-    value = ident(name) if column.type.is_text else _text(column)
-    bad = f"{ident(name)} IS NOT NULL AND {value} NOT IN ({among})"
+    value = column_name(name) if column.type.is_text else _text(column)
+    bad = f"{column_name(name)} IS NOT NULL AND {value} NOT IN ({among})"
     description = f"{name} is one of {', '.join(values)}."
-    return _row_check(contract, f"accepted_{name}", FAIL, description, bad, f"'{name} is ' || {_text(column)}")
+    return _row_check(
+        contract, f"accepted_{name}", FAIL, description, bad, f"{literal(f'{name} is ')} || {_text(column)}"
+    )
 
 
 def _references(contract: Contract, column: Column) -> Check:
@@ -97,17 +109,18 @@ def _references(contract: Contract, column: Column) -> Check:
     (https://docs.aws.amazon.com/redshift/latest/dg/t_Defining_constraints.html).
     """
     assert column.references is not None
-    check, name, target = f"references_{column.name}", ident(column.name), column.references.table
-    known = f"SELECT {ident(column.references.column)} AS {check} FROM {ident(target)} GROUP BY 1"
-    join = f"LEFT JOIN ({known}) AS {check} ON {check}.{check} = {name}"
-    key, bad = columns(contract.key or (column.name,)), f"{name} IS NOT NULL AND {check} IS NULL"
+    check, name, target = f"references_{column.name}", column_name(column.name), column.references.table
+    alias = column_name(names.unused(check, contract.column_names))
+    known = f"SELECT {column_name(column.references.column)} AS {alias} FROM {ident(target)} GROUP BY 1"
+    join = f"LEFT JOIN ({known}) AS {alias} ON {alias}.{alias} = {name}"
+    key, bad = columns(contract.key or (column.name,)), f"{name} IS NOT NULL AND {alias} IS NULL"
+    what, where = literal(f"{column.name} "), literal(f" is not in {target}")
     return Check(
         check,
         FAIL if column.references.declared else WARN,
         STAGE,
         f"{column.name} is in {target}.",
-        f"SELECT {key}, '{column.name} ' || {_text(column)} || ' is not in {target}' AS reason\n"
-        f"FROM {ROWS}\n{join}\nWHERE {bad}",
+        f"SELECT {key}, {what} || {_text(column)} || {where} AS {_reason(contract)}\nFROM {ROWS}\n{join}\nWHERE {bad}",
         count=_number_of(bad),
         join=join,
     )
@@ -120,7 +133,7 @@ def _key_unique(contract: Contract) -> Check:
         FAIL,
         STAGE,
         "Each key occurs once; Redshift does not enforce it.",
-        f"SELECT {key}, 'the key occurs ' || CAST(COUNT(*) AS VARCHAR(20)) || ' times' AS reason\n"
+        f"SELECT {key}, 'the key occurs ' || CAST(COUNT(*) AS VARCHAR(20)) || ' times' AS {_reason(contract)}\n"
         f"FROM {ROWS}\nGROUP BY {key} HAVING COUNT(*) > 1",
     )
 
@@ -138,10 +151,15 @@ def changed_without_version(contract: Contract) -> Check:
 
 def _version_not_ahead(contract: Contract, version: str) -> Check:
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).replace(microsecond=0)
-    bad = f"{ident(version)} > {literal(_as(contract.column(version).type, tomorrow))}"
+    bad = f"{column_name(version)} > {literal(_as(contract.column(version).type, tomorrow))}"
     description = f"{version} is not in the future: the newest wins, so such a row could never be replaced."
     return _row_check(
-        contract, "version_not_ahead", WARN, description, bad, f"'{version} is ' || {_text(contract.column(version))}"
+        contract,
+        "version_not_ahead",
+        WARN,
+        description,
+        bad,
+        f"{literal(f'{version} is ')} || {_text(contract.column(version))}",
     )
 
 
@@ -175,7 +193,7 @@ def _as(kind: Type, when: datetime) -> str:
 
 
 def _freshness(column: Column, window: Window, within: timedelta) -> Check:
-    version, newest = column.name, f"MAX({ident(column.name)})"
+    version, newest = column.name, f"MAX({column_name(column.name)})"
     oldest = _as(column.type, window.end - within)
     old = f"{newest} < CAST(%s AS {column.type.name})"
     return Check(

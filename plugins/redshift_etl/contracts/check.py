@@ -10,11 +10,13 @@ from sqlglot import exp
 
 from redshift_etl import settings
 from redshift_etl.contracts.contract import Contract, front_matter
+from redshift_etl.contracts.front_matter import refuse_unknown
 from redshift_etl.errors import ConfigError
 
 FAIL, WARN = "fail", "warn"
 STAGE, RESULT = "stage", "result"
 ROWS = ":rows"
+FIELDS = {"description", "severity", "on"}
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,9 @@ def parse(text: str, path: Path) -> Check:
 
 
 def _verify(matter: dict[str, object], severity: str, on: str, sql: str) -> None:
-    unknown = sorted(set(matter) - {"description", "severity", "on"})
-    if unknown or not matter.get("description"):
-        raise ValueError(f"its front matter has description, severity and on; {', '.join(unknown) or 'no description'}")
+    refuse_unknown(matter, FIELDS)
+    if not matter.get("description"):
+        raise ValueError("its front matter has no description")
     if severity not in (FAIL, WARN) or on not in (STAGE, RESULT):
         raise ValueError(f"severity is fail or warn, and on is stage or result; it has {severity} and {on}")
     if ROWS not in sql:

@@ -7,6 +7,7 @@ retention are derived from it.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
@@ -14,7 +15,9 @@ from pathlib import Path
 
 from redshift_etl import settings
 from redshift_etl.contracts import ddl, verify
+from redshift_etl.contracts.accepted import accepted_values
 from redshift_etl.contracts.ddl import Column, Type
+from redshift_etl.contracts.front_matter import flag, number, refuse_unknown
 from redshift_etl.contracts.front_matter import front_matter as front_matter  # noqa: PLC0414 — for modules that import contracts
 from redshift_etl.errors import ConfigError
 
@@ -27,7 +30,7 @@ VALIDITY = (VALID_FROM, VALID_TO, CURRENT)
 _READ = "When the source was read (UTC). Of two states of the same version, the one that was read later wins."
 _FIELDS = {
     "description", "owner", "load", "version", "deleted", "day", "fresh_within", "retention",
-    "accepted", "references", "max_rejects", "may_shrink_to", "time", "lookback", "settle",
+    "accepted", "references", "max_rejects", "may_shrink_to", "may_be_absent", "time", "lookback", "settle",
 }  # fmt: skip
 _NAME = re.compile(r"^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$")
 _UNIT_DAYS = {"minute": 1 / 1440, "hour": 1 / 24, "day": 1, "week": 7, "month": 30, "year": 365}
@@ -63,8 +66,10 @@ class Contract:
     accepted: dict[str, tuple[str, ...]] = field(default_factory=dict)
     max_rejects: int = 0
     may_shrink_to: float = 0.5
+    may_be_absent: bool = False
     path: Path = Path()
     shadow_of: str | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def locked_as(self) -> str:
@@ -110,6 +115,11 @@ class Contract:
         """Every column of the table: those declared, then those added."""
         return tuple(column.name for column in (*self.columns, *self.added))
 
+    def without(self, names: Collection[str]) -> Contract:
+        """The contract as a load sees it that leaves these columns to Redshift: to IDENTITY or DEFAULT."""
+        columns = tuple(column for column in self.columns if column.name not in names)
+        return replace(self, columns=columns, left_out=tuple(names)) if names else self
+
     def column(self, name: str) -> Column:
         """The named column; KeyError if the contract has none."""
         return {column.name: column for column in self.columns}[name]
@@ -151,9 +161,7 @@ def _path(table: str) -> Path:
 def parse(text: str, path: Path = Path()) -> Contract:
     """Read a contract from its text. Pure. Raises ValueError with one sentence about what is wrong."""
     matter, sql = front_matter(text)
-    unknown = sorted(set(matter) - _FIELDS)
-    if unknown:
-        raise ValueError(f"unknown front matter {', '.join(unknown)}")
+    refuse_unknown(matter, _FIELDS)
     missing = [name for name in ("description", "owner", "load", "retention") if not matter.get(name)]
     if missing:
         raise ValueError(f"its front matter lacks {', '.join(missing)}")
@@ -174,9 +182,10 @@ def parse(text: str, path: Path = Path()) -> Contract:
         settle=_age(matter.get("settle", "0 minutes")),
         fresh_within=_age(matter["fresh_within"]) if matter.get("fresh_within", NEVER) != NEVER else None,
         retention=_retention(str(matter["retention"])),
-        accepted={name: tuple(map(_word, values)) for name, values in matter.get("accepted", {}).items()},
-        max_rejects=int(matter.get("max_rejects", 0)),
-        may_shrink_to=float(matter.get("may_shrink_to", 0.5)),
+        accepted=accepted_values(matter.get("accepted") or {}, table.columns),
+        max_rejects=int(number(matter, "max_rejects", "0", r"\d+")),
+        may_shrink_to=float(number(matter, "may_shrink_to", "0.5", r"0?\.\d+|[01](\.0*)?")),
+        may_be_absent=flag(matter, "may_be_absent"),
         path=path,
     )
     verify.verify_contract(contract)
@@ -195,11 +204,6 @@ def _with_references(columns: tuple[Column, ...], references: dict[str, str]) ->
         replace(column, references=ddl.reference(str(references[column.name]))) if column.name in references else column
         for column in columns
     )
-
-
-def _word(value: object) -> str:
-    """A value of `accepted` as the warehouse writes it; YAML reads true and false as booleans."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _retention(text: str) -> Retention | None:

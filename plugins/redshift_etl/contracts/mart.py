@@ -8,9 +8,11 @@ from pathlib import Path
 from redshift_etl import settings
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts.contract import Contract
+from redshift_etl.contracts.front_matter import refuse_unknown
 from redshift_etl.errors import ConfigError
 
 DAYS = ":days"
+FIELDS = {"inputs"}
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ def parse_mart(contract: Contract, text: str, path: Path) -> Mart:
     """Read a mart from its text. Raises ConfigError that names the file."""
     try:
         matter, select = contracts.front_matter(text)
+        refuse_unknown(matter, FIELDS)
     except ValueError as error:
         raise ConfigError(f"The mart cannot be read: {error}.", fix=f"edit {path}", table=contract.table) from error
     inputs = tuple(matter.get("inputs", ()))

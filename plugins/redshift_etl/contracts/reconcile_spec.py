@@ -12,7 +12,10 @@ from pathlib import Path
 
 from redshift_etl import settings
 from redshift_etl.contracts.contract import Contract, front_matter
+from redshift_etl.contracts.front_matter import refuse_unknown
 from redshift_etl.errors import ConfigError
+
+FIELDS = {"dag", "connection", "landing"}
 
 
 @dataclass(frozen=True)
@@ -36,17 +39,16 @@ def parse(contract: Contract, text: str, path: Path) -> ReconcileSpec:
     """Read a plan from its text. Raises ConfigError that names the file."""
     try:
         matter, sql = front_matter(text)
+        refuse_unknown(matter, FIELDS)
     except ValueError as error:
         raise ConfigError(f"The comparison cannot be read: {error}.", fix=f"edit {path}") from error
-    unknown = sorted(set(matter) - {"dag", "connection", "landing"})
     statement = "\n".join(line for line in sql.splitlines() if not line.startswith("--")).strip()
     counted = "connection" in matter
-    if unknown or not matter.get("dag") or counted != bool(statement) or (counted and not contract.version):
+    if not matter.get("dag") or counted != bool(statement) or (counted and not contract.version):
         raise ConfigError(
             "A comparison has a `dag`, and either a `connection` with a SELECT (for a table with a version), or a "
             "`landing` file, or neither.",
             fix=f"edit {path}",
             table=contract.table,
-            unknown=unknown or None,
         )
     return ReconcileSpec(contract, str(matter["dag"]), matter.get("connection"), statement, matter.get("landing"))

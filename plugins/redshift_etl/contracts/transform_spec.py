@@ -1,7 +1,8 @@
 """A transform file, ``include/sql/transform/<table>.sql``: the raw columns expected, and one plain SELECT over them.
 
 The front matter names the source's columns in their order, each with the type that its text must have; ``about`` names
-those that the extract adds and the file does not have (a response of an API does not name its airport). A file with
+those that the extract adds and the file does not have (a response of an API does not name its airport). ``delimiter``,
+``quote``, ``encoding`` and ``header`` describe a CSV file that is not the usual kind (`csv_format`). A file with
 ``json: columnar`` has parallel arrays instead of CSV, in the ``units`` named; ``inputs`` names the source, for the
 lineage. The SELECT returns each column of the contract by name, in DuckDB's dialect, one row for each raw row.
 """
@@ -15,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from redshift_etl import settings
-from redshift_etl.contracts import ddl
+from redshift_etl.contracts import csv_format
+from redshift_etl.contracts.column_type import Type, parse_type
 from redshift_etl.contracts.contract import Contract, front_matter
-from redshift_etl.contracts.ddl import Type
+from redshift_etl.contracts.csv_format import CsvFormat
+from redshift_etl.contracts.front_matter import refuse_unknown
 from redshift_etl.errors import ConfigError
 
-_FIELDS = {"columns", "about", "json", "units", "inputs"}
+_FIELDS = {"columns", "about", "json", "units", "inputs", *csv_format.KEYS}
 COLUMNAR = "columnar"
 
 
@@ -35,6 +38,7 @@ class TransformSpec:
     path: Path = Path()
     inputs: tuple[str, ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
+    csv: CsvFormat = csv_format.STANDARD
 
     @property
     def arrays(self) -> tuple[str, ...]:
@@ -57,9 +61,7 @@ def load(contract: Contract) -> TransformSpec:
 def parse(text: str, path: Path = Path()) -> TransformSpec:
     """Read a transform from its text. Pure. Raises ValueError with one sentence about what is wrong."""
     matter, sql = front_matter(text)
-    unknown = sorted(set(matter) - _FIELDS)
-    if unknown:
-        raise ValueError(f"unknown front matter {', '.join(unknown)}")
+    refuse_unknown(matter, _FIELDS)
     columns = _columns(matter.get("columns"))
     about = tuple(matter.get("about", ()))
     if about and not matter.get("json"):
@@ -69,18 +71,27 @@ def parse(text: str, path: Path = Path()) -> TransformSpec:
         raise ValueError(f"`about` names {', '.join(strange)}, which `columns` does not")
     if matter.get("json") not in (None, COLUMNAR):
         raise ValueError(f"json is {matter['json']!r}; the one shape known is `{COLUMNAR}`")
+    described = sorted(csv_format.KEYS & set(matter))
+    if described and matter.get("json"):
+        raise ValueError(f"{', '.join(f'`{name}`' for name in described)} is for CSV files, not for JSON answers")
     select = sql.strip().rstrip(";")
     if not re.match(r"SELECT\s", select):
         raise ValueError("its SQL must be one plain SELECT … FROM raw, beginning with that word")
     inputs, units = tuple(matter.get("inputs", ())), dict(matter.get("units", {}))
-    return TransformSpec(columns, about, matter.get("json") == COLUMNAR, select, path, inputs, units)
+    columnar = matter.get("json") == COLUMNAR
+    return TransformSpec(columns, about, columnar, select, path, inputs, units, csv_format.parse(matter))
 
 
 def _columns(declared: Any) -> dict[str, Type]:
     """From ``name: TYPE`` lines, or a list of names that are all text."""
-    if isinstance(declared, list) and declared:
+    if isinstance(declared, list):
+        twice = [name for name in declared if declared.count(name) > 1]
+        if twice:
+            raise ValueError(f"`columns` has {twice[0]} twice")
         declared = dict.fromkeys(declared, "VARCHAR")
     if not isinstance(declared, dict) or not declared:
         raise ValueError("`columns` must name the raw columns in their order, e.g. `flight_id: BIGINT`")
-    columns = ", ".join(f'"{name}" {kind}' for name, kind in declared.items())
-    return {column.name: column.type for column in ddl.parse(f"CREATE TABLE raw.rows ({columns})").columns}
+    lower = [name.lower() for name in declared]
+    if len(set(lower)) < len(lower):
+        raise ValueError("`columns` has names that differ in case only, which DuckDB does not tell apart")
+    return {name: parse_type(kind, name) for name, kind in declared.items()}

@@ -36,6 +36,7 @@ def verify_contract(contract: Contract) -> None:
         if column not in contract.column_names:
             raise ValueError(f"`{part}` names the column {column}, which the table does not have")
     _verify_types(contract)
+    _verify_identity(contract)
     taken = [column.name for column in contract.added if column.name in contract.column_names]
     if taken:
         raise ValueError(f"the column {taken[0]} is added by the loads; give yours another name")
@@ -106,3 +107,18 @@ def _verify_types(contract: Contract) -> None:
             raise ValueError(f"`{part}` is {name} {contract.column(name).type}; it is a DATE, TIMESTAMP or TIMESTAMPTZ")
     if contract.time and contract.column(contract.time).nullable:
         raise ValueError(f"the column {contract.time}, which `time` names, must be NOT NULL")
+
+
+def _verify_identity(contract: Contract) -> None:
+    """UPDATE leaves an IDENTITY column as it is; where rows are deleted and inserted, each load would number anew."""
+    used = {name for _, name in _named(contract)} | set(contract.key)
+    for column in (column for column in contract.columns if column.identity == "always"):
+        if column.name in used:
+            raise ValueError(
+                f"the IDENTITY column {column.name} is generated, so it cannot be the key or another key's value"
+            )
+        if contract.load not in ("incremental", "full_refresh"):
+            raise ValueError(
+                f"a {contract.load} table replaces rows, so the IDENTITY column {column.name} would have other numbers "
+                "after each load; leave it out, or load the table as incremental or full_refresh"
+            )

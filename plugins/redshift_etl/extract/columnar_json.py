@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +19,22 @@ from redshift_etl.lake.batch import Entry
 from redshift_etl.lake.files import opened
 
 _SHOWN_BYTES = 120
+_TIME = "time"
+_UNIX_TIME = re.compile(r"-?\d{9,12}")
 _FIX = "ask the API's owner; nothing was loaded"
 
 
-def parse(body: bytes, arrays: Sequence[str], url: str, units: Mapping[str, str] | None = None) -> dict[str, list[Any]]:
+def parse(
+    body: bytes,
+    arrays: Sequence[str],
+    url: str,
+    units: Mapping[str, str] | None = None,
+    days: Sequence[date] | None = None,
+) -> dict[str, list[Any]]:
     """The named arrays of a response, of equal length, in these units, numbers as text.
 
-    An error page with status 200 is refused, and so is a response in other units than requested.
+    An error page with status 200 is refused, and so is a response in other units than requested, or with hours of other
+    days (UTC): services ignore parameters that they do not know.
 
     Raises SourceError naming the URL, and the field or the response's first bytes.
     """
@@ -43,6 +54,8 @@ def parse(body: bytes, arrays: Sequence[str], url: str, units: Mapping[str, str]
         raise SourceError("The response lacks a field.", fix=_FIX, url=url, field="hourly", answer=shown)
     for name in arrays:
         _verify(hours, name, arrays[0], url)
+    if days is not None:
+        _verify_days(hours, days, url)
     actual_units = response.get("hourly_units") or {}
     for name, unit in (units or {}).items():
         if actual_units.get(name) != unit:
@@ -70,6 +83,32 @@ def _verify(hours: dict[str, Any], name: str, first: str, url: str) -> None:
             values=len(values),
             hours=len(hours[first]),
         )
+
+
+def _verify_days(hours: dict[str, Any], days: Sequence[date], url: str) -> None:
+    _verify(hours, _TIME, _TIME, url)
+    requested = set(days)
+    for hour in hours[_TIME]:
+        if _day(hour) not in requested:
+            raise SourceError(
+                "The response has an hour outside the days requested.",
+                fix="compare the names of the query's dates with the API's documentation; nothing was loaded",
+                url=url,
+                hour=hour,
+                requested=f"{days[0]} to {days[-1]}",
+            )
+
+
+def _day(hour: object) -> date | None:
+    """The UTC day of an ISO 8601 time or of seconds since 1970; None for what is neither."""
+    text = str(hour)
+    try:
+        if _UNIX_TIME.fullmatch(text):
+            return datetime.fromtimestamp(int(text), UTC).date()
+        moment = datetime.fromisoformat(text)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return (moment.astimezone(UTC) if moment.tzinfo else moment).date()
 
 
 def flatten(path: Path, entry: Entry, spec: TransformSpec) -> Path:

@@ -1,26 +1,29 @@
 """A JSON API that takes a range of dates: one call a place and window, page by page, each response stored unchanged.
 
-An error page with status 200 is told from data by the fields that the transform's front matter requires.
+An error page with status 200 is told from data by the fields that the transform's front matter requires. When the
+service asks for a long pause, the task is rescheduled, and goes on where it was.
 """
 
 from __future__ import annotations
 
+import json
 import logging
-import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import requests
+from airflow.sdk.exceptions import AirflowRescheduleException
 
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts import transform_spec
-from redshift_etl.errors import ConfigError, SourceError, TransientError, no_connection
+from redshift_etl.errors import SourceError
 from redshift_etl.extract import columnar_json
-from redshift_etl.extract.retry import RequestFailed, Retry
+from redshift_etl.extract.http_client import Client, connected, is_secret, joined, shown
+from redshift_etl.extract.retry import Retry
 from redshift_etl.lake.batch import RAW, Batch, Entry, prefix
 from redshift_etl.lake.part_writer import compress
 from redshift_etl.lake.storage import Lake
@@ -28,11 +31,41 @@ from redshift_etl.window import Window
 
 log = logging.getLogger(__name__)
 
-TIMEOUT_SECONDS = 60
-_SHOWN_BYTES = 200
-_SECRET = re.compile(r"((?:key|token|secret|password|signature)=)[^&]+", re.I)
-_UNAUTHORIZED = (401, 403)
-_TOO_MANY, _SERVER_ERROR, _BAD = 429, 500, 400
+_PROGRESS = "progress.json"
+
+
+@dataclass
+class _Progress:
+    """What an extract has in the lake: its files, the places that are done, the next page of the one that is not."""
+
+    extracted_at: datetime
+    entries: list[Entry] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
+    following: str | None = None
+
+    def write(self, lake: Lake, below: str, query: Mapping[str, str], deadline: datetime | None) -> None:
+        """Store it, for the same try after its pause. ``query`` is that of the place that is not done."""
+        values = {
+            "extracted_at": self.extracted_at.isoformat(),
+            "entries": [entry.as_dict() for entry in self.entries],
+            "done": self.done,
+            "following": _without_secrets(self.following, query) if self.following else None,
+            "expires": deadline.isoformat() if deadline else None,
+        }
+        lake.put(f"{below}/{_PROGRESS}", json.dumps(values).encode())
+
+    @classmethod
+    def read(cls, lake: Lake, below: str) -> _Progress:
+        """That of this try before its pause; else a new one. What a run that has ended left behind is not read."""
+        now, stored = datetime.now(UTC), lake.get(f"{below}/{_PROGRESS}")
+        values = json.loads(stored[0]) if stored else None
+        if not values or (values["expires"] and datetime.fromisoformat(values["expires"]) < now):
+            return cls(now)
+        # `airflow dags test` gives the next run the same keys: what it resumes must be of a try that is not over.
+        lake.put(f"{below}/{_PROGRESS}", b"null")
+        entries = list(map(Entry.from_dict, values["entries"]))
+        log.info("Continued after a pause: %d responses are in the lake", len(entries))
+        return cls(datetime.fromisoformat(values["extracted_at"]), entries, values["done"], values["following"])
 
 
 def extract(
@@ -46,109 +79,91 @@ def extract(
     run: str,
     lake: Lake,
     retry: Retry | None = None,
+    deadline: datetime | None = None,
+    read: Window | None = None,
 ) -> Batch:
-    """Request the window's days for each place, following ``Link: <…>; rel="next"``.
+    """Request the days of ``read`` for each place, following ``Link: <…>; rel="next"``.
+
+    That is the ``window`` of the batch unless more is to be read.
 
     The manifest has each response's ``place``, and ``as_of``: its Last-Modified, else the time of the request
-    (UTC). The batch counts hours. Raises ConfigError for a connection that is not there or a request that is refused,
-    SourceError for a response of another form or unit, TransientError when every attempt failed.
+    (UTC). The batch counts hours. ``deadline`` is when the run ends. Raises ConfigError for a connection that is not
+    there or a request that is refused, SourceError for a response of another form, unit or day, TransientError when
+    every attempt failed, AirflowRescheduleException when the service asks for a pause that ends before the deadline:
+    called again with the same ``run``, it requests what is not in the lake yet.
     """
-    spec = transform_spec.load(contracts.load(table))
-    below, extracted_at = prefix(RAW, table, window, run), datetime.now(UTC)
-    days = {"start_date": f"{window.days[0]}", "end_date": f"{window.days[-1]}"}
-    entries: list[Entry] = []
-    with _session(conn_id, endpoint) as (session, url):
-        for place, where in places.items():
-            for page in _pages(session, url, {**query, **days, **where}, retry or Retry()):
-                hours = len(
-                    columnar_json.parse(page.content, spec.arrays, _shown(page.url), spec.units)[spec.arrays[0]]
-                )
-                key = f"{below}/part-{len(entries):05d}.json.zst"
-                about = {"place": place, "as_of": _as_of(page), "requested": _shown(page.url)}
-                entries.append(lake.put(key, compress(page.content), rows=hours, **about))
+    contract = contracts.load(table)
+    spec = transform_spec.load(contract)
+    below = prefix(RAW, table, window, run)
+    requested = (read or window).days
+    days = {"start_date": f"{requested[0]}", "end_date": f"{requested[-1]}"}
+    progress = _Progress.read(lake, below)
+    with connected(conn_id, endpoint) as (session, url):
+        api = Client(session, url, retry or Retry(), deadline, contract.may_be_absent)
+        try:
+            for place in [name for name in places if name not in progress.done]:
+                parameters = {**query, **days, **places[place]}
+                for page in _pages(api, parameters, progress):
+                    hours = columnar_json.parse(page.content, spec.arrays, shown(page.url), spec.units, requested)
+                    key = f"{below}/part-{len(progress.entries):05d}.json.zst"
+                    about = {"place": place, "as_of": _as_of(page), "requested": shown(page.url)}
+                    rows = len(hours[spec.arrays[0]])
+                    progress.entries.append(lake.put(key, compress(page.content), rows=rows, **about))
+                progress.done.append(place)
+        except AirflowRescheduleException:
+            progress.write(lake, below, parameters, deadline)
+            raise
+    entries = progress.entries
     rows = sum(entry.rows or 0 for entry in entries)
     size = sum(entry.bytes for entry in entries)
     log.info("Extracted %s %s: %d hours in %d responses", table, window, rows, len(entries))
-    manifest = lake.write_manifest(below, entries)
-    return Batch(table, window, run, manifest, rows, size, len(entries), rows, 0, extracted_at)
+    manifest = lake.write_manifest(below, entries, progress.extracted_at)
+    return Batch(table, window, run, manifest, rows, size, len(entries), rows, 0, progress.extracted_at)
 
 
-@contextmanager
-def _session(conn_id: str, endpoint: str) -> Iterator[tuple[requests.Session, str]]:
-    """The connection's session (its login, headers, proxies) and the endpoint's URL."""
-    from airflow.providers.http.hooks.http import HttpHook
-    from airflow.sdk.exceptions import AirflowNotFoundException
+def _pages(api: Client, query: Mapping[str, str], progress: _Progress) -> Iterator[requests.Response]:
+    """The responses to one call, from the page that progress names, else the first, to the last with rows.
 
-    hook = HttpHook(method="GET", http_conn_id=conn_id)
-    try:
-        session = hook.get_conn()
-    except AirflowNotFoundException as error:
-        raise no_connection(conn_id) from error
-    with session:
-        yield session, hook.url_from_endpoint(endpoint)
-
-
-def _pages(session: requests.Session, url: str, query: Mapping[str, str], retry: Retry) -> Iterator[requests.Response]:
-    """The responses to one call, from the first page to the last."""
-    page = _get(session, url, query, retry)
-    visited = {page.url}
-    yield page
-    while following := page.links.get("next", {}).get("url"):
-        following = urljoin(page.url, following)
-        # The session carries the connection's credentials, which are no other host's business.
-        if urlsplit(following)[:2] != urlsplit(url)[:2] or following in visited:
+    Progress moves to the next page when the caller asks for it, so when the page before is stored.
+    """
+    url, parameters = api.url, query
+    if progress.following:
+        url, parameters = progress.following, _secrets(query, progress.following)
+    visited = {url}
+    while page := api.get(url, parameters):
+        visited.add(page.url)
+        url, parameters = joined(page.url, page.links.get("next", {}).get("url", "")), {}
+        is_last = "next" not in page.links
+        if not is_last and (not api.is_own(url) or url in visited):
             raise SourceError(
                 "The API's next page leads to another host or back to a page already read.",
                 fix="ask the API's owner",
-                url=_shown(page.url),
-                next=_shown(following),
+                url=shown(page.url),
+                next=shown(url),
             )
-        visited.add(following)
-        page = _get(session, following, {}, retry)
         yield page
+        if is_last:
+            break
+        visited.add(url)
+        progress.following = url
+    progress.following = None
 
 
-def _get(session: requests.Session, url: str, query: Mapping[str, str], retry: Retry) -> requests.Response:
-    """One response with status 200, requested again where that can help."""
-
-    def request() -> requests.Response:
-        """One attempt."""
-        try:
-            page = session.get(url, params=query, timeout=TIMEOUT_SECONDS)
-        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-            raise RequestFailed(_shown(str(error))) from error
-        if page.status_code >= _BAD:
-            raise RequestFailed(_temporary_failure(page), page.headers.get("Retry-After"))
-        return page
-
-    try:
-        return retry.call(request)
-    except RequestFailed as failure:
-        raise TransientError(
-            f"The API failed in every attempt: {failure}.",
-            fix="it is retried",
-            url=_shown(url),
-            retry_after=failure.retry_after,
-        ) from failure
+def _secrets(query: Mapping[str, str], url: str) -> dict[str, str]:
+    """The query's keys and passwords that a URL does not have."""
+    present = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+    return {name: value for name, value in query.items() if is_secret(name) and name not in present}
 
 
-def _temporary_failure(page: requests.Response) -> str:
-    """The message of a failed response. Raises ConfigError where another request cannot help."""
-    shown = f"{page.status_code} {page.reason}: {page.content[:_SHOWN_BYTES].decode('utf-8', errors='replace')}"
-    if page.status_code == _TOO_MANY or page.status_code >= _SERVER_ERROR:
-        return shown
-    fix = "correct the DAG's query"
-    if page.status_code in _UNAUTHORIZED:
-        fix = "correct the login or the headers of the Airflow connection"
-    raise ConfigError(f"The API refuses the request: {shown}.", fix=fix, url=_shown(page.url))
+def _without_secrets(url: str, query: Mapping[str, str]) -> str:
+    """A next page's URL as it may be stored: what is secret in it comes from the query, and is in the DAG."""
+    parts = urlsplit(url)
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    kept = [(name, value) for name, value in pairs if not (is_secret(name) and query.get(name) == value)]
+    return url if kept == pairs else parts._replace(query=urlencode(kept)).geturl()
 
 
 def _as_of(page: requests.Response) -> str:
     changed: Any = page.headers.get("Last-Modified")
     moment = parsedate_to_datetime(changed).astimezone(UTC) if changed else datetime.now(UTC)
     return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
-
-
-def _shown(url: str) -> str:
-    """A URL without its secrets."""
-    return _SECRET.sub(r"\1***", url)

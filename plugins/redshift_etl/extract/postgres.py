@@ -64,7 +64,7 @@ def extract(
             rows = _copy_out(conn, f"COPY (\n{query}\n) TO STDOUT (FORMAT csv, HEADER)", writer)
             entries = writer.finish()
         without_window = _count_without_window(conn, sql, table) if read else 0
-    manifest = lake.write_manifest(below, entries)
+    manifest = lake.write_manifest(below, entries, extracted_at)
     size = sum(entry.bytes for entry in entries)
     log.info(
         "Extracted %s %s: %d rows, %d files, %d bytes, %.1f s",

@@ -45,14 +45,14 @@ def _replace(where: exp.Where) -> bool:
     return True
 
 
-def _conjuncts(condition: exp.Expression) -> list[exp.Expression]:
+def _conjuncts(condition: exp.Expr) -> list[exp.Expr]:
     condition = condition.unnest()
     if isinstance(condition, exp.And):
         return [*_conjuncts(condition.left), *_conjuncts(condition.right)]
     return [condition]
 
 
-def _compared(condition: exp.Expression) -> Iterable[exp.Expression]:
+def _compared(condition: exp.Expr) -> Iterable[exp.Expr]:
     """What is compared with a bound of the window."""
     for comparison in condition.find_all(exp.GT, exp.GTE, exp.LT, exp.LTE, exp.EQ, exp.Between):
         sides = [part for part in comparison.iter_expressions() if not _is_bound(part)]
@@ -60,7 +60,7 @@ def _compared(condition: exp.Expression) -> Iterable[exp.Expression]:
             yield sides[0]
 
 
-def _is_bound(part: exp.Expression) -> bool:
+def _is_bound(part: exp.Expr) -> bool:
     """Whether it is computed of a bound alone: ``%(start)s``, ``CAST(%(start)s AS DATE)``."""
     columns = [column.name for column in part.find_all(exp.Column)]
     return bool(columns) and all(name in _BOUNDS for name in columns)

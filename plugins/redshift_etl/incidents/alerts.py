@@ -47,13 +47,16 @@ class WebhookNotifier(BaseNotifier):
         self.http_conn_id = http_conn_id
 
     def notify(self, context: Any) -> None:  # noqa: ARG002 — Airflow's signature
-        """Send the alert. Raises for a response that is not 2xx or 3xx."""
+        """Send the alert. Raises for a response that is not 2xx: a redirect would take the headers to another host."""
         from airflow.providers.http.hooks.http import HttpHook
 
         body = {"subject": self.alert.subject, "text": self.alert.body, **self.alert.fields}
-        HttpHook(method="POST", http_conn_id=self.http_conn_id).run(
-            json=body, extra_options={"timeout": TIMEOUT_SECONDS, "check_response": True}
-        )
+        options = {"timeout": TIMEOUT_SECONDS, "check_response": True, "allow_redirects": False}
+        response = HttpHook(method="POST", http_conn_id=self.http_conn_id).run(json=body, extra_options=options)
+        if response.is_redirect:
+            raise ConfigError(
+                "The webhook redirects.", fix="correct the address of the connection", connection=self.http_conn_id
+            )
 
 
 def send(alert: Alert) -> list[str]:

@@ -26,7 +26,8 @@ class Batch:
     ``window`` is None for a whole table; ``manifest`` is a key of the lake; ``bytes`` and ``files`` are the manifest's;
     ``extracted`` rows came from the source (NOT_COUNTED until an S3 file has been read), ``rows`` of them are in the
     files, ``rejected`` are not; ``extracted_at`` is when the source was read (UTC); ``without_window`` rows of the
-    source have no time, and so are in no window.
+    source have no time, and so are in no window; ``left_out`` are the columns of the contract that the files do not
+    have: Redshift fills them.
     """
 
     table: str
@@ -40,6 +41,7 @@ class Batch:
     rejected: int
     extracted_at: datetime
     without_window: int = 0
+    left_out: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """For XCom."""
@@ -50,7 +52,8 @@ class Batch:
     def from_dict(cls, value: Mapping[str, Any]) -> Batch:
         """Back from XCom."""
         window = Window.from_dict(value["window"]) if value["window"] else None
-        return cls(**{**value, "window": window, "extracted_at": datetime.fromisoformat(value["extracted_at"])})
+        left_out, extracted_at = tuple(value.get("left_out", ())), datetime.fromisoformat(value["extracted_at"])
+        return cls(**{**value, "window": window, "extracted_at": extracted_at, "left_out": left_out})
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,12 @@ class Entry:
     rows: int | None = None
     etag: str = ""
     about: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def object(self) -> tuple[str, str]:
+        """The bucket and the key. A key may have any character: ``#`` and ``?`` end no path here."""
+        bucket, _, key = self.url.removeprefix("s3://").partition("/")
+        return bucket, key
 
     def as_dict(self) -> dict[str, Any]:
         """The entry as COPY takes it (AWS, "Using a manifest to specify data files"): a missing file is an error."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,13 +14,27 @@ from typing import IO
 
 import zstandard
 
+from redshift_etl.errors import SourceError
+
+_CHUNK = 1 << 17
+_NAMED = {".gz": "gzip", ".zst": "zstd"}
+_FIRST_BYTES = {
+    "gzip": re.compile(rb"\x1f\x8b"),
+    "zstd": re.compile(rb"\x28\xb5\x2f\xfd"),
+    "zip": re.compile(rb"PK\x03\x04"),
+    "bzip2": re.compile(rb"BZh[1-9]1AY"),
+    "xz": re.compile(rb"\xfd7zXZ\0"),
+}
+_FIX = "ask who writes it to write the file again"
+
 
 @dataclass(frozen=True)
 class RawFile:
-    """A raw file on disk as CSV, and its URL in the lake, for messages."""
+    """A raw file on disk as CSV, its URL in the lake, for messages, and its columns in their order."""
 
     url: str
     path: Path
+    columns: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -34,3 +50,57 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
     else:
         with path.open("rb") as stream:
             yield stream
+
+
+def chunks(file: RawFile) -> Iterator[bytes]:
+    """A file's bytes, decompressed, to its end.
+
+    Raises SourceError, with the file and the line that was reached, when the bytes are not compressed as the name says.
+    """
+    named, line = _NAMED.get(file.path.suffix), 1
+    _verify_first_bytes(file, named)
+    try:
+        for chunk in _zstd(file.path) if named == "zstd" else _plain(file.path):
+            line += chunk.count(b"\n")
+            yield chunk
+    except EOFError as error:
+        raise SourceError(
+            f"The {named} file is cut: its end is missing.", fix=_FIX, file=file.url, line=line
+        ) from error
+    except (gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
+        what = f"The {named} file is damaged: {error}."
+        raise SourceError(what, fix=_FIX, file=file.url, line=line) from error
+
+
+def _plain(path: Path) -> Iterator[bytes]:
+    with opened(path) as stream:
+        while chunk := stream.read(_CHUNK):
+            yield chunk
+
+
+def _zstd(path: Path) -> Iterator[bytes]:
+    """As `opened`, but a frame that is cut is an EOFError; zstandard's own reader ends there silently."""
+    frame, begun = zstandard.ZstdDecompressor().decompressobj(), False
+    with path.open("rb") as file:
+        while data := file.read(_CHUNK):
+            while data:
+                yield frame.decompress(data)
+                begun, data = not frame.eof, frame.unused_data
+                if frame.eof:
+                    frame = zstandard.ZstdDecompressor().decompressobj()
+    if begun:
+        raise EOFError
+
+
+def _verify_first_bytes(file: RawFile, named: str | None) -> None:
+    with file.path.open("rb") as stream:
+        first = stream.read(8)
+    actual = next((name for name, pattern in _FIRST_BYTES.items() if pattern.match(first)), None)
+    if not first or actual == named:
+        return
+    if named:
+        what = f"The file's name says {named}, and its bytes are {actual or 'not compressed'}."
+    else:
+        what = f"The file is compressed with {actual}, and its name does not say so."
+    fix = "ask who writes it; .gz (gzip) and .zst (zstd), in lower case, are read"
+    raise SourceError(what, fix=fix, file=file.url, line=1)

@@ -9,28 +9,26 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+from botocore.exceptions import ClientError
 
 from redshift_etl import settings
-from redshift_etl.errors import ConfigError, SourceError, TransientError
+from redshift_etl.errors import SourceError
 from redshift_etl.lake.batch import Entry
+from redshift_etl.lake.s3_errors import translated
 from redshift_etl.settings import S3Location
 
 DOWNLOAD_THREADS = 4
 _CHUNK = 1 << 20
 _MANIFEST = "manifest.json"
-_DENIED = (401, 403)
 _CONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "404")
 _DELETED_AT_ONCE = 1000  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
-_MISSING = 404
+_SUFFIXES = (".csv.gz", ".csv.zst", ".json.zst", ".gz", ".zst")
 
 
 @dataclass(frozen=True)
@@ -60,14 +58,14 @@ class Lake:
         """Store one object under a key below the lake."""
         name = self.location.key(key)
         url = self.location.url(name)
-        with _translated(url):
+        with translated(url):
             response = self.client.put_object(Bucket=self.location.bucket, Key=name, Body=body)
         return Entry(url, len(body), rows, response["ETag"], about)
 
     def put_file(self, key: str, path: Path) -> Entry:
         """Store a local file, streaming. The entry has no etag: COPY reads it, and COPY's manifests have none."""
         name = self.location.key(key)
-        with _translated(self.location.url(name)), path.open("rb") as body:
+        with translated(self.location.url(name)), path.open("rb") as body:
             self.client.put_object(Bucket=self.location.bucket, Key=name, Body=body)
         return Entry(self.location.url(name), path.stat().st_size)
 
@@ -93,7 +91,7 @@ class Lake:
         )
 
     def _conditional(self, key: str, request: Callable[[], object]) -> bool:
-        with _translated(self.location.url(self.location.key(key))):
+        with translated(self.location.url(self.location.key(key))):
             try:
                 request()
             except ClientError as error:
@@ -105,7 +103,7 @@ class Lake:
     def get(self, key: str, max_bytes: int | None = None) -> tuple[bytes, str] | None:
         """The (first ``max_bytes``) bytes of an object and its etag; None when there is no such object."""
         name = self.location.key(key)
-        with _translated(self.location.url(name)):
+        with translated(self.location.url(name)):
             try:
                 response = self.client.get_object(Bucket=self.location.bucket, Key=name)
             except ClientError as error:
@@ -117,7 +115,7 @@ class Lake:
     def list_objects(self, below: str) -> Iterator[Listed]:
         """The objects below a key, in the order of their keys."""
         root = self.location.key("")
-        with _translated(self.location.url(self.location.key(below))):
+        with translated(self.location.url(self.location.key(below))):
             pages = self.client.get_paginator("list_objects_v2").paginate(
                 Bucket=self.location.bucket, Prefix=self.location.key(below) + "/"
             )
@@ -130,7 +128,7 @@ class Lake:
         """Delete objects by their keys below the lake. Raises SourceError when S3 refuses to delete some."""
         objects = iter([{"Key": self.location.key(key)} for key in keys])
         while some := list(islice(objects, _DELETED_AT_ONCE)):
-            with _translated(self.location.url(some[0]["Key"])):
+            with translated(self.location.url(some[0]["Key"])):
                 response = self.client.delete_objects(
                     Bucket=self.location.bucket, Delete={"Objects": some, "Quiet": True}
                 )
@@ -145,16 +143,36 @@ class Lake:
     def head(self, location: S3Location, name: str) -> Entry:
         """The size and etag of an object of any bucket by its full key. Raises SourceError when it is not there."""
         url = location.url(name)
-        with _translated(url):
+        with translated(url):
             response = self.client.head_object(Bucket=location.bucket, Key=name)
-        changed = response["LastModified"].isoformat()
-        return Entry(url, response["ContentLength"], None, response["ETag"], {"last_modified": changed})
+        return Entry(url, response["ContentLength"], None, response["ETag"], _changed(response))
 
-    def write_manifest(self, below: str, entries: Iterable[Entry]) -> str:
-        """Write the manifest of a try's files and return its key below the lake."""
+    def list_entries(self, location: S3Location, start: str) -> list[Entry]:
+        """The objects of any bucket whose full keys start so, by key: URL, size and etag."""
+        with translated(location.url(start)):
+            pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=location.bucket, Prefix=start)
+            objects = [found for page in pages for found in page.get("Contents", ())]
+        return [
+            Entry(location.url(found["Key"]), found["Size"], None, found["ETag"], _changed(found)) for found in objects
+        ]
+
+    def write_manifest(self, below: str, entries: Iterable[Entry], extracted_at: datetime | None = None) -> str:
+        """Write the manifest of a try's files and return its key below the lake; of raw files with ``extracted_at``."""
         key = f"{below}/{_MANIFEST}"
-        self.put(key, json.dumps({"entries": [entry.as_dict() for entry in entries]}, indent=1).encode())
+        content: dict[str, object] = {"entries": [entry.as_dict() for entry in entries]}
+        if extracted_at:
+            content["extracted_at"] = extracted_at.isoformat()
+        self.put(key, json.dumps(content, indent=1).encode())
         return key
+
+    def manifests(self, below: str) -> list[str]:
+        """The keys of the manifests below a key, in the order in which they were written."""
+        found = (it for it in self.list_objects(below) if it.key.endswith(f"/{_MANIFEST}"))
+        return [it.key for it in sorted(found, key=lambda it: it.written_at)]
+
+    def read_extracted_at(self, key: str) -> datetime:
+        """When the source of a raw manifest's files was read."""
+        return datetime.fromisoformat(json.loads(self.read(key))["extracted_at"])
 
     def read_manifest(self, key: str) -> tuple[Entry, ...]:
         """The files that a manifest (a key below the lake) names."""
@@ -163,7 +181,7 @@ class Lake:
     def read(self, key: str) -> bytes:
         """The bytes of an object. Raises SourceError when there is no such object."""
         name = self.location.key(key)
-        with _translated(self.location.url(name)):
+        with translated(self.location.url(name)):
             body: bytes = self.client.get_object(Bucket=self.location.bucket, Key=name)["Body"].read()
         return body
 
@@ -173,15 +191,15 @@ class Lake:
         Returns the pairs in the manifest's order. Raises SourceError for an object that is gone or has changed.
         """
         entries = self.read_manifest(manifest)
-        paths = [folder / f"{number:05d}-{entry.url.rsplit('/', 1)[-1]}" for number, entry in enumerate(entries)]
+        paths = [folder / f"{number:05d}{_suffix(entry.url)}" for number, entry in enumerate(entries)]
         with ThreadPoolExecutor(DOWNLOAD_THREADS) as pool:
             list(pool.map(lambda entry, path: self._download(entry, path, manifest), entries, paths))
         return list(zip(entries, paths, strict=True))
 
     def _download(self, entry: Entry, path: Path, manifest: str) -> None:
-        url = urlsplit(entry.url)
-        with _translated(entry.url, manifest):
-            response = self.client.get_object(Bucket=url.netloc, Key=url.path.lstrip("/"))
+        bucket, key = entry.object
+        with translated(entry.url, manifest):
+            response = self.client.get_object(Bucket=bucket, Key=key)
             with path.open("wb") as file:
                 for chunk in response["Body"].iter_chunks(_CHUNK):
                     file.write(chunk)
@@ -197,34 +215,10 @@ class Lake:
             )
 
 
-@contextmanager
-def _translated(url: str, manifest: str | None = None) -> Iterator[None]:
-    """S3's errors as ours."""
-    try:
-        yield
-    except (NoCredentialsError, PartialCredentialsError) as error:
-        raise ConfigError(
-            f"There are no AWS credentials: {error}.", fix=f"configure the Airflow connection {settings.AWS}", url=url
-        ) from error
-    except ClientError as error:
-        raise _from_client_error(error, url, manifest) from error
-    except BotoCoreError as error:
-        raise TransientError(f"S3 did not respond: {error}.", fix="it is retried", url=url) from error
+def _changed(described: dict[str, Any]) -> dict[str, str]:
+    return {"last_modified": described["LastModified"].isoformat()}
 
 
-def _from_client_error(error: ClientError, url: str, manifest: str | None) -> Exception:
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    code = error.response.get("Error", {}).get("Code", "")
-    if code == "NoSuchBucket" or status in _DENIED:
-        return ConfigError(
-            f"S3 refuses: {error}.", fix=f"check the bucket, and the rights of the connection {settings.AWS}", url=url
-        )
-    if status == _MISSING:
-        what = "An S3 object is missing that the manifest names." if manifest else "There is no such S3 object."
-        return SourceError(
-            what,
-            fix="ask who writes it; where it is the lake's own, clear the extract task",
-            key=url,
-            manifest=manifest,
-        )
-    return TransientError(f"S3 failed: {error}.", fix="it is retried", url=url)
+def _suffix(url: str) -> str:
+    """How the name ends that a file has on disk, where it is read by that: an S3 key may be longer than a file name."""
+    return next((suffix for suffix in _SUFFIXES if url.endswith(suffix)), ".csv")

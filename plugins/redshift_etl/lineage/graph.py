@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -128,7 +128,7 @@ def fill_of(contract: Contract) -> Fill | None:
     if contract.load == "partition" and mart.is_file():
         matter, select = front_matter(mart.read_text(encoding="utf-8"))
         return Fill(contract.table, mart, REDSHIFT, select.rstrip().rstrip(";"), tuple(matter.get("inputs", ())))
-    if contract.load == "partition" or not transform.is_file():
+    if not transform.is_file():
         return None
     made = transform_spec.parse(transform.read_text(encoding="utf-8"), transform)
     extract = sql / "extract" / f"{contract.name}.sql"
@@ -180,8 +180,18 @@ def columns_of(fill: Fill, tables: lineage_columns.Tables) -> ColumnLineage:
 
 
 def transformed(fill: Fill) -> ColumnLineage:
-    """Where each column of a table comes from among the raw columns, whose table is called ``raw``."""
-    return lineage_columns.trace(fill.select, {RAW: fill.raw}, DUCKDB)
+    """Where each column of a table comes from among the raw columns, whose table is called ``raw``.
+
+    DuckDB does not tell apart names that differ in case only, and sqlglot writes them in lower case.
+    """
+    traced = lineage_columns.trace(fill.select, {RAW: fill.raw}, DUCKDB)
+    spelled = {name.lower(): name for name in fill.raw}
+
+    def named(origins: Iterable[Origin]) -> tuple[Origin, ...]:
+        """The origins by the names that the file has."""
+        return tuple(replace(it, column=spelled.get(it.column.lower(), it.column)) for it in origins)
+
+    return ColumnLineage({name: named(origins) for name, origins in traced.columns.items()}, named(traced.rows))
 
 
 def extracted(fill: Fill) -> ColumnLineage:

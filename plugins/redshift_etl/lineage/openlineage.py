@@ -62,7 +62,7 @@ def transformed(table: str) -> Lineage:
 def loaded(table: str, conn_id: str) -> Lineage:
     """The staged zone to the table: each column as it is."""
     contract, staged = contracts.load(table), _zone(STAGED, table)
-    same = {name: (Origin(STAGED, name, Kind.IDENTITY),) for name in contract.column_names}
+    same = {name: (Origin(STAGED, name, Kind.IDENTITY),) for name in contract.staged.column_names}
     facets = {"columnLineage": _lineage(ColumnLineage(same, ()), {STAGED: staged})} | _about(contract)
     return OperatorLineage(inputs=[staged], outputs=[_table(table, conn_id, facets)])
 

@@ -21,7 +21,7 @@ from redshift_etl.warehouse.locks import lock
 from redshift_etl.warehouse.model import Run
 from redshift_etl.warehouse.retry import transaction
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
-from redshift_etl.warehouse.statement import Statement, columns, ident, insert_rows
+from redshift_etl.warehouse.statement import Statement, column_name, columns, ident, insert_rows
 from redshift_etl.window import utc_now
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,9 @@ def publish(mart: Mart, days: Sequence[date]) -> tuple[Statement, ...]:
     marks = ", ".join("%s" for _ in days)
     target, names = ident(mart.contract.table), columns(mart.contract.column_names)
     return (
-        Statement("delete the old days", f"DELETE FROM {target} WHERE {ident(mart.day)} IN ({marks})", tuple(days)),
+        Statement(
+            "delete the old days", f"DELETE FROM {target} WHERE {column_name(mart.day)} IN ({marks})", tuple(days)
+        ),
         Statement("insert the new days", f"INSERT INTO {target} ({names})\nSELECT {names} FROM {BUILD}"),
     )
 
@@ -163,7 +165,7 @@ def _build(
 
 
 def _rows_by_day(mart: Mart) -> Statement:
-    day = ident(mart.day)
+    day = column_name(mart.day)
     return Statement("count the rows of each day", f"SELECT {day}, COUNT(*) FROM {BUILD} GROUP BY {day}")
 
 

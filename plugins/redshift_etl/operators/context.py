@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from redshift_etl import settings
 
 if TYPE_CHECKING:
     from redshift_etl.warehouse.model import Run
@@ -24,6 +27,14 @@ def run_key(context: Mapping[str, Any]) -> str:
 
     instance = context["ti"]
     return run_slug(instance.dag_id, instance.run_id, instance.try_number, instance.map_index)
+
+
+def run_end(context: Mapping[str, Any]) -> datetime:
+    """When the run's time is up: the DAG's ``dagrun_timeout``, else that of this repository's DAGs, after its start."""
+    started = getattr(context["dag_run"], "start_date", None) or datetime.now(UTC)
+    limit = getattr(context.get("dag"), "dagrun_timeout", None) or settings.RUN_TIMEOUT
+    end: datetime = started + limit
+    return end
 
 
 def slug(run_id: str) -> str:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
-from redshift_etl.operators.context import run_key
+from redshift_etl.operators.context import run_end, run_key
 from redshift_etl.operators.lineage import LineageMixin
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from redshift_etl.lake.batch import Batch
+    from redshift_etl.lake.storage import Lake
     from redshift_etl.lineage.openlineage import Lineage
+    from redshift_etl.window import Window
 
 
 class PostgresToLakeOperator(LineageMixin, BaseOperator):
@@ -37,22 +41,21 @@ class PostgresToLakeOperator(LineageMixin, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Extract the window; returns the raw batch."""
-        from redshift_etl import window
-        from redshift_etl.contracts import contract as contracts
         from redshift_etl.extract import bounds, postgres
-        from redshift_etl.lake.storage import Lake
 
-        contract = contracts.load(self.table)
-        recorded = bounds.recorded(contract, window.resolve(context))
-        return postgres.extract(
-            self.postgres_conn_id,
-            self.sql,
-            table=self.table,
-            window=recorded,
-            run=run_key(context),
-            lake=Lake.connect(),
-            read=bounds.read(contract, recorded, bounds.LOOKBACK),
-        ).as_dict()
+        def extract(lake: Lake, recorded: Window, read: Window) -> Batch:
+            """From the database."""
+            return postgres.extract(
+                self.postgres_conn_id,
+                self.sql,
+                table=self.table,
+                window=recorded,
+                run=run_key(context),
+                lake=lake,
+                read=read,
+            )
+
+        return _extract_window(self.table, context, extract, bounds.LOOKBACK)
 
     def lineage(self) -> Lineage:
         """What was read and written."""
@@ -63,6 +66,8 @@ class PostgresToLakeOperator(LineageMixin, BaseOperator):
 
 class HttpToLakeOperator(LineageMixin, BaseOperator):
     """Requests the run's window from a JSON API, one call a place, and stores each response unchanged.
+
+    A pause that the service asks for is made by rescheduling the task, which then goes on after the last response.
 
     :param table: the warehouse table of the responses.
     :param endpoint: the path below the connection's host.
@@ -93,20 +98,24 @@ class HttpToLakeOperator(LineageMixin, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Extract the window; returns the raw batch."""
-        from redshift_etl import window
         from redshift_etl.extract import http
-        from redshift_etl.lake.storage import Lake
 
-        return http.extract(
-            self.http_conn_id,
-            self.endpoint,
-            query=self.query,
-            places=self.places,
-            table=self.table,
-            window=window.resolve(context),
-            run=run_key(context),
-            lake=Lake.connect(),
-        ).as_dict()
+        def extract(lake: Lake, recorded: Window, read: Window) -> Batch:
+            """From the service."""
+            return http.extract(
+                self.http_conn_id,
+                self.endpoint,
+                query=self.query,
+                places=self.places,
+                table=self.table,
+                window=recorded,
+                run=run_key(context),
+                lake=lake,
+                deadline=run_end(context),
+                read=read,
+            )
+
+        return _extract_window(self.table, context, extract)
 
     def lineage(self) -> Lineage:
         """What was read and written."""
@@ -119,7 +128,8 @@ class S3ToLakeOperator(LineageMixin, BaseOperator):
     """Pins files that others drop in the landing zone by key, etag and size; nothing is copied.
 
     :param table: the warehouse table that the files are for.
-    :param files: names below the landing zone.
+    :param files: names below the landing zone: keys, patterns with ``*``, or prefixes that end in ``/``; ``{day}`` and
+        ``{hour}`` are those of the run's window (`extract.s3_files`).
     """
 
     ui_color = "#d5e4f3"
@@ -134,10 +144,45 @@ class S3ToLakeOperator(LineageMixin, BaseOperator):
         from redshift_etl.extract import s3_files
         from redshift_etl.lake.storage import Lake
 
-        return s3_files.extract(self.files, table=self.table, run=run_key(context), lake=Lake.connect()).as_dict()
+        # A table that is copied whole has no window, and its runs need none.
+        if not (any(map(s3_files.periods, self.files)) or _replaces_a_window(self.table)):
+            return s3_files.extract(self.files, table=self.table, run=run_key(context), lake=Lake.connect()).as_dict()
+
+        def extract(lake: Lake, recorded: Window, read: Window) -> Batch:
+            """From the landing zone."""
+            return s3_files.extract(
+                self.files, table=self.table, run=run_key(context), lake=lake, window=recorded, read=read
+            )
+
+        return _extract_window(self.table, context, extract)
 
     def lineage(self) -> Lineage:
         """What was read and written."""
         from redshift_etl.lineage import openlineage
 
         return openlineage.extracted(self.table, openlineage.landing(self.files))
+
+
+def _replaces_a_window(table: str) -> bool:
+    from redshift_etl.contracts import contract as contracts
+
+    return contracts.load(table).load in ("append", "partition", "snapshot")
+
+
+def _extract_window(
+    table: str, context: Context, extract: Callable[[Lake, Window, Window], Batch], lookback: timedelta = timedelta(0)
+) -> dict[str, Any]:
+    """What ``extract`` returns for the lake, the window of the run by the contract, and what it is to read for it.
+
+    A past window of a history of full copies is not extracted: its copy is in the lake. ``lookback`` is that of the
+    kind of source.
+    """
+    from redshift_etl import window
+    from redshift_etl.contracts import contract as contracts
+    from redshift_etl.extract import bounds, earlier_copy
+    from redshift_etl.lake.storage import Lake
+
+    contract, lake = contracts.load(table), Lake.connect()
+    recorded = bounds.recorded(contract, window.resolve(context))
+    copy = earlier_copy.find(lake, contract, recorded, datetime.now(UTC))
+    return (copy or extract(lake, recorded, bounds.read(contract, recorded, lookback))).as_dict()

@@ -43,7 +43,8 @@ class LoadToRedshiftOperator(LineageMixin, BaseOperator):
         from redshift_etl.warehouse import load
 
         connect, batch, run = warehouse(self.redshift_conn_id), Batch.from_dict(self.batch), run_of(context)
-        contract, shadow = contracts.load(self.table), (context["dag_run"].conf or {}).get(SHADOW)
+        contract = contracts.load(self.table).without(batch.left_out)
+        shadow = (context["dag_run"].conf or {}).get(SHADOW)
         target = shadow_table.create(connect, contract, shadow) if shadow else contract
         audits = checks.of(connect, contract, run, batch.window, into=target, without_window=batch.without_window)
         return load.load_batch(connect, batch, target, run, audits).as_dict()

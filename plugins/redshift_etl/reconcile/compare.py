@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from redshift_etl.contracts.contract import EXTRACTED_AT, Contract
 from redshift_etl.contracts.reconcile_spec import ReconcileSpec
-from redshift_etl.warehouse.statement import Statement, ident
+from redshift_etl.warehouse.statement import Statement, column_name, ident
 from redshift_etl.window import Window
 
 MISSING, SHORT, STALE = "missing", "short", "stale"
@@ -164,9 +164,9 @@ def count_by_day(contract: Contract, first: date, last: date) -> Statement:
 
     Such a row has the read time of the keys as its deletion (``warehouse.tombstones``).
     """
-    version, found = ident(contract.version or ""), ""
+    version, found = column_name(contract.version or ""), ""
     if contract.deleted and contract.column(contract.deleted).type.name == "TIMESTAMP":
-        deleted = ident(contract.deleted)
+        deleted = column_name(contract.deleted)
         found = f"\n    AND ({deleted} IS NULL OR {EXTRACTED_AT} IS NULL OR {deleted} <> {EXTRACTED_AT})"
     return Statement(
         "count the rows by day",

@@ -22,7 +22,7 @@ from redshift_etl.warehouse.locks import lock
 from redshift_etl.warehouse.model import Run
 from redshift_etl.warehouse.retry import retry
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
-from redshift_etl.warehouse.statement import Statement, count_rows, ident, insert_row, literal
+from redshift_etl.warehouse.statement import Statement, column_name, count_rows, ident, insert_row, literal
 from redshift_etl.window import utc_now
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ def months(oldest: datetime, end: datetime) -> Iterator[Slice]:
 
 def count_past(contract: Contract, rule: Retention, before: datetime) -> Statement:
     """Rows in all, rows that may go, and the oldest of them."""
-    column = ident(rule.column)
+    column = column_name(rule.column)
     return Statement(
         "count what is past its retention",
         f"SELECT COUNT(*), COUNT(CASE WHEN {column} < %s THEN 1 END), MIN({column}) FROM {ident(contract.table)}",
@@ -91,7 +91,7 @@ def count_past(contract: Contract, rule: Retention, before: datetime) -> Stateme
 
 
 def _where(rule: Retention, part: Slice) -> str:
-    column = ident(rule.column)
+    column = column_name(rule.column)
     return f"{column} >= {literal(str(part.start))} AND {column} < {literal(str(part.end))}"
 
 
@@ -113,7 +113,7 @@ def unload(contract: Contract, rule: Retention, part: Slice, archive: Archive, p
 
 def _archived(column: Column) -> str:
     """Parquet has no zone in UNLOAD's files, so that a moment is archived as the UTC time."""
-    name = ident(column.name)
+    name = column_name(column.name)
     return f"{name} AT TIME ZONE 'UTC' AS {name}" if column.type.name == "TIMESTAMPTZ" else name
 
 

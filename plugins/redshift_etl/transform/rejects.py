@@ -5,19 +5,17 @@ This reads the files a second time, in order, and only when there was something 
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import sys
 from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from redshift_etl.contracts.contract import Contract
+from redshift_etl.contracts.csv_format import NO_HEADER, CsvFormat
 from redshift_etl.contracts.transform_spec import TransformSpec
-from redshift_etl.lake.files import RawFile, opened
-from redshift_etl.transform import sql
+from redshift_etl.errors import SourceError
+from redshift_etl.lake.files import RawFile
+from redshift_etl.transform import csv_files, sql
 from redshift_etl.transform.duckdb_process import DuckDB
 
 KEPT = 1000
@@ -25,10 +23,14 @@ KEPT = 1000
 
 @dataclass(frozen=True)
 class Reject:
-    """One reason why one row was rejected. ``line`` counts from 1 as an editor does, header included."""
+    """One reason why one row was rejected. ``line`` counts from 1 as an editor does, header included.
+
+    ``lines`` is how many the row spans: a quoted value may have line ends.
+    """
 
     file: str
     line: int
+    lines: int
     column: str | None
     value: str | None
     reason: str
@@ -39,41 +41,59 @@ class Reject:
         return json.dumps(vars(self), ensure_ascii=False) + "\n"
 
 
+def lines(rejects: Iterable[Reject]) -> int:
+    """How many lines of the files were rejected."""
+    return sum({(reject.file, reject.line): reject.lines for reject in rejects}.values())
+
+
 def find(
     duck: DuckDB, spec: TransformSpec, contract: Contract, types: Mapping[str, str], files: Iterable[RawFile]
-) -> list[Reject]:
-    """The rejects of the files in order: all of them up to the contract's ``max_rejects``, else the first of many."""
+) -> tuple[list[Reject], int]:
+    """The rejects of the files in order, and how many rows the files have, counted without DuckDB.
+
+    Both are complete when no more rows than the contract's ``max_rejects`` are rejected. Raises SourceError for a
+    quoted value that is never closed and for a line that is too long: DuckDB may skip what follows them.
+    """
     limit = max(contract.max_rejects, KEPT)
     duck.run("SET threads = 1")
     duck.run("SET preserve_insertion_order = true")
     found: list[Reject] = []
+    rejected = rows = 0
     for file in files:
-        if len(found) >= limit:
+        if rejected > limit:
             break
-        found += _of_file(duck, spec, contract, types, file, limit)
-    return found
+        some, records = _of_file(duck, spec, contract, types, file, limit)
+        rejected += len({reject.line for reject in some})
+        rows += records
+        found += some
+    return found, rows
 
 
 def _of_file(
     duck: DuckDB, spec: TransformSpec, contract: Contract, types: Mapping[str, str], file: RawFile, limit: int
-) -> list[Reject]:
+) -> tuple[list[Reject], int]:
     [[earlier]] = duck.run("SELECT coalesce(max(scan_id), -1) FROM reject_errors")
-    relation = sql.csv_relation([str(file.path)], list(spec.columns), limit)
-    duck.run(sql.raw_view(relation, spec.columns, explain=True))
-    rows = duck.run(sql.explain(spec.select, contract.columns, types, contract.key, limit))
+    beside = sql.Explaining.beside(spec.columns, types)
+    relation = sql.files_relation([file], list(spec.columns), limit, spec.csv)
+    duck.run(sql.raw_view(relation, spec.columns, beside))
+    rows = duck.run(sql.explain(spec.select, contract.columns, types, contract.key, limit, beside))
     broken = duck.run(
         "SELECT line, any_value(column_name), any_value(csv_line), any_value(error_message) FROM reject_errors "
         f"WHERE scan_id > {earlier} GROUP BY line ORDER BY line"
     )
-    records = _Records(file.path, {line for line, *_ in broken})
+    records = _Records(file, spec.csv, {line for line, *_ in broken}, len(spec.columns))
     rejects = [
-        Reject(file.url, records.line_of_record(line), column, text, f"is not CSV as expected: {_first(message)}", {})
+        Reject(file.url, *records.lines_of_record(line), column, text, f"is not CSV as expected: {_first(message)}", {})
         for line, column, text, message in broken
     ]
     for row, problems, key in rows:
-        line = records.line_of_row(row)
-        rejects += [Reject(file.url, line, key=json.loads(key), **problem) for problem in json.loads(problems)]
-    return sorted(rejects, key=lambda reject: reject.line)
+        place = records.lines_of_row(row)
+        rejects += [Reject(file.url, *place, key=_named(key), **problem) for problem in json.loads(problems)]
+    return sorted(rejects, key=lambda reject: reject.line), records.rows
+
+
+def _named(key: str) -> dict[str, str | None]:
+    return {name: value for name, value in json.loads(key).items() if name}
 
 
 def _first(message: str) -> str:
@@ -83,21 +103,45 @@ def _first(message: str) -> str:
 class _Records:
     """Where records begin. DuckDB numbers records (the header is the first), and a quoted value may span lines."""
 
-    def __init__(self, path: Path, broken: set[int]) -> None:
-        csv.field_size_limit(sys.maxsize)
+    def __init__(self, file: RawFile, form: CsvFormat, broken: set[int], columns: int) -> None:
         self._begins = array("Q", [0])
-        with opened(path) as stream:
-            reader = csv.reader(io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline=""))
-            begins = 1
-            for _ in reader:
-                self._begins.append(begins)
-                begins = reader.line_num + 1
-        self._rows = array("Q", (record for record in range(2, len(self._begins)) if record not in broken))
+        empty, number, goes_on = set(), 1, False
+        # Those of a file that was written again are UTF-8.
+        for line, still in csv_files.lines(file, CsvFormat(form.delimiter, form.quote)):
+            if not goes_on:
+                self._begins.append(number)
+                if columns > 1 and not line.strip("\r\n"):
+                    empty.add(len(self._begins) - 1)  # DuckDB skips it
+            if len(line) >= csv_files.LINE_CHARS:
+                raise SourceError(
+                    f"A line has more than {csv_files.LINE_CHARS} characters, which is more than Redshift takes.",
+                    fix="ask who writes it",
+                    file=file.url,
+                    line=number,
+                )
+            goes_on, number = still, number + 1
+        self._begins.append(number)
+        if goes_on:
+            self._refuse(file)
+        first = 1 if form.header == NO_HEADER else 2
+        records = [record for record in range(first, len(self._begins) - 1) if record not in empty]
+        self.rows = len(records)
+        self._rows = array("Q", (record for record in records if record not in broken))
 
-    def line_of_record(self, record: int) -> int:
-        """The line that a record begins on; the last record's for one beyond the end."""
-        return self._begins[min(record, len(self._begins) - 1)]
+    def _refuse(self, file: RawFile) -> None:
+        *_, begin, after = self._begins
+        raise SourceError(
+            f"A quoted value is never closed: the last {after - begin} lines of the file would be one row.",
+            fix="ask who writes it; where quotes are a part of the text, declare `quote` in the transform",
+            file=file.url,
+            line=begin,
+        )
 
-    def line_of_row(self, row: int) -> int:
-        """The same for a row, counted over the records that are not broken."""
-        return self.line_of_record(self._rows[min(row, len(self._rows)) - 1])
+    def lines_of_record(self, record: int) -> tuple[int, int]:
+        """The line that a record begins on, and how many it has; the last record's for one beyond the end."""
+        begin, after = self._begins[record : record + 2] if record < len(self._begins) - 1 else self._begins[-2:]
+        return begin, after - begin
+
+    def lines_of_row(self, row: int) -> tuple[int, int]:
+        """The same for a row, counted over the records that are neither broken nor empty."""
+        return self.lines_of_record(self._rows[min(row, len(self._rows)) - 1])

@@ -6,8 +6,6 @@ extracted = staged + rejected must be true, or the task fails.
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from redshift_etl import settings
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts import transform_spec
 from redshift_etl.contracts.contract import Contract
@@ -23,26 +22,28 @@ from redshift_etl.contracts.transform_spec import TransformSpec
 from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.extract import columnar_json
 from redshift_etl.lake.batch import NOT_COUNTED, REJECTS, STAGED, Batch, prefix
-from redshift_etl.lake.files import RawFile, opened
+from redshift_etl.lake.files import RawFile
 from redshift_etl.lake.part_writer import PART_BYTES, UPLOADS
 from redshift_etl.lake.storage import Lake
-from redshift_etl.transform import rejects, sql, tempdir
+from redshift_etl.transform import csv_files, output_columns, rejects, sql, tempdir
 from redshift_etl.transform.duckdb_process import DuckDB, DuckDBError
 from redshift_etl.transform.rejects import Reject
 
 log = logging.getLogger(__name__)
 
-_HEADER_BYTES = 1 << 20
-
 
 @dataclass(frozen=True)
 class _Staged:
-    """The output of the pass: rows written, rows held back, files, and the output's DuckDB types by column."""
+    """The output of the pass: rows written, rows held back, files, and the output's DuckDB types by column.
+
+    ``contract`` is that of the columns that the files have.
+    """
 
     rows: int
     held_back: int
     files: Sequence[Path]
     types: Mapping[str, str]
+    contract: Contract
 
 
 def transform_batch(batch: Batch, *, run: str, lake: Lake) -> Batch:
@@ -57,11 +58,14 @@ def transform_batch(batch: Batch, *, run: str, lake: Lake) -> Batch:
     spec = transform_spec.load(contract)
     with tempdir.folder() as folder:
         files = _raw_files(batch, spec, lake, folder)
-        with DuckDB(folder) as duck, _explained(spec, contract):
+        width = max(len(spec.columns), len(contract.columns))
+        with DuckDB(folder, width) as duck, _explained(spec, contract, duck):
             staged = _stage(duck, spec, contract, files, folder / "staged")
             if staged.held_back:
-                found = rejects.find(duck, spec, contract, staged.types, files)
+                found, rows = rejects.find(duck, spec, staged.contract, staged.types, files)
                 _report(batch, contract, staged, found, run, lake)
+                if batch.extracted == NOT_COUNTED:
+                    batch = replace(batch, extracted=rows)
         _reconcile(batch, contract, staged)
         result = _upload(batch, staged, run, lake)
     log.info(
@@ -72,79 +76,39 @@ def transform_batch(batch: Batch, *, run: str, lake: Lake) -> Batch:
 
 
 def _raw_files(batch: Batch, spec: TransformSpec, lake: Lake, folder: Path) -> list[RawFile]:
-    """The batch's files as CSV on disk, each with the header that the transform expects."""
+    """The batch's files as CSV on disk, each with the columns that the transform expects."""
     fetched = lake.fetch(batch.manifest, folder)
     if spec.columnar:
         return [RawFile(entry.url, columnar_json.flatten(path, entry, spec)) for entry, path in fetched]
-    files = [RawFile(entry.url, path) for entry, path in fetched]
-    for file in files:
-        _check_header(file, batch, spec)
-    return files
-
-
-def _check_header(file: RawFile, batch: Batch, spec: TransformSpec) -> None:
-    """DuckDB reads columns by position and does not compare the header: swapped columns would load silently."""
-    with opened(file.path) as stream:
-        text = stream.readline(_HEADER_BYTES).decode("utf-8-sig", errors="replace")
-    header, expected = next(csv.reader(io.StringIO(text)), []), list(spec.columns)
-    if not header:
-        raise SourceError(
-            "The file is empty, without a header.", fix="ask who writes it", table=batch.table, file=file.url
-        )
-    if header == expected:
-        return
-    missing = [name for name in expected if name not in header]
-    extra = [name for name in header if name not in expected]
-    raise SourceError(
-        "The file's columns are not those that the transform expects.",
-        fix=f"ask who writes it, or change {spec.path}",
-        table=batch.table,
-        file=file.url,
-        missing=", ".join(missing) or None,
-        extra=", ".join(extra) or None,
-        order=None if missing or extra else ", ".join(header),
-        expected=", ".join(expected),
-    )
+    return [csv_files.prepared(entry.url, path, spec, batch.table) for entry, path in fetched]
 
 
 def _stage(duck: DuckDB, spec: TransformSpec, contract: Contract, files: Sequence[RawFile], folder: Path) -> _Staged:
     if not files:
-        return _Staged(0, 0, (), {})
+        return _Staged(0, 0, (), {}, contract)
     duck.run(f"CREATE SEQUENCE {sql.BAD}")
-    relation = sql.csv_relation(
-        [str(file.path) for file in files], list(spec.columns), contract.max_rejects + rejects.KEPT
-    )
+    relation = sql.files_relation(files, list(spec.columns), contract.max_rejects + rejects.KEPT, spec.csv)
     duck.run(sql.raw_view(relation, spec.columns))
-    types = {name: kind for name, kind, *_ in duck.run(f"DESCRIBE {spec.select}")}
-    _check_output(types, spec, contract)
-    [[rows, paths]] = duck.run(sql.stage(spec.select, contract.columns, types, str(folder), PART_BYTES))
+    types = output_columns.types(duck.run(f"DESCRIBE {spec.select}"), contract)
+    contract = contract.without(output_columns.left_out(types, spec, contract))
+    [[rows, paths]] = duck.run(sql.stage(spec.select, contract.columns, types, contract.key, str(folder), PART_BYTES))
     [[values]] = duck.run(f"SELECT nextval('{sql.BAD}') - 1")
-    [[lines]] = duck.run("SELECT count(*) FROM (SELECT DISTINCT file_id, line FROM reject_errors)")
-    return _Staged(rows, values + lines, tuple(map(Path, paths)) if rows else (), types)
-
-
-def _check_output(types: Mapping[str, str], spec: TransformSpec, contract: Contract) -> None:
-    missing = [name for name in contract.column_names if name not in types]
-    extra = [name for name in types if name not in contract.column_names]
-    if missing or extra:
-        raise ConfigError(
-            "The transform's columns are not the contract's.",
-            fix=f"edit {spec.path}",
-            table=contract.table,
-            missing=", ".join(missing) or None,
-            extra=", ".join(extra) or None,
-        )
+    [[lines]] = duck.run("SELECT count(*) FROM (SELECT DISTINCT scan_id, file_id, line FROM reject_errors)")
+    return _Staged(rows, values + lines, tuple(map(Path, paths)) if rows else (), types, contract)
 
 
 @contextmanager
-def _explained(spec: TransformSpec, contract: Contract) -> Iterator[None]:
+def _explained(spec: TransformSpec, contract: Contract, duck: DuckDB) -> Iterator[None]:
     """DuckDB's refusals as ours. Bad values never get here, so the SQL is at fault, or the machine."""
     try:
         yield
     except DuckDBError as error:
         fix = f"edit {spec.path}; wrap what can fail on a value in try(…)"
         if error.kind == "OutOfMemoryException":
-            fix = "narrow the window, or raise memory_limit in duckdb_process.py"
+            fix = (
+                f"set AIRFLOW__REDSHIFT_ETL__TRANSFORM_MEMORY above {settings.transform_memory()}, in MB (this table "
+                f"had {duck.limits['memory_limit']}), and give the worker as much more; or narrow the window"
+            )
         message = " ".join(str(error).split())
         raise ConfigError(f"DuckDB refuses the transform: {message}", fix=fix, table=contract.table) from error
 
@@ -154,11 +118,13 @@ def _report(batch: Batch, contract: Contract, staged: _Staged, found: list[Rejec
     key = f"{prefix(REJECTS, batch.table, batch.window, run)}/rejects.jsonl"
     report = lake.put(key, "".join(reject.as_line() for reject in found).encode())
     log.warning("Rejected %d rows of %s %s: %s", staged.held_back, batch.table, batch.window, report.url)
-    if staged.held_back <= contract.max_rejects:
+    lines = max(staged.held_back, rejects.lines(found))
+    if lines <= contract.max_rejects:
         return
     first = found[0]
+    spanning = f" (they span {lines} lines)" if lines > staged.held_back else ""
     raise SourceError(
-        f"{staged.held_back} of {staged.rows + staged.held_back} rows break the contract; "
+        f"{staged.held_back} of {staged.rows + staged.held_back} rows break the contract{spanning}; "
         f"the first: {first.column or 'the line'} {first.reason}.",
         fix=f"fix the source, or change {contract.path.name} or max_rejects ({contract.max_rejects}); "
         f"all: {report.url}",
@@ -206,4 +172,5 @@ def _upload(batch: Batch, staged: _Staged, run: str, lake: Lake) -> Batch:
         files=len(entries),
         extracted=staged.rows + staged.held_back,
         rejected=staged.held_back,
+        left_out=staged.contract.left_out,
     )

@@ -1,154 +1,94 @@
-"""The SQL that makes raw rows satisfy a contract. Pure: text in, DuckDB SQL out.
-
-DuckDB's ``try_cast`` is lax (INTEGER takes 1.5, 1e5 and 0x10; DECIMAL rounds; TIMESTAMP drops ``+09`` and turns 24:00
-into the next day), so text must match a pattern before it is cast. Every check is a `Check`: a predicate that is true
-of a bad value, and the reason to give for it.
-"""
+"""The SQL that makes raw rows satisfy a contract: what is read, held back and staged. Pure: text in, DuckDB SQL out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from redshift_etl.contracts.ddl import Column, Type
+from redshift_etl.contracts import names
+from redshift_etl.contracts.column_type import Type
+from redshift_etl.contracts.csv_format import NO_HEADER, STANDARD, CsvFormat
+from redshift_etl.contracts.ddl import Column
+from redshift_etl.lake.files import RawFile
+from redshift_etl.transform.value_checks import (
+    BLOB,
+    NULL,
+    Check,
+    contract_checks,
+    digits,
+    duck_type,
+    literal,
+    quoted,
+    raw_checks,
+)  # fmt: skip
 
 BAD = "bad"  # the sequence that counts rows that were held back
-ROW, PROBLEMS = "_row", "_problems"
-NULL = "\\N"
 MAX_LINE_BYTES = 4 << 20  # AWS, "COPY": a row is at most 4 MB
 BUFFER_BYTES = 2 * MAX_LINE_BYTES
 
-_CLOCK = "([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,6})?)?"
-_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_NUMBER = "[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)"
-_PATTERNS = {
-    "SMALLINT": "[+-]?[0-9]+",
-    "INTEGER": "[+-]?[0-9]+",
-    "BIGINT": "[+-]?[0-9]+",
-    "REAL": f"{_NUMBER}([eE][+-]?[0-9]+)?",
-    "DOUBLE PRECISION": f"{_NUMBER}([eE][+-]?[0-9]+)?",
-    "BOOLEAN": "(?i:true|false|t|f|yes|no|y|n|1|0)",
-    "DATE": _DAY,
-    "TIMESTAMP": f"{_DAY}[ T]{_CLOCK}",
-    "TIMESTAMPTZ": f"{_DAY}[ T]{_CLOCK} ?(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)",
-}
-_EXACT = ("SMALLINT", "INTEGER", "BIGINT", "DECIMAL")
-_FLOATS = ("REAL", "DOUBLE PRECISION")
-_FINITE = (*_FLOATS, "DATE", "TIMESTAMP", "TIMESTAMPTZ")
-_DUCK_NAMES = {"DOUBLE PRECISION": "DOUBLE", "REAL": "FLOAT", "TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
 
+def csv_relation(paths: Iterable[str], columns: Sequence[str], rejects_limit: int, form: CsvFormat = STANDARD) -> str:
+    """CSV files as a relation of text columns; lines that are not CSV go to ``reject_errors``.
 
-@dataclass(frozen=True)
-class Check:
-    """A SQL predicate that is true of a bad value, and what to say about it."""
-
-    column: str
-    bad: str
-    reason: str
-
-
-def quoted(name: str) -> str:
-    """An identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A string literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def duck_type(kind: Type) -> str:
-    """A Redshift type as DuckDB prints it. Text has no length there: `value_checks` counts its bytes."""
-    if kind.is_text or kind.name == "SUPER":
-        return "VARCHAR"
-    return _DUCK_NAMES.get(kind.name, str(kind))
-
-
-def csv_relation(paths: Iterable[str], columns: Sequence[str], rejects_limit: int) -> str:
-    """CSV files with a header line as a relation of text columns; lines that are not CSV go to ``reject_errors``.
-
-    An empty field is NULL and ``""`` the empty string. ``new_line`` is not set: a wrong one returns no rows.
+    Their names have no character that DuckDB would expand. An empty field is NULL and ``""`` the empty string.
+    ``new_line`` is not set: a wrong one returns no rows.
     """
     files = ", ".join(map(literal, paths))
     names = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in columns)
     return (
-        f"read_csv([{files}], columns = {{{names}}}, auto_detect = false, header = true, delim = ',', quote = '\"', "
-        "escape = '\"', strict_mode = true, nullstr = '', allow_quoted_nulls = false, store_rejects = true, "
+        f"read_csv([{files}], columns = {{{names}}}, auto_detect = false, "
+        f"header = {str(form.header != NO_HEADER).lower()}, delim = {literal(form.delimiter)}, "
+        f"quote = {literal(form.quote)}, escape = {literal(form.quote)}, strict_mode = true, nullstr = '', "
+        "allow_quoted_nulls = false, store_rejects = true, "
         f"rejects_limit = {rejects_limit}, max_line_size = {MAX_LINE_BYTES}, buffer_size = {BUFFER_BYTES})"
     )
 
 
-def value_checks(name: str, kind: Type, actual: str = "VARCHAR") -> list[Check]:
-    """What must not be true of a value of DuckDB type ``actual`` that is to become a ``kind``. NULL passes."""
-    column, target = quoted(name), duck_type(kind)
-    if kind.is_text:
-        return _text_checks(name, kind)
-    if kind.name == "SUPER":
-        return [Check(name, f"NOT json_valid({column}::VARCHAR)", "is not JSON")]
-    if actual == "VARCHAR":
-        cast = f"try_cast({column} AS {target})"
-        misfit = f"NOT regexp_full_match({column}, {literal(_pattern(kind))}) OR {cast} IS NULL"
-        if kind.name in _FLOATS:
-            misfit += f" OR NOT isfinite({cast})"  # 1e400
-        if kind.name in _EXACT:  # text that its value prints as needs no pattern: half the price of the check
-            misfit = f"{cast}::VARCHAR IS DISTINCT FROM {column} AND ({misfit})"
-        return [Check(name, f"{column} IS NOT NULL AND ({misfit})", f"is not a valid {kind}")]
-    checks = []
-    if actual != target:
-        checks.append(Check(name, _loses(column, actual, kind), f"does not fit {kind} without loss"))
-    if kind.name in _FINITE:
-        # coalesce: a value that does not fit was named already.
-        checks.append(Check(name, f"NOT coalesce(isfinite(try_cast({column} AS {target})), true)", "is not finite"))
-    return checks
+def files_relation(
+    files: Iterable[RawFile], columns: Sequence[str], rejects_limit: int, form: CsvFormat = STANDARD
+) -> str:
+    """The ``columns`` of CSV files, each of which may have its columns in an order of its own."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for file in files:
+        alike.setdefault(file.columns or tuple(columns), []).append(str(file.path))
+    if list(alike) == [tuple(columns)]:
+        return csv_relation(alike[tuple(columns)], columns, rejects_limit, form)
+    names = ", ".join(map(quoted, columns))
+    relations = (csv_relation(paths, own, rejects_limit, form) for own, paths in alike.items())
+    return f"({' UNION ALL '.join(f'SELECT {names} FROM {relation}' for relation in relations)}) AS files"
 
 
-def _pattern(kind: Type) -> str:
-    if kind.name == "DECIMAL":  # zeros beyond the scale lose nothing
-        return f"[+-]?([0-9]+([.][0-9]{{0,{kind.scale}}}0*)?|[.][0-9]{{1,{max(kind.scale or 0, 1)}}}0*)"
-    return _PATTERNS[kind.name]
+def _staged(column: Column, actual: str) -> str:
+    """A value as COPY reads it."""
+    name = quoted(column.name)
+    if column.type.name == "VARBYTE":
+        return f"hex({name})" if actual == BLOB else digits(name)
+    return f"CAST({name} AS {duck_type(column.type)})"
 
 
-def _loses(column: str, actual: str, kind: Type) -> str:
-    cast = f"try_cast({column} AS {duck_type(kind)})"
-    if kind.name in _FLOATS:
-        return f"{column} IS NOT NULL AND {cast} IS NULL"
-    return f"{column} IS NOT NULL AND try_cast({cast} AS {actual}) IS DISTINCT FROM {column}"
+@dataclass(frozen=True)
+class Explaining:
+    """Two columns more of the view ``raw``, under names that no other column has: a row's number, its problems."""
+
+    row: str
+    problems: str
+
+    @classmethod
+    def beside(cls, *some: Iterable[str]) -> Explaining:
+        """Names that are not among these."""
+        taken = [name for part in some for name in part]
+        return cls(names.unused("_row", taken), names.unused("_problems", taken))
 
 
-def _text_checks(name: str, kind: Type) -> list[Check]:
-    text = f"{quoted(name)}::VARCHAR"
-    checks = [Check(name, f"strlen({text}) > {kind.length}", f"is longer than the {kind.length} bytes of {kind}")]
-    if kind.name == "CHAR":
-        checks.append(Check(name, f"strlen({text}) <> length({text})", "has a multibyte character, which CHAR refuses"))
-    checks.append(Check(name, f"contains({text}, chr(0))", "has a NUL byte, which Redshift refuses"))
-    checks.append(Check(name, f"{text} = {literal(NULL)}", "is the text that marks NULL in the staged files"))
-    return checks
-
-
-def raw_checks(columns: Mapping[str, Type]) -> list[Check]:
-    """What the source's own columns must satisfy before they are typed. The contract measures text later."""
-    return [check for name, kind in columns.items() if not kind.is_text for check in value_checks(name, kind)]
-
-
-def contract_checks(columns: Sequence[Column], types: Mapping[str, str]) -> list[Check]:
-    """What the transform's output (column to DuckDB type) must satisfy."""
-    checks = []
-    for column in columns:
-        if not column.nullable:
-            checks.append(Check(column.name, f"{quoted(column.name)} IS NULL", "is NULL in a NOT NULL column"))
-        checks += value_checks(column.name, column.type, types[column.name])
-    return checks
-
-
-def raw_view(relation: str, columns: Mapping[str, Type], *, explain: bool = False) -> str:
+def raw_view(relation: str, columns: Mapping[str, Type], explaining: Explaining | None = None) -> str:
     """The view ``raw`` that a transform reads: typed columns, rows that break a type held back and counted.
 
-    With ``explain`` nothing is held back: two more columns number the rows and list what is wrong with each.
+    With ``explaining`` nothing is held back: two more columns number the rows and list what is wrong with each.
     """
     typed = [f"try_cast({quoted(name)} AS {duck_type(kind)}) AS {quoted(name)}" for name, kind in columns.items()]
     checks = raw_checks(columns)
-    if explain:
-        typed += [f"row_number() OVER () AS {ROW}", f"{_problems(checks)} AS {PROBLEMS}"]
+    if explaining:
+        typed += [f"row_number() OVER () AS {explaining.row}", f"{_problems(checks)} AS {explaining.problems}"]
         return f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {', '.join(typed)} FROM {relation}"
     return f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {', '.join(typed)} FROM {relation} WHERE {_hold_back(checks)}"
 
@@ -169,28 +109,38 @@ def _problems(checks: Sequence[Check]) -> str:
     return f"list_filter([{', '.join(found) or 'NULL'}], lambda problem: problem IS NOT NULL)"
 
 
-def stage(select: str, columns: Sequence[Column], types: Mapping[str, str], folder: str, file_bytes: int) -> str:
+def stage(
+    select: str, columns: Sequence[Column], types: Mapping[str, str], key: Sequence[str], folder: str, file_bytes: int
+) -> str:
     r"""COPY the transform's rows, in the contract's types and order, into CSV files; returns the count and the files.
 
     ``\N`` is NULL and an empty field the empty string, as in ``COPY … FORMAT AS CSV ZSTD NULL AS '\N'``.
     """
-    casts = ", ".join(f"CAST({quoted(column.name)} AS {duck_type(column.type)})" for column in columns)
-    rows = f"SELECT {casts} FROM (\n{select}\n) AS shaped\nWHERE {_hold_back(contract_checks(columns, types))}"
+    values = ", ".join(_staged(column, types[column.name]) for column in columns)
+    rows = f"SELECT {values} FROM (\n{select}\n) AS shaped\nWHERE {_hold_back(contract_checks(columns, types, key))}"
     return (
         f"COPY ({rows}) TO {literal(folder)} (FORMAT csv, HEADER false, NULLSTR {literal(NULL)}, COMPRESSION zstd, "
         f"FILE_SIZE_BYTES {file_bytes}, OVERWRITE true, RETURN_FILES true)"
     )
 
 
-def explain(select: str, columns: Sequence[Column], types: Mapping[str, str], key: Sequence[str], limit: int) -> str:
+def explain(
+    select: str,
+    columns: Sequence[Column],
+    types: Mapping[str, str],
+    key: Sequence[str],
+    limit: int,
+    explaining: Explaining,
+) -> str:
     """The bad rows of the one file behind an explaining `raw_view`: row number, problems, key. In the file's order."""
-    shaped = f"SELECT {ROW}, {PROBLEMS}, {select[len('SELECT') :]}"
-    found = _problems(contract_checks(columns, types))
-    keys = ", ".join(f"{literal(name)}: {quoted(name)}::VARCHAR" for name in key)
+    row, raw = explaining.row, explaining.problems
+    shaped = f"SELECT {row}, {raw}, {select[len('SELECT') :]}"
+    found = _problems(contract_checks(columns, types, key))
+    keys = ", ".join(f"{literal(name)}: {quoted(name)}::VARCHAR" for name in key) or "'': NULL"
     # What follows from a bad raw value is not named twice.
-    problems = f"CASE WHEN len({PROBLEMS}) > 0 THEN {PROBLEMS} ELSE {found} END"
-    listed = f"SELECT {ROW}, {problems} AS problems, {{{keys}}} AS row_key FROM (\n{shaped}\n) AS shaped"
+    problems = f"CASE WHEN len({raw}) > 0 THEN {raw} ELSE {found} END"
+    listed = f"SELECT {row} AS n, {problems} AS problems, {{{keys}}} AS row_key FROM (\n{shaped}\n) AS shaped"
     return (
-        f"SELECT {ROW}, to_json(problems), to_json(row_key) FROM ({listed}) AS listed "
-        f"WHERE len(problems) > 0 ORDER BY {ROW} LIMIT {limit}"
+        f"SELECT n, to_json(problems), to_json(row_key) FROM ({listed}) AS listed "
+        f"WHERE len(problems) > 0 ORDER BY n LIMIT {limit}"
     )

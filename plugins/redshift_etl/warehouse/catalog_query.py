@@ -18,6 +18,7 @@ from redshift_etl.warehouse.statement import Statement
 
 _TYPE_NAMES = {
     "character varying": "VARCHAR", "character": "CHAR", "numeric": "DECIMAL", "integer": "INTEGER",
+    "binary varying": "VARBYTE", "time without time zone": "TIME", "time with time zone": "TIMETZ",
     "timestamp without time zone": "TIMESTAMP", "timestamp with time zone": "TIMESTAMPTZ",
 }  # fmt: skip
 _TABLE, _VIEW = "r", "v"

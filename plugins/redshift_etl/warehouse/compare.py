@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.contracts.ddl import MAX_LENGTH, Column
-from redshift_etl.warehouse.statement import ident
+from redshift_etl.warehouse.statement import column_name, ident
 
 
 def same_key(contract: Contract, left: str, right: str) -> str:
     """The join on the whole key: plain equality, which Redshift can hash."""
-    return " AND ".join(f"{left}.{ident(name)} = {right}.{ident(name)}" for name in contract.key)
+    return " AND ".join(f"{left}.{column_name(name)} = {right}.{column_name(name)}" for name in contract.key)
 
 
 def has_super(contract: Contract) -> bool:
@@ -23,7 +23,7 @@ def comparable(column: Column, prefix: str = "") -> str:
     JSON_SERIALIZE is an error beyond the longest VARCHAR
     (https://docs.aws.amazon.com/redshift/latest/dg/JSON_SERIALIZE.html).
     """
-    name = f"{prefix}.{ident(column.name)}" if prefix else ident(column.name)
+    name = f"{prefix}.{column_name(column.name)}" if prefix else column_name(column.name)
     if column.type.name != "SUPER":
         return name
     return f"CASE WHEN JSON_SIZE({name}) <= {MAX_LENGTH} THEN JSON_SERIALIZE({name}) END"

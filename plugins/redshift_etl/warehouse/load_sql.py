@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from redshift_etl.contracts.contract import VALID_FROM, Contract
 from redshift_etl.warehouse.compare import intersection, same_key
+from redshift_etl.warehouse.in_place import replace_by_key
 from redshift_etl.warehouse.model import CopySource
-from redshift_etl.warehouse.statement import Statement, columns, count_rows, ident, literal
+from redshift_etl.warehouse.statement import Statement, column_name, columns, count_rows, ident, literal
 
 STAGE = "stage"
 
@@ -13,12 +14,15 @@ STAGE = "stage"
 def create_stage(contract: Contract) -> Statement:
     """A temporary table of the target's shape; NOT NULL comes with LIKE, keys do not (AWS, CREATE TABLE).
 
-    That of a snapshot lacks the interval, which is NOT NULL; but for its start, which is set when the rows are staged.
+    Without LIKE where columns are left to Redshift: an IDENTITY column's NOT NULL would come too, and no value. That of
+    a snapshot has of the interval its start alone, which is set when the rows are staged.
     """
     shape = f"LIKE {ident(contract.table)} INCLUDING DEFAULTS"
+    if contract.left_out or contract.load == "snapshot":
+        declared = contract.staged.columns
+        shape = ", ".join(f"{column_name(it.name)} {it.type}{'' if it.nullable else ' NOT NULL'}" for it in declared)
     if contract.load == "snapshot":
-        declared = [f"{ident(it.name)} {it.type}{'' if it.nullable else ' NOT NULL'}" for it in contract.staged.columns]
-        shape = ", ".join([*declared, f"{VALID_FROM} TIMESTAMP"])
+        shape += f", {VALID_FROM} TIMESTAMP"
     return Statement("create the staging table", f"CREATE TEMP TABLE {STAGE} ({shape})")
 
 
@@ -45,7 +49,7 @@ def count_stage(contract: Contract) -> tuple[Statement, ...]:
     """How many rows are staged, and how many of them lack a part of the key, if there is one."""
     if not contract.key:
         return (count_rows(STAGE),)
-    missing = " OR ".join(f"{ident(name)} IS NULL" for name in contract.key)
+    missing = " OR ".join(f"{column_name(name)} IS NULL" for name in contract.key)
     return count_rows(STAGE), Statement("count NULL keys", f"SELECT COUNT(*) FROM {STAGE} WHERE {missing}")
 
 
@@ -75,6 +79,8 @@ def compare_refresh(contract: Contract) -> Statement:
 def replace_all(contract: Contract) -> tuple[Statement, ...]:
     """DELETE and INSERT: TRUNCATE would commit at once and show readers an empty table (AWS, TRUNCATE)."""
     target, names = ident(contract.table), columns(contract.column_names)
+    if contract.left_out:
+        return replace_by_key(contract, STAGE)
     return (
         Statement("delete every row", f"DELETE FROM {target}"),
         Statement("insert the batch", f"INSERT INTO {target} ({names})\nSELECT {names} FROM {STAGE}"),

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.warehouse.load_sql import STAGE
-from redshift_etl.warehouse.statement import Statement, columns, ident
+from redshift_etl.warehouse.statement import Statement, column_name, columns, ident
 from redshift_etl.warehouse.touched_days import insert_touched_days
 from redshift_etl.window import Window, naive_utc
 
@@ -41,13 +41,13 @@ def _inside(contract: Contract, part: Window) -> tuple[str, tuple[object, ...]]:
         bound, values = "CAST(%s AS TIMESTAMPTZ)", (part.start.isoformat(), part.end.isoformat())
     else:
         bound, values = "CAST(%s AS TIMESTAMP)", (str(naive_utc(part.start)), str(naive_utc(part.end)))
-    name = ident(column.name)
+    name = column_name(column.name)
     return f"{name} >= {bound} AND {name} < {bound}", values
 
 
 def count_outside(contract: Contract, window: Window) -> Statement:
     """How many staged rows are not of the window, and the first and last of them."""
-    name, (inside, values) = ident(window_column(contract)), _inside(contract, window)
+    name, (inside, values) = column_name(window_column(contract)), _inside(contract, window)
     return Statement(
         "count the rows outside the window",
         f"SELECT COUNT(*), MIN({name}), MAX({name}) FROM {STAGE}\nWHERE {name} IS NULL OR NOT ({inside})",
@@ -69,7 +69,7 @@ def replace_step(contract: Contract, parts: Sequence[Window]) -> tuple[Statement
     target, names = ident(contract.table), columns(contract.column_names)
     statements: list[Statement] = []
     if contract.day:
-        day = f"CAST({ident(contract.day)} AS DATE)"
+        day = f"CAST({column_name(contract.day)} AS DATE)"
         statements.append(
             Statement("create the table of replaced days", f"CREATE TEMP TABLE {REPLACED_DAYS} (day DATE)")
         )
@@ -96,7 +96,7 @@ def replace_step(contract: Contract, parts: Sequence[Window]) -> tuple[Statement
 
 def touch_days(contract: Contract, load_id: str, window: Window) -> Statement:
     """Record the days of the rows that were replaced, of those in their place, and of the window."""
-    day = ident(contract.day or "")
+    day = column_name(contract.day or "")
     days = f"""SELECT day FROM {REPLACED_DAYS} WHERE day IS NOT NULL
     UNION
     SELECT CAST({day} AS DATE) FROM {STAGE} WHERE {day} IS NOT NULL"""

@@ -15,7 +15,7 @@ from redshift_etl.contracts.contract import CURRENT, EXTRACTED_AT, VALID_FROM, V
 from redshift_etl.contracts.ddl import Column
 from redshift_etl.warehouse.compare import comparable
 from redshift_etl.warehouse.load_sql import STAGE
-from redshift_etl.warehouse.statement import Statement, columns, ident, moment
+from redshift_etl.warehouse.statement import Statement, column_name, columns, ident, moment
 from redshift_etl.warehouse.upsert_sql import DECIDED, Aliases
 
 HISTORY, MOVES = "history", "moves"
@@ -35,8 +35,8 @@ def date_states(contract: Contract) -> Statement:
 def _as_timestamp(contract: Contract) -> str:
     version = contract.column(contract.version or "")
     if version.type.name == "TIMESTAMPTZ":
-        return f"{ident(version.name)} AT TIME ZONE 'UTC'"
-    return f"CAST({ident(version.name)} AS TIMESTAMP)"
+        return f"{column_name(version.name)} AT TIME ZONE 'UTC'"
+    return f"CAST({column_name(version.name)} AS TIMESTAMP)"
 
 
 def write_changes(contract: Contract) -> tuple[Statement, ...]:
@@ -83,13 +83,13 @@ def gaps(contract: Contract, rows: str, *, gapless: bool, limit: int = 5) -> Sta
     return Statement(
         "prove the intervals",
         f"""SELECT {keys}, {VALID_FROM} FROM (
-    SELECT {names}, t.{VALID_FROM}, t.{VALID_TO}, t.{ident(CURRENT)},
+    SELECT {names}, t.{VALID_FROM}, t.{VALID_TO}, t.{column_name(CURRENT)},
         LEAD(t.{VALID_FROM}) OVER (PARTITION BY {names} ORDER BY t.{VALID_FROM}) AS following
     FROM {ident(contract.table)} AS t
     WHERE EXISTS (SELECT 1 FROM {rows} AS s WHERE {_same(contract.natural_key, "s", "t")})
 ) AS intervals
 WHERE {VALID_TO} <= {VALID_FROM} OR {VALID_TO} {end} following OR ({VALID_TO} IS NULL AND following IS NOT NULL)
-    OR ({ident(CURRENT)} AND {VALID_TO} IS NOT NULL) OR (NOT {ident(CURRENT)} AND {VALID_TO} IS NULL)
+    OR ({column_name(CURRENT)} AND {VALID_TO} IS NOT NULL) OR (NOT {column_name(CURRENT)} AND {VALID_TO} IS NULL)
 ORDER BY {keys}, {VALID_FROM} LIMIT {limit}""",
     )
 
@@ -109,7 +109,7 @@ def find_moves(contract: Contract, before: datetime | None, after: datetime | No
     after it, so that its interval begins earlier.
     """
     keys, target = contract.natural_key, ident(contract.table)
-    present = ident(keys[0])
+    present = column_name(keys[0])
     all_keys = "\n        UNION\n        ".join(
         f"SELECT {columns(keys, 't')} FROM {source}"
         for source in (
@@ -178,12 +178,12 @@ def write_copy(contract: Contract, read_at: datetime, after: datetime | None) ->
 
 
 def _same(names: Sequence[str], left: str, right: str) -> str:
-    return " AND ".join(f"{left}.{ident(name)} = {right}.{ident(name)}" for name in names)
+    return " AND ".join(f"{left}.{column_name(name)} = {right}.{column_name(name)}" for name in names)
 
 
 def _same_state(contract: Contract, left: str, right: str) -> str:
     """Whether both rows are there with the same values, or neither is."""
-    key = ident(contract.natural_key[0])
+    key = column_name(contract.natural_key[0])
     values = [column for column in contract.staged.columns if column.name not in contract.natural_key]
     equal = [f"{left}.{key} IS NOT NULL", f"{right}.{key} IS NOT NULL"]
     equal += [_equal(column, left, right) for column in values]

@@ -29,6 +29,11 @@ def qualified(*parts: str) -> str:
     return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
 
 
+def column_name(name: str) -> str:
+    """Quote a column's name, which may have dots of its own."""
+    return qualified(name)
+
+
 def literal(value: str) -> str:
     """Quote a string for the commands that take no bound values: COPY and UNLOAD."""
     escaped = value.replace("\\", "\\\\").replace("'", "''")
@@ -52,7 +57,7 @@ def truncate_bytes(value: str, length: int) -> str:
 
 def columns(names: Sequence[str], prefix: str = "") -> str:
     """Quoted columns in one line, each behind ``prefix.`` if there is one."""
-    return ", ".join(f"{prefix}.{ident(name)}" if prefix else ident(name) for name in names)
+    return ", ".join(f"{prefix}.{column_name(name)}" if prefix else column_name(name) for name in names)
 
 
 def count_rows(table: str) -> Statement:

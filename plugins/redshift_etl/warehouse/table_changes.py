@@ -8,7 +8,7 @@ from redshift_etl.contracts.contract import Contract
 from redshift_etl.contracts.ddl import Column
 from redshift_etl.errors import ConfigError
 from redshift_etl.warehouse.catalog_query import ActualColumn, ActualTable
-from redshift_etl.warehouse.statement import Statement, ident, literal
+from redshift_etl.warehouse.statement import Statement, column_name, ident, literal
 
 
 def statements_for(contract: Contract, actual: ActualTable | None) -> tuple[Statement, ...]:
@@ -49,40 +49,58 @@ def changes(contract: Contract, actual: tuple[ActualColumn, ...]) -> tuple[State
     for column in (*contract.columns, *contract.added):
         if column.name not in has:
             statements.append(_add(contract, column))
-        elif (has[column.name].type, has[column.name].nullable) != (str(column.type), column.nullable):
+        elif _differs(column, has[column.name]):
             raise _by_hand(contract, column, has[column.name])
     extra = [name for name in has if name not in contract.stored_names]
     if extra:
         raise ConfigError(
             "The table has columns that its contract does not.",
-            fix="put them into the contract, or run: "
-            + "; ".join(f"ALTER TABLE {contract.table} DROP COLUMN {name}" for name in extra),
+            fix="put them into the contract; a column that nobody needs is dropped by a person, who knows its data",
             table=contract.table,
             columns=extra,
         )
     return tuple(statements)
 
 
+def _differs(column: Column, actual: ActualColumn) -> bool:
+    """An IDENTITY column has no NULL, whether or not the catalogue marks it."""
+    nullable = column.nullable if column.identity else actual.nullable
+    return (actual.type, nullable) != (str(column.type), column.nullable)
+
+
 def _add(contract: Contract, column: Column) -> Statement:
-    if not column.nullable:
+    """A column with a DEFAULT gives it to the rows that are there; one with IDENTITY cannot be added."""
+    if column.identity:
         raise ConfigError(
-            "A new column must be nullable: the rows that are there have no value for it.",
-            fix=f"allow NULL, or run: ALTER TABLE {contract.table} ADD COLUMN {column.name} {column.type} "
-            "NOT NULL DEFAULT …",
+            "Redshift adds no IDENTITY column to a table.",
+            fix=f"leave it out, or run: {_copy(contract)}",
+            table=contract.table,
+            column=column.name,
+        )
+    if not column.nullable and column.default is None:
+        raise ConfigError(
+            "A new column must be nullable or have a DEFAULT: the rows that are there have no value for it.",
+            fix="allow NULL, or give it a DEFAULT in the contract",
             table=contract.table,
             column=column.name,
         )
     return Statement(
         f"add the column {column.name}",
-        f"ALTER TABLE {ident(contract.table)} ADD COLUMN {ident(column.name)} {column.type}",
+        f"ALTER TABLE {ident(contract.table)} ADD COLUMN {column_name(column.name)} {column.type}"
+        f"{'' if column.default is None else f' DEFAULT {column.default}'}{'' if column.nullable else ' NOT NULL'}",
     )
+
+
+def _copy(contract: Contract) -> str:
+    new = f"{contract.table}_new"
+    return f"CREATE TABLE {new} …; INSERT INTO {new} SELECT … FROM {contract.table}"
 
 
 def _by_hand(contract: Contract, column: Column, actual: ActualColumn) -> ConfigError:
     statement = (
         f"ALTER TABLE {contract.table} ALTER COLUMN {column.name} TYPE {column.type}"
         if _may_grow(column, actual)
-        else f"CREATE TABLE {contract.table}_new …; INSERT INTO {contract.table}_new SELECT … FROM {contract.table}"
+        else _copy(contract)
     )
     return ConfigError(
         f"The contract has {column.type}{'' if column.nullable else ' NOT NULL'}, "

@@ -13,9 +13,11 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 
 from redshift_etl.contracts.contract import EXTRACTED_AT, Contract
+from redshift_etl.contracts.names import unused
 from redshift_etl.warehouse.compare import comparable, same_key
+from redshift_etl.warehouse.in_place import update_in_place
 from redshift_etl.warehouse.load_sql import STAGE
-from redshift_etl.warehouse.statement import Statement, columns, ident, moment, text
+from redshift_etl.warehouse.statement import Statement, column_name, columns, ident, moment, text
 from redshift_etl.warehouse.touched_days import insert_touched_days
 
 DECIDED = "decided"
@@ -45,16 +47,14 @@ class Aliases:
     @classmethod
     def of(cls, contract: Contract) -> Aliases:
         """Each name with as many underscores before it as make it unlike the contract's columns."""
-        longest = max(len(name) - len(name.lstrip("_")) for name in contract.stored_names)
-        taken = set(contract.stored_names) & {field.name for field in fields(cls)}
-        return cls(*("_" * (longest + 1) + field.name for field in fields(cls))) if taken else cls()
+        return cls(*(unused(field.name, contract.stored_names) for field in fields(cls)))
 
 
 def _total_order(contract: Contract) -> str:
-    order = [f"{ident(contract.version)} DESC"] if contract.version else []
-    order.append(f"{ident(EXTRACTED_AT)} DESC NULLS LAST")
+    order = [f"{column_name(contract.version)} DESC"] if contract.version else []
+    order.append(f"{column_name(EXTRACTED_AT)} DESC NULLS LAST")
     if contract.deleted:
-        order.append(f"CASE WHEN {ident(contract.deleted)} IS NULL THEN 1 ELSE 0 END")
+        order.append(f"CASE WHEN {column_name(contract.deleted)} IS NULL THEN 1 ELSE 0 END")
     rest = [column for column in contract.columns if column.name not in (*contract.key, contract.version)]
     for column in rest:
         optional = column.nullable or column.type.name == "SUPER"
@@ -72,11 +72,11 @@ def decide(contract: Contract, extracted_at: datetime) -> Statement:
     order, a = _total_order(contract), Aliases.of(contract)
     every = ", ".join(map(comparable, contract.columns))
     tombstone = (
-        f"WHEN {a.place} = 1 AND {ident(contract.deleted)} IS NOT NULL THEN 'deleted'\n        "
+        f"WHEN {a.place} = 1 AND {column_name(contract.deleted)} IS NOT NULL THEN 'deleted'\n        "
         if contract.deleted
         else ""
     )
-    read, version = ident(EXTRACTED_AT), ident(contract.version or "")
+    read, version = column_name(EXTRACTED_AT), column_name(contract.version or "")
     return Statement(
         "decide what becomes of each row",
         f"""CREATE TEMP TABLE {DECIDED} AS
@@ -123,9 +123,10 @@ def all_new(contract: Contract, extracted_at: datetime) -> str:
     """In the place of DECIDED, for a batch whose keys are all new and single."""
     outcome, a = text("inserted", 16), Aliases.of(contract)
     if contract.deleted:
-        outcome = f"CASE WHEN {ident(contract.deleted)} IS NULL THEN {outcome} ELSE {text('deleted', 16)} END"
+        outcome = f"CASE WHEN {column_name(contract.deleted)} IS NULL THEN {outcome} ELSE {text('deleted', 16)} END"
+    read = f"{moment(extracted_at)} AS {column_name(EXTRACTED_AT)}"
     return (
-        f"(SELECT {columns(contract.column_names)}, {moment(extracted_at)} AS {ident(EXTRACTED_AT)}, 1 AS {a.place}, "
+        f"(SELECT {columns(contract.column_names)}, {read}, 1 AS {a.place}, "
         f"0 AS {a.renewed}, 0 AS {a.unversioned}, {outcome} AS {a.outcome} FROM {STAGE}) AS decided"
     )
 
@@ -158,13 +159,14 @@ def write_step(contract: Contract, decided: str, winners: int, replaced: int) ->
 
 
 def delete_replaced(contract: Contract) -> Statement:
-    """Remove the target's rows whose key has a newer one."""
+    """Remove the target's rows whose key has a newer one; update them where Redshift fills some of their columns."""
     target, a = ident(contract.table), Aliases.of(contract)
+    won = f"d.{a.known} = 1 AND d.{a.place} = 1 AND d.{a.outcome} <> '{EXISTING}'"
+    if contract.left_out:
+        return update_in_place(contract, DECIDED, won)
     return Statement(
         "delete the rows that are replaced",
-        f"DELETE FROM {target} USING {DECIDED} AS d\n"
-        f"WHERE {same_key(contract, target, 'd')}\n"
-        f"    AND d.{a.known} = 1 AND d.{a.place} = 1 AND d.{a.outcome} <> '{EXISTING}'",
+        f"DELETE FROM {target} USING {DECIDED} AS d\nWHERE {same_key(contract, target, 'd')}\n    AND {won}",
     )
 
 
@@ -174,7 +176,8 @@ def insert_winners(contract: Contract, decided: str = DECIDED) -> Statement:
     return Statement(
         "insert the winning rows",
         f"INSERT INTO {ident(contract.table)} ({names})\n"
-        f"SELECT {names} FROM {decided} WHERE {a.place} = 1 AND {a.outcome} <> '{EXISTING}'",
+        f"SELECT {names} FROM {decided} WHERE {a.place} = 1 AND {a.outcome} <> '{EXISTING}'"
+        f"{f' AND {a.known} = 0' if contract.left_out and decided == DECIDED else ''}",
     )
 
 
@@ -203,7 +206,7 @@ def touch_days(contract: Contract, load_id: str, window_days: Sequence[date], de
 
     Nothing is read from the table written to, so concurrent loads stay serializable.
     """
-    day, a = ident(contract.day or ""), Aliases.of(contract)
+    day, a = column_name(contract.day or ""), Aliases.of(contract)
     days = f"""SELECT CAST({day} AS DATE) AS day FROM {decided}
     WHERE {day} IS NOT NULL AND {a.renewed} = 0
         AND {a.outcome} IN ('inserted', 'updated', 'deleted', '{EXISTING}')"""

@@ -12,6 +12,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal, InvalidOperatio
 
 from local_redshift.copy.columns import NULL_MARKER, Column
 from local_redshift.copy.value_formats import invalid_time, invalid_value, value_format
+from local_redshift.sql.data_types import VARBYTE_MAX
 from local_redshift.statements.copy import CopyCommand
 
 Converter = Callable[[str], "str | None"]
@@ -54,6 +55,7 @@ def converter(command: CopyCommand, column: Column) -> Converter:
         steps.append(_matching(pattern, lambda value: invalid_value(column.type, value)))
         if column.type == "numeric":
             steps.append(_numeric(column, command.has("roundec")))
+    steps += _bytes(column)
     null, empty_is_null = _null_text(command), not column.is_text or command.has("emptyasnull")
 
     def convert(value: str) -> str | None:
@@ -71,6 +73,20 @@ def converter(command: CopyCommand, column: Column) -> Converter:
 
 def _null_text(command: CopyCommand) -> str:
     return NULL_MARKER if command.null_as is None else command.null_as
+
+
+def _bytes(column: Column) -> list[Converter]:
+    """Of a VARBYTE: hexadecimal digits, two for a byte (copy-usage-varbyte)."""
+    most = column.size or VARBYTE_MAX
+
+    def check(value: str) -> str:
+        if re.fullmatch("([0-9a-fA-F]{2})*", value) is None:
+            raise BadValueError(1225, "Invalid hexadecimal value for a VARBYTE column")
+        if len(value) > 2 * most:
+            raise BadValueError(1204, "String length exceeds DDL length")
+        return value
+
+    return [check] if column.type == "varbyte" else []
 
 
 def _text_steps(command: CopyCommand, column: Column) -> list[Converter]:

@@ -92,8 +92,8 @@ def fast_copy(command: CopyCommand, columns: list[Column]) -> FastCopy | None:
         return None
     if command.format == "text" and (command.has("escape") or command.has("removequotes")):
         return None
-    if any(column.type == "super" for column in columns):
-        return None  # its input function takes no text
+    if any(column.type in ("super", "varbyte") for column in columns):
+        return None  # their input functions take no text
     options, forbidden = _layout(command)
     null_options, null_forbidden, empty_refused = _nulls(command, columns)
     names = ", ".join(quote_name(column.name) for column in columns)

@@ -50,6 +50,8 @@ def _value(name: str, column: Column, job: Job) -> str:
     """A stage column as its type. A file's text is JSON for SUPER, in every format (copy_json, ingest-super)."""
     if column.type == "super":
         return f"redshift_internal.to_super({name}::json)"
+    if column.type == "varbyte":
+        return f"redshift_internal.from_hex_text(lower({name}))::{column.sized_type}"
     if _any_date_accepted(column, job):
         return f"CASE WHEN pg_input_is_valid({name}, {quote_literal(column.type)}) THEN {name}::{column.type} END"
     return f"{name}::{column.sized_type}"
@@ -175,8 +177,8 @@ def _state_query(number: int, column: Column, job: Job) -> str:
         size = column.sized_type.partition("(")[2].rstrip(")") or "65535"
         multibyte = f" OR octet_length({name}) > length({name})" if column.type == "character" else ""
         condition = f"WHEN octet_length({name}) > {size}{multibyte} THEN '22001'"
-    elif _any_date_accepted(column, job):
-        condition = ""
+    elif column.type == "varbyte" or _any_date_accepted(column, job):
+        condition = ""  # the converter has checked a VARBYTE
     else:
         condition = (
             f"WHEN NOT pg_input_is_valid({name}, {kind}) THEN (pg_input_error_info({name}, {kind})).sql_error_code"

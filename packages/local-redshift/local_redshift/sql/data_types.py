@@ -30,6 +30,7 @@ _PLAIN = {
     "boolean": "boolean",
     "bool": "boolean",
     "date": "date",
+    "datetime": "timestamp without time zone",  # not on the page; clusters take it
     "timestamptz": "timestamp with time zone",
     "timetz": "time with time zone",
     "super": "super",

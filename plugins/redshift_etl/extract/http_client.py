@@ -1,0 +1,172 @@
+"""Requests to one service: its redirects, statuses and pauses. The connection's credentials go to its own host only."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import NoReturn
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from airflow.sdk.exceptions import AirflowRescheduleException
+
+from redshift_etl.errors import ConfigError, SourceError, TransientError, no_connection
+from redshift_etl.extract.retry import RequestFailed, Retry
+
+log = logging.getLogger(__name__)
+
+TIMEOUT_SECONDS = 60
+_SECRET = re.compile(r"((?:key|token|secret|password|signature)=)[^&]+", re.I)
+_SHOWN_BYTES = 200
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_UNAUTHORIZED = (401, 403)
+_NO_CONTENT, _REDIRECT, _NOT_FOUND, _SERVER_ERROR = 204, 300, 404, 500
+_FAILURES = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ContentDecodingError,
+)
+# RFC 9110, 15.5.9 (408); RFC 8470, 5.2 (425); RFC 6585, 4 (429)
+_TEMPORARY = (408, 425, 429)
+# What the tasks' retry_delay is at least (dag.default_args): no reason to reschedule.
+_RETRY_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Client:
+    """A session with the connection's login and headers, for the endpoint ``url``.
+
+    ``deadline`` is when the run ends. ``may_be_absent``: the status 404 means no rows, as 204 always does.
+    """
+
+    session: requests.Session
+    url: str
+    retry: Retry
+    deadline: datetime | None = None
+    may_be_absent: bool = False
+
+    def get(self, url: str, query: Mapping[str, str]) -> requests.Response | None:
+        """The response, requested again where that can help; None when the service has no rows.
+
+        Raises AirflowRescheduleException when the service names a later time, SourceError when the run ends before it,
+        TransientError when every attempt failed, ConfigError when the request is refused or redirected to another host.
+        """
+        try:
+            page = self.retry.call(lambda: self._attempt(url, query))
+        except RequestFailed as failure:
+            self._give_up(failure, url)
+        return None if page.status_code in (_NO_CONTENT, _NOT_FOUND) else page
+
+    def _attempt(self, url: str, query: Mapping[str, str]) -> requests.Response:
+        try:
+            page = self._redirected(url, query)
+        except _FAILURES as error:
+            raise RequestFailed(shown(str(error))) from error
+        if page.status_code < _REDIRECT or (page.status_code == _NOT_FOUND and self.may_be_absent):
+            return page
+        raise RequestFailed(_temporary_failure(page), page.headers.get("Retry-After"))
+
+    def _redirected(self, url: str, query: Mapping[str, str]) -> requests.Response:
+        """The response, after redirects within the host. requests would take all headers but one to any other."""
+        for _ in range(self.session.max_redirects):
+            try:
+                page = self.session.get(url, params=query, timeout=TIMEOUT_SECONDS, allow_redirects=False)
+            except ValueError as error:
+                what = f"The request, or a redirect of the API, has an address that is not well-formed: {error}."
+                raise ConfigError(
+                    what, fix="correct the Airflow connection, or ask the API's owner", url=shown(url)
+                ) from error
+            target = self.session.get_redirect_target(page)
+            if target is None:
+                return page
+            url, query = joined(page.url, target), {}
+            if not self.is_own(url):
+                raise ConfigError(
+                    "The API redirects to another host, which gets no credentials of the connection: not followed.",
+                    fix="if it is the API's address now, correct schema, host and port of the Airflow connection",
+                    url=shown(page.url),
+                    target=url.partition("?")[0],
+                )
+        raise SourceError("The API's redirects do not end.", fix="ask the API's owner", url=shown(self.url))
+
+    def is_own(self, url: str) -> bool:
+        """Whether a URL has the scheme, host and port of the connection."""
+        return _origin(url) == _origin(self.url)
+
+    def _give_up(self, failure: RequestFailed, url: str) -> NoReturn:
+        where = {"url": shown(url), "retry_after": failure.retry_after}
+        if failure.wait is None or failure.wait <= _RETRY_SECONDS:
+            what = f"The API failed in every attempt: {failure}."
+            raise TransientError(what, fix="it is retried", **where) from failure
+        # A century is beyond any run, and still a date.
+        moment = datetime.now(UTC) + timedelta(seconds=min(failure.wait, 100 * 365 * 86400))
+        if self.deadline and moment > self.deadline:
+            raise SourceError(
+                f"The API takes no request before {moment:%Y-%m-%d %H:%M:%S} UTC, when the run has ended: {failure}.",
+                fix="clear the task after that time; ask the API's owner for a higher limit",
+                run_ends=f"{self.deadline.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
+                **where,
+            ) from failure
+        log.warning("The API asks for a pause until %s: %s", moment, failure)
+        raise AirflowRescheduleException(moment) from failure
+
+
+@contextmanager
+def connected(conn_id: str, endpoint: str) -> Iterator[tuple[requests.Session, str]]:
+    """The connection's session (its login, headers, proxies) and the endpoint's URL."""
+    from airflow.providers.http.hooks.http import HttpHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    hook = HttpHook(method="GET", http_conn_id=conn_id)
+    try:
+        session = hook.get_conn()
+    except AirflowNotFoundException as error:
+        raise no_connection(conn_id) from error
+    with session:
+        yield session, hook.url_from_endpoint(endpoint)
+
+
+def joined(url: str, target: str) -> str:
+    """A target relative to a URL; as it is when it is not well-formed, which no host's is."""
+    try:
+        return urljoin(url, target)
+    except ValueError:
+        return target
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None] | None:
+    """Scheme, host and port (RFC 6454); None for a URL that is none."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        return None
+
+
+def _temporary_failure(page: requests.Response) -> str:
+    """The message of a failed response. Raises ConfigError where another request cannot help."""
+    text = page.content[:_SHOWN_BYTES].decode("utf-8", errors="replace")
+    message = f"{page.status_code} {page.reason}: {text}"
+    if page.status_code in _TEMPORARY or page.status_code >= _SERVER_ERROR:
+        return message
+    fix = "correct the DAG's query"
+    if page.status_code in _UNAUTHORIZED:
+        fix = "correct the login or the headers of the Airflow connection"
+    elif page.status_code == _NOT_FOUND:
+        fix += "; where it means that there are no rows, write `may_be_absent: true` in the table's contract"
+    raise ConfigError(f"The API refuses the request: {message}.", fix=fix, url=shown(page.url))
+
+
+def shown(url: str) -> str:
+    """A URL without its secrets."""
+    return _SECRET.sub(r"\1***", url)
+
+
+def is_secret(name: str) -> bool:
+    """Whether the value of a parameter of this name is shown nowhere."""
+    return _SECRET.search(f"{name}=x") is not None

@@ -1,0 +1,186 @@
+"""A source's CSV files as DuckDB reads them: sound, UTF-8, one kind of line end, with the columns expected.
+
+A file that is so already stays as it is. Else it is written once more, compressed; its lines keep their numbers.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from itertools import islice
+from pathlib import Path
+
+import zstandard
+
+from redshift_etl.contracts.csv_format import BY_NAME, NO_HEADER, UTF8, CsvFormat
+from redshift_etl.contracts.transform_spec import TransformSpec
+from redshift_etl.errors import SourceError
+from redshift_etl.lake.files import RawFile, chunks
+
+LINE_CHARS = 4 << 20  # a longer line is read in parts; Redshift takes none
+_LINES_AT_ONCE = 256
+_BOM, _ENDS = "\ufeff", "\r\n"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+def prepared(url: str, path: Path, spec: TransformSpec, table: str) -> RawFile:
+    """The file as DuckDB reads it. Raises SourceError with file and line for one that cannot be read so."""
+    file = RawFile(url, path)
+    if spec.csv.encoding != UTF8 or not _has_one_line_end(_utf8(file, spec)):
+        target = path.with_name(f"{path.name.split('.')[0]}.utf8.csv.zst")
+        _write_again(file, spec.csv, target)
+        file = RawFile(url, target)
+    return RawFile(url, file.path, _columns(file, spec, table))
+
+
+def _utf8(file: RawFile, spec: TransformSpec) -> Iterator[bytes]:
+    for number, chunk in enumerate(chunks(file)):
+        if number == 0 and chunk.startswith(_UTF16):
+            fix = f"write `encoding: utf-16` in {spec.path}, or ask who writes the file for UTF-8"
+            raise SourceError("The file is UTF-16, and the transform reads UTF-8.", fix=fix, file=file.url, line=1)
+        yield chunk
+
+
+def _has_one_line_end(data: Iterable[bytes]) -> bool:
+    """LF everywhere, or CRLF everywhere."""
+    returns = feeds = pairs = 0
+    last = b""
+    for chunk in data:
+        if not returns and b"\r" not in chunk:
+            feeds = feeds or int(b"\n" in chunk)  # one is enough to differ from none
+            continue
+        returns += chunk.count(b"\r")
+        feeds += chunk.count(b"\n")
+        pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk.startswith(b"\n"))
+        last = chunk[-1:]
+    return not returns or returns == feeds == pairs
+
+
+def lines(file: RawFile, form: CsvFormat) -> Iterator[tuple[str, bool]]:
+    """The lines of a file with their ends, each with whether a quoted value goes on after it.
+
+    A byte that is not UTF-8 in a file that should be is kept, for DuckDB to reject its row; in another encoding it
+    raises SourceError.
+    """
+    errors = "surrogateescape" if form.encoding == UTF8 else "strict"
+    stream = io.BufferedReader(_Stream(chunks(file)))
+    text = io.TextIOWrapper(stream, encoding=form.encoding, errors=errors, newline="")
+    inside, number = False, 1
+    try:
+        while line := text.readline(LINE_CHARS):
+            line = line.removeprefix(_BOM) if number == 1 else line
+            inside = _goes_on(line, inside, form)
+            yield line, inside
+            number += 1
+    except UnicodeDecodeError as error:
+        before = error.object[: error.start].decode(form.encoding, errors="ignore")
+        raise SourceError(
+            f"The file is not {form.encoding}: {error.reason}.",
+            fix="correct `encoding` in the transform, or ask who writes the file",
+            file=file.url,
+            line=number + max(before.count("\n"), before.count("\r")),
+            value=repr(error.object[error.start : error.end]),
+        ) from error
+
+
+class _Stream(io.RawIOBase):
+    """Chunks of bytes as a file."""
+
+    def __init__(self, data: Iterator[bytes]) -> None:
+        self._data, self._rest = data, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        while not self._rest:
+            chunk = next(self._data, None)
+            if chunk is None:
+                return 0
+            self._rest = chunk
+        size = min(len(buffer), len(self._rest))
+        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size
+
+
+@cache
+def _opening(form: CsvFormat) -> re.Pattern[str]:
+    """A quote at the beginning of a value. DuckDB skips blanks there, and nothing else."""
+    return re.compile(f"(?:^|{re.escape(form.delimiter)}) *{re.escape(form.quote)}")
+
+
+def _goes_on(line: str, inside: bool, form: CsvFormat) -> bool:
+    """Whether a quoted value is open at the end of a line."""
+    quote, at = form.quote, 0
+    if not quote or quote not in line:
+        return inside
+    while True:
+        if inside:
+            at = line.find(quote, at)
+            if at < 0:
+                return True
+            doubled = line.startswith(quote, at + 1)  # a part of the value
+            at, inside = at + 1 + doubled, doubled
+        else:
+            found = _opening(form).search(line, at)
+            if not found:
+                return False
+            at, inside = found.end(), True
+
+
+def _write_again(file: RawFile, form: CsvFormat, target: Path) -> None:
+    """UTF-8 with LF between records; line ends within quoted values stay."""
+    errors = "surrogateescape" if form.encoding == UTF8 else "strict"
+    records = (
+        line if goes_on or not line.endswith(("\r", "\n")) else line.rstrip(_ENDS) + "\n"
+        for line, goes_on in lines(file, form)
+    )
+    with target.open("wb") as raw, zstandard.ZstdCompressor(level=1).stream_writer(raw) as writer:
+        while some := "".join(islice(records, _LINES_AT_ONCE)):
+            writer.write(some.encode(errors=errors))
+
+
+def _columns(file: RawFile, spec: TransformSpec, table: str) -> tuple[str, ...]:
+    """The file's columns. DuckDB reads by position and compares no names: swapped columns would load silently."""
+    expected = tuple(spec.columns)
+    if spec.csv.header == NO_HEADER:
+        return expected
+    header = _header(file, spec.csv)
+    if not header:
+        raise SourceError("The file is empty, without a header.", fix="ask who writes it", table=table, file=file.url)
+    missing = [name for name in expected if name not in header]
+    by_name = spec.csv.header == BY_NAME
+    extra = [name for name in header if name not in expected and not by_name]
+    twice = [name for name in expected if header.count(name) > 1]
+    if header == expected or (by_name and not missing and not twice):
+        return _distinct(header, expected)
+    raise SourceError(
+        "The file's columns are not those that the transform expects.",
+        fix=f"ask who writes it, or change {spec.path}",
+        table=table,
+        file=file.url,
+        line=1,
+        missing=", ".join(missing) or None,
+        extra=", ".join(extra) or None,
+        twice=", ".join(twice) or None,
+        order=None if missing or extra or twice else ", ".join(header),
+        expected=", ".join(expected),
+    )
+
+
+def _distinct(header: tuple[str, ...], expected: tuple[str, ...]) -> tuple[str, ...]:
+    """The header with a name of its own for each column that is not read: those of the file may be empty, or alike."""
+    return tuple(name if name in expected else f"{number} is not read" for number, name in enumerate(header))
+
+
+def _header(file: RawFile, form: CsvFormat) -> tuple[str, ...]:
+    marks = {"quotechar": form.quote} if form.quote else {"quoting": csv.QUOTE_NONE}
+    text = (line for line, _ in lines(file, CsvFormat(form.delimiter, form.quote)))
+    try:
+        return tuple(next(csv.reader(text, delimiter=form.delimiter, **marks), ()))
+    except csv.Error as error:
+        what = f"The file's header is not CSV: {error}."
+        raise SourceError(what, fix="ask who writes it", file=file.url, line=1) from error
