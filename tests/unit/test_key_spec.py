@@ -18,7 +18,10 @@ PATH = Path("include/sql/keys/core/flights.sql")
     ("text", "message"),
     [
         ("SELECT flight_id FROM flights", "front matter"),
-        ("/*\nfrom: airline_db\nconnection: x\n*/\nSELECT flight_id FROM flights", "unknown front matter from"),
+        (
+            "/*\nfrom: airline_db\nconnection: x\n*/\nSELECT flight_id FROM flights",
+            "matter from; the keys are connection",
+        ),
         ("/*\nconnection:\n*/\nSELECT flight_id FROM flights", "lacks connection"),
         ("/*\nconnection: x\n*/", "exactly one SELECT"),
         ("/*\nconnection: x\n*/\n-- nothing", "exactly one SELECT"),

@@ -7,7 +7,6 @@ columns, under the contract's names, of all rows that exist.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from sqlglot import exp
 from redshift_etl import settings
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts.contract import Contract, front_matter
+from redshift_etl.contracts.front_matter import refuse_unknown
 from redshift_etl.errors import ConfigError
 
 FIELDS = {"connection"}
@@ -71,10 +71,8 @@ def parse(contract: Contract, text: str, path: Path = Path()) -> KeySpec:
     return KeySpec(contract, str(matter["connection"]), sql.rstrip().rstrip(";"), path)
 
 
-def _verify(contract: Contract, matter: Mapping[str, Any]) -> None:
-    unknown = sorted(set(matter) - FIELDS)
-    if unknown:
-        raise ValueError(f"unknown front matter {', '.join(unknown)}")
+def _verify(contract: Contract, matter: dict[str, Any]) -> None:
+    refuse_unknown(matter, FIELDS)
     if not matter.get("connection"):
         raise ValueError("its front matter lacks connection")
     if contract.load != "incremental" or not contract.deleted:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from redshift_etl.contracts.model import EXTRACTED_AT, Contract
 from redshift_etl.warehouse.compare import same_key
 from redshift_etl.warehouse.model import CopySource
-from redshift_etl.warehouse.statement import Statement, columns, ident, literal, moment, qualified
+from redshift_etl.warehouse.statement import Statement, column_name, columns, ident, literal, moment
 from redshift_etl.warehouse.touched_days import insert_touched_days
 
 KEYS, GONE = "source_keys", "gone"
@@ -46,8 +46,8 @@ def copy_keys(contract: Contract, source: CopySource) -> Statement:
 
 def _compared(contract: Contract, read_at: datetime) -> str:
     """The condition of the rows that are compared: not deleted, and read before the keys, or nobody knows when."""
-    read = f"t.{qualified(EXTRACTED_AT)}"
-    return f"t.{qualified(contract.deleted or '')} IS NULL AND ({read} IS NULL OR {read} < {moment(read_at)})"
+    read = f"t.{column_name(EXTRACTED_AT)}"
+    return f"t.{column_name(contract.deleted or '')} IS NULL AND ({read} IS NULL OR {read} < {moment(read_at)})"
 
 
 def find_gone(contract: Contract, read_at: datetime) -> Statement:
@@ -76,8 +76,8 @@ def mark_gone(contract: Contract, read_at: datetime) -> Statement:
     target = ident(contract.table)
     return Statement(
         "mark the rows that are gone",
-        f"UPDATE {target} SET {qualified(contract.deleted or '')} = {_deleted_at(contract, read_at)}, "
-        f"{qualified(EXTRACTED_AT)} = {moment(read_at)}\n"
+        f"UPDATE {target} SET {column_name(contract.deleted or '')} = {_deleted_at(contract, read_at)}, "
+        f"{column_name(EXTRACTED_AT)} = {moment(read_at)}\n"
         f"FROM {GONE} AS g WHERE {same_key(contract, target, 'g')}",
     )
 
@@ -92,7 +92,7 @@ def _deleted_at(contract: Contract, read_at: datetime) -> str:
 
 def touch_days(contract: Contract, load_id: str) -> Statement:
     """Record the days of the tombstones."""
-    day = qualified(contract.day or "")
+    day = column_name(contract.day or "")
     return insert_touched_days(
         contract.table, load_id, f"SELECT DISTINCT CAST({day} AS DATE) AS day FROM {GONE} WHERE {day} IS NOT NULL"
     )
