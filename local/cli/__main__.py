@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from local.cli import console
-from local.stack import airflow_services, reaper, services, stack, state_dir
+from local.stack import airflow_services, database, reaper, services, stack, state_dir
 from local_redshift.storage import embedded_postgres
 
 if TYPE_CHECKING:
@@ -105,7 +105,9 @@ def _env(_: argparse.Namespace) -> int:
     path = state_dir.default_path()
     if stack.state(path) is None:
         print("The local stack does not run; `make run` starts it.", file=sys.stderr)
-    for name, value in shell_environment(state_dir.create(path)).items():
+    running = state_dir.create(path)
+    state_dir.write_private(_service_file(running), database.service_file(running.postgres))
+    for name, value in shell_environment(running).items():
         print(f"export {name}={shlex.quote(value)}")
     return 0
 
@@ -126,7 +128,12 @@ def shell_environment(running: state_dir.StateDir) -> dict[str, str]:
         "PGUSER": state_dir.DATABASE_USER,
         "PGPASSWORD": running.secrets["redshift"],
         "PGDATABASE": state_dir.DATABASE,
+        "PGSERVICEFILE": str(_service_file(running)),
     }
+
+
+def _service_file(running: state_dir.StateDir) -> Path:
+    return running.path / "pg_service.conf"
 
 
 def _redshift_alone(path: Path) -> Path:

@@ -31,6 +31,21 @@ def prepare(stack: state_dir.StateDir) -> None:
                 connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), owner))
 
 
+def service_file(server: embedded_postgres.Postgres, database: str = AIRLINE) -> str:
+    """The connection service file of libpq: with it `psql service=airline` is the sources' database, as its owner.
+
+    Its values stand above PGHOST and the like; see https://www.postgresql.org/docs/18/libpq-pgservice.html.
+    """
+    values = {
+        "host": embedded_postgres.HOST,
+        "port": server.port,
+        "user": embedded_postgres.SUPERUSER,
+        "password": server.password,
+        "dbname": database,
+    }
+    return "".join([f"[{AIRLINE}]\n", *(f"{name}={value}\n" for name, value in values.items())])
+
+
 def is_ready(stack: state_dir.StateDir) -> bool:
     """Whether Airflow could log in to its database."""
     server = stack.postgres

@@ -1,4 +1,4 @@
-"""The DAGs as Airflow parses them: the exact set first, then the policy on each."""
+"""The DAGs as Airflow parses them: one a file, named like it; then the policy on each."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from redshift_etl.contracts import contract
 from redshift_etl.run_conf import check_conf
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PIPELINES = {"reference_tables", "flights", "weather", "daily_performance"}
+SHIPPED = {"reference_tables", "flights", "weather", "daily_performance"}
 OPERATING = {"freshness", "reconcile", "retention", "backfill_table", "hard_deletes"}
-DAG_IDS = PIPELINES | OPERATING
+DAG_IDS = {path.stem for path in (REPOSITORY / "dags").glob("*.py")}
+PIPELINES = DAG_IDS - OPERATING
 MODULES = {"__future__", "airflow", "collections", "datetime", "redshift_etl"}
 OPERATING_TAGS = {"maintenance", "monitoring"}
 TAGS = OPERATING_TAGS | {"core", "mart", "full-refresh", "incremental", "postgres", "http", "s3"}
@@ -30,8 +31,9 @@ def test_every_file_parses(dag_bag: Any) -> None:
     assert dag_bag.import_errors == {}
 
 
-def test_the_set_of_dags_is_exactly_this(dags: dict[str, Any]) -> None:
+def test_each_file_has_one_dag_of_its_name(dags: dict[str, Any]) -> None:
     assert set(dags) == DAG_IDS
+    assert DAG_IDS >= OPERATING | SHIPPED
 
 
 @pytest.fixture(params=sorted(DAG_IDS))

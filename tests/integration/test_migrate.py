@@ -103,6 +103,28 @@ def test_every_type_that_a_contract_may_have_is_described_as_the_contract_writes
     assert table_changes.changes(contract, found.columns) == ()
 
 
+@pytest.mark.parametrize(
+    ("columns", "row"),
+    [
+        ("carrier INTEGER", "1"),
+        ("carrier VARCHAR(2) NOT NULL", "'UA'"),
+        ("carrier VARCHAR(2) NOT NULL, name VARCHAR(64) NOT NULL, code INTEGER", "'UA', 'United', 1"),
+    ],
+    ids=["another type", "a new column is NOT NULL", "a column too many"],
+)
+def test_dropping_a_table_that_differs_is_proposed_while_it_is_empty_and_only_then(
+    target: LoadTarget, columns: str, row: str
+) -> None:
+    target.run("CREATE SCHEMA IF NOT EXISTS core")
+    target.run(f"CREATE TABLE core.airlines ({columns})")
+    with pytest.raises(ConfigError, match=r"as the table is empty, run: DROP TABLE core\.airlines; the next run"):
+        migrate.ensure(target.connect, "core.airlines")
+    target.run(f"INSERT INTO core.airlines VALUES ({row})")
+    with pytest.raises(ConfigError) as error:
+        migrate.ensure(target.connect, "core.airlines")
+    assert "DROP TABLE" not in str(error.value)
+
+
 @pytest.fixture
 def stranger(target: LoadTarget) -> LoadTarget:
     """The same database as another user sees it, who may create tables in `core`."""

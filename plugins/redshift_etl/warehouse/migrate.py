@@ -11,7 +11,7 @@ from redshift_etl.errors import ConfigError, TransientError
 from redshift_etl.warehouse import catalog_query, locks, table_changes
 from redshift_etl.warehouse.catalog_query import ActualTable
 from redshift_etl.warehouse.session import ConflictError, Connect, Session, StatementError, open_session
-from redshift_etl.warehouse.statement import Statement, ident
+from redshift_etl.warehouse.statement import Statement, count_rows, ident
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ def _read(session: Session, tables: Sequence[str]) -> dict[str, ActualTable]:
 def _ensure(session: Session, contract: Contract, actual: ActualTable | None) -> None:
     """Create or extend one table; described again where another task created something meanwhile."""
     for _ in range(_ATTEMPTS):
-        statements = table_changes.statements_for(contract, actual)
+        statements = _statements(session, contract, actual)
         try:
             raced = _create(session, contract.table, None if actual else contract.schema, statements)
         except StatementError as error:
@@ -110,6 +110,18 @@ def _ensure(session: Session, contract: Contract, actual: ActualTable | None) ->
                 table=contract.table,
             )
     raise _still_racing(contract.table)
+
+
+def _statements(session: Session, contract: Contract, actual: ActualTable | None) -> tuple[Statement, ...]:
+    """What takes the table to its contract. Raises ConfigError with the shorter way for a table without rows."""
+    try:
+        return table_changes.statements_for(contract, actual)
+    except ConfigError as error:
+        if not actual or not actual.own or actual.is_view or session.value(count_rows(contract.table)):
+            raise
+        drop = f"DROP TABLE {contract.table}; the next run creates it"
+        fix = f"correct the contract, or, as the table is empty, run: {drop}"
+        raise ConfigError(error.what, fix=fix, **error.where) from error
 
 
 def _ensure_lock(session: Session, table: str) -> None:
