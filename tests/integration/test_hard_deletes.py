@@ -18,7 +18,7 @@ from redshift_etl.contracts import key_spec
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import SourceError
 from redshift_etl.extract import postgres
-from redshift_etl.lake.batch import Batch
+from redshift_etl.lake.batch import STAGED, Batch
 from redshift_etl.lake.storage import Lake
 from redshift_etl.operators.hard_deletes import ListKeyFilesOperator, MarkHardDeletesOperator
 from redshift_etl.reconcile import run as reconcile
@@ -80,8 +80,9 @@ class World:
     def keys(self) -> Batch:
         """Read the keys of the source."""
         spec = key_spec.read("core.things")
+        run = f"run-{now():%H%M%S%f}"
         return postgres.extract(
-            spec.connection, spec.query, table="core.things", window=None, run=f"run-{now():%H%M%S%f}", lake=self.lake
+            spec.connection, spec.query, table="core.things", window=None, run=run, lake=self.lake, zone=STAGED
         )
 
     def mark(self, keys: Batch | None = None, connect: Any = None) -> Counts:
@@ -131,6 +132,8 @@ def test_a_row_that_the_source_has_deleted_becomes_a_tombstone_of_its_version(wo
     assert {name: result[name] for name in ("staged", "unchanged", "deleted")} == {
         "staged": 3, "unchanged": 3, "deleted": 1,
     }  # fmt: skip
+    assert list(world.lake.list_objects("staged/core.things")), "the cluster's role may read staged files and no others"
+    assert not list(world.lake.list_objects("raw"))
     ((key, version, name, deleted_at, read_at),) = [row for row in world.rows() if row[3]]
     assert (key, version, name) == (2, datetime(2013, 1, 1), "a")
     assert deleted_at == read_at

@@ -46,9 +46,10 @@ def extract(
     run: str,
     lake: Lake,
     read: Window | None = None,
+    zone: str = RAW,
     sql_file: str = "include/sql/extract",
 ) -> Batch:
-    """Copy what ``sql`` selects to the raw zone: CSV, a header in each part, an empty field for NULL, ``""`` for ''.
+    """Copy what ``sql`` selects to the lake: CSV, a header in each part, an empty field for NULL, ``""`` for ''.
 
     ``sql`` is one SELECT with ``%(start)s`` and ``%(end)s`` for the bounds of ``read``, which is half-open; it is the
     ``window`` of the batch unless more is to be read. ``sql_file`` is where it stands, for errors. Raises ConfigError
@@ -56,7 +57,7 @@ def extract(
     TransientError when the connection is lost.
     """
     started, read = time.monotonic(), read or window
-    below = prefix(RAW, table, window, run)
+    below = prefix(zone, table, window, run)
     with translated(conn_id, sql, sql_file), connect(conn_id) as conn:
         extracted_at = _begin(conn)
         query = psycopg.ClientCursor(conn).mogrify(placeholders_only(sql), vars(read) if read else {})

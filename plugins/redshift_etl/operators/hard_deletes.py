@@ -47,6 +47,7 @@ class MarkHardDeletesOperator(LineageMixin, BaseOperator):
         """Compare; returns the load_id of the history's row and the counts: ``deleted`` are the rows marked now."""
         from redshift_etl.contracts import key_spec
         from redshift_etl.extract import postgres
+        from redshift_etl.lake.batch import STAGED
         from redshift_etl.lake.storage import Lake
         from redshift_etl.warehouse import tombstones
 
@@ -58,6 +59,7 @@ class MarkHardDeletesOperator(LineageMixin, BaseOperator):
             window=None,
             run=run_key(context),
             lake=Lake.connect(),
+            zone=STAGED,  # the cluster's role reads no raw files (docs/connect-a-cluster.md)
             sql_file=str(spec.path),
         )
         return tombstones.mark(warehouse(self.redshift_conn_id), keys, spec.contract, run_of(context)).as_dict()

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 def mark(connect: Connect, keys: Batch, contract: Contract, run: Run) -> LoadRecord:
-    """Mark the rows whose key is not among ``keys``: a raw batch of the key's columns, of all rows of the source.
+    """Mark the rows whose key is not among ``keys``: an extract of the key's columns, of all rows of the source.
 
     Rows that were read later than the keys stay as they are. Raises SourceError, and writes nothing, when fewer rows
     than the contract's ``may_shrink_to`` of those compared would remain; ConfigError and TransientError as a load.

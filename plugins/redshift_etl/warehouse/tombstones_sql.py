@@ -27,7 +27,7 @@ def create_keys(contract: Contract) -> Statement:
 
 
 def copy_keys(contract: Contract, source: CopySource) -> Statement:
-    """COPY the raw files of an extract, each of which begins with a header.
+    """COPY the files of an extract, each of which begins with a header; they are in the staged zone.
 
     IGNOREHEADER skips it in every file
     (https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-conversion.html).
