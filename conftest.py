@@ -16,11 +16,13 @@ from xdist.scheduler import LoadScopeScheduling
 
 _REPOSITORY = Path(__file__).resolve().parent
 
-if "AIRFLOW_HOME" not in os.environ:  # set where pytest runs the tests in several processes, all but the first
-    _HOME = tempfile.TemporaryDirectory(prefix="airflow-test-", ignore_cleanup_errors=True)  # removed at exit
-    os.environ["AIRFLOW_HOME"] = _HOME.name
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):  # two processes would make the tables of one database
     os.environ["AIRFLOW_HOME"] = str(Path(os.environ["AIRFLOW_HOME"]) / worker)
+else:  # the first process, perhaps in a shell that has the settings of a running stack (`make env`)
+    for name in [name for name in os.environ if name.startswith(("AIRFLOW", "AWS_", "PG"))]:
+        del os.environ[name]
+    _HOME = tempfile.TemporaryDirectory(prefix="airflow-test-", ignore_cleanup_errors=True)  # removed at exit
+    os.environ["AIRFLOW_HOME"] = _HOME.name
 os.environ |= {
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__DAGS_FOLDER": str(_REPOSITORY / "dags"),

@@ -94,77 +94,68 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
         yield server
 
 
-def dags_trigger(airflow: Airflow, dag_id: str, logical: datetime) -> None:
-    done = airflow.run("dags", "trigger", dag_id, "--logical-date", logical.isoformat())
-    assert done.returncode == 0, done.stderr
+def dags_trigger(dag_id: str, logical: datetime) -> tuple[str, ...]:
+    return "dags", "trigger", dag_id, "--logical-date", logical.isoformat()
 
 
-def rest_api(airflow: Airflow, dag_id: str, logical: datetime) -> None:
-    post(airflow, dag_id, logical)
-
-
-def backfill_create(airflow: Airflow, dag_id: str, logical: datetime) -> None:
+def backfill_create(dag_id: str, logical: datetime, *more: str) -> tuple[str, ...]:
     moment = logical.isoformat()
-    done = airflow.run("backfill", "create", "--dag-id", dag_id, "--from-date", moment, "--to-date", moment)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-WAYS = [dags_trigger, rest_api, backfill_create]
+    return "backfill", "create", "--dag-id", dag_id, "--from-date", moment, "--to-date", moment, *more
 
 
 def test_each_way_covers_what_the_scheduled_run_of_the_logical_date_covers(airflow: Airflow) -> None:
-    expected = {}
     for dag_id, interval in INTERVALS.items():
-        for number, start in enumerate(WAYS):
-            start(airflow, dag_id, interval(number)[0])
-            expected[dag_id, start.__name__] = interval(number)
+        post(airflow, dag_id, interval(0)[0])
+    airflow.run_all(
+        *(dags_trigger(dag_id, interval(1)[0]) for dag_id, interval in INTERVALS.items()),
+        *(backfill_create(dag_id, interval(2)[0]) for dag_id, interval in INTERVALS.items()),
+    )
     wait_until_ended(airflow)
-    found = {
-        (dag_id, start.__name__): covered(airflow, dag_id, interval(number)[0])
-        for dag_id, interval in INTERVALS.items()
-        for number, start in enumerate(WAYS)
-    }
+    expected = {dag_id: [interval(number) for number in range(3)] for dag_id, interval in INTERVALS.items()}
+    found = {dag_id: [covered(airflow, dag_id, start) for start, _ in each] for dag_id, each in expected.items()}
     assert found == expected
 
 
-@pytest.mark.parametrize("dag_id", INTERVALS)
-def test_a_dag_or_a_task_that_is_tested_covers_it_too(airflow: Airflow, dag_id: str) -> None:
-    tested, alone = (INTERVALS[dag_id](number) for number in (5, 6))
-    pause(airflow, dag_id, True)  # or the scheduler runs the same tasks besides
-    done = airflow.run("dags", "test", dag_id, tested[0].isoformat())
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    assert covered(airflow, dag_id, tested[0]) == tested
-    done = airflow.run("tasks", "test", dag_id, "covers", alone[0].isoformat())
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    moments = re.findall(r"'start': '([^']+)', 'end': '([^']+)'", done.stdout + done.stderr)
-    assert {tuple(map(datetime.fromisoformat, pair)) for pair in moments} == {alone}
-    pause(airflow, dag_id, False)
+def test_a_dag_or_a_task_that_is_tested_covers_it_too(airflow: Airflow) -> None:
+    for dag_id in INTERVALS:
+        pause(airflow, dag_id, True)  # or the scheduler runs the same tasks besides
+    airflow.run_all(*(("dags", "test", dag_id, each(5)[0].isoformat()) for dag_id, each in INTERVALS.items()))
+    assert {dag_id: covered(airflow, dag_id, each(5)[0]) for dag_id, each in INTERVALS.items()} == {
+        dag_id: each(5) for dag_id, each in INTERVALS.items()
+    }
+    alone = [("tasks", "test", dag_id, "covers", each(6)[0].isoformat()) for dag_id, each in INTERVALS.items()]
+    moments = re.findall(r"'start': '([^']+)', 'end': '([^']+)'", airflow.run_all(*alone))
+    # Printed in the order of the commands, by some of them twice.
+    printed = dict.fromkeys(tuple(map(datetime.fromisoformat, pair)) for pair in moments)
+    assert list(printed) == [each(6) for each in INTERVALS.values()]
+    for dag_id in INTERVALS:
+        pause(airflow, dag_id, False)
 
 
 def test_a_run_by_hand_that_is_cleared_or_backfilled_again_covers_the_same(airflow: Airflow) -> None:
     """Airflow's own backfill makes a run by hand one of its own and leaves it the data interval that it had."""
     wait_until_closed(airflow)
+    expected, commands = {}, []
     for dag_id in ("daily", "new_york"):
         first, second = (INTERVALS[dag_id](number) for number in (0, 1))
+        expected |= {(dag_id, first[0]): first, (dag_id, second[0]): second}
         forget(airflow, dag_id)
-        cleared = ("tasks", "clear", dag_id, "-y", "-s", first[0].isoformat(), "-e", first[0].isoformat())
-        again = ("--from-date", second[0].isoformat(), "--to-date", second[0].isoformat())
-        for command in (
-            cleared,
-            ("backfill", "create", "--dag-id", dag_id, "--reprocess-behavior", "completed", *again),
-        ):
-            done = airflow.run(*command)
-            assert done.returncode == 0, done.stdout + done.stderr
-        wait_until_ended(airflow)
-        assert [covered(airflow, dag_id, start) for start, _ in (first, second)] == [first, second]
+        commands += [
+            ("tasks", "clear", dag_id, "-y", "-s", first[0].isoformat(), "-e", first[0].isoformat()),
+            backfill_create(dag_id, second[0], "--reprocess-behavior", "completed"),
+        ]
+    airflow.run_all(*commands)
+    wait_until_ended(airflow)
+    assert {(dag_id, start): covered(airflow, dag_id, start) for dag_id, start in expected} == expected
 
 
 def test_a_run_by_hand_without_dates_covers_the_last_complete_interval(airflow: Airflow) -> None:
+    now = datetime.now(UTC)
     for dag_id in ("daily", "hourly"):
-        now = datetime.now(UTC)
         post(airflow, dag_id, None)
         post(airflow, dag_id, now - timedelta(seconds=30))  # what the trigger form fills in
-        wait_until_ended(airflow)
+    wait_until_ended(airflow)
+    for dag_id in ("daily", "hourly"):
         length = DAY if dag_id == "daily" else HOUR
         start = now.replace(minute=0, second=0, microsecond=0)
         start = (start.replace(hour=0) if dag_id == "daily" else start) - length
@@ -208,16 +199,19 @@ def test_a_run_that_would_cover_something_else_is_refused(
 
 def test_the_command_runs_the_whole_days_that_it_names(airflow: Airflow) -> None:
     wait_until_closed(airflow)
-    for dag_id, first, runs_of_the_day in (
-        ("hourly", utc(2013, 6, 1), 24),
-        ("daily", utc(2013, 6, 1), 1),
-        ("new_york", utc(2013, 6, 1, 4), 1),
-        ("weekly", utc(2013, 5, 27), 1),
-        ("workdays", utc(2013, 5, 31, 4, 30), 1),
-    ):
-        done = airflow.backfill(dag_id, "-s", "2013-06-01", "-e", "2013-06-01")
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert f"{dag_id}: {runs_of_the_day} of {runs_of_the_day} succeeded" in done.stdout
+    expected = {
+        "hourly": (utc(2013, 6, 1), 24),
+        "daily": (utc(2013, 6, 1), 1),
+        "new_york": (utc(2013, 6, 1, 4), 1),
+        "weekly": (utc(2013, 5, 27), 1),
+        "workdays": (utc(2013, 5, 31, 4, 30), 1),
+    }
+    day = ("-s", "2013-06-01", "-e", "2013-06-01")
+    started = {dag_id: airflow.spawn_backfill(dag_id, *day) for dag_id in expected}
+    for dag_id, (first, runs_of_the_day) in expected.items():
+        output = started[dag_id].communicate(timeout=300)[0]
+        assert f"{dag_id}: {runs_of_the_day} of {runs_of_the_day} succeeded" in output, output
+        assert started[dag_id].returncode == 0, output
         assert covered(airflow, dag_id, first)[0] == first
     with psycopg.connect(airflow.database) as database:
         query = """SELECT min(data_interval_start), max(data_interval_end) FROM dag_run WHERE dag_id = 'hourly'
@@ -228,19 +222,21 @@ def test_the_command_runs_the_whole_days_that_it_names(airflow: Airflow) -> None
 def test_a_date_that_a_run_by_hand_has_taken_is_not_counted_as_done(airflow: Airflow) -> None:
     wait_until_closed(airflow)
     dates = [utc(2013, 7, day) for day in (1, 2, 3)]
-    rest_api(airflow, "plain", dates[0])
-    dags_trigger(airflow, "plain", dates[1])
+    post(airflow, "plain", dates[0])
+    airflow.run_all(dags_trigger("plain", dates[1]))
     post(airflow, "daily", dates[0], conf={"start": "2013-09-01", "end": "2013-09-01"})
     wait_until_ended(airflow)
+    days = ("-s", "2013-07-01", "-e", "2013-07-03")
+    for expected, more in (
+        (["3 runs of"], ["-n"]),
+        (["3 dates, 3 to run", "started by hand for another data interval", "3 of 3 succeeded"], []),
+        (["all 3 dates have a run already"], []),
+    ):
+        for started in [airflow.spawn_backfill(dag_id, *days, *more) for dag_id in ("plain", "daily")]:
+            output = started.communicate(timeout=300)[0]
+            assert started.returncode == 0, output
+            assert [text for text in expected if text not in output] == [], output
     for dag_id in ("plain", "daily"):
-        dry = airflow.backfill(dag_id, "-s", "2013-07-01", "-e", "2013-07-03", "-n")
-        assert "3 runs of" in dry.stdout, dry.stdout + dry.stderr
-        done = airflow.backfill(dag_id, "-s", "2013-07-01", "-e", "2013-07-03")
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "3 dates, 3 to run" in done.stdout
-        assert "started by hand for another data interval" in done.stdout
-        again = airflow.backfill(dag_id, "-s", "2013-07-01", "-e", "2013-07-03")
-        assert "all 3 dates have a run already" in again.stdout
         with psycopg.connect(airflow.database) as database:
             query = """SELECT data_interval_start, data_interval_end FROM dag_run WHERE dag_id = %s
                 AND logical_date BETWEEN '2013-07-01' AND '2013-07-03' ORDER BY 1"""
