@@ -46,6 +46,11 @@ def utc_now() -> datetime:
     return naive_utc(datetime.now(UTC))
 
 
+def _plain(moment: datetime) -> datetime:
+    """In UTC, as a value of the standard library: pendulum's loses the zone of it when a timedelta is subtracted."""
+    return datetime.fromisoformat(moment.astimezone(UTC).isoformat())
+
+
 @dataclass(frozen=True)
 class Window:
     """A half-open span of time ``[start, end)``, zone-aware, in UTC."""
@@ -63,8 +68,8 @@ class Window:
             raise ConfigError(
                 "The window ends before it starts.", fix="choose a start before the end", start=self.start, end=self.end
             )
-        object.__setattr__(self, "start", self.start.astimezone(UTC))
-        object.__setattr__(self, "end", self.end.astimezone(UTC))
+        object.__setattr__(self, "start", _plain(self.start))
+        object.__setattr__(self, "end", _plain(self.end))
 
     def __str__(self) -> str:
         return f"[{self.start:%Y-%m-%dT%H:%M:%SZ}, {self.end:%Y-%m-%dT%H:%M:%SZ})"

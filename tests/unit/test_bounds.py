@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from airflow.sdk import timezone
 
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.extract import bounds
@@ -30,6 +31,11 @@ def test_an_incremental_load_reads_from_before_its_window_and_is_recorded_for_it
     assert recorded == HOUR
     assert f"{bounds.read(contract, recorded, default).start:%H:%M}" == start
     assert bounds.read(contract, recorded, default).end == HOUR.end
+
+
+def test_a_window_of_airflows_own_moments_can_be_read_from_before_it() -> None:
+    moments = [timezone.coerce_datetime(moment) for moment in (HOUR.start, HOUR.end)]
+    assert bounds.read(FLIGHTS, Window(*moments), QUARTER).start == HOUR.start - QUARTER
 
 
 def test_windows_of_an_append_that_settles_follow_each_other_without_a_gap() -> None:
