@@ -51,7 +51,7 @@ def calls() -> set[str]:
 
 def zones_written() -> set[str]:
     """Where in the lake the code puts objects: the zones of batches, the reports, and what incidents are kept in."""
-    batches = {getattr(batch, name) for name in re.findall(r"(?<!def )\bprefix\((\w+)", code())}
+    batches = {getattr(batch, name) for name in re.findall(r"(?:\bprefix\(|\bzone: str = |\bzone=)([A-Z]+)", code())}
     reports = set(re.findall(r"\.put\(f\"(\w+)/", code()))
     return batches | reports | {lake_store._OPEN.split("/")[0]}
 

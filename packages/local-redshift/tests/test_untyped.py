@@ -123,8 +123,8 @@ def test_a_column_with_a_type_and_a_bare_copy_are_accepted(
     if cursor.description and "/" not in sql:
         with psycopg.connect(redshift_server.config.admin()) as plain:
             for statement in SETUP:
-                plain.execute(statement)  # type: ignore[arg-type]
-            expected = plain.execute(sql).fetchall()  # type: ignore[arg-type]
+                plain.execute(statement)
+            expected = plain.execute(sql).fetchall()
             plain.rollback()
         assert sorted(map(repr, cursor.fetchall())) == sorted(map(repr, expected))
 
