@@ -135,7 +135,7 @@ def test_a_dag_or_a_task_that_is_tested_covers_it_too(airflow: Airflow) -> None:
 def test_a_run_by_hand_that_is_cleared_or_backfilled_again_covers_the_same(airflow: Airflow) -> None:
     """Airflow's own backfill makes a run by hand one of its own and leaves it the data interval that it had."""
     wait_until_closed(airflow)
-    expected: dict[tuple[str, str], tuple[datetime, datetime]] = {}
+    expected: dict[tuple[str, datetime], Interval] = {}
     commands = []
     for dag_id in ("daily", "new_york"):
         first, second = (INTERVALS[dag_id](number) for number in (0, 1))
