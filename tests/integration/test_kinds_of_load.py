@@ -13,7 +13,7 @@ from redshift_etl.contracts import contract as contracts
 from redshift_etl.errors import SourceError
 from redshift_etl.warehouse import model
 from redshift_etl.warehouse.history import LoadRecord
-from redshift_etl.warehouse.replace_sql import without
+from redshift_etl.warehouse.sql.replace_sql import without
 from redshift_etl.window import Window
 from tests.integration.batches import LoadTarget
 

@@ -8,9 +8,9 @@ import sqlglot
 from sqlglot import exp
 
 from redshift_etl.contracts import contract
-from redshift_etl.warehouse import load_sql, upsert_sql
 from redshift_etl.warehouse.compare import has_super
 from redshift_etl.warehouse.model import CopySource
+from redshift_etl.warehouse.sql import load_sql, upsert_sql
 from redshift_etl.warehouse.statement import ident, insert_rows, literal
 from redshift_etl.window import Window
 

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import ConfigError
-from redshift_etl.warehouse import catalog_query, load_sql, migrate, upsert_sql
+from redshift_etl.warehouse import catalog_query, migrate
 from redshift_etl.warehouse import history as load_history
 from redshift_etl.warehouse.compare import same_key
 from redshift_etl.warehouse.history import LoadRecord
@@ -25,6 +25,7 @@ from redshift_etl.warehouse.locks import lock
 from redshift_etl.warehouse.model import Counts, Run
 from redshift_etl.warehouse.retry import transaction
 from redshift_etl.warehouse.session import Connect, Session
+from redshift_etl.warehouse.sql import load_sql, upsert_sql
 from redshift_etl.warehouse.statement import Statement, column_name, columns, count_rows, ident
 from redshift_etl.warehouse.touched_days import insert_touched_days
 

@@ -13,8 +13,8 @@ from redshift_etl.contracts import names
 from redshift_etl.contracts.check import FAIL, RESULT, ROWS, STAGE, WARN, Check, read_all
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.contracts.ddl import Column, Type
-from redshift_etl.warehouse import upsert_sql
 from redshift_etl.warehouse.history import recent_staged
+from redshift_etl.warehouse.sql import upsert_sql
 from redshift_etl.warehouse.statement import column_name, columns, ident, literal, text
 from redshift_etl.window import Window
 

@@ -17,8 +17,8 @@ from redshift_etl.checks import rules
 from redshift_etl.contracts.check import FAIL, RESULT, ROWS, STAGE, WARN, Check
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import ConfigError, EtlError, SourceError
-from redshift_etl.warehouse import load_sql
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
+from redshift_etl.warehouse.sql import load_sql
 from redshift_etl.warehouse.statement import Statement, ident, insert_rows, truncate_bytes
 from redshift_etl.window import utc_now
 

@@ -20,9 +20,10 @@ from redshift_etl.lake.part_writer import compress
 from redshift_etl.marts import build as marts
 from redshift_etl.operators.retention import archived_rows
 from redshift_etl.retention import rows as retention
-from redshift_etl.warehouse import load, load_sql, migrate
+from redshift_etl.warehouse import load, migrate
 from redshift_etl.warehouse.model import CopySource, Counts
 from redshift_etl.warehouse.session import open_session
+from redshift_etl.warehouse.sql import load_sql
 from redshift_etl.warehouse.statement import Statement, ident
 from redshift_etl.window import Window
 

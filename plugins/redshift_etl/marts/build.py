@@ -15,12 +15,12 @@ from uuid import uuid4
 
 from redshift_etl.contracts.mart import DAYS, Mart
 from redshift_etl.errors import SourceError
-from redshift_etl.warehouse import load_sql
 from redshift_etl.warehouse.load import Audit, Proof
 from redshift_etl.warehouse.locks import lock
 from redshift_etl.warehouse.model import Run
 from redshift_etl.warehouse.retry import transaction
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
+from redshift_etl.warehouse.sql import load_sql
 from redshift_etl.warehouse.statement import Statement, column_name, columns, ident, insert_rows
 from redshift_etl.window import utc_now
 

@@ -18,13 +18,14 @@ from redshift_etl import settings
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import SourceError
 from redshift_etl.lake.batch import Batch
-from redshift_etl.warehouse import history, load_sql, migrate, replace, snapshot, upsert
+from redshift_etl.warehouse import history, migrate, replace, snapshot, upsert
 from redshift_etl.warehouse.copy_errors import copy_error, read_backend
 from redshift_etl.warehouse.history import LoadRecord
 from redshift_etl.warehouse.locks import lock
 from redshift_etl.warehouse.model import CopySource, Load, Run
 from redshift_etl.warehouse.retry import retry
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
+from redshift_etl.warehouse.sql import load_sql
 from redshift_etl.warehouse.statement import Statement, analyze, count_rows
 from redshift_etl.warehouse.upsert import Written
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import ConfigError, SourceError
-from redshift_etl.warehouse import load_sql, replace_sql, upsert_sql
 from redshift_etl.warehouse.model import Counts, Load
 from redshift_etl.warehouse.session import Session
+from redshift_etl.warehouse.sql import load_sql, replace_sql, upsert_sql
 from redshift_etl.warehouse.statement import Statement
 from redshift_etl.warehouse.upsert import Written
 from redshift_etl.window import Window

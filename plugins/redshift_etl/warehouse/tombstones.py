@@ -13,12 +13,13 @@ from uuid import uuid4
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import SourceError
 from redshift_etl.lake.batch import Batch
-from redshift_etl.warehouse import history, load, migrate, tombstones_sql
+from redshift_etl.warehouse import history, load, migrate
 from redshift_etl.warehouse.history import LoadRecord
 from redshift_etl.warehouse.locks import lock
 from redshift_etl.warehouse.model import Counts, Load, Run
 from redshift_etl.warehouse.retry import retry
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
+from redshift_etl.warehouse.sql import tombstones_sql
 from redshift_etl.warehouse.statement import analyze, count_rows
 
 log = logging.getLogger(__name__)

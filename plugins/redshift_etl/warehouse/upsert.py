@@ -8,10 +8,10 @@ from datetime import datetime
 
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import ConfigError, SourceError
-from redshift_etl.warehouse import load_sql, upsert_sql
 from redshift_etl.warehouse.compare import has_super
 from redshift_etl.warehouse.model import Counts, Load
 from redshift_etl.warehouse.session import Session
+from redshift_etl.warehouse.sql import load_sql, upsert_sql
 from redshift_etl.warehouse.statement import Statement
 
 log = logging.getLogger(__name__)

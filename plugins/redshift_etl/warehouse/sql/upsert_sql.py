@@ -15,8 +15,8 @@ from datetime import date, datetime
 from redshift_etl.contracts.model import EXTRACTED_AT, Contract
 from redshift_etl.contracts.names import unused
 from redshift_etl.warehouse.compare import comparable, same_key
-from redshift_etl.warehouse.in_place import update_in_place
-from redshift_etl.warehouse.load_sql import STAGE
+from redshift_etl.warehouse.sql.in_place import update_in_place
+from redshift_etl.warehouse.sql.load_sql import STAGE
 from redshift_etl.warehouse.statement import Statement, column_name, columns, ident, moment, text
 from redshift_etl.warehouse.touched_days import insert_touched_days
 

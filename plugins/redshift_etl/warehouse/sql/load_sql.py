@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from redshift_etl.contracts.model import VALID_FROM, Contract
 from redshift_etl.warehouse.compare import intersection, same_key
-from redshift_etl.warehouse.in_place import replace_by_key
 from redshift_etl.warehouse.model import CopySource
+from redshift_etl.warehouse.sql.in_place import replace_by_key
 from redshift_etl.warehouse.statement import Statement, column_name, columns, count_rows, ident, literal
 
 STAGE = "stage"

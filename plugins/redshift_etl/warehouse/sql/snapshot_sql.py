@@ -14,9 +14,9 @@ from datetime import datetime
 from redshift_etl.contracts.ddl import Column
 from redshift_etl.contracts.model import CURRENT, EXTRACTED_AT, VALID_FROM, VALID_TO, Contract
 from redshift_etl.warehouse.compare import comparable
-from redshift_etl.warehouse.load_sql import STAGE
+from redshift_etl.warehouse.sql.load_sql import STAGE
+from redshift_etl.warehouse.sql.upsert_sql import DECIDED, Aliases
 from redshift_etl.warehouse.statement import Statement, column_name, columns, ident, moment
-from redshift_etl.warehouse.upsert_sql import DECIDED, Aliases
 
 HISTORY, MOVES = "history", "moves"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from redshift_etl.contracts.contract import Contract
-from redshift_etl.warehouse.load_sql import STAGE
+from redshift_etl.warehouse.sql.load_sql import STAGE
 from redshift_etl.warehouse.statement import Statement, column_name, columns, ident
 from redshift_etl.warehouse.touched_days import insert_touched_days
 from redshift_etl.window import Window, naive_utc
