@@ -50,7 +50,7 @@ class Shape:
 
 _DDL = re.compile(r"^(CREATE TABLE|COMMENT ON COLUMN) (?!IF )[\w.\"]+( \(.*)?")
 _STAGE = re.compile(r'^(CREATE TEMP TABLE \w+) \("n" .*')
-_OWN_SCHEMAS = re.compile(r"\b(?:core|mart|etl_shadow)\.\w+")
+_OWN_SCHEMAS = re.compile(r"\b(?:core|mart|etl_shadow)\.\w+|\betl_check_[0-9a-f]{8}\b(?:\.\w+)?")
 _ELEMENTS = (
     r'"n" DESC NULLS LAST', r'"n" DESC', r'"n"', r"%s", r"'…'", r"0", r"CAST \(%s AS \w+\)", r'\w+\."n"', r"\w+\.\w+",
     r"\w+", r"\(%s(?:, …)?\)",
