@@ -129,6 +129,18 @@ def test_rows_whose_time_is_null_are_counted_and_not_extracted(
     assert "2 rows of the source have no time" in caplog.text
 
 
+def test_a_count_of_rows_without_a_time_that_takes_too_long_does_not_stop_the_extract(
+    source: Source, lake: Lake, caplog: pytest.LogCaptureFixture
+) -> None:
+    source.run(TABLE, "INSERT INTO things VALUES (1, 'a', '2013-01-01'), (2, 'b', NULL)")
+    change = "format('ALTER DATABASE %I SET statement_timeout = 500', current_database())"
+    source.run(f"DO $$ BEGIN EXECUTE {change}; END $$")
+    slow = "CASE WHEN modified_at IS NULL THEN pg_sleep(2) IS NOT NULL ELSE true END"
+    batch = extract(lake, SQL.replace("ORDER BY", f"AND {slow} ORDER BY"))
+    assert (batch.rows, batch.without_window) == (1, None)
+    assert "could not be counted" in caplog.text
+
+
 @pytest.mark.parametrize("where", ["note LIKE 'a%'", "note LIKE 'a%%'", "id % 2 = 1 /* 100 % of the odd ones */"])
 def test_a_percent_sign_in_an_extract_is_one(source: Source, lake: Lake, where: str) -> None:
     source.run(TABLE, "INSERT INTO things VALUES (1, 'ab', '2013-01-01'), (2, 'b', '2013-01-01')")

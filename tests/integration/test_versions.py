@@ -99,12 +99,16 @@ def test_the_column_of_the_read_time_is_added_to_a_table_of_before(target: LoadT
     assert target.rows("SELECT COUNT(_extracted_at) FROM core.flights") == [(0,)]
 
 
-def test_rows_that_change_without_a_new_version_are_loaded_and_counted(things: LoadTarget) -> None:
+def test_rows_that_change_without_a_new_version_are_loaded_and_counted(
+    things: LoadTarget, caplog: pytest.LogCaptureFixture
+) -> None:
     rows = [(key, DAY1, DAY1, "a", None) for key in range(3)]
     audited(things, INCREMENTAL, rows, 1)
     changed = [(0, DAY1, DAY1, "b", None), (1, DAY2, DAY1, "b", None), (2, DAY1, DAY1, "a", DAY2)]
     assert audited(things, INCREMENTAL, changed, 2).counts == model.Counts(updated=2, deleted=1)
     assert verdicts(things, "changed_without_version") == [("passed", 0), ("warned", 2)]
+    assert "changed_without_version, 2 rows, e.g. id=" in caplog.text
+    assert verdicts(things, "in_a_window") == [], "nobody counted the rows of the source"
     failures = "SELECT row_key, reason FROM etl.check_failures WHERE check_name = 'changed_without_version' ORDER BY 1"
     assert things.rows(failures) == [
         ("id=0", "the row has changed and version has not"), ("id=2", "the row has changed and version has not")

@@ -61,25 +61,25 @@ class Audit:
     checks: Sequence[Check]
     run: Run
     rows: str = load_sql.STAGE
-    without_window: int = 0
+    without_window: int | None = None
     outcomes: list[Outcome] = field(default_factory=list)
 
     def stage(self, session: Session) -> None:
         """Check the batch before anything is visible. Raises SourceError when it must not be."""
         self.outcomes = self._check(session, STAGE, self.rows)
-        if self.contract.version:
+        if self.without_window is not None:
             self.outcomes.append(Outcome(_IN_A_WINDOW, self.without_window))
         self._refuse(STAGE)
 
     def result(self, session: Session, unversioned: int) -> list[Statement]:
         """Check the table inside the transaction. Returns what records every outcome in it. Raises SourceError."""
-        on_table = self._check(session, RESULT, self.contract.table)
-        self.outcomes += on_table
+        self.outcomes += self._check(session, RESULT, self.contract.table)
+        if self.contract.added:
+            changed = rules.changed_without_version(self.contract)
+            self.outcomes.append(_outcome(session, self.contract, changed, unversioned, self.contract.table))
         self._refuse(RESULT)
         if self.contract.added:
             self.outcomes.append(Outcome(_PROVED))
-            unchanged = rules.changed_without_version(self.contract)
-            self.outcomes.append(_outcome(session, self.contract, unchanged, unversioned, self.contract.table))
         return self._records()
 
     def _check(self, session: Session, on: str, rows: str) -> list[Outcome]:
@@ -140,11 +140,11 @@ def of(
     window: Window | None = None,
     rows: str = load_sql.STAGE,
     into: Contract | None = None,
-    without_window: int = 0,
+    without_window: int | None = None,
 ) -> Audit:
     """The audit of one load of a table, or ``into`` a shadow of it. Raises ConfigError for a file that is no check.
 
-    ``without_window`` rows of the source were not extracted, because they have no time.
+    ``without_window`` rows of the source were not extracted, because they have no time; None if nobody counted them.
     """
     return Audit(connect, into or contract, rules.for_table(contract.staged, window), run, rows, without_window)
 

@@ -64,7 +64,7 @@ def extract(
         with PartWriter(lake, below) as writer:
             rows = _copy_out(conn, f"COPY (\n{query}\n) TO STDOUT (FORMAT csv, HEADER)", writer)
             entries = writer.finish()
-        without_window = _count_without_window(conn, sql, table) if read else 0
+        without_window = _count_without_window(conn, sql, table) if read else None
     manifest = lake.write_manifest(below, entries, extracted_at)
     size = sum(entry.bytes for entry in entries)
     log.info(
@@ -99,17 +99,17 @@ def placeholders_only(sql: str) -> str:
     return re.sub(r"%(?!\((?:start|end)\)s)%?", "%%", sql.strip().rstrip(";"))
 
 
-def _count_without_window(conn: Any, sql: str, table: str) -> int:
-    """The rows that no window contains, which are not loaded. 0 where they cannot be counted, which is logged."""
+def _count_without_window(conn: Any, sql: str, table: str) -> int | None:
+    """The rows that no window contains, which are not loaded. None where they cannot be counted, which is logged."""
     query = count_without_window(sql)
     if query is None:
         log.info("%s: rows without a time are not counted: the extract compares no column with the window", table)
-        return 0
+        return None
     try:
         number = int(conn.execute(query).fetchone()[0])
-    except psycopg.errors.ProgrammingError as error:
+    except (psycopg.errors.ProgrammingError, psycopg.errors.QueryCanceled) as error:  # the latter: statement_timeout
         log.warning("%s: rows without a time could not be counted: %s", table, " ".join(str(error).split()))
-        return 0
+        return None
     if number:
         log.warning("%s: %d rows of the source have no time, so they are in no window and not loaded", table, number)
     return number

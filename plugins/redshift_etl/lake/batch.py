@@ -26,8 +26,8 @@ class Batch:
     ``window`` is None for a whole table; ``manifest`` is a key of the lake; ``bytes`` and ``files`` are the manifest's;
     ``extracted`` rows came from the source (NOT_COUNTED until an S3 file has been read), ``rows`` of them are in the
     files, ``rejected`` are not; ``extracted_at`` is when the source was read (UTC); ``without_window`` rows of the
-    source have no time, and so are in no window; ``left_out`` are the columns of the contract that the files do not
-    have: Redshift fills them.
+    source have no time, and so are in no window (None where nobody counted them); ``left_out`` are the columns of the
+    contract that the files do not have: Redshift fills them.
     """
 
     table: str
@@ -40,7 +40,7 @@ class Batch:
     extracted: int
     rejected: int
     extracted_at: datetime
-    without_window: int = 0
+    without_window: int | None = None
     left_out: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:

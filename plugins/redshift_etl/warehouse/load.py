@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 from uuid import uuid4
@@ -82,24 +83,61 @@ def execute(connect: Connect, load: Load, audits: Sequence[Audit] = (), last: Se
     ``connect`` opens a new connection, not in autocommit. ``audits`` check the filled stage, those of ``last`` the
     table inside the transaction. Raises what ``load_batch`` raises.
     """
+
+    def stage(session: Session) -> int:
+        """Copy the batch and check it. Returns its rows."""
+        staged = _stage(connect, session, load)
+        for audit in audits:
+            audit(session)
+        return staged
+
+    def write(session: Session, attempt: Attempt) -> LoadRecord:
+        """Write the staged rows, and record the load."""
+        return _write(connect, session, load, attempt, last)
+
+    return commit_once(connect, load, stage, write)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One of the tries of a load: its id, which all of them have, when it began (UTC), and the rows that it staged."""
+
+    load_id: str
+    started_at: datetime
+    staged: int
+
+
+def commit_once(
+    connect: Connect,
+    load: Load,
+    stage: Callable[[Session], int],
+    write: Callable[[Session, Attempt], LoadRecord],
+) -> LoadRecord:
+    """Stage, then write in one transaction behind the table's LOCK; all again after a conflict or a lost connection.
+
+    ``write`` records the load under the attempt's id, by which one whose COMMIT was not answered is found.
+    """
     load_id = uuid4().hex
-    return retry(load.label, lambda number: _attempt(connect, load, load_id, audits, last, again=number > 1))
+    return retry(load.label, lambda number: _attempt(connect, load, load_id, stage, write, again=number > 1))
 
 
 def _attempt(
-    connect: Connect, load: Load, load_id: str, audits: Sequence[Audit], last: Sequence[Proof], again: bool
+    connect: Connect,
+    load: Load,
+    load_id: str,
+    stage: Callable[[Session], int],
+    write: Callable[[Session, Attempt], LoadRecord],
+    again: bool,
 ) -> LoadRecord:
     started_at = datetime.now(UTC)
     with open_session(connect, load.label) as session:
         if again and (committed := history.find_committed(session, load_id)):
             return committed
         try:
-            staged = _stage(connect, session, load)
-            for audit in audits:
-                audit(session)
+            staged = stage(session)
             with session.transaction():
                 session.run(lock(load.contract.locked_as))
-                record = _write(connect, session, load, load_id, staged, started_at, last)
+                record = write(session, Attempt(load_id, started_at, staged))
         except StatementError as error:
             fix = "read the statement below; its table, its grants or its SQL in this repository"
             raise error.explained(fix, table=load.contract.table) from error
@@ -147,16 +185,8 @@ def _write_snapshot(connect: Connect, session: Session, load: Load, staged: int)
     return snapshot.copy(session, load, staged, before, after)
 
 
-def _write(
-    connect: Connect,
-    session: Session,
-    load: Load,
-    load_id: str,
-    staged: int,
-    started_at: datetime,
-    last: Sequence[Proof],
-) -> LoadRecord:
-    contract, window = load.contract, load.window
+def _write(connect: Connect, session: Session, load: Load, attempt: Attempt, last: Sequence[Proof]) -> LoadRecord:
+    contract, window, load_id, staged = load.contract, load.window, attempt.load_id, attempt.staged
     if contract.load == "full_refresh":
         newest = history.read_newest_extract(connect, contract.table)
         written = upsert.refresh(session, load, newest, staged)
@@ -188,7 +218,7 @@ def _write(
         extracted=load.extracted,
         rejected=load.rejected,
         extracted_at=load.extracted_at,
-        started_at=started_at,
+        started_at=attempt.started_at,
         manifest=load.source.manifest_url if load.source else None,
     )
     session.run_step((*written.records, entry, *checked))

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
-from uuid import uuid4
 
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import SourceError
 from redshift_etl.lake.batch import Batch
 from redshift_etl.warehouse import history, load, migrate
 from redshift_etl.warehouse.history import LoadRecord
-from redshift_etl.warehouse.locks import lock
+from redshift_etl.warehouse.load import Attempt
 from redshift_etl.warehouse.model import Counts, Load, Run
-from redshift_etl.warehouse.retry import retry
-from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
+from redshift_etl.warehouse.session import Connect, Session
 from redshift_etl.warehouse.sql import tombstones_sql
-from redshift_etl.warehouse.statement import analyze, count_rows
+from redshift_etl.warehouse.statement import count_rows
 
 log = logging.getLogger(__name__)
 
@@ -32,28 +30,13 @@ def mark(connect: Connect, keys: Batch, contract: Contract, run: Run) -> LoadRec
     than the contract's ``may_shrink_to`` of those compared would remain; ConfigError and TransientError as a load.
     """
     migrate.ensure(connect, contract.table)
-    comparison, load_id = load.of_batch(keys, contract, run), uuid4().hex
-    return retry(comparison.label, lambda number: _attempt(connect, comparison, load_id, again=number > 1))
-
-
-def _attempt(connect: Connect, keys: Load, load_id: str, again: bool) -> LoadRecord:
-    started_at = datetime.now(UTC)
-    with open_session(connect, keys.label) as session:
-        if again and (committed := history.find_committed(session, load_id)):
-            return committed
-        try:
-            staged = _stage(connect, session, keys)
-            with session.transaction():
-                session.run(lock(keys.contract.locked_as))
-                record = _write(session, keys, load_id, staged, started_at)
-        except StatementError as error:
-            fix = "read the statement below; its table, its grants or its SQL in this repository"
-            raise error.explained(fix, table=keys.contract.table) from error
-        if record.counts.deleted:
-            session.run(analyze(keys.contract.table))
-            session.commit()
-    log.info("%s: committed %s", keys.label, record)
-    return record
+    comparison = load.of_batch(keys, contract, run)
+    return load.commit_once(
+        connect,
+        comparison,
+        lambda session: _stage(connect, session, comparison),
+        lambda session, attempt: _write(session, comparison, attempt),
+    )
 
 
 def _stage(connect: Connect, session: Session, keys: Load) -> int:
@@ -71,8 +54,8 @@ def _stage(connect: Connect, session: Session, keys: Load) -> int:
     return staged
 
 
-def _write(session: Session, keys: Load, load_id: str, staged: int, started_at: datetime) -> LoadRecord:
-    contract, read_at = keys.contract, keys.extracted_at
+def _write(session: Session, keys: Load, attempt: Attempt) -> LoadRecord:
+    contract, read_at, load_id, staged = keys.contract, keys.extracted_at, attempt.load_id, attempt.staged
     session.run(tombstones_sql.find_gone(contract, read_at))
     compared, gone = map(int, session.run(tombstones_sql.count_compared(contract, read_at))[0])
     _refuse_too_few(contract, staged, compared, gone)
@@ -95,7 +78,7 @@ def _write(session: Session, keys: Load, load_id: str, staged: int, started_at: 
         extracted=keys.extracted,
         rejected=0,
         extracted_at=read_at,
-        started_at=started_at,
+        started_at=attempt.started_at,
         manifest=keys.source.manifest_url if keys.source else None,
     )
     days = (tombstones_sql.touch_days(contract, load_id),) if contract.day and gone else ()
