@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import itertools
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from threading import Event
 from typing import Any
+
+from redshift_etl.warehouse.session import Session
+from redshift_etl.warehouse.statement import Statement
 
 
 def broken(connect: Callable[[], Any], fuse: itertools.count[int] | None, when: int) -> Broken:
@@ -88,3 +93,26 @@ class ObservedCursor:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.cursor, name)
+
+
+@dataclass
+class Meeting:
+    """Two writers of a table: the first holds its transaction open until the second has sent its LOCK."""
+
+    connect: Callable[[], Any]
+    reached: Event = field(default_factory=Event)
+    connections: list[Observed] = field(default_factory=list)
+
+    def hold(self, _: Session, __: int) -> list[Statement]:
+        """The last proof of the first one's load."""
+        self.reached.set()
+        until = time.monotonic() + 30
+        while time.monotonic() < until and not any("LOCK" in sql for each in self.connections for sql in each.sent):
+            time.sleep(0.01)
+        time.sleep(0.2)
+        return []
+
+    def second(self) -> Observed:
+        """A connection of the second one."""
+        self.connections.append(Observed(self.connect(), []))
+        return self.connections[-1]

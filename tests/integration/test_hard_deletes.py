@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import pytest
@@ -26,11 +24,10 @@ from redshift_etl.reconcile.source_counts import count_by_day
 from redshift_etl.warehouse import freshness, history, load, retry, tombstones
 from redshift_etl.warehouse.history import LoadRecord
 from redshift_etl.warehouse.model import Counts, Run
-from redshift_etl.warehouse.session import Session, open_session
-from redshift_etl.warehouse.statement import Statement
+from redshift_etl.warehouse.session import open_session
 from tests.integration.batches import LoadTarget, both_levels
 from tests.integration.conftest import Source
-from tests.integration.connections import Observed, cut
+from tests.integration.connections import Meeting, Observed, cut
 from tests.integration.operations import connect_airflow, instance, repository
 
 DAY1, DAY2 = "2013-01-01", "2013-01-02"
@@ -328,29 +325,13 @@ def test_a_load_that_is_at_work_is_waited_for(world: World) -> None:
     target = world.target
     world.load(1, 2, 3, at=ago(5))
     world.insert(1, 2)
-    reached = Event()
-    connections: list[Observed] = []
-
-    def hold(_: Session, __: int) -> list[Statement]:
-        """Commit only when the comparison has sent its LOCK."""
-        reached.set()
-        until = time.monotonic() + 30
-        while time.monotonic() < until and not any("LOCK" in sql for each in connections for sql in each.sent):
-            time.sleep(0.01)
-        time.sleep(0.2)
-        return []
-
-    def connect() -> Observed:
-        """One of the comparison's connections."""
-        connections.append(Observed(target.connect(), []))
-        return connections[-1]
-
+    meeting = Meeting(target.connect)
     rows = [(key, DAY2, DAY2, "b", None) for key in (2, 3, 4)]
     batch = target.batch(world.contract, rows, extracted_at=ago(1))
     with ThreadPoolExecutor(2) as pool:
-        loading = pool.submit(load.execute, target.connect, batch, [], [hold])
-        assert reached.wait(30)
-        marking = pool.submit(world.mark, None, connect)
+        loading = pool.submit(load.execute, target.connect, batch, [], [meeting.hold])
+        assert meeting.reached.wait(30)
+        marking = pool.submit(world.mark, None, meeting.second)
         loading.result()
         assert marking.result() == Counts(unchanged=2, deleted=2)
     assert [(row[0], row[2], bool(row[3])) for row in world.rows()] == [

@@ -31,7 +31,7 @@ from redshift_etl.warehouse.model import Run
 from redshift_etl.warehouse.session import Session
 from redshift_etl.warehouse.statement import Statement
 from tests.integration.batches import INCREMENTAL, REFRESHED, RUN, LoadTarget
-from tests.integration.connections import Observed, cut
+from tests.integration.connections import Meeting, Observed, cut
 from tests.integration.operations import repository
 
 DAY1, DAY2, DAY3 = "2013-01-01", "2013-01-02", "2013-01-03"
@@ -242,28 +242,12 @@ def _renamed(contract: contracts.Contract, number: int) -> tuple[str, ...]:
 
 
 def test_a_load_that_commits_while_a_swap_waits_leaves_no_key_twice(warehouse: LoadTarget) -> None:
-    write, loaded = swap(warehouse), Event()
-    connections: list[Observed] = []
-
-    def hold(_: Session, __: int) -> list[Statement]:
-        """Commit only when the swap has sent its LOCK."""
-        loaded.set()
-        until = time.monotonic() + 30
-        while time.monotonic() < until and not any("LOCK" in sql for each in connections for sql in each.sent):
-            time.sleep(0.01)
-        time.sleep(0.2)
-        return []
-
-    def connect() -> Observed:
-        """One of the swap's connections."""
-        connections.append(Observed(warehouse.connect(), []))
-        return connections[-1]
-
+    write, meeting = swap(warehouse), Meeting(warehouse.connect)
     batch = warehouse.batch(contracts.load("core.things"), [(5, DAY3, DAY3, "new")])
     with ThreadPoolExecutor(2) as pool:
-        loading = pool.submit(load.execute, warehouse.connect, batch, [], [hold])
-        assert loaded.wait(30)
-        swapping = pool.submit(write, connect)
+        loading = pool.submit(load.execute, warehouse.connect, batch, [], [meeting.hold])
+        assert meeting.reached.wait(30)
+        swapping = pool.submit(write, meeting.second)
         loading.result()
         swapping.result()
     rows = warehouse.rows("SELECT id, name FROM core.things ORDER BY id")

@@ -200,6 +200,24 @@ def test_copies_in_any_order_give_the_history_of_their_reading(staff: LoadTarget
     assert roles(staff) == expected
 
 
+def test_the_columns_of_a_key_may_have_the_names_that_the_statements_give(target: LoadTarget) -> None:
+    names = ("in_copy", "before_from", "before_to", "after_from", "after_to", "same_before", "same_after", "following")
+    declared = ", ".join(f"{name} VARCHAR(3) NOT NULL" for name in names)
+    contract = contracts.parse(
+        "/*\ndescription: d\nowner: us\nload: snapshot\nretention: never\n*/\n"
+        f"CREATE TABLE core.named ({declared}, state INTEGER, valid_from TIMESTAMP NOT NULL, valid_to TIMESTAMP, "
+        f"current BOOLEAN NOT NULL, PRIMARY KEY ({', '.join(names)}, valid_from))"
+    )
+    target.create(contract)
+    for hour in (1, 3, 2):
+        target.load(contract, [("k",) * len(names) + (hour,)], extracted_at=at(hour))
+    assert target.rows("SELECT state, current FROM core.named ORDER BY valid_from") == [
+        (1, False),
+        (2, False),
+        (3, True),
+    ]
+
+
 SNAPSHOT = """/*
 description: d
 owner: us

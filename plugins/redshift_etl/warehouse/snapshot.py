@@ -46,7 +46,7 @@ def copy(session: Session, load: Load, staged: int, before: datetime | None, aft
         log.info("%s: the copy is in the history already", load.label)
         return Written(Counts(unchanged=staged))
     session.run(snapshot_sql.find_moves(contract, before, after))
-    inserted, updated, unchanged, gone, known = map(int, session.run(snapshot_sql.count_moves())[0])
+    inserted, updated, unchanged, gone, known = map(int, session.run(snapshot_sql.count_moves(contract))[0])
     if staged == 0 or staged < known * contract.may_shrink_to:
         raise SourceError(
             f"The copy has {staged} rows where the one before has {known}.",

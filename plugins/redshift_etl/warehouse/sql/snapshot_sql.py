@@ -8,11 +8,12 @@ keys of the batch alone, and from what the table has and the batch adds, whateve
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 from redshift_etl.contracts.ddl import Column
 from redshift_etl.contracts.model import CURRENT, EXTRACTED_AT, VALID_FROM, VALID_TO, Contract
+from redshift_etl.contracts.names import unused
 from redshift_etl.warehouse.compare import comparable
 from redshift_etl.warehouse.sql.load_sql import STAGE
 from redshift_etl.warehouse.sql.upsert_sql import DECIDED, Aliases
@@ -79,16 +80,16 @@ def gaps(contract: Contract, rows: str, *, gapless: bool, limit: int = 5) -> Sta
     With ``gapless`` also those that end before the next one begins: from full copies, a key may be gone for a time.
     """
     keys, names = columns(contract.natural_key), columns(contract.natural_key, "t")
-    end = "<>" if gapless else ">"
+    end, following = "<>" if gapless else ">", unused("following", contract.natural_key)
     return Statement(
         "prove the intervals",
         f"""SELECT {keys}, {VALID_FROM} FROM (
     SELECT {names}, t.{VALID_FROM}, t.{VALID_TO}, t.{column_name(CURRENT)},
-        LEAD(t.{VALID_FROM}) OVER (PARTITION BY {names} ORDER BY t.{VALID_FROM}) AS following
+        LEAD(t.{VALID_FROM}) OVER (PARTITION BY {names} ORDER BY t.{VALID_FROM}) AS {following}
     FROM {ident(contract.table)} AS t
     WHERE EXISTS (SELECT 1 FROM {rows} AS s WHERE {_same(contract.natural_key, "s", "t")})
 ) AS intervals
-WHERE {VALID_TO} <= {VALID_FROM} OR {VALID_TO} {end} following OR ({VALID_TO} IS NULL AND following IS NOT NULL)
+WHERE {VALID_TO} <= {VALID_FROM} OR {VALID_TO} {end} {following} OR ({VALID_TO} IS NULL AND {following} IS NOT NULL)
     OR ({column_name(CURRENT)} AND {VALID_TO} IS NOT NULL) OR (NOT {column_name(CURRENT)} AND {VALID_TO} IS NULL)
 ORDER BY {keys}, {VALID_FROM} LIMIT {limit}""",
     )
@@ -102,76 +103,96 @@ def _at(alias: str, when: datetime | None) -> str:
     return f"{alias}.{VALID_FROM} <= {at} AND ({alias}.{VALID_TO} > {at} OR {alias}.{VALID_TO} IS NULL)"
 
 
-def find_moves(contract: Contract, before: datetime | None, after: datetime | None) -> Statement:
-    """The keys whose state in the copy is not that of the copy before, with their intervals before and after.
+@dataclass(frozen=True)
+class Flags:
+    """The columns of MOVES beside the key, under names that no column of the key has.
 
-    ``before`` and ``after`` are the times of the neighbouring copies. ``same_after``: the copy has the state of the one
-    after it, so that its interval begins earlier.
+    ``in_copy``: whether the copy has the key. The intervals are those of the neighbouring copies, NULL where they lack
+    the key. ``same_before``, ``same_after``: whether the copy has the state of that neighbour, or both lack the key.
     """
-    keys, target = contract.natural_key, ident(contract.table)
+
+    in_copy: str = "in_copy"
+    before_from: str = "before_from"
+    before_to: str = "before_to"
+    after_from: str = "after_from"
+    after_to: str = "after_to"
+    same_before: str = "same_before"
+    same_after: str = "same_after"
+
+    @classmethod
+    def of(cls, contract: Contract) -> Flags:
+        """The names for a contract."""
+        return cls(*(unused(field.name, contract.natural_key) for field in fields(cls)))
+
+
+def find_moves(contract: Contract, before: datetime | None, after: datetime | None) -> Statement:
+    """Each key of the copy and of its neighbours, which were read ``before`` and ``after`` it, with its `Flags`."""
+    keys, target, f = contract.natural_key, ident(contract.table), Flags.of(contract)
     present = column_name(keys[0])
-    all_keys = "\n        UNION\n        ".join(
-        f"SELECT {columns(keys, 't')} FROM {source}"
-        for source in (
-            f"{STAGE} AS t",
-            f"{target} AS t WHERE {_at('t', before)}",
-            f"{target} AS t WHERE {_at('t', after)}",
-        )
+    intervals = [f"{target} AS t WHERE {_at('t', when)}" for when in (before, after)]
+    all_keys = "\n    UNION\n    ".join(
+        f"SELECT {columns(keys, 't')} FROM {rows}" for rows in (f"{STAGE} AS t", *intervals)
     )
     return Statement(
-        "find the keys whose state is another",
+        "compare the copy with its neighbours",
         f"""CREATE TEMP TABLE {MOVES} AS
-SELECT * FROM (
-    SELECT {columns(keys, "k")},
-        CASE WHEN s.{present} IS NULL THEN 0 ELSE 1 END AS in_copy,
-        b.{VALID_FROM} AS before_from, b.{VALID_TO} AS before_to,
-        a.{VALID_FROM} AS after_from, a.{VALID_TO} AS after_to,
-        CASE WHEN {_same_state(contract, "s", "b")} THEN 1 ELSE 0 END AS same_before,
-        CASE WHEN {"1 = 0" if after is None else _same_state(contract, "s", "a")} THEN 1 ELSE 0 END AS same_after
-    FROM (
-        {all_keys}
-    ) AS k
-    LEFT JOIN {STAGE} AS s ON {_same(keys, "s", "k")}
-    LEFT JOIN {target} AS b ON {_same(keys, "b", "k")} AND {_at("b", before)}
-    LEFT JOIN {target} AS a ON {_same(keys, "a", "k")} AND {_at("a", after)}
-) AS compared""",
+SELECT {columns(keys, "k")},
+    CASE WHEN s.{present} IS NULL THEN 0 ELSE 1 END AS {f.in_copy},
+    b.{VALID_FROM} AS {f.before_from}, b.{VALID_TO} AS {f.before_to},
+    a.{VALID_FROM} AS {f.after_from}, a.{VALID_TO} AS {f.after_to},
+    CASE WHEN {_same_state(contract, "s", "b")} THEN 1 ELSE 0 END AS {f.same_before},
+    CASE WHEN {"1 = 0" if after is None else _same_state(contract, "s", "a")} THEN 1 ELSE 0 END AS {f.same_after}
+FROM (
+    {all_keys}
+) AS k
+LEFT JOIN {STAGE} AS s ON {_same(keys, "s", "k")}
+LEFT JOIN {target} AS b ON {_same(keys, "b", "k")} AND {_at("b", before)}
+LEFT JOIN {target} AS a ON {_same(keys, "a", "k")} AND {_at("a", after)}""",
     )
 
 
-def count_moves() -> Statement:
+def count_moves(contract: Contract) -> Statement:
     """Keys of the copy: new, changed, unchanged; keys that it no longer has; and all keys of the one before."""
-    gone = "in_copy = 0 AND before_from IS NOT NULL"
-    counts = ("in_copy = 1 AND before_from IS NULL", "in_copy = 1 AND before_from IS NOT NULL AND same_before = 0",
-              "in_copy = 1 AND same_before = 1", gone, "before_from IS NOT NULL")  # fmt: skip
-    sums = ", ".join(f"COALESCE(SUM(CASE WHEN {condition} THEN 1 ELSE 0 END), 0)" for condition in counts)
+    f = Flags.of(contract)
+    conditions = (
+        f"{f.in_copy} = 1 AND {f.before_from} IS NULL",
+        f"{f.in_copy} = 1 AND {f.before_from} IS NOT NULL AND {f.same_before} = 0",
+        f"{f.in_copy} = 1 AND {f.same_before} = 1",
+        f"{f.in_copy} = 0 AND {f.before_from} IS NOT NULL",
+        f"{f.before_from} IS NOT NULL",
+    )
+    sums = ", ".join(f"COALESCE(SUM(CASE WHEN {condition} THEN 1 ELSE 0 END), 0)" for condition in conditions)
     return Statement("count the keys by what became of them", f"SELECT {sums} FROM {MOVES}")
 
 
 def write_copy(contract: Contract, read_at: datetime, after: datetime | None) -> tuple[Statement, ...]:
     """Cut the intervals in which the copy lies, and put its states between them."""
-    target, at = ident(contract.table), moment(read_at)
+    target, at, f = ident(contract.table), moment(read_at), Flags.of(contract)
     names = contract.staged.column_names
     until = "CAST(NULL AS TIMESTAMP)" if after is None else moment(after)
-    moved = f"INNER JOIN {MOVES} AS m ON {_same(contract.natural_key, 'm', 't')} AND m.same_before = 0"
+    moved = f"INNER JOIN {MOVES} AS m ON {_same(contract.natural_key, 'm', 't')} AND m.{f.same_before} = 0"
+    standing = f"{target} AS t {moved}"
+    extended = f"t.{VALID_FROM} = m.{f.after_from} AND m.{f.same_after} = 1"
     parts = [
-        ("t", f"t.{VALID_FROM}", at, f"{target} AS t {moved} AND t.{VALID_FROM} = m.before_from"),
-        ("t", at, f"t.{VALID_TO}", f"{target} AS t {moved} AND t.{VALID_FROM} = m.after_from AND m.same_after = 1"),
-        ("t", at, until, f"{STAGE} AS t {moved} AND m.same_after = 0"),
+        (f"t.{VALID_FROM}", at, f"{standing} AND t.{VALID_FROM} = m.{f.before_from}"),
+        (at, f"t.{VALID_TO}", f"{standing} AND {extended}"),
+        (at, until, f"{STAGE} AS t {moved} AND m.{f.same_after} = 0"),
     ]
     if after is not None:
-        rest = f"t.{VALID_FROM} = m.before_from AND m.after_from = m.before_from AND m.same_after = 0"
-        parts.append(("t", until, f"t.{VALID_TO}", f"{target} AS t {moved} AND {rest}"))
+        spans = f"t.{VALID_FROM} = m.{f.before_from} AND m.{f.after_from} = m.{f.before_from}"
+        parts.append((until, f"t.{VALID_TO}", f"{standing} AND {spans} AND m.{f.same_after} = 0"))
     selects = "\nUNION ALL\n".join(
-        f"SELECT {columns(names, alias)}, {start} AS {VALID_FROM}, {end} AS {VALID_TO}\nFROM {rows}"
-        for alias, start, end, rows in parts
+        f"SELECT {columns(names, 't')}, {start} AS {VALID_FROM}, {end} AS {VALID_TO}\nFROM {rows}"
+        for start, end, rows in parts
     )
-    replaced = f"({target}.{VALID_FROM} = m.before_from OR ({target}.{VALID_FROM} = m.after_from AND m.same_after = 1))"
+    cut = f"{target}.{VALID_FROM} = m.{f.before_from}"
+    moved_up = f"({target}.{VALID_FROM} = m.{f.after_from} AND m.{f.same_after} = 1)"
     return (
         Statement("cut the intervals", f"CREATE TEMP TABLE {HISTORY} AS\n{selects}"),
         Statement(
             "delete the intervals that are cut",
             f"DELETE FROM {target} USING {MOVES} AS m\n"
-            f"WHERE {_same(contract.natural_key, 'm', target)} AND m.same_before = 0 AND {replaced}",
+            f"WHERE {_same(contract.natural_key, 'm', target)} AND m.{f.same_before} = 0 AND ({cut} OR {moved_up})",
         ),
         _insert(contract, (*names, VALID_FROM), HISTORY),
     )
