@@ -8,7 +8,7 @@ DAYS ?= 7
 # Airflow imports a thousand modules in each process: without bytecode everything starts twice as slowly.
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: help setup run stop status clean env test test-stack lint audit audit-sql redshift redshift-corpus check-cluster bench docs lock
+.PHONY: help setup run stop status clean env test test-slow test-stack lint audit audit-sql redshift redshift-corpus check-cluster bench docs lock
 
 help: ## List these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {sub(/[$$][$$]/, "$$", $$2); printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ env: $(INSTALLED) ## Print a shell's settings for the running stack: eval "$$(ma
 
 test: $(INSTALLED) ## Lint, types and all tests, on a throw-away stack of their own
 	@$(LOCAL) test
+
+test-slow: $(INSTALLED) ## The tests that take longer and need nothing more: grants, retention, backfills, any order of loads
+	@$(LOCAL) test --only slow
 
 test-stack: $(INSTALLED) ## The slower tests, which need whole running Airflows: stack, backfill, containers
 	@$(LOCAL) test --only stack

@@ -62,11 +62,15 @@ LINT: tuple[Step, ...] = (
 )
 # Two processes, as a third only slows the servers on two cores; conftest.py says which tests stay in one process.
 TESTS: Step = ("pytest", ("pytest", "tests", "packages", "-n", "2"))
+SLOW: Step = (
+    "pytest -m slow",
+    ("pytest", "tests", "packages", "-m", "slow and not stack", "-n", "2", "--durations=10"),
+)
 STACK: Step = ("pytest -m stack", ("pytest", "tests", "packages", "-m", "stack", "--durations=10"))
 
 
 def run(only: str | None) -> int:
-    """Run lint, tests or stack; without `only` lint and tests. Every step runs; 1 when one has failed, else 0."""
+    """Run lint, tests, slow or stack; without `only` lint and tests. Every step runs; 1 when one has failed, else 0."""
     folder = Path(tempfile.mkdtemp(prefix="stack-test-"))
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, _end)
@@ -80,8 +84,8 @@ def run(only: str | None) -> int:
             (folder / "coverage").mkdir()
             failed += _alone(TESTS, folder, coverage.environment(folder / "coverage"))
             print(coverage.report(folder / "coverage"))
-        if only == "stack":
-            failed += _alone(STACK, folder, {})
+        if only in ("slow", "stack"):
+            failed += _alone(SLOW if only == "slow" else STACK, folder, {})
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"Failed: {', '.join(failed)}" if failed else "All passed.")

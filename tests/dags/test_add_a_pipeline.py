@@ -28,6 +28,8 @@ from redshift_etl.warehouse.connect import warehouse
 from tests.dags import how_to
 from tests.dags.world import World
 
+pytestmark = pytest.mark.slow
+
 CONTRACT = "include/sql/tables/core/crews.sql"
 # `make test` without what needs a warehouse or a browser, and has no test that reads the files of a pipeline.
 POLICY = ("tests/unit", *(f"tests/dags/test_{name}.py" for name in ("integrity", "lineage", "parsing")))

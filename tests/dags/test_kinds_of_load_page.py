@@ -22,6 +22,8 @@ from redshift_etl.operators.load import LoadToRedshiftOperator
 from redshift_etl.operators.transform import TransformOperator
 from tests.dags.world import World
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^`(?P<path>include/[^`]+)`:\n\n```sql\n(?P<text>.*?)```", re.MULTILINE | re.DOTALL)
 PAGE = (REPOSITORY / "docs/kinds-of-load.md").read_text(encoding="utf-8")

@@ -10,6 +10,8 @@ from redshift_etl.incidents import lake_store
 from redshift_etl.lake.storage import Lake
 from tests.dags.world import World, states
 
+pytestmark = pytest.mark.slow
+
 DAYS = {"start": "2013-01-01", "end": "2013-01-01"}
 
 

@@ -12,7 +12,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-import redshift_connector
 import zstandard
 
 from redshift_etl.contracts import contract as contracts
@@ -41,14 +40,7 @@ class LoadTarget:
 
     def connect(self) -> Any:
         """A new connection, as RedshiftSQLHook would open it."""
-        return redshift_connector.connect(
-            host=self.database.host,
-            port=self.database.port,
-            user=self.database.user,
-            password=self.database.password,
-            database=self.database.database,
-            ssl=False,
-        )
+        return self.database.connect()
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """What a reader sees."""

@@ -22,6 +22,8 @@ from redshift_etl.warehouse.model import Run
 from tests.integration.batches import LoadTarget
 from tests.integration.operations import connect_airflow, instance, repository
 
+pytestmark = pytest.mark.slow
+
 THINGS = """/*
 description: Things.
 owner: us

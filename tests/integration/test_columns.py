@@ -18,6 +18,8 @@ from redshift_etl.warehouse.session import open_session
 from tests.integration.batches import RUN, LoadTarget
 from tests.integration.table_pipeline import TablePipeline, pipeline
 
+pytestmark = pytest.mark.slow
+
 MATTER = "description: d\nowner: us\nretention: never\n"
 # Every name that a statement of the transform, the checks or the load gives to something, and some that need quotes.
 NAMES = (

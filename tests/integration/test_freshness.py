@@ -21,6 +21,8 @@ from tests.integration.batches import LoadTarget
 from tests.integration.operations import connect_airflow, repository
 from tests.integration.test_incidents import context, failure_now, refused, reports, webhook
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["webhook"]
 
 SMALL = """/*

@@ -28,6 +28,8 @@ from redshift_etl.warehouse import locks, migrate
 from redshift_etl.warehouse.model import Counts
 from tests.integration.batches import RUN, LoadTarget
 
+pytestmark = pytest.mark.slow
+
 GRANTS = Path(__file__).resolve().parents[2] / "include" / "sql" / "grants" / "etl_user.sql"
 AIRLINES, FLIGHTS = contracts.load("core.airlines"), contracts.load("core.flights")
 DAY = date(2013, 1, 1)

@@ -11,6 +11,8 @@ from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 
 from tests.unit.policies import read_extras
 
+pytestmark = pytest.mark.slow
+
 
 def test_login_by_iam_gets_as_far_as_the_network_and_needs_the_user_in_the_extra(
     s3_endpoint: str, monkeypatch: pytest.MonkeyPatch

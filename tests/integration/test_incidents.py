@@ -24,6 +24,8 @@ from redshift_etl.lake.storage import Lake
 from tests.integration.batches import INCREMENTAL, LoadTarget
 from tests.integration.operations import connect_airflow, instance
 
+pytestmark = pytest.mark.slow
+
 DAY = SimpleNamespace(
     run_id="scheduled__2013-01-01",
     run_type="scheduled",

@@ -109,6 +109,7 @@ def test_a_batch_that_was_read_earlier_replaces_only_what_no_later_one_has(event
     assert pages(events) == ["a", "new", "c"]
 
 
+@pytest.mark.slow
 def test_appends_in_any_order_end_in_the_same_table(events: LoadTarget) -> None:
     chance, loads = random.Random(7), []
     for read, (first, last) in enumerate(((0, 4), (1, 2), (3, 6), (2, 5)), 1):

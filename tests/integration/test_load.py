@@ -37,6 +37,7 @@ def small(target: LoadTarget) -> LoadTarget:
     return target
 
 
+@pytest.mark.slow
 def test_any_order_split_and_repetition_of_batches_ends_in_the_same_table(things: LoadTarget) -> None:
     chance = random.Random(20130101)
     rows = [
@@ -204,6 +205,7 @@ def test_copies_of_a_key_that_something_else_wrote_are_reported(things: LoadTarg
     assert error.value.where["keys"] == [(7, 2)]
 
 
+@pytest.mark.slow
 def test_a_connection_lost_anywhere_is_made_good_and_counted_once(
     things: LoadTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -224,6 +226,7 @@ def test_a_connection_lost_anywhere_is_made_good_and_counted_once(
     assert when > 10
 
 
+@pytest.mark.slow
 def test_a_load_that_dies_for_good_changes_nothing(things: LoadTarget, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "FIRST_PAUSE_SECONDS", 0.01)
     batch = things.batch(INCREMENTAL, [(1, DAY1, DAY1, "a", None)])

@@ -25,6 +25,8 @@ from redshift_etl.warehouse.model import CopySource
 from tests.integration.batches import REFRESHED, LoadTarget
 from tests.unit.policies import CLUSTER, WORKER, read_policies
 
+pytestmark = pytest.mark.slow
+
 LAKE, LANDING = S3Location("my-lake", "warehouse"), S3Location("my-landing", "files")
 KEYS = {"aws_access_key_id": "anybody", "aws_secret_access_key": "anything"}
 ALWAYS, NEVER = "0", "inf"  # how many requests the S3 answers before it asks whether they are allowed

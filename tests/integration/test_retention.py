@@ -27,6 +27,8 @@ from redshift_etl.warehouse.model import Run
 from tests.integration.batches import LoadTarget, both_modes
 from tests.integration.operations import connect_airflow, instance, repository
 
+pytestmark = pytest.mark.slow
+
 RUN = Run("retention", "run", "rows", 1)
 THINGS = """/*
 description: Things.

@@ -101,6 +101,7 @@ def test_a_deletion_is_a_state_from_its_time(prices: LoadTarget) -> None:
     assert prices.rows("SELECT COUNT(*) FROM core.prices WHERE current AND deleted_at IS NULL") == [(0,)]
 
 
+@pytest.mark.slow
 def test_changes_in_any_order_and_split_end_in_the_same_history(prices: LoadTarget) -> None:
     chance = random.Random(11)
     rows = [change(chance.randint(1, 6), chance.randint(1, 3), item=chance.randint(1, 2)) for _ in range(14)]
@@ -187,6 +188,7 @@ def intervals(copies: Sequence[tuple[int, Mapping[int, str]]]) -> list[tuple[obj
 
 
 @pytest.mark.parametrize("seed", range(6))
+@pytest.mark.slow
 def test_copies_in_any_order_give_the_history_of_their_reading(staff: LoadTarget, seed: int) -> None:
     chance = random.Random(seed)
     copies = [

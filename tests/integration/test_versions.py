@@ -56,6 +56,7 @@ def test_of_two_states_of_a_version_the_one_that_was_read_later_stands_in_either
     assert things.rows("SELECT name FROM core.things") == [(after,), (after,)]
 
 
+@pytest.mark.slow
 def test_any_order_of_loads_that_read_at_different_times_ends_in_the_same_table(things: LoadTarget) -> None:
     chance = random.Random(20130102)
     batches = [

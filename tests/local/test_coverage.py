@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from local.cli import coverage
 from local.stack import state_dir
 
@@ -18,6 +20,7 @@ subprocess.run([sys.executable, "-c", "import local_redshift.sql.lexer"], check=
 """
 
 
+@pytest.mark.slow
 def test_lines_are_counted_in_every_process_that_a_test_starts(tmp_path: Path) -> None:
     recorded, details = tmp_path / "recorded", tmp_path / "details.json"
     recorded.mkdir()

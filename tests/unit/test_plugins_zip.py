@@ -67,6 +67,7 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
+@pytest.mark.slow
 def test_unpacked_its_plugin_is_found_and_every_dag_parses(home: Path) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTHON"))}
     environment = {

@@ -169,6 +169,7 @@ def test_the_constraints_say_which_command_wrote_them_and_make_lock_is_that_comm
     assert all(word in recipe for word in command)
 
 
+@pytest.mark.slow
 def test_a_recompile_changes_nothing(tmp_path: Path) -> None:
     """Pins that still satisfy the requirements stay, so a new release of anything does not turn this red."""
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")

@@ -54,7 +54,7 @@ def test_a_workflow_calls_make_targets_and_nothing_else(path: Path) -> None:
 
 def test_the_workflows_run_the_tests_the_slow_tests_the_benchmarks_and_the_audit() -> None:
     commands = {step["run"] for path in WORKFLOWS for step in steps(path) if "run" in step}
-    assert commands == {"make test", "make test-stack", "make bench", "make audit"}
+    assert commands == {"make test", "make test-slow", "make test-stack", "make bench", "make audit"}
 
 
 def test_the_matrix_has_every_python_that_the_product_supports_on_linux_and_macos() -> None:

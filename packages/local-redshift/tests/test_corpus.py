@@ -19,7 +19,7 @@ def _connectors(redshift: Connection) -> dict[str, Callable[[], Any]]:
     return {"psycopg2": partial(psycopg2.connect, redshift.dsn()), "redshift_connector": redshift.connect}
 
 
-@pytest.mark.parametrize("driver", ["redshift_connector", "psycopg2"])
+@pytest.mark.parametrize("driver", ["redshift_connector", pytest.param("psycopg2", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("heading", HEADINGS, ids=lambda heading: heading.name)
 def test_statements_return_what_the_documentation_states(
     heading: cases.Heading, driver: str, redshift: Connection, redshift_server: RedshiftServer

@@ -17,6 +17,8 @@ from local_redshift.statements.dispatch import plan
 from local_redshift.statements.plan import Forward, Script, restored
 from local_redshift.testing.pytest_plugin import Connection, RedshiftServer
 
+pytestmark = pytest.mark.slow
+
 LONG = "it''s a \\\\ back\\nslash; -- /* \" $$ top getdate() " * 1000
 
 

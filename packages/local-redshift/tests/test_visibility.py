@@ -12,6 +12,8 @@ import pytest
 
 from local_redshift.testing.pytest_plugin import Connection, RedshiftServer
 
+pytestmark = pytest.mark.slow
+
 Session = psycopg.Connection[Any]
 LOGGED = ("stl_query", "stl_querytext", "svl_qlog", "svl_statementtext", "sys_query_history", "sys_query_text")
 

@@ -64,10 +64,13 @@ class Connection:
         )
 
     def connect(self, **more: Any) -> Any:
-        """A connection by redshift_connector."""
+        """A connection by redshift_connector.
+
+        The driver looks for a name by `inspect.stack` if it is given none, in tens of milliseconds.
+        """
         import redshift_connector
 
-        return redshift_connector.connect(**{**self.kwargs(), **more})
+        return redshift_connector.connect(**{**self.kwargs(), "application_name": "pytest", **more})
 
     def psycopg(self, **more: Any) -> psycopg.Connection[Any]:
         """A connection by psycopg 3."""
