@@ -30,6 +30,8 @@ from tests.integration.conftest import Source
 from tests.integration.connections import Meeting, Observed, cut
 from tests.integration.operations import connect_airflow, instance, repository
 
+pytestmark = pytest.mark.slow
+
 DAY1, DAY2 = "2013-01-01", "2013-01-02"
 THINGS = """/*
 description: Things.

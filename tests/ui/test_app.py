@@ -177,6 +177,7 @@ def test_without_a_warehouse_the_page_shows_the_files_and_since_when_the_warehou
     assert settled(page_without_warehouse, "/api/lineage", "failing_since")["edges"]
 
 
+@pytest.mark.slow
 def test_when_the_warehouse_goes_down_the_page_shows_its_last_values_and_reports_it(
     redshift_server: RedshiftServer, tmp_path: Path
 ) -> None:
