@@ -21,7 +21,6 @@ from redshift_etl.warehouse import catalog_query, migrate
 from redshift_etl.warehouse import history as load_history
 from redshift_etl.warehouse.compare import same_key
 from redshift_etl.warehouse.history import LoadRecord
-from redshift_etl.warehouse.locks import lock
 from redshift_etl.warehouse.model import Counts, Run
 from redshift_etl.warehouse.retry import transaction
 from redshift_etl.warehouse.session import Connect, Session
@@ -72,12 +71,11 @@ def create(connect: Connect, contract: Contract, backfill_id: str) -> Contract:
 
     def make(session: Session) -> None:
         """Create it, after the runs of the same backfill that do so too."""
-        session.run(lock(contract.table))
         if not catalog_query.read_tables(session, [shadow.table]):
             migrate.ensure_schema(session, SCHEMA)
             session.run(_like(shadow.table, contract.table, "create the shadow"))
 
-    transaction(connect, shadow.table, make)
+    transaction(connect, shadow.table, contract.table, make)
     return shadow
 
 
@@ -179,8 +177,7 @@ def _refuse_copies(keys: list[tuple[Any, ...]], where: str, fix: str, table: str
         raise ConfigError(f"{where} has the same key more than once.", fix=fix, table=table, keys=keys)
 
 
-def drop(connect: Connect, contract: Contract, backfill_id: str) -> None:
-    """Drop the shadow and the rows stored for an undo."""
-    tables = (of(contract, backfill_id).table, undo_table(contract, backfill_id))
-    drops = [Statement("drop the shadow", f"DROP TABLE IF EXISTS {ident(table)}") for table in tables]
-    transaction(connect, tables[0], lambda session: session.run_step((lock(contract.table), *drops)))
+def drop(session: Session, contract: Contract, backfill_id: str) -> None:
+    """Drop the shadow and the rows stored for an undo, inside the caller's transaction, behind the table's LOCK."""
+    for table in (of(contract, backfill_id).table, undo_table(contract, backfill_id)):
+        session.run(Statement("drop the shadow", f"DROP TABLE IF EXISTS {ident(table)}"))

@@ -22,9 +22,8 @@ from redshift_etl.lake.batch import Batch
 from redshift_etl.warehouse import history, migrate, replace, snapshot, upsert
 from redshift_etl.warehouse.copy_errors import copy_error, read_backend
 from redshift_etl.warehouse.history import LoadRecord
-from redshift_etl.warehouse.locks import lock
 from redshift_etl.warehouse.model import CopySource, Load, Run
-from redshift_etl.warehouse.retry import retry
+from redshift_etl.warehouse.retry import behind_lock, retry
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
 from redshift_etl.warehouse.sql import load_sql
 from redshift_etl.warehouse.statement import Statement, analyze, count_rows
@@ -129,15 +128,13 @@ def _attempt(
     write: Callable[[Session, Attempt], LoadRecord],
     again: bool,
 ) -> LoadRecord:
-    started_at = datetime.now(UTC)
+    started_at, locked = datetime.now(UTC), load.contract.locked_as
     with open_session(connect, load.label) as session:
-        if again and (committed := history.find_committed(session, load_id)):
-            return committed
+        if again and (found := behind_lock(session, locked, lambda it: history.find_committed(it, load_id))):
+            return found
         try:
             staged = stage(session)
-            with session.transaction():
-                session.run(lock(load.contract.locked_as))
-                record = write(session, Attempt(load_id, started_at, staged))
+            record = behind_lock(session, locked, lambda it: write(it, Attempt(load_id, started_at, staged)))
         except StatementError as error:
             fix = "read the statement below; its table, its grants or its SQL in this repository"
             raise error.explained(fix, table=load.contract.table) from error
