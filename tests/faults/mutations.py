@@ -12,7 +12,7 @@ from redshift_etl.contracts.ddl import Column
 from redshift_etl.extract import bounds
 from redshift_etl.transform import sql as transform_sql
 from redshift_etl.transform.value_checks import Check, contract_checks
-from redshift_etl.warehouse import history, load, upsert
+from redshift_etl.warehouse import history, retry, upsert
 from redshift_etl.warehouse.session import Session
 from redshift_etl.warehouse.sql import load_sql, upsert_sql
 from redshift_etl.warehouse.statement import Statement, columns, ident
@@ -65,7 +65,7 @@ def _any_blank(columns: Sequence[Column], types: Mapping[str, str], key: Sequenc
 
 
 MUTATIONS = {
-    "no LOCK": Mutation("incremental", load, "lock", lambda _: Statement("wait for nobody", "SELECT 1")),
+    "no LOCK": Mutation("incremental", retry, "lock", lambda _: Statement("wait for nobody", "SELECT 1")),
     "no dedupe": Mutation("incremental", upsert, "_has_conflicts", lambda *_: False),
     "commit before the end": Mutation("incremental", Session, "run", _commit_after_delete),
     "TRUNCATE in a full refresh": Mutation("full_refresh", load_sql, "replace_all", _truncate),

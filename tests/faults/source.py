@@ -27,7 +27,7 @@ _STATEMENTS = {
     "update": "UPDATE items SET changed_at = %(at)s, amount = %(amount)s WHERE code = %(code)s AND deleted_at IS NULL",
     "delete": "UPDATE items SET changed_at = %(at)s, deleted_at = %(at)s WHERE code = %(code)s AND deleted_at IS NULL",
     "remove": "DELETE FROM items WHERE code = %(code)s",
-    "correct": "UPDATE items SET amount = %(amount)s WHERE code = %(code)s",
+    "correct": "UPDATE items SET amount = %(amount)s WHERE code = %(code)s AND changed_at >= %(start)s",
 }
 
 
@@ -58,7 +58,10 @@ class Source:
         for change in sorted(changes, key=lambda change: change.minute):
             at = (start + change.minute * share).replace(tzinfo=None, microsecond=0)
             code = f"k{change.item}{' ' if change.operation == 'blank' else ''}"
-            values = {"code": code, "at": at, "day": at.date(), "amount": change.amount, "name": f"n{change.amount}"}
+            values = {
+                "code": code, "at": at, "day": at.date(), "amount": change.amount, "name": f"n{change.amount}",
+                "start": start.replace(tzinfo=None),
+            }  # fmt: skip
             connection.execute(_STATEMENTS[change.operation], values)
 
     def rows(self, columns: str, where: str = "code = rtrim(code)") -> list[tuple[Any, ...]]:

@@ -77,7 +77,15 @@ _REJECTS = 1000
 
 INCREMENTAL = Kind(
     "incremental",
-    _contract(_ITEM, load="incremental", version="changed_at", deleted="deleted_at", day="day", max_rejects=_REJECTS),
+    _contract(
+        _ITEM,
+        load="incremental",
+        version="changed_at",
+        deleted="deleted_at",
+        day="day",
+        may_shrink_to=0,
+        max_rejects=_REJECTS,
+    ),
     _transform(_RAW, f"SELECT {_ALL}"),
     _IN_WINDOW,
     columns=_ALL,
