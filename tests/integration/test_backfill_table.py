@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from redshift_etl.backfill import history, shadow_table
 from redshift_etl.checks import run as audit
@@ -64,7 +65,8 @@ def things(target: LoadTarget, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 def context(run: str = "manual 1", paused: bool = False, user: str = "ada", **form: Any) -> Any:
     ti = instance(dag="backfill_table", run=run, get_dag=lambda _: SimpleNamespace(is_paused=paused))
-    return {"ti": ti, "params": {**FORM, **form}, "dag_run": SimpleNamespace(triggering_user_name=user)}
+    run_of_form = SimpleNamespace(triggering_user_name=user)
+    return {"ti": ti, "params": {**FORM, **form}, "dag_run": run_of_form, "outlet_events": OutletEventAccessors()}
 
 
 def plan(**form: Any) -> list[dict[str, Any]]:

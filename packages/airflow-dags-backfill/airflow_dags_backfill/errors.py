@@ -47,7 +47,7 @@ def of_runs(dag_id: str, dates: Sequence[datetime]) -> Errors:
 
 def _error(task: TaskInstance) -> str | None:
     try:
-        entries, _ = TaskLogReader().read_log_chunks(task, task.try_number, {})
+        entries, _ = TaskLogReader().read_log_chunks(task, task.try_number, {"end_of_log": False})
         return first_line([entry.model_dump() for entry in entries])
     except Exception as error:  # noqa: BLE001 — whatever a log store does, the backfill's outcome is printed
         logging.getLogger(__name__).debug("The log of %s cannot be read: %s", task, error)
