@@ -78,12 +78,16 @@ def _commit_later(real: socket.socket) -> None:
 
 @dataclass
 class Observed:
-    """A connection that records its transactions, and calls before and after the COMMIT of those that LOCK first."""
+    """A connection that records its transactions, and calls before and after the COMMIT of those that LOCK first.
+
+    And before a ROLLBACK.
+    """
 
     connection: Any
     transactions: list[list[str]]
     before_commit: Callable[[], None] = lambda: None
     after_commit: Callable[[Any], None] = lambda _: None
+    before_rollback: Callable[[Any], None] = lambda _: None
     sent: list[str] = field(default_factory=list)
 
     def cursor(self) -> Any:
@@ -102,6 +106,7 @@ class Observed:
 
     def rollback(self) -> None:
         self.sent = []
+        self.before_rollback(self.connection)
         self.connection.rollback()
 
     def close(self) -> None:

@@ -28,7 +28,7 @@ def finish(connect: Connect, request: Request, run: Run, who: str) -> dict[str, 
         if request.action in backfill.LOADS:
             return _end(connect, request)
         if request.dry_run:
-            action = _ACTIONS[request.action]
+            action, _ = _ACTIONS[request.action]
             return read(connect, request.backfill_id, lambda session: action(session, request, run, who))
         return transaction(
             connect, request.backfill_id, request.contract.table, lambda session: _act(session, request, run, who)
@@ -60,9 +60,10 @@ def _compare(connect: Connect, request: Request) -> dict[str, object]:
 
 def _act(session: Session, request: Request, run: Run, who: str) -> dict[str, Any]:
     """One try of a swap, an undo or a drop; an earlier one, also of another task try, may have committed it."""
-    if history.was_done(session, request, run.run_id):
+    action, status = _ACTIONS[request.action]
+    if history.was_done(session, request, run.run_id, status):
         return {"committed_by_an_earlier_try": True}
-    return _ACTIONS[request.action](session, request, run, who)
+    return action(session, request, run, who)
 
 
 def mark_as_failed(connect: Connect, backfill_id: str) -> None:
@@ -107,7 +108,8 @@ def _small(found: dict[str, Any]) -> dict[str, Any]:
 
 
 _ACTIONS = {
-    backfill.SWAP: _swapped,
-    backfill.UNDO: _undone,
-    backfill.DROP: _dropped,
+    backfill.SWAP: (_swapped, history.SWAPPED),
+    backfill.UNDO: (_undone, history.UNDONE),
+    backfill.DROP: (_dropped, history.DROPPED),
 }
+"""What is done, and the status of the backfill after it."""

@@ -103,12 +103,13 @@ def days(session: Session, backfill_id: str, table: str, *statuses: str) -> tupl
     return found[2], found[3]
 
 
-def was_done(session: Session, request: Request, run_id: str) -> bool:
-    """Whether this run has committed its action already: a connection lost during COMMIT leaves that open."""
+def was_done(session: Session, request: Request, run_id: str, status: str) -> bool:
+    """Whether an earlier try of this run has committed its action, after which the backfill has this status still."""
     query = Statement(
         "check whether the action was committed",
-        f"SELECT 1 FROM {TABLE} WHERE backfill_id = %s AND of_backfill = %s AND action = %s",
-        (own_id(run_id), request.backfill_id, request.action),
+        f"SELECT 1 FROM {TABLE} AS a INNER JOIN {TABLE} AS b ON b.backfill_id = a.of_backfill\n"
+        "WHERE a.backfill_id = %s AND a.of_backfill = %s AND a.action = %s AND b.status = %s",
+        (own_id(run_id), request.backfill_id, request.action, status),
     )
     return bool(session.run(query))
 

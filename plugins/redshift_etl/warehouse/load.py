@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from redshift_etl import settings
 from redshift_etl.contracts.contract import Contract
-from redshift_etl.errors import SourceError
+from redshift_etl.errors import EtlError, SourceError
 from redshift_etl.lake.batch import Batch
 from redshift_etl.warehouse import history, migrate, replace, snapshot, upsert
 from redshift_etl.warehouse.copy_errors import copy_error, read_backend
@@ -138,10 +138,18 @@ def _attempt(
         except StatementError as error:
             fix = "read the statement below; its table, its grants or its SQL in this repository"
             raise error.explained(fix, table=load.contract.table) from error
+        log.info("%s: committed %s", load.label, record)
+        _analyze(session, load)
+    return record
+
+
+def _analyze(session: Session, load: Load) -> None:
+    """Refresh the statistics, if that can be done: the rows are committed, and retention's maintenance does it too."""
+    try:
         session.run(analyze(load.contract.table))
         session.commit()
-    log.info("%s: committed %s", load.label, record)
-    return record
+    except EtlError as error:
+        log.warning("%s: the load is committed; its table has old statistics: %s", load.label, error)
 
 
 def _stage(connect: Connect, session: Session, load: Load) -> int:
@@ -170,7 +178,7 @@ def copy_in(connect: Connect, session: Session, contract: Contract, statement: S
     try:
         session.run(statement)
     except StatementError as error:
-        session.connection.rollback()
+        session.rollback()
         raise copy_error(connect, backend, contract, error) from error
     session.commit()
 

@@ -88,8 +88,7 @@ class Session:
             yield
             self.commit()
         except BaseException:
-            with suppress(Exception):  # the first error is the one to report; a dead connection has rolled back itself
-                self.connection.rollback()
+            self.rollback()
             raise
 
     def commit(self) -> None:
@@ -98,6 +97,14 @@ class Session:
             self.connection.commit()
         except Exception as error:
             raise classify(error, Statement("commit", "COMMIT")) from error
+
+    def rollback(self) -> None:
+        """ROLLBACK after an error, which is the one to report: on a connection that is dead it does nothing.
+
+        Its backend has rolled back itself.
+        """
+        with suppress(Exception):
+            self.connection.rollback()
 
 
 @contextmanager
