@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local.stack import reaper
 from tests.faults.plan import seed_of
 
 if TYPE_CHECKING:
@@ -41,23 +42,25 @@ def main() -> int:
         return 0
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
-    with tempfile.TemporaryDirectory(prefix="faults-airflow-") as home:
-        _side_by_side(path, [seed_of(options.seed, number) for number in numbers], home)
-    return _summary(path, [seed_of(options.seed, number) for number in numbers])
+    seeds = [seed_of(options.seed, number) for number in numbers]
+    return reaper.run(lambda: _side_by_side(path, seeds))
 
 
-def _side_by_side(path: Path, seeds: Sequence[int], home: str) -> None:
-    environment = {**os.environ, "AIRFLOW_HOME": home, "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR"}
-    command = [sys.executable, "-m", "tests.faults", *sys.argv[1:]]
-    parts = [
-        subprocess.Popen([*command, "--part", str(part)], cwd=_ROOT, env=environment) for part in range(SIDE_BY_SIDE)
-    ]
-    began = shown = time.monotonic()
-    while any(part.poll() is None for part in parts):
-        time.sleep(0.5)
-        if time.monotonic() - shown > _PROGRESS_SECONDS:
-            shown = time.monotonic()
-            print(f"{shown - began:5.0f} s: {_counts(path, seeds)}", flush=True)
+def _side_by_side(path: Path, seeds: Sequence[int]) -> int:
+    """Play them, showing how far it is, then what they came to."""
+    with tempfile.TemporaryDirectory(prefix="faults-") as folder:
+        own = {"AIRFLOW_HOME": folder, "TMPDIR": folder, "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR"}
+        Path(folder).chmod(0o711)  # where PostgreSQL runs as another user, that user must be able to enter
+        command = [sys.executable, "-m", "tests.faults", *sys.argv[1:], "--part"]
+        environment = {**os.environ, **own}
+        parts = [subprocess.Popen([*command, str(part)], cwd=_ROOT, env=environment) for part in range(SIDE_BY_SIDE)]
+        began = shown = time.monotonic()
+        while any(part.poll() is None for part in parts):
+            time.sleep(0.5)
+            if time.monotonic() - shown > _PROGRESS_SECONDS:
+                shown = time.monotonic()
+                print(f"{shown - began:5.0f} s: {_counts(path, seeds)}", flush=True)
+    return _summary(path, seeds)
 
 
 def _play(seeds: Sequence[int], path: Path) -> None:

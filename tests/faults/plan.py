@@ -144,7 +144,7 @@ class _Drawing:
 
     def _faults(self) -> tuple[Fault, ...]:
         """Mostly one; the load tries again after some of them, and then meets the next."""
-        return tuple(self._fault() for _ in range(self.chance.choice((1, 1, 2, 3))))
+        return tuple(self._fault() for _ in range(self.chance.choice((1, 2, 3))))
 
     def _fault(self) -> Fault:
         group = self.chance.choices((STATEMENT_FAULTS, COMMIT_FAULTS, INPUT_FAULTS), (5, 4, 1))[0]
@@ -174,7 +174,7 @@ class _Drawing:
 
     def _correct(self, change: Change) -> Change:
         """Another amount without another time, as a correction by hand."""
-        return Change("correct", change.item, change.minute, self.chance.randrange(1000, 2000))
+        return Change("correct", change.item, change.minute, self.chance.randrange(1000))
 
 
 def kinds() -> tuple[str, ...]:
