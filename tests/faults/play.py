@@ -137,10 +137,10 @@ def _wake(attempt: _Attempt, everything: bool = False) -> None:
         return
     for pid in list(attempt.stopped):
         os.kill(pid, signal.SIGCONT)
-        if everything:
-            os.waitpid(pid, 0)
-            attempt.stopped.remove(pid)
-        elif os.waitpid(pid, os.WNOHANG)[0]:
+        while not (ended := bool(os.waitpid(pid, os.WNOHANG)[0])) and everything:
+            time.sleep(0.01)
+            os.kill(pid, signal.SIGCONT)  # it may have stopped a second time
+        if ended:
             attempt.stopped.remove(pid)
 
 
