@@ -150,7 +150,7 @@ def _connection_error(error: Exception) -> EtlError:
 
 
 def classify(error: Exception, statement: Statement) -> Exception:
-    """ConflictError for a conflict of transactions, TransientError for what is lost or S3 fails, else StatementError."""
+    """ConflictError for a conflict, TransientError for a lost connection or a failure of S3, else StatementError."""
     code, message = _code_and_message(error)
     what, fix = f"Could not {statement.purpose}: {message}.", "nothing: it is tried again"
     if _is_conflict(code, message):
