@@ -402,7 +402,7 @@ def test_a_table_is_no_fresher_for_a_comparison_of_its_keys(world: World) -> Non
 def differences(world: World) -> list[tuple[str, int | None, int | None]]:
     """What the comparison by day reports."""
     days = (datetime(2013, 1, 1).date(), datetime(2013, 1, 1).date())
-    _, gaps = reconcile.run(world.target.connect, count_by_day, lambda _: now(), days, now(), ["core.things"])
+    _, gaps, _ = reconcile.run(world.target.connect, count_by_day, lambda _: now(), days, now(), ["core.things"])
     return [(gap.problem, gap.source, gap.warehouse) for gap in gaps]
 
 

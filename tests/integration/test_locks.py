@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -24,6 +24,7 @@ from redshift_etl.contracts.mart import parse_mart
 from redshift_etl.errors import ConfigError
 from redshift_etl.marts import build as marts
 from redshift_etl.warehouse import load, locks, migrate
+from redshift_etl.warehouse.model import Counts
 from redshift_etl.warehouse.session import Session
 from redshift_etl.warehouse.statement import Statement
 from tests.integration.batches import INCREMENTAL, REFRESHED, RUN, LoadTarget
@@ -151,6 +152,28 @@ def test_a_load_that_stops_before_its_history_row_holds_up_no_load_of_another_ta
         finally:
             release.set()
         assert stopped.result().counts.inserted == 1
+
+
+@pytest.mark.parametrize("newest", ["first", "second"])
+def test_of_two_full_refreshes_at_once_both_commit_and_the_newest_file_stays(
+    warehouse: LoadTarget, newest: str
+) -> None:
+    warehouse.create(REFRESHED)
+    warehouse.load(REFRESHED, [(1, "old")], extracted_at=datetime(2013, 1, 3, tzinfo=UTC))
+    days, meeting = (5, 4) if newest == "first" else (4, 5), Meeting(warehouse.connect)
+    first, second = (
+        warehouse.batch(REFRESHED, [(1, name), (2, name)], extracted_at=datetime(2013, 1, day, tzinfo=UTC))
+        for name, day in zip(("first", "second"), days, strict=True)
+    )
+    before = warehouse.history()
+    with ThreadPoolExecutor(2) as pool:
+        loading = pool.submit(load.execute, warehouse.connect, first, [], [meeting.hold])
+        assert meeting.reached.wait(30)
+        following = pool.submit(load.execute, meeting.second, second)
+        assert loading.result(60).counts == Counts(inserted=1, updated=1)
+        assert following.result(60).counts == (Counts(superseded=2) if newest == "first" else Counts(updated=2))
+    assert warehouse.rows("SELECT id, name FROM core.small ORDER BY id") == [(1, newest), (2, newest)]
+    assert warehouse.history() == before + 2
 
 
 def test_a_load_that_commits_while_a_swap_waits_leaves_no_key_twice(warehouse: LoadTarget) -> None:

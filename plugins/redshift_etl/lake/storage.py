@@ -52,7 +52,9 @@ class Lake:
         """By the Airflow connection ``aws_default``; where there is none, by the machine's own AWS role."""
         from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
-        return cls(S3Hook(aws_conn_id=settings.AWS).get_conn(), settings.lake())
+        location = settings.lake()
+        with translated(location.url(location.key(""))):
+            return cls(S3Hook(aws_conn_id=settings.AWS).get_conn(), location)
 
     def put(self, key: str, body: bytes | bytearray, *, rows: int | None = None, **about: str) -> Entry:
         """Store one object under a key below the lake."""
