@@ -105,7 +105,7 @@ def _judge(
     table = read_table(target.connect, stage.kind.columns)
     states, wrong = verdict.history_matches(committed, table, history.kind)
     wrong += verdict.reader_saw_only(states, seen)
-    wrong += verdict.errors_are_transient(stage.folder / "errors.jsonl")
+    wrong += verdict.errors_are_transient(history, stage.folder / "errors.jsonl")
     wrong += verdict.runs_are_recorded(history, committed)
     wrong += verdict.table_is_source(history, stage.source, table)
     if history.kind == "incremental":

@@ -99,7 +99,6 @@ def _log(it: Try, error: Exception) -> None:
         entry = {
             "run": it.run_id, "action": it.run.action, "try": it.number, "message": str(error)[:600],
             "class": type(error).__name__, "transient": isinstance(error, TransientError),
-            "faults": [fault.kind for fault in it.faults],
         }  # fmt: skip
         file.write(json.dumps(entry) + "\n")
 
