@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import psutil
 
 from local.stack import reaper
 from tests.faults.plan import seed_of
@@ -48,19 +51,27 @@ def main() -> int:
 
 def _side_by_side(path: Path, seeds: Sequence[int]) -> int:
     """Play them, showing how far it is, then what they came to."""
-    with tempfile.TemporaryDirectory(prefix="faults-") as folder:
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that the folder is removed
+    with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder:
         own = {"AIRFLOW_HOME": folder, "TMPDIR": folder, "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR"}
         Path(folder).chmod(0o711)  # where PostgreSQL runs as another user, that user must be able to enter
         command = [sys.executable, "-m", "tests.faults", *sys.argv[1:], "--part"]
         environment = {**os.environ, **own}
         parts = [subprocess.Popen([*command, str(part)], cwd=_ROOT, env=environment) for part in range(SIDE_BY_SIDE)]
-        began = shown = time.monotonic()
-        while any(part.poll() is None for part in parts):
-            time.sleep(0.5)
-            if time.monotonic() - shown > _PROGRESS_SECONDS:
-                shown = time.monotonic()
-                print(f"{shown - began:5.0f} s: {_counts(path, seeds)}", flush=True)
+        try:
+            _watch(parts, path, seeds)
+        finally:
+            reaper.end_all(psutil.Process().children(recursive=True))
     return _summary(path, seeds)
+
+
+def _watch(parts: Sequence[subprocess.Popen[bytes]], path: Path, seeds: Sequence[int]) -> None:
+    began = shown = time.monotonic()
+    while any(part.poll() is None for part in parts):
+        time.sleep(0.5)
+        if time.monotonic() - shown > _PROGRESS_SECONDS:
+            shown = time.monotonic()
+            print(f"{shown - began:5.0f} s: {_counts(path, seeds)}", flush=True)
 
 
 def _play(seeds: Sequence[int], path: Path) -> None:

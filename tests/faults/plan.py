@@ -168,9 +168,11 @@ class _Drawing:
             "changes": ("insert", "insert", "update", "delete"),
         }.get(self.kind, ("insert", "insert", "update"))
         operation = self.chance.choice(operations)
-        if operation == "insert" or not self.items:
+        # A source without any row is refused as broken, by design: the first item stays.
+        items = self.items[1:] if operation == "remove" else self.items
+        if operation == "insert" or not items:
             return self._insert(minute)
-        return Change(operation, self.chance.choice(self.items), minute, self.chance.randrange(1000))
+        return Change(operation, self.chance.choice(items), minute, self.chance.randrange(1000))
 
     def _correct(self, change: Change) -> Change:
         """Another amount without another time, as a correction by hand."""

@@ -131,13 +131,15 @@ PARTS = ("scheduler", "redshift", "s3", "dag-processor", "weather-api", "trigger
 KILLED_DAYS = 12
 
 
+@pytest.mark.timeout(2400)
 def test_each_part_killed_in_mid_backfill_loses_no_row_and_duplicates_none(local: CommandLine) -> None:
     query = "SELECT flight_id FROM {} WHERE modified_at >= '2013-01-01' AND modified_at < '2013-01-13' ORDER BY 1"
     killed = []
 
     with local.begin("run", "--days", str(KILLED_DAYS)) as running:
         for part in PARTS:
-            wait_for(partial(has_more_or_ended, local, flights(local), running))
+            # A task whose scheduler was killed is started again a minute after its last heartbeat.
+            wait_for(partial(has_more_or_ended, local, flights(local), running), seconds=300)
             if running.poll() is not None:
                 break
             restarts = local.state["services"][part]["restarts"]
