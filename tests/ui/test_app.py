@@ -114,6 +114,12 @@ def test_the_first_page_shows_freshness_rows_and_last_loads(page: Page) -> None:
     assert rows["etl.load_history"]["kind"] == "bookkeeping"
 
 
+def test_the_first_page_names_the_monitors_that_are_paused_and_what_that_costs(page: Page) -> None:
+    while not (paused := settled(page, "/api/overview")["paused"]):
+        time.sleep(0.05)
+    assert paused == [{"dag": "freshness", "cost": "nobody is told that a table is late, and no incident is resolved"}]
+
+
 def test_a_table_s_page_has_its_contract_lineage_and_sql(page: Page) -> None:
     mart = f"mart.{page.sample.marts[-1]}"
     found = settled(page, f"/api/tables/{mart}")
