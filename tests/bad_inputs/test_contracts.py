@@ -1,0 +1,36 @@
+"""Contracts that cannot be read, do not hold together, or are not the table's that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tests.bad_inputs.cases import Case, each
+from tests.bad_inputs.messages import Messages
+from tests.bad_inputs.world import House
+
+KEYS = {"change", "text", "hex", "folder", "also"}
+FILE = "tables/core/things.sql"
+
+
+def run(house: House, given: Mapping[str, Any]) -> object:
+    assert set(given) <= KEYS
+    path = house.sql / FILE
+    if "change" in given:
+        house.edit(FILE, given["change"])
+    else:
+        path.unlink()
+    if "hex" in given:
+        path.write_bytes(bytes.fromhex(given["hex"]))
+    elif given.get("text"):
+        path.write_text(given["text"], encoding="utf-8")
+    elif "folder" in given:
+        path.mkdir()
+    for name, changes in given.get("also", {}).items():
+        house.edit(name, changes)
+    return house.load_things()
+
+
+@each("contracts")
+def test_a_bad_contract_is_refused(house: House, messages: Messages, case: Case) -> None:
+    messages.refused(case, lambda: run(house, case.input))
