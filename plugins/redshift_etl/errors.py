@@ -18,7 +18,7 @@ def describe(what: str, fix: str, where: dict[str, object]) -> str:
 
 
 def _short(value: object) -> str:
-    text = value if isinstance(value, str) else repr(value)
+    text = repr(value) if isinstance(value, list | tuple | set | dict) else str(value)
     return text if len(text) <= MAX_VALUE_CHARS else f"{text[:MAX_VALUE_CHARS]}… ({len(text)} characters)"
 
 

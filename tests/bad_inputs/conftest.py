@@ -39,4 +39,7 @@ def house(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Itera
     """The world known to Airflow, with SQL files of the test's own; at the end the warehouse must be as it was."""
     house = world.enter(monkeypatch, tmp_path)
     yield house
-    assert house.warehouse_rows() == world.rows, "the refused input has changed the warehouse"
+    before, world.rows = world.rows, house.warehouse_rows()
+    changed = [table for table in before if before[table] != world.rows[table]]
+    if changed:
+        pytest.fail(f"the input has changed {', '.join(changed)}", pytrace=False)

@@ -9,7 +9,7 @@ from tests.bad_inputs.cases import Case, each
 from tests.bad_inputs.messages import Messages
 from tests.bad_inputs.world import House
 
-KEYS = {"change", "text", "hex", "folder", "also"}
+KEYS = {"change", "text", "hex", "also"}
 FILE = "tables/core/things.sql"
 
 
@@ -24,8 +24,6 @@ def run(house: House, given: Mapping[str, Any]) -> object:
         path.write_bytes(bytes.fromhex(given["hex"]))
     elif given.get("text"):
         path.write_text(given["text"], encoding="utf-8")
-    elif "folder" in given:
-        path.mkdir()
     for name, changes in given.get("also", {}).items():
         house.edit(name, changes)
     return house.load_things()

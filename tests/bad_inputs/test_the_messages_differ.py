@@ -19,4 +19,6 @@ def test_each_file_of_cases_is_a_category() -> None:
 
 
 def test_two_mistakes_never_have_the_same_message(messages: Messages) -> None:
-    assert not messages.alike()
+    alike = [f"{message}\n  {', '.join(names)}" for message, names in messages.alike()]
+    if alike:
+        pytest.fail("\n".join(alike), pytrace=False)

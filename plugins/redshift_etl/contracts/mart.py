@@ -38,7 +38,16 @@ def load_mart(table: str) -> Mart:
     path = settings.sql_dir() / "marts" / f"{contract.name}.sql"
     if not path.is_file():
         raise ConfigError("The mart has no SELECT.", fix=f"write {path}", table=table)
-    return parse_mart(contract, path.read_text(encoding="utf-8"), path)
+    mart = parse_mart(contract, path.read_text(encoding="utf-8"), path)
+    for name in mart.inputs:
+        if name not in contracts.all_tables():
+            raise ConfigError(
+                "The mart has an input without a contract: no load of it would ever make a day stale.",
+                fix=f"correct `inputs` in {path}",
+                table=table,
+                input=name,
+            )
+    return mart
 
 
 def parse_mart(contract: Contract, text: str, path: Path) -> Mart:

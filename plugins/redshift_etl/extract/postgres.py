@@ -34,6 +34,7 @@ _SESSION = "SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'is
 _REFUSED = re.compile(
     r"authentication failed|no pg_hba|role .* does not exist|database .* does not exist|no password", re.I
 )
+_QUOTED_MARK = re.compile(r"'%\((start|end)\)s'")
 _NAMED = re.compile(r'"([^"]+)"|column ([\w.]+) does not exist')
 
 
@@ -57,6 +58,7 @@ def extract(
     TransientError when the connection is lost.
     """
     started, read = time.monotonic(), read or window
+    _verify_select(sql, conn_id, sql_file)
     below = prefix(zone, table, window, run)
     with translated(conn_id, sql, sql_file), connect(conn_id) as conn:
         extracted_at = _begin(conn)
@@ -89,6 +91,28 @@ def _begin(conn: Any) -> datetime:
     moment: datetime = conn.execute("SELECT clock_timestamp()").fetchone()[0]
     conn.execute(_SESSION)
     return moment.astimezone(UTC)
+
+
+def _verify_select(sql: str, conn_id: str, sql_file: str) -> None:
+    """Raises ConfigError for what is not one SELECT. What the parser does not know passes: the source decides."""
+    marks = set(re.findall(r"%\((\w+)\)s", sql)) - {"start", "end"}
+    if marks:
+        what = f"The extract has the placeholder %({marks.pop()})s, and there are %(start)s and %(end)s."
+        raise ConfigError(what, fix=f"correct {sql_file}", connection=conn_id)
+    try:
+        statements = [it for it in sqlglot.parse(re.sub(r"%\(\w+\)s", "NULL", sql), dialect="postgres") if it]
+    except sqlglot.errors.SqlglotError:
+        return
+    kinds = [statement.key.upper() for statement in statements]
+    if len(statements) != 1 or not isinstance(statements[0], exp.Query | exp.Command):
+        found = (
+            f"it has {len(statements)} statements"
+            if len(statements) > 1
+            else f"it is {kinds[0]}"
+            if kinds
+            else "it is empty"
+        )
+        raise ConfigError(f"An extract is one SELECT, and {found}.", fix=f"correct {sql_file}", connection=conn_id)
 
 
 def placeholders_only(sql: str) -> str:
@@ -168,14 +192,12 @@ def _from_postgres(error: psycopg.Error, conn_id: str, sql: str, sql_file: str) 
         name = next(filter(None, named.groups()), None) if named else None
         kind = "column" if isinstance(error, psycopg.errors.UndefinedColumn) else "relation"
         return SourceError(
-            f"The source lacks a {kind} that the extract needs: {message}",
+            f"The source lacks a {kind} that the query needs: {message}",
             fix=f"ask the source's owner to provide it, or change {sql_file}",
             connection=conn_id,
             table=_tables(sql),
             **{kind: name},
         )
-    if isinstance(error, psycopg.errors.SyntaxError):
-        return ConfigError(f"The extract's SQL is refused: {message}", fix=f"correct {sql_file}", connection=conn_id)
     if isinstance(error, psycopg.errors.InsufficientPrivilege) or (not error.sqlstate and _REFUSED.search(message)):
         return ConfigError(
             f"The source refuses the connection's user: {message}",
@@ -183,16 +205,26 @@ def _from_postgres(error: psycopg.Error, conn_id: str, sql: str, sql_file: str) 
             connection=conn_id,
             table=_tables(sql),
         )
+    if isinstance(error, psycopg.errors.ReadOnlySqlTransaction) or str(error.sqlstate).startswith("42"):
+        fix = f"correct {sql_file}{_mark_hint(message, sql)}"
+        return ConfigError(f"The query's SQL is refused: {message}", fix=fix, connection=conn_id)
     if isinstance(error, psycopg.OperationalError):
         return TransientError(
             f"The connection to the source failed: {message}", fix="it is retried", connection=conn_id
         )
     return SourceError(
-        f"The source could not run the extract's query: {message}",
+        f"The source could not run the query: {message}",
         fix=f"check the source's data and {sql_file}",
         connection=conn_id,
         table=_tables(sql),
     )
+
+
+def _mark_hint(message: str, sql: str) -> str:
+    """What to write in the place of a placeholder that is not one."""
+    if _QUOTED_MARK.search(sql):
+        return ": write %(start)s and %(end)s without quotation marks, they come with their own"
+    return ": the placeholders are %(start)s and %(end)s" if 'near "%"' in message else ""
 
 
 def _tables(sql: str) -> str:
