@@ -50,12 +50,3 @@ class TransientError(EtlError, AirflowException):
     """Something that a retry may solve: a lost connection, a serialization conflict, a throttled API."""
 
     who_acts = "nobody yet: it is retried"
-
-
-def no_connection(conn_id: str) -> ConfigError:
-    """The error of a task whose Airflow connection is missing."""
-    return ConfigError(
-        "The Airflow connection is not configured.",
-        fix=f"add it in Admin > Connections, or set AIRFLOW_CONN_{conn_id.upper()}",
-        connection=conn_id,
-    )

@@ -5,6 +5,7 @@ Each is read when a task needs it (never at import) and may be set as ``AIRFLOW_
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,11 @@ from redshift_etl.errors import ConfigError
 
 SECTION = "redshift_etl"
 REPOSITORY = Path(__file__).resolve().parents[2]
+
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,254}")  # as botocore, which takes those of before 2018 too
+_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
+_ROLE = r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+"
+_ROLES = re.compile(rf"{_ROLE}(,{_ROLE})*")  # several: role chaining
 
 REDSHIFT = "redshift_default"
 AWS = "aws_default"
@@ -57,6 +63,9 @@ def _location(name: str) -> S3Location:
     bucket, _, prefix = place.partition("/")
     if scheme != "s3" or not bucket:
         raise ConfigError(f"The setting [{SECTION}] {name} is not an S3 URL.", fix=f"use e.g. {example}", value=value)
+    if not _BUCKET.fullmatch(bucket):
+        what = f"The setting [{SECTION}] {name} has a bucket whose name S3 does not allow."
+        raise ConfigError(what, fix=f"use letters, digits, dots and hyphens, e.g. {example}", value=value)
     return S3Location(bucket, prefix.strip("/"))
 
 
@@ -72,12 +81,21 @@ def landing() -> S3Location:
 
 def iam_role() -> str:
     """The role ARN by which Redshift itself reads and writes the lake (COPY, UNLOAD)."""
-    return _required("iam_role", "arn:aws:iam::123456789012:role/redshift-etl")
+    example = "arn:aws:iam::123456789012:role/redshift-etl"
+    role = _required("iam_role", example)
+    if not _ROLES.fullmatch(role):
+        raise ConfigError(
+            f"The setting [{SECTION}] iam_role is not the ARN of a role.", fix=f"use e.g. {example}", value=role
+        )
+    return role
 
 
 def region() -> str:
     """The lake's AWS region."""
-    return _required("region", "us-east-1")
+    value = _required("region", "us-east-1")
+    if not _REGION.fullmatch(value):
+        raise ConfigError(f"The setting [{SECTION}] region is no AWS region.", fix="use e.g. us-east-1", value=value)
+    return value
 
 
 def _seconds(name: str, default: int) -> timedelta:
@@ -119,9 +137,26 @@ def freshness_schedule() -> str:
     A DAG file reads it when it is parsed, as it reads ``sql_dir``: Airflow's own configuration is in the process
     already. A Variable or a connection would be a query at each parse.
     """
-    return str(conf.get(SECTION, "freshness_schedule", fallback="") or "*/15 * * * *")
+    from airflow.exceptions import AirflowTimetableInvalid
+    from airflow.timetables.interval import CronDataIntervalTimetable
+
+    value = str(conf.get(SECTION, "freshness_schedule", fallback="") or "*/15 * * * *")
+    try:
+        CronDataIntervalTimetable(value, timezone="UTC").validate()
+    except (AirflowTimetableInvalid, ValueError) as error:
+        raise ConfigError(
+            f"The setting [{SECTION}] freshness_schedule is no cron expression.",
+            fix="use e.g. */15 * * * *",
+            value=value,
+        ) from error
+    return value
 
 
 def sql_dir() -> Path:
     """The folder of the SQL files; ``include/sql`` of this repository unless [redshift_etl] sql_dir is set."""
-    return Path(conf.get(SECTION, "sql_dir", fallback="") or REPOSITORY / "include" / "sql")
+    value = conf.get(SECTION, "sql_dir", fallback="")
+    if value and not Path(value).is_dir():
+        raise ConfigError(
+            f"The setting [{SECTION}] sql_dir is not a folder.", fix="use the folder that has tables/", value=value
+        )
+    return Path(value or REPOSITORY / "include" / "sql")

@@ -35,9 +35,15 @@ def world(
 
 
 @pytest.fixture
-def house(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[House]:
+def shared_lake() -> bool:
+    """Whether all tasks use one client of S3, and not the connection: making one takes longer than most cases."""
+    return True
+
+
+@pytest.fixture
+def house(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Any, shared_lake: bool) -> Iterator[House]:
     """The world known to Airflow, with SQL files of the test's own; at the end the warehouse must be as it was."""
-    house = world.enter(monkeypatch, tmp_path)
+    house = world.enter(monkeypatch, tmp_path, shared_lake=shared_lake)
     yield house
     before, world.rows = world.rows, house.warehouse_rows()
     changed = [table for table in before if before[table] != world.rows[table]]

@@ -165,20 +165,22 @@ class House:
         task = TransformOperator(task_id="transform", batch=dict(raw), dag=self._other_dag())
         return task.execute(self.context("transform"))
 
-    def load(self, table: str, raw: Mapping[str, Any]) -> dict[str, object]:
+    def load(self, table: str, raw: Mapping[str, Any], context: Any = None) -> dict[str, object]:
         """Transform and load a raw batch."""
         task = LoadToRedshiftOperator(task_id="load", table=table, batch=self.transform(raw), dag=self._other_dag())
-        return task.execute(self.context("load"))
+        return task.execute(context or self.context("load"))
 
-    def load_things(self, sql: str = "extract/things.sql", **params: Any) -> dict[str, object]:
+    def load_things(self, context: Any = None) -> dict[str, object]:
         """The whole pipeline of core.things: its database, the lake, the warehouse."""
+        dag = self._other_dag()
         task = PostgresToLakeOperator(
-            task_id="extract", table="core.things", sql=sql, postgres_conn_id="airline_db", dag=self._other_dag()
+            task_id="extract", table="core.things", sql="extract/things.sql", postgres_conn_id="airline_db", dag=dag
         )
         task.resolve_template_files()
-        context = self.context("extract", **params)
+        context = context or self.context("extract")
+        context["dag"] = dag
         task.render_template_fields(context)
-        return self.load("core.things", task.execute(context))
+        return self.load("core.things", task.execute(context), context)
 
     def build_mart(self, **params: Any) -> list[dict[str, int]]:
         """The DAG of the mart."""

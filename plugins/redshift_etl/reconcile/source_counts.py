@@ -9,6 +9,7 @@ from numbers import Number
 from redshift_etl import settings
 from redshift_etl.errors import ConfigError
 from redshift_etl.extract import postgres
+from redshift_etl.extract.postgres_errors import translated
 from redshift_etl.lake.storage import Lake
 
 _FILES = "include/sql/reconcile"
@@ -19,7 +20,7 @@ def count_by_day(conn_id: str, sql: str, start: datetime, end: datetime) -> dict
 
     Raises the errors of ``extract.postgres``.
     """
-    with postgres.translated(conn_id, sql, _FILES), postgres.connect(conn_id) as connection:
+    with translated(conn_id, sql, _FILES), postgres.connect(conn_id) as connection:
         connection.read_only = True
         rows = connection.execute(sql, {"start": start, "end": end}).fetchall()
     if any(len(row) != 2 or type(row[0]) is not date or not isinstance(row[1], Number) for row in rows):

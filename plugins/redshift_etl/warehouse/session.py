@@ -105,6 +105,8 @@ def open_session(connect: Connect, label: str) -> Iterator[Session]:
     """A connection for one load. Raises ConfigError when the connection is not configured, else TransientError."""
     try:
         connection = connect()
+    except EtlError:
+        raise
     except Exception as error:
         raise _connection_error(error) from error
     _send_at_once(connection)
@@ -127,8 +129,6 @@ def _send_at_once(connection: Any) -> None:
 
 
 def _connection_error(error: Exception) -> EtlError:
-    if type(error).__name__ == "AirflowNotFoundException":
-        return ConfigError(str(error) + ".", fix="add the connection, or set its AIRFLOW_CONN_… variable")
     code, message = _code_and_message(error)
     if code.startswith(("28", "3D")):
         return ConfigError(
