@@ -126,7 +126,9 @@ def transform_memory() -> int:
     value = conf.get(SECTION, "transform_memory", fallback="") or "200"
     if not value.isdecimal() or not int(value):
         raise ConfigError(
-            f"The setting [{SECTION}] transform_memory is no number of megabytes.", fix="use e.g. 400", value=value
+            f"The setting [{SECTION}] transform_memory is no number of megabytes above 0.",
+            fix="use a whole number without its unit, e.g. 400",
+            value=value,
         )
     return int(value)
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+import yaml
 
 from redshift_etl import dag, settings
 from redshift_etl.incidents.alerts import Alert, notifier
 from tests.bad_inputs.cases import Case, each
 from tests.bad_inputs.messages import Messages
 from tests.bad_inputs.world import DROPS, House
+from tests.unit.compose import ENV_EXAMPLE, ROOT, interpolate, read_env
 
-KEYS = {"set", "run"}
+KEYS = {"set", "file", "run"}
+COMPOSE = ROOT / "docker-compose.yaml"
 
 
 def load_drops(house: House) -> object:
@@ -22,7 +25,7 @@ def load_drops(house: House) -> object:
     return house.load("core.drops", house.land("core.drops", "drops.csv"))
 
 
-RUNS = {
+RUNS: Mapping[str, Callable[[House], object]] = {
     "things": House.load_things,
     "drops": load_drops,
     "page": lambda _: settings.page_interval(),
@@ -38,11 +41,21 @@ def shared_lake() -> bool:
     return False
 
 
+def from_file(changes: Mapping[str, str]) -> dict[str, str]:
+    """The variables of Airflow's services that are others when these values of .env are."""
+    right = read_env(ENV_EXAMPLE)
+    before, after = (
+        yaml.safe_load(interpolate(COMPOSE.read_text(), values))["services"]["scheduler"]["environment"]
+        for values in (right, {**right, **changes})
+    )
+    return {name: str(value) for name, value in after.items() if value != before[name]}
+
+
 def run(house: House, patch: pytest.MonkeyPatch, given: Mapping[str, Any]) -> object:
     assert set(given) <= KEYS
     house.drop("drops.csv", DROPS.encode())
-    for name, value in given["set"].items():
-        variable = f"AIRFLOW__REDSHIFT_ETL__{name}"
+    changed = {f"AIRFLOW__REDSHIFT_ETL__{name}": value for name, value in given.get("set", {}).items()}
+    for variable, value in {**changed, **from_file(given.get("file", {}))}.items():
         patch.delenv(variable) if value is None else patch.setenv(variable, value)
     return RUNS[given.get("run", "things")](house)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from redshift_etl import __version__
 from redshift_etl.connections import no_connection, not_encoded
-from redshift_etl.errors import ConfigError
+from redshift_etl.errors import ConfigError, TransientError
 from redshift_etl.warehouse.session import Connect
 
 APPLICATION = f"redshift_etl {__version__}"
@@ -50,9 +50,20 @@ def _open(hook: Any, get_conn: Callable[[Any], Any]) -> Any:
             fix = 'correct its extra, e.g. {"ssl": false} for a server without TLS, and sslmode'
             what = f"The warehouse, or its driver, refuses TLS: {error}."
             raise ConfigError(what, fix=fix, connection=conn_id) from error
-        if isinstance(_cause(error), OSError) and (wrong := not_encoded(conn_id)):
-            raise wrong from error
+        cause = _cause(error)
+        if isinstance(cause, OSError):
+            raise not_encoded(conn_id) or _not_reached(hook, cause) from error
         raise
+
+
+def _not_reached(hook: Any, cause: OSError) -> TransientError:
+    return TransientError(
+        f"The warehouse cannot be reached: {cause}.",
+        fix="it is tried again; if it lasts, check host and port of the connection, the cluster and the network",
+        connection=hook.redshift_conn_id,
+        host=hook.conn.host,
+        port=hook.conn.port,
+    )
 
 
 def _cause(error: Exception) -> object:

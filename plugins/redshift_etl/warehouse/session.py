@@ -132,7 +132,9 @@ def _connection_error(error: Exception) -> EtlError:
     code, message = _code_and_message(error)
     if code.startswith(("28", "3D")):
         return ConfigError(
-            f"The warehouse refuses the connection: {message}.", fix="correct redshift_default", code=code
+            f"The warehouse refuses the connection: {message}.",
+            fix="correct login, password or schema (the database) of redshift_default",
+            code=code,
         )
     return TransientError(
         f"The warehouse cannot be reached: {message}.", fix="nothing yet; if it lasts, check the cluster and network"
