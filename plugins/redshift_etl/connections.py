@@ -58,18 +58,23 @@ def _not_read(conn_id: str, text: str, error: Exception) -> ConfigError:
     return ConfigError(what, fix=f"the keys are {', '.join(known)}; the port is a number", **where)
 
 
-def not_encoded(conn_id: str) -> ConfigError | None:
+def not_encoded(conn_id: str, effect: str = "") -> ConfigError | None:
     """The error of a connection's URI whose login or password has a character that ends it; None for any other."""
     _, found, rest = os.environ.get(_variable(conn_id), "").partition("://")
     credentials, at, _ = rest.rpartition("@")
     if not (found and at and _SPECIAL.search(credentials)):
         return None
     return ConfigError(
-        "The login or password in the URI of the Airflow connection is not percent-encoded.",
+        f"The login or password in the URI of the Airflow connection is not percent-encoded{effect}.",
         fix=_FIX,
         connection=conn_id,
         variable=_variable(conn_id),
     )
+
+
+def of_another_host(conn_id: str) -> ConfigError | None:
+    """The same, of a connection that Airflow could read, and by which nothing was reached."""
+    return not_encoded(conn_id, ", and a part of it was taken for the host")
 
 
 def _variable(conn_id: str) -> str:

@@ -61,7 +61,9 @@ def _location(name: str) -> S3Location:
     value = _required(name, example)
     scheme, _, place = value.partition("://")  # no urlsplit: a key may have # and ?
     bucket, _, prefix = place.partition("/")
-    if scheme != "s3" or not bucket:
+    if scheme == "s3" and not bucket:
+        raise ConfigError(f"The setting [{SECTION}] {name} has no bucket.", fix=f"use e.g. {example}", value=value)
+    if scheme != "s3":
         raise ConfigError(f"The setting [{SECTION}] {name} is not an S3 URL.", fix=f"use e.g. {example}", value=value)
     if not _BUCKET.fullmatch(bucket):
         what = f"The setting [{SECTION}] {name} has a bucket whose name S3 does not allow."

@@ -12,7 +12,7 @@ import pytest
 from redshift_etl.errors import EtlError
 from tests.bad_inputs.cases import Case
 
-_VALUES = re.compile(r"s3://\S+|https?://\S+|/\S+/|'[^']*'|\"[^\"]*\"|\b[0-9a-f]{8,}\b|\d+")
+_VALUES = re.compile(r"s3://\S+|https?://\S+|/\S+/|(?<!\w)'[^']*'|\"[^\"]*\"|\b[0-9a-f]{8,}\b|\d+")
 
 
 def wording(error: BaseException, given: object) -> str:

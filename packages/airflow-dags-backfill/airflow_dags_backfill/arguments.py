@@ -171,8 +171,8 @@ def _positive(text: str | None, flag: str, kind: type[Any]) -> Any:
         return None
     try:
         value = kind(text)
-    except ValueError:
-        value = 0
+    except ValueError as error:
+        raise UsageError(f"{flag} {text} is not a number") from error
     if not value > 0:
         raise UsageError(f"{flag} {text} is not a number above zero")
     return value

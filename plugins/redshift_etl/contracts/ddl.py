@@ -74,8 +74,10 @@ def parse(text: str) -> TableDdl:
     except (sqlglot.errors.SqlglotError, IndexError) as error:
         raise ValueError(explain(error)) from error
     creates = [statement for statement in statements if isinstance(statement, exp.Create) and statement.kind == "TABLE"]
-    if len(creates) != 1 or not isinstance(creates[0].this, exp.Schema):
-        raise ValueError("it must have exactly one CREATE TABLE with a column list")
+    if len(creates) != 1:
+        raise ValueError(f"it has {len(creates)} CREATE TABLE statements; a contract has exactly one CREATE TABLE")
+    if not isinstance(creates[0].this, exp.Schema):
+        raise ValueError("its CREATE TABLE has no column list")
     _verify_statements(statements, creates[0])
     schema = creates[0].this
     comments = _comments(statements)

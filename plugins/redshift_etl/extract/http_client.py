@@ -110,13 +110,12 @@ class Client:
 
     def _wrong_header(self) -> ConfigError:
         """The error of a login or header that cannot be sent. Their values are secrets, so it has the names alone."""
-        wrong = (name for name, value in self.session.headers.items() if not _is_header(value))
-        return ConfigError(
-            "A header of the Airflow connection, or its login, cannot be sent.",
-            fix="each value of its extra, the login and the password are a text of one line in Latin-1",
-            url=shown(self.url),
-            headers=", ".join(wrong) or "Authorization",
-        )
+        wrong = ", ".join(name for name, value in self.session.headers.items() if not _is_header(value))
+        if wrong:
+            what, fix = "A header of the Airflow connection cannot be sent.", "write each value of its extra as a text"
+        else:
+            what, fix = "The login of the Airflow connection cannot be sent.", "correct login and password"
+        return ConfigError(f"{what}", fix=f"{fix} of one line, in Latin-1", url=shown(self.url), headers=wrong or None)
 
     def is_own(self, url: str) -> bool:
         """Whether a URL has the scheme, host and port of the connection."""

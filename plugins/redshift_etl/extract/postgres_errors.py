@@ -10,7 +10,7 @@ import psycopg
 import sqlglot
 from sqlglot import exp
 
-from redshift_etl.connections import no_connection, not_encoded
+from redshift_etl.connections import no_connection, of_another_host
 from redshift_etl.errors import ConfigError, SourceError, TransientError
 
 _REFUSED = re.compile(
@@ -83,7 +83,7 @@ def _wrong_settings(message: str, conn_id: str) -> ConfigError | None:
             fix="correct its extra",
             connection=conn_id,
         )
-    return not_encoded(conn_id)
+    return of_another_host(conn_id)
 
 
 def _mark_hint(message: str, sql: str) -> str:

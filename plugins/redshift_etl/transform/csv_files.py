@@ -47,7 +47,9 @@ def _utf8(file: RawFile, spec: TransformSpec) -> Iterator[bytes]:
         encoding = next((name for name, first in _UTF16.items() if number == 0 and first.match(chunk)), None)
         if encoding:
             fix = f"write `encoding: {encoding}` in {spec.path}, or ask who writes the file for UTF-8"
-            raise SourceError("The file is UTF-16, and the transform reads UTF-8.", fix=fix, file=file.url, line=1)
+            mark = "" if encoding == "utf-16" else " without a byte order mark"
+            what = f"The file is UTF-16{mark}, and the transform reads UTF-8."
+            raise SourceError(what, fix=fix, file=file.url, line=1)
         yield chunk
 
 
@@ -173,7 +175,7 @@ def _columns(file: RawFile, spec: TransformSpec, table: str) -> tuple[str, ...]:
     twice = [name for name in expected if header.count(name) > 1]
     if header == expected or (by_name and not missing and not twice):
         return _distinct(header, expected)
-    what, fix = _difference(header, expected)
+    what, fix = _difference(header, expected, by_name)
     raise SourceError(
         what,
         fix=f"{fix}: {spec.path}",
@@ -188,7 +190,7 @@ def _columns(file: RawFile, spec: TransformSpec, table: str) -> tuple[str, ...]:
     )
 
 
-def _difference(header: tuple[str, ...], expected: tuple[str, ...]) -> tuple[str, str]:
+def _difference(header: tuple[str, ...], expected: tuple[str, ...], by_name: bool) -> tuple[str, str]:
     """What is wrong with a header, and what to do."""
     known, delimiter = set(header) & set(expected), _delimiter(header, expected)
     if delimiter:
@@ -205,6 +207,8 @@ def _difference(header: tuple[str, ...], expected: tuple[str, ...]) -> tuple[str
         what = "The file's first line has none of the columns that the transform expects."
         return what, "if it is no header, write `header: none` in the transform; else correct `columns` there"
     fix = "ask who writes it, or change the transform"
+    if by_name:
+        return "The file does not have each column that the transform reads by name, once.", fix
     if sorted(header) == sorted(expected):
         fix = "write `header: by_name` in the transform, which reads the columns in any order"
     return "The file's columns are not those that the transform expects.", fix

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from redshift_etl import __version__
-from redshift_etl.connections import no_connection, not_encoded
+from redshift_etl.connections import no_connection, of_another_host
 from redshift_etl.errors import ConfigError, TransientError
 from redshift_etl.warehouse.session import Connect
 
@@ -52,7 +52,7 @@ def _open(hook: Any, get_conn: Callable[[Any], Any]) -> Any:
             raise ConfigError(what, fix=fix, connection=conn_id) from error
         cause = _cause(error)
         if isinstance(cause, OSError):
-            raise not_encoded(conn_id) or _not_reached(hook, cause) from error
+            raise of_another_host(conn_id) or _not_reached(hook, cause) from error
         raise
 
 
