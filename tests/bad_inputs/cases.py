@@ -12,6 +12,7 @@ import yaml
 
 FOLDER = Path(__file__).resolve().parent
 CATEGORIES = ("files", "rows", "answers", "contracts", "sql", "forms", "environment", "connections")
+SLOW = ("rows", "sql", "environment", "connections")
 AT_LEAST = 15
 
 
@@ -45,5 +46,10 @@ def _case(category: str, entry: Mapping[str, Any]) -> Case:
 
 
 def each(category: str) -> pytest.MarkDecorator:
-    """Parametrizes a test by the cases of a category."""
-    return pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in read(category)])
+    """Parametrizes a test by the cases of a category.
+
+    Those of the fast categories run with the slow ones once more, so that the messages of all are compared there.
+    """
+    slow = [pytest.param(case, id=f"{case.name} (slow)", marks=pytest.mark.slow) for case in read(category)]
+    fast = [] if category in SLOW else [pytest.param(case, id=case.name) for case in read(category)]
+    return pytest.mark.parametrize("case", [*fast, *slow])

@@ -27,6 +27,7 @@ def test_a_bad_row_is_refused(house: House, messages: Messages, case: Case) -> N
     messages.refused(case, lambda: run(house, case.input))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", [{}, {"price": "-1.2"}, {"zoned": "2013-01-01T01:00+09"}, {"doc": None}])
 def test_the_same_without_the_mistake_is_read(house: House, row: Mapping[str, str | None]) -> None:
     house.drop("right/2013-01-01.csv", csv_of(CELLS, {**CELLS, "id": "2", **row}).encode())

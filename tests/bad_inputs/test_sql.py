@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts import reconcile_spec
 from redshift_etl.operators.hard_deletes import MarkHardDeletesOperator
@@ -49,5 +51,6 @@ def test_bad_sql_is_refused(house: House, messages: Messages, case: Case) -> Non
     messages.refused(case, lambda: run(house, case.input))
 
 
+@pytest.mark.slow
 def test_the_right_comparison_counts(house: House) -> None:
     assert count(house) == {WINDOW.start.date(): 2}

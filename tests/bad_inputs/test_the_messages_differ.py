@@ -1,4 +1,4 @@
-"""What is compared over all categories, once they have run (the last file by name)."""
+"""What is compared over all categories that have run (this is the last file by name): all in `make test-slow`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ def test_each_file_of_cases_is_a_category() -> None:
     assert sorted(path.stem for path in FOLDER.glob("*.yaml")) == sorted(CATEGORIES)
 
 
-def test_two_mistakes_never_have_the_same_message(messages: Messages) -> None:
+@pytest.mark.parametrize("categories", ["fast", pytest.param("all", marks=pytest.mark.slow)])
+def test_two_mistakes_never_have_the_same_message(messages: Messages, categories: str) -> None:
+    assert categories
     alike = [f"{message}\n  {', '.join(names)}" for message, names in messages.alike()]
     if alike:
         pytest.fail("\n".join(alike), pytrace=False)
