@@ -9,7 +9,7 @@ import pytest
 
 from local_redshift.storage.embedded_postgres import Postgres
 from tests.bad_inputs.messages import Messages
-from tests.bad_inputs.world import House, World, build
+from tests.bad_inputs.world import Pipelines, World, build
 from tests.integration.conftest import postgres_server, with_bookkeeping
 
 __all__ = ["postgres_server", "with_bookkeeping"]
@@ -41,11 +41,11 @@ def shared_lake() -> bool:
 
 
 @pytest.fixture
-def house(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Any, shared_lake: bool) -> Iterator[House]:
+def pipelines(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Any, shared_lake: bool) -> Iterator[Pipelines]:
     """The world known to Airflow, with SQL files of the test's own; at the end the warehouse must be as it was."""
-    house = world.enter(monkeypatch, tmp_path, shared_lake=shared_lake)
-    yield house
-    before, world.rows = world.rows, house.warehouse_rows()
+    pipelines = world.enter(monkeypatch, tmp_path, shared_lake=shared_lake)
+    yield pipelines
+    before, world.rows = world.rows, pipelines.warehouse_rows()
     changed = [table for table in before if before[table] != world.rows[table]]
     if changed:
         pytest.fail(f"the input has changed {', '.join(changed)}", pytrace=False)

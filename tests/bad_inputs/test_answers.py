@@ -11,7 +11,7 @@ import pytest
 
 from tests.bad_inputs.cases import Case, each
 from tests.bad_inputs.messages import Messages
-from tests.bad_inputs.world import TIDES, House, weather_connection
+from tests.bad_inputs.world import TIDES, Pipelines, weather_connection
 from tests.integration.http_service import Answer, Service, serving
 
 KEYS = {"change", "text", "hex", "status", "headers", "transform"}
@@ -24,9 +24,9 @@ def running() -> Iterator[Service]:
 
 
 @pytest.fixture
-def service(running: Service, house: House, monkeypatch: pytest.MonkeyPatch) -> Service:
+def service(running: Service, pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch) -> Service:
     """The API of the connection."""
-    assert house
+    assert pipelines
     monkeypatch.setenv("AIRFLOW_CONN_WEATHER_API", weather_connection(running))
     return running
 
@@ -55,13 +55,13 @@ def answer(given: Mapping[str, Any]) -> Answer:
     return Answer(body, given.get("status", 200), given.get("headers", {}))
 
 
-def run(house: House, service: Service, given: Mapping[str, Any]) -> object:
+def run(pipelines: Pipelines, service: Service, given: Mapping[str, Any]) -> object:
     assert set(given) <= KEYS
     if "transform" in given:
-        house.edit("transform/tides.sql", given["transform"])
-    return house.load_tides(service, [answer(given)])
+        pipelines.edit("transform/tides.sql", given["transform"])
+    return pipelines.load_tides(service, [answer(given)])
 
 
 @each("answers")
-def test_a_bad_answer_is_refused(house: House, service: Service, messages: Messages, case: Case) -> None:
-    messages.refused(case, lambda: run(house, service, case.input))
+def test_a_bad_answer_is_refused(pipelines: Pipelines, service: Service, messages: Messages, case: Case) -> None:
+    messages.refused(case, lambda: run(pipelines, service, case.input))

@@ -14,7 +14,7 @@ from redshift_etl.warehouse import migrate
 from redshift_etl.warehouse.connect import warehouse_at_once
 from tests.bad_inputs.cases import Case, each
 from tests.bad_inputs.messages import Messages
-from tests.bad_inputs.world import TIDES, House, World
+from tests.bad_inputs.world import TIDES, Pipelines, World
 from tests.integration.http_service import Answer, Service, serving
 
 KEYS = {"conn", "text", "change", "s3"}
@@ -41,10 +41,10 @@ def readers(world: World) -> None:
     world.target.run("CREATE USER bad_inputs_user PASSWORD 'Passw0rd-1'")
 
 
-def right(house: House, service: Service) -> dict[str, dict[str, Any]]:
+def right(pipelines: Pipelines, service: Service) -> dict[str, dict[str, Any]]:
     """The right connections."""
-    environment = house.world.environment()
-    source = conninfo_to_dict(house.world.source_dsn)
+    environment = pipelines.world.environment()
+    source = conninfo_to_dict(pipelines.world.source_dsn)
     return {
         "airline_db": {
             "conn_type": "postgres", "host": source["host"], "port": int(str(source["port"])),
@@ -71,9 +71,9 @@ def variable_of(connection: dict[str, Any], service: Service, given: Mapping[str
     return json.dumps({name: value for name, value in {**connection, **changes}.items() if value is not None})
 
 
-def run(house: House, service: Service, patch: pytest.MonkeyPatch, given: Mapping[str, Any]) -> object:
+def run(pipelines: Pipelines, service: Service, patch: pytest.MonkeyPatch, given: Mapping[str, Any]) -> object:
     assert set(given) <= KEYS
-    connections = right(house, service)
+    connections = right(pipelines, service)
     for conn_id, connection in connections.items():
         patch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
     service.answers = [Answer(json.dumps(TIDES).encode())]
@@ -81,20 +81,20 @@ def run(house: House, service: Service, patch: pytest.MonkeyPatch, given: Mappin
     value = variable_of(connections[given["conn"]], service, given)
     patch.delenv(name) if value is None else patch.setenv(name, value)
     if given["conn"] == "redshift_default":  # as the page connects; a load's connections are tried again for 15 s
-        house.edit("tables/core/things.sql", {"    name ": "    kind VARCHAR(5),\n    name "})
+        pipelines.edit("tables/core/things.sql", {"    name ": "    kind VARCHAR(5),\n    name "})
         migrate.ensure(warehouse_at_once("redshift_default"), "core.things")
         return None
     if "s3" in given:
-        return house.land("core.drops", "*.csv")
+        return pipelines.land("core.drops", "*.csv")
     if given["conn"] == "weather_api":
-        return house.load_tides(service, service.answers)
-    return house.load_things()
+        return pipelines.load_tides(service, service.answers)
+    return pipelines.load_things()
 
 
 @each("connections")
 @pytest.mark.usefixtures("readers")
 def test_a_bad_connection_is_refused(
-    house: House, service: Service, monkeypatch: pytest.MonkeyPatch, messages: Messages, case: Case
+    pipelines: Pipelines, service: Service, monkeypatch: pytest.MonkeyPatch, messages: Messages, case: Case
 ) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    messages.refused(case, lambda: run(house, service, monkeypatch, case.input))
+    messages.refused(case, lambda: run(pipelines, service, monkeypatch, case.input))

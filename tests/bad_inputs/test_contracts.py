@@ -7,17 +7,17 @@ from typing import Any
 
 from tests.bad_inputs.cases import Case, each
 from tests.bad_inputs.messages import Messages
-from tests.bad_inputs.world import House
+from tests.bad_inputs.world import Pipelines
 
 KEYS = {"change", "text", "hex", "also"}
 FILE = "tables/core/things.sql"
 
 
-def run(house: House, given: Mapping[str, Any]) -> object:
+def run(pipelines: Pipelines, given: Mapping[str, Any]) -> object:
     assert set(given) <= KEYS
-    path = house.sql / FILE
+    path = pipelines.sql / FILE
     if "change" in given:
-        house.edit(FILE, given["change"])
+        pipelines.edit(FILE, given["change"])
     else:
         path.unlink()
     if "hex" in given:
@@ -25,10 +25,10 @@ def run(house: House, given: Mapping[str, Any]) -> object:
     elif given.get("text"):
         path.write_text(given["text"], encoding="utf-8")
     for name, changes in given.get("also", {}).items():
-        house.edit(name, changes)
-    return house.load_things()
+        pipelines.edit(name, changes)
+    return pipelines.load_things()
 
 
 @each("contracts")
-def test_a_bad_contract_is_refused(house: House, messages: Messages, case: Case) -> None:
-    messages.refused(case, lambda: run(house, case.input))
+def test_a_bad_contract_is_refused(pipelines: Pipelines, messages: Messages, case: Case) -> None:
+    messages.refused(case, lambda: run(pipelines, case.input))

@@ -13,20 +13,20 @@ from redshift_etl import dag, settings
 from redshift_etl.incidents.alerts import Alert, notifier
 from tests.bad_inputs.cases import Case, each
 from tests.bad_inputs.messages import Messages
-from tests.bad_inputs.world import DROPS, House
+from tests.bad_inputs.world import DROPS, Pipelines
 from tests.unit.compose import ENV_EXAMPLE, ROOT, interpolate, read_env
 
 KEYS = {"set", "file", "run"}
 COMPOSE = ROOT / "docker-compose.yaml"
 
 
-def load_drops(house: House) -> object:
+def load_drops(pipelines: Pipelines) -> object:
     """The pipeline of the landing zone."""
-    return house.load("core.drops", house.land("core.drops", "drops.csv"))
+    return pipelines.load("core.drops", pipelines.land("core.drops", "drops.csv"))
 
 
-RUNS: Mapping[str, Callable[[House], object]] = {
-    "things": House.load_things,
+RUNS: Mapping[str, Callable[[Pipelines], object]] = {
+    "things": Pipelines.load_things,
     "drops": load_drops,
     "page": lambda _: settings.page_interval(),
     "sizes": lambda _: settings.sizes_interval(),
@@ -51,17 +51,17 @@ def from_file(changes: Mapping[str, str]) -> dict[str, str]:
     return {name: str(value) for name, value in after.items() if value != before[name]}
 
 
-def run(house: House, patch: pytest.MonkeyPatch, given: Mapping[str, Any]) -> object:
+def run(pipelines: Pipelines, patch: pytest.MonkeyPatch, given: Mapping[str, Any]) -> object:
     assert set(given) <= KEYS
-    house.drop("drops.csv", DROPS.encode())
+    pipelines.drop("drops.csv", DROPS.encode())
     changed = {f"AIRFLOW__REDSHIFT_ETL__{name}": value for name, value in given.get("set", {}).items()}
     for variable, value in {**changed, **from_file(given.get("file", {}))}.items():
         patch.delenv(variable) if value is None else patch.setenv(variable, value)
-    return RUNS[given.get("run", "things")](house)
+    return RUNS[given.get("run", "things")](pipelines)
 
 
 @each("environment")
 def test_a_bad_setting_is_refused(
-    house: House, monkeypatch: pytest.MonkeyPatch, messages: Messages, case: Case
+    pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch, messages: Messages, case: Case
 ) -> None:
-    messages.refused(case, lambda: run(house, monkeypatch, case.input))
+    messages.refused(case, lambda: run(pipelines, monkeypatch, case.input))

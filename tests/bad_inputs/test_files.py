@@ -13,7 +13,7 @@ import zstandard
 
 from tests.bad_inputs.cases import Case, each
 from tests.bad_inputs.messages import Messages
-from tests.bad_inputs.world import DROPS, House
+from tests.bad_inputs.world import DROPS, Pipelines
 
 KEYS = {"files", "key", "text", "hex", "packed", "encoding", "cut", "more", "transform", "then"}
 
@@ -37,29 +37,29 @@ def body_of(given: Mapping[str, Any]) -> bytes:
     return body[: len(body) - given.get("cut", 0)] + bytes.fromhex(given.get("more", ""))
 
 
-def land(house: House, given: Mapping[str, Any]) -> dict[str, Any]:
+def land(pipelines: Pipelines, given: Mapping[str, Any]) -> dict[str, Any]:
     """The raw batch of the file."""
     assert set(given) <= KEYS
-    house.clear_landing()
+    pipelines.clear_landing()
     key = given.get("key", "drops.csv")
-    house.drop(key, body_of(given))
+    pipelines.drop(key, body_of(given))
     if "transform" in given:
-        house.edit("transform/drops.sql", {"/*\n": f"/*\n{given['transform']}\n"})
-    return house.land("core.drops", *given.get("files", [key]))
+        pipelines.edit("transform/drops.sql", {"/*\n": f"/*\n{given['transform']}\n"})
+    return pipelines.land("core.drops", *given.get("files", [key]))
 
 
-def run(house: House, given: Mapping[str, Any]) -> object:
-    raw = land(house, given)
+def run(pipelines: Pipelines, given: Mapping[str, Any]) -> object:
+    raw = land(pipelines, given)
     if "then" in given:
-        house.clear_landing()
+        pipelines.clear_landing()
         if given["then"]:
-            house.drop("drops.csv", given["then"].encode())
-    return house.load("core.drops", raw)
+            pipelines.drop("drops.csv", given["then"].encode())
+    return pipelines.load("core.drops", raw)
 
 
 @each("files")
-def test_a_bad_file_is_refused(house: House, messages: Messages, case: Case) -> None:
-    messages.refused(case, lambda: run(house, case.input))
+def test_a_bad_file_is_refused(pipelines: Pipelines, messages: Messages, case: Case) -> None:
+    messages.refused(case, lambda: run(pipelines, case.input))
 
 
 @pytest.mark.parametrize(
@@ -72,6 +72,6 @@ def test_a_bad_file_is_refused(house: House, messages: Messages, case: Case) -> 
         {"files": ["*.csv"], "transform": "header: by_name", "text": "n,id,name,more\n1,1,a,x\n2,2,b,y\n"},
     ],
 )
-def test_the_same_without_the_mistake_is_read(house: House, given: Mapping[str, Any]) -> None:
-    batch = house.transform(land(house, given))
+def test_the_same_without_the_mistake_is_read(pipelines: Pipelines, given: Mapping[str, Any]) -> None:
+    batch = pipelines.transform(land(pipelines, given))
     assert (batch["rows"], batch["rejected"]) == (2, 0)

@@ -18,7 +18,7 @@ from redshift_etl.run_conf import check_conf
 from redshift_etl.warehouse.connect import warehouse
 from tests.bad_inputs.cases import Case, each
 from tests.bad_inputs.messages import Messages
-from tests.bad_inputs.world import House
+from tests.bad_inputs.world import Pipelines
 from tests.dags.conftest import dag_bag
 
 __all__ = ["dag_bag"]
@@ -36,11 +36,11 @@ def validated(dag: Any, conf: Mapping[str, Any]) -> dict[str, Any]:
     return dict(params.validate())
 
 
-def trigger(house: House, dag_bag: Any, given: Mapping[str, Any]) -> object:
-    """Start a DAG: that of the house, its mart's, or one of the repository."""
+def trigger(pipelines: Pipelines, dag_bag: Any, given: Mapping[str, Any]) -> object:
+    """Start a DAG: that of core.things, that of its mart, or one of the repository."""
     name, conf = given["dag"], given.get("conf", {})
     own = name in ("things", "mart")
-    context = house.context(**validated(house.dag if own else dag_bag.dags[name], conf))
+    context = pipelines.context(**validated(pipelines.dag if own else dag_bag.dags[name], conf))
     context["dag_run"].conf = conf
     for field, text in given.get("run", {}).items():
         setattr(context["dag_run"], field, datetime.fromisoformat(text))
@@ -52,34 +52,34 @@ def trigger(house: House, dag_bag: Any, given: Mapping[str, Any]) -> object:
         return ExpireRowsOperator(task_id="rows").execute(context)
     check_conf(context)
     if name == "mart":
-        return house.build_mart(**conf)
-    return house.load_things(context=context)
+        return pipelines.build_mart(**conf)
+    return pipelines.load_things(context=context)
 
 
-def fill_in(house: House, dag_bag: Any, given: Mapping[str, Any]) -> object:
+def fill_in(pipelines: Pipelines, dag_bag: Any, given: Mapping[str, Any]) -> object:
     """The form of backfill_table, as its operators read it."""
     for name, text in given.get("write", {}).items():
-        (house.sql / name).write_text(text, encoding="utf-8")
+        (pipelines.sql / name).write_text(text, encoding="utf-8")
     params = validated(dag_bag.dags["backfill_table"], {**FORM, **given["backfill"]})
     request = backfill.read(params, "manual__1", datetime.now(UTC))
     if not given.get("finish"):
         return request
-    return actions.finish(warehouse("redshift_default"), request, run_of(house.context()), "somebody")
+    return actions.finish(warehouse("redshift_default"), request, run_of(pipelines.context()), "somebody")
 
 
-def run(house: House, dag_bag: Any, given: Mapping[str, Any]) -> object:
+def run(pipelines: Pipelines, dag_bag: Any, given: Mapping[str, Any]) -> object:
     if "dag" in given:
-        return trigger(house, dag_bag, given)
+        return trigger(pipelines, dag_bag, given)
     if "backfill" in given:
-        return fill_in(house, dag_bag, given)
+        return fill_in(pipelines, dag_bag, given)
     command = ["dags", "backfill", "flights", *given["arguments"]]
     return arguments.read(cli_parser.get_parser().parse_args(command))
 
 
 @each("forms")
-def test_a_bad_form_is_refused(house: House, dag_bag: Any, messages: Messages, case: Case) -> None:
-    messages.refused(case, lambda: run(house, dag_bag, case.input))
+def test_a_bad_form_is_refused(pipelines: Pipelines, dag_bag: Any, messages: Messages, case: Case) -> None:
+    messages.refused(case, lambda: run(pipelines, dag_bag, case.input))
 
 
-def test_the_right_form_is_taken(house: House, dag_bag: Any) -> None:
-    assert len(fill_in(house, dag_bag, {"backfill": {}}).triggers()) == 1  # type: ignore[attr-defined]
+def test_the_right_form_is_taken(pipelines: Pipelines, dag_bag: Any) -> None:
+    assert len(fill_in(pipelines, dag_bag, {"backfill": {}}).triggers()) == 1  # type: ignore[attr-defined]

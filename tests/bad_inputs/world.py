@@ -82,7 +82,7 @@ class World:
         names = warehouse_names(server, self.target.database, lake, landing)
         return {**names, "AIRFLOW_CONN_AIRLINE_DB": self.source_dsn}
 
-    def enter(self, patch: pytest.MonkeyPatch, folder: Path, *, shared_lake: bool = True) -> House:
+    def enter(self, patch: pytest.MonkeyPatch, folder: Path, *, shared_lake: bool = True) -> Pipelines:
         """Make the world known to Airflow, with a copy of the SQL files in a folder.
 
         ``shared_lake``: the tasks use one client of S3, and not the connection.
@@ -97,19 +97,23 @@ class World:
         if shared_lake:  # making a client takes longer than most cases
             lake = Lake(self.target.s3, S3Location(self.target.server.bucket, f"{self.prefix}/lake"))
             patch.setattr(Lake, "connect", lambda: lake)
-        return House(self, sql)
+        return Pipelines(self, sql)
 
 
 @dataclass
-class House:
-    """The world as one case sees it: its own SQL files, and the pipelines."""
+class Pipelines:
+    """The pipelines of the world, with SQL files of the case's own."""
 
     world: World
     sql: Path
     dag: DAG = field(init=False)
 
     def __post_init__(self) -> None:
-        self.dag = DAG(
+        self.dag = self.new_dag()
+
+    def new_dag(self) -> DAG:
+        """A DAG with the repository's form, for the tasks of one pipeline: a DAG has each task's id once."""
+        return DAG(
             "things",
             schedule=common.daily(),
             start_date=datetime(2013, 1, 1, tzinfo=UTC),
@@ -157,22 +161,22 @@ class House:
 
     def land(self, table: str, *files: str, **params: Any) -> dict[str, Any]:
         """Extract files of the landing zone; the raw batch."""
-        task = S3ToLakeOperator(task_id="extract", table=table, files=list(files), dag=self._other_dag())
+        task = S3ToLakeOperator(task_id="extract", table=table, files=list(files), dag=self.new_dag())
         return task.execute(self.context("extract", **params))
 
     def transform(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """The staged batch of a raw one."""
-        task = TransformOperator(task_id="transform", batch=dict(raw), dag=self._other_dag())
+        task = TransformOperator(task_id="transform", batch=dict(raw), dag=self.new_dag())
         return task.execute(self.context("transform"))
 
     def load(self, table: str, raw: Mapping[str, Any], context: Any = None) -> dict[str, object]:
         """Transform and load a raw batch."""
-        task = LoadToRedshiftOperator(task_id="load", table=table, batch=self.transform(raw), dag=self._other_dag())
+        task = LoadToRedshiftOperator(task_id="load", table=table, batch=self.transform(raw), dag=self.new_dag())
         return task.execute(context or self.context("load"))
 
     def load_things(self, context: Any = None) -> dict[str, object]:
         """The whole pipeline of core.things: its database, the lake, the warehouse."""
-        dag = self._other_dag()
+        dag = self.new_dag()
         task = PostgresToLakeOperator(
             task_id="extract", table="core.things", sql="extract/things.sql", postgres_conn_id="airline_db", dag=dag
         )
@@ -184,7 +188,7 @@ class House:
 
     def build_mart(self, **params: Any) -> list[dict[str, int]]:
         """The DAG of the mart."""
-        dag = self._other_dag()
+        dag = self.new_dag()
         find = FindStaleDaysOperator(task_id="find", mart="mart.thing_day", dag=dag)
         batches = find.execute(self.context("find", **params))
         return [
@@ -212,11 +216,6 @@ class House:
         finally:
             connection.close()
 
-    def _other_dag(self) -> DAG:
-        """A DAG like that of the house, whose tasks' ids are free."""
-        self.__post_init__()
-        return self.dag
-
 
 def _rows(cursor: Any, table: str) -> list[tuple[Any, ...]]:
     cursor.execute(f"SELECT * FROM {table}")
@@ -239,25 +238,25 @@ def build(server: Any, database: str, postgres: Postgres, folder: Path) -> World
     target = LoadTarget(server, server.connection(database), server.s3)
     world = World(target, dsn, f"bad-inputs-{uuid4().hex[:8]}")
     with pytest.MonkeyPatch.context() as patch, serving() as service:
-        house = world.enter(patch, folder)
+        pipelines = world.enter(patch, folder)
         patch.setenv("AIRFLOW_CONN_WEATHER_API", weather_connection(service))
-        load_all(house, service)
-        return replace(world, rows=house.warehouse_rows())
+        load_all(pipelines, service)
+        return replace(world, rows=pipelines.warehouse_rows())
 
 
-def load_all(house: House, service: Service) -> None:
+def load_all(pipelines: Pipelines, service: Service) -> None:
     """Load each table from right inputs."""
     from redshift_etl.backfill import history
     from redshift_etl.warehouse import migrate
     from redshift_etl.warehouse.connect import warehouse
 
     migrate.ensure(warehouse("redshift_default"), history.TABLE)
-    house.drop("drops.csv", DROPS.encode())
-    house.drop("cells.csv", csv_of(CELLS, {**CELLS, "id": "2"}).encode())
-    house.drop("orders/2013-01-01.csv", ORDERS.encode())
-    house.load("core.drops", house.land("core.drops", "drops.csv"))
-    house.load("core.cells", house.land("core.cells", "cells.csv"))
-    house.load("core.orders", house.land("core.orders", "orders/{day}.csv"))
-    house.load_things()
-    house.load_tides(service, [Answer(json.dumps(TIDES).encode())])
-    house.build_mart()
+    pipelines.drop("drops.csv", DROPS.encode())
+    pipelines.drop("cells.csv", csv_of(CELLS, {**CELLS, "id": "2"}).encode())
+    pipelines.drop("orders/2013-01-01.csv", ORDERS.encode())
+    pipelines.load("core.drops", pipelines.land("core.drops", "drops.csv"))
+    pipelines.load("core.cells", pipelines.land("core.cells", "cells.csv"))
+    pipelines.load("core.orders", pipelines.land("core.orders", "orders/{day}.csv"))
+    pipelines.load_things()
+    pipelines.load_tides(service, [Answer(json.dumps(TIDES).encode())])
+    pipelines.build_mart()
