@@ -115,7 +115,7 @@ def resolve(context: Mapping[str, Any]) -> Window:
     """
     check_conf(context)
     form = from_form(context.get("params") or {})
-    if form and context["dag_run"].run_type == "backfill":
+    if form and getattr(context["dag_run"], "run_type", None) == "backfill":
         raise ConfigError(
             "The run is one of a backfill, which has a date for each run, and its conf has dates of its own.",
             fix="leave `start` and `end` out of the conf of the backfill",

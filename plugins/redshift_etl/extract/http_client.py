@@ -115,7 +115,7 @@ class Client:
             what, fix = "A header of the Airflow connection cannot be sent.", "write each value of its extra as a text"
         else:
             what, fix = "The login of the Airflow connection cannot be sent.", "correct login and password"
-        return ConfigError(f"{what}", fix=f"{fix} of one line, in Latin-1", url=shown(self.url), headers=wrong or None)
+        return ConfigError(what, fix=f"{fix} of one line, in Latin-1", url=shown(self.url), headers=wrong or None)
 
     def is_own(self, url: str) -> bool:
         """Whether a URL has the scheme, host and port of the connection."""

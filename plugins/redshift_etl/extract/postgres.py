@@ -30,6 +30,7 @@ _CHUNK = 1 << 20
 _MESSAGES = 256  # few enough that very wide rows fit in memory, enough that the loop costs nothing
 # The source's timestamps without a zone are UTC; its text arrives as UTF-8 and its dates as ISO 8601.
 _SESSION = "SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'iso_8601'; SET client_encoding = 'UTF8'"
+_TEXTS = re.compile(r"'(?:[^']|'')*'|--[^\n]*")
 
 
 def extract(
@@ -89,7 +90,7 @@ def _begin(conn: Any) -> datetime:
 
 def _verify_select(sql: str, conn_id: str, sql_file: str) -> None:
     """Raises ConfigError for what is not one SELECT. What the parser does not know passes: the source decides."""
-    marks = set(re.findall(r"%\((\w+)\)s", sql)) - {"start", "end"}
+    marks = set(re.findall(r"%\((\w+)\)s", _TEXTS.sub("", sql))) - {"start", "end"}
     if marks:
         what = f"The extract has the placeholder %({marks.pop()})s, and there are %(start)s and %(end)s."
         raise ConfigError(what, fix=f"correct {sql_file}", connection=conn_id)
