@@ -86,7 +86,14 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 
 # What takes long comes first, so that the processes end together.
-_ORDER = ("tests/dags", "tests/ui", "tests/integration", "packages/local-redshift/tests", "tests/local")
+_ORDER = (
+    "tests/dags",
+    "tests/ui",
+    "tests/bad_inputs",
+    "tests/integration",
+    "packages/local-redshift/tests",
+    "tests/local",
+)
 
 
 def _folder(path: str) -> str:
@@ -102,11 +109,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Scheduling(LoadScopeScheduling):
-    """Tests that share servers stay in one process: those of a file, all that run DAGs, all of the page."""
+    """Tests that share servers stay in one process: those of a file, that run DAGs, of the page, of bad inputs."""
 
     def _split_scope(self, nodeid: str) -> str:
         folder = _folder(nodeid)
-        return folder if folder in ("tests/dags", "tests/ui") else nodeid.split("::", 1)[0]
+        return folder if folder in ("tests/bad_inputs", "tests/dags", "tests/ui") else nodeid.split("::", 1)[0]
 
 
 @pytest.hookimpl(optionalhook=True)  # where pytest runs without pytest-xdist

@@ -18,7 +18,7 @@ def describe(what: str, fix: str, where: dict[str, object]) -> str:
 
 
 def _short(value: object) -> str:
-    text = value if isinstance(value, str) else repr(value)
+    text = repr(value) if isinstance(value, list | tuple | set | dict) else str(value)
     return text if len(text) <= MAX_VALUE_CHARS else f"{text[:MAX_VALUE_CHARS]}… ({len(text)} characters)"
 
 
@@ -50,12 +50,3 @@ class TransientError(EtlError, AirflowException):
     """Something that a retry may solve: a lost connection, a serialization conflict, a throttled API."""
 
     who_acts = "nobody yet: it is retried"
-
-
-def no_connection(conn_id: str) -> ConfigError:
-    """The error of a task whose Airflow connection is missing."""
-    return ConfigError(
-        "The Airflow connection is not configured.",
-        fix=f"add it in Admin > Connections, or set AIRFLOW_CONN_{conn_id.upper()}",
-        connection=conn_id,
-    )

@@ -5,6 +5,7 @@ Each is read when a task needs it (never at import) and may be set as ``AIRFLOW_
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,12 @@ from redshift_etl.errors import ConfigError
 
 SECTION = "redshift_etl"
 REPOSITORY = Path(__file__).resolve().parents[2]
+
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,254}")  # as botocore, which takes those of before 2018 too
+_CRON = re.compile(r"@[a-z]+|\S+( +\S+){4,5}")  # its fields are Airflow's to check
+_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
+_ROLE = r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+"
+_ROLES = re.compile(rf"{_ROLE}(,{_ROLE})*")  # several: role chaining
 
 REDSHIFT = "redshift_default"
 AWS = "aws_default"
@@ -55,8 +62,13 @@ def _location(name: str) -> S3Location:
     value = _required(name, example)
     scheme, _, place = value.partition("://")  # no urlsplit: a key may have # and ?
     bucket, _, prefix = place.partition("/")
-    if scheme != "s3" or not bucket:
+    if scheme == "s3" and not bucket:
+        raise ConfigError(f"The setting [{SECTION}] {name} has no bucket.", fix=f"use e.g. {example}", value=value)
+    if scheme != "s3":
         raise ConfigError(f"The setting [{SECTION}] {name} is not an S3 URL.", fix=f"use e.g. {example}", value=value)
+    if not _BUCKET.fullmatch(bucket):
+        what = f"The setting [{SECTION}] {name} has a bucket whose name S3 does not allow."
+        raise ConfigError(what, fix=f"use letters, digits, dots and hyphens, e.g. {example}", value=value)
     return S3Location(bucket, prefix.strip("/"))
 
 
@@ -72,12 +84,21 @@ def landing() -> S3Location:
 
 def iam_role() -> str:
     """The role ARN by which Redshift itself reads and writes the lake (COPY, UNLOAD)."""
-    return _required("iam_role", "arn:aws:iam::123456789012:role/redshift-etl")
+    example = "arn:aws:iam::123456789012:role/redshift-etl"
+    role = _required("iam_role", example)
+    if not _ROLES.fullmatch(role):
+        raise ConfigError(
+            f"The setting [{SECTION}] iam_role is not the ARN of a role.", fix=f"use e.g. {example}", value=role
+        )
+    return role
 
 
 def region() -> str:
     """The lake's AWS region."""
-    return _required("region", "us-east-1")
+    value = _required("region", "us-east-1")
+    if not _REGION.fullmatch(value):
+        raise ConfigError(f"The setting [{SECTION}] region is no AWS region.", fix="use e.g. us-east-1", value=value)
+    return value
 
 
 def _seconds(name: str, default: int) -> timedelta:
@@ -108,7 +129,9 @@ def transform_memory() -> int:
     value = conf.get(SECTION, "transform_memory", fallback="") or "200"
     if not value.isdecimal() or not int(value):
         raise ConfigError(
-            f"The setting [{SECTION}] transform_memory is no number of megabytes.", fix="use e.g. 400", value=value
+            f"The setting [{SECTION}] transform_memory is no number of megabytes above 0.",
+            fix="use a whole number without its unit, e.g. 400",
+            value=value,
         )
     return int(value)
 
@@ -119,9 +142,21 @@ def freshness_schedule() -> str:
     A DAG file reads it when it is parsed, as it reads ``sql_dir``: Airflow's own configuration is in the process
     already. A Variable or a connection would be a query at each parse.
     """
-    return str(conf.get(SECTION, "freshness_schedule", fallback="") or "*/15 * * * *")
+    value = str(conf.get(SECTION, "freshness_schedule", fallback="") or "*/15 * * * *")
+    if not _CRON.fullmatch(value):
+        raise ConfigError(
+            f"The setting [{SECTION}] freshness_schedule is no cron expression.",
+            fix="use e.g. */15 * * * *",
+            value=value,
+        )
+    return value
 
 
 def sql_dir() -> Path:
     """The folder of the SQL files; ``include/sql`` of this repository unless [redshift_etl] sql_dir is set."""
-    return Path(conf.get(SECTION, "sql_dir", fallback="") or REPOSITORY / "include" / "sql")
+    value = conf.get(SECTION, "sql_dir", fallback="")
+    if value and not Path(value).is_dir():
+        raise ConfigError(
+            f"The setting [{SECTION}] sql_dir is not a folder.", fix="use the folder that has tables/", value=value
+        )
+    return Path(value or REPOSITORY / "include" / "sql")

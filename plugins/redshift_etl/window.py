@@ -111,10 +111,23 @@ def resolve(context: Mapping[str, Any]) -> Window:
     interval that the DAG's timetable has for the run's logical date; with neither, the last complete interval (without
     a schedule: UTC day), which is logged. Never "now".
     Raises ConfigError for a key of the conf that the DAG does not know, a date that is not one, an end before the
-    start, and an interval that is not over or not the timetable's.
+    start or after the present, and an interval that is not over or not the timetable's.
     """
     check_conf(context)
     form = from_form(context.get("params") or {})
+    if form and getattr(context["dag_run"], "run_type", None) == "backfill":
+        raise ConfigError(
+            "The run is one of a backfill, which has a date for each run, and its conf has dates of its own.",
+            fix="leave `start` and `end` out of the conf of the backfill",
+            start=context["params"][START],
+            end=context["params"][END],
+        )
+    if form and form.end > datetime.now(UTC):
+        raise ConfigError(
+            "The last day of the form is not over (UTC): the window would be recorded as loaded.",
+            fix="end yesterday at the latest",
+            end=form.days[-1],
+        )
     if form:
         return form
     run = context["dag_run"]
@@ -193,6 +206,8 @@ def from_form(params: Mapping[str, Any]) -> Window | None:
         )
     start, _ = _moment(START, str(params[START]))
     end, is_date = _moment(END, str(params[END]))
+    if start > datetime.now(UTC):
+        raise ConfigError("The dates of the form are in the future.", fix="choose days that are over", start=start)
     return Window(start, end + timedelta(days=1) if is_date else end)
 
 

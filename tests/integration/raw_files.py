@@ -90,6 +90,7 @@ class SqlDir:
 
 def use_sql_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SqlDir:
     """Make Airflow's setting name a folder of the test's own."""
+    (tmp_path / "sql").mkdir(exist_ok=True)
     monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__SQL_DIR", str(tmp_path / "sql"))
     contracts.load.cache_clear()
     return SqlDir(tmp_path / "sql")

@@ -218,5 +218,5 @@ def test_sql_that_does_not_parse_is_the_repositorys_fault(source: Source, lake: 
 
 def test_a_query_cannot_write_to_the_source(source: Source, lake: Lake) -> None:
     source.run(TABLE, "CREATE FUNCTION sneak() RETURNS int LANGUAGE sql AS 'DELETE FROM things RETURNING 1'")
-    with pytest.raises(SourceError, match="read-only"):
+    with pytest.raises(ConfigError, match="read-only"):
         extract(lake, "SELECT sneak()")

@@ -152,7 +152,7 @@ def test_404_is_else_an_error_that_says_how_to_allow_it(service: Service, lake: 
     "hour",
     [
         "2014-06-01T00:00", "2012-12-31T23:00", "2013-01-02T00:00", "2013-01-01T00:00+09:00", "2013-01-02",
-        "1357084800", 1357084800, "soon", None, True, "",
+        "1357084800", 1357084800,
     ],
 )  # fmt: skip
 def test_an_answer_for_another_day_is_refused(service: Service, lake: Lake, tides: str, hour: object) -> None:
@@ -160,6 +160,13 @@ def test_an_answer_for_another_day_is_refused(service: Service, lake: Lake, tide
     with pytest.raises(SourceError, match="outside the days") as error:
         extract(lake, tides)
     assert error.value.where["requested"] == "2013-01-01 to 2013-01-01"
+
+
+@pytest.mark.parametrize("hour", ["soon", None, True, ""])
+def test_an_hour_that_is_no_time_is_refused(service: Service, lake: Lake, tides: str, hour: object) -> None:
+    service.answers = [hours("2013-01-01T00:00", hour)]
+    with pytest.raises(SourceError, match="ISO 8601"):
+        extract(lake, tides)
 
 
 @pytest.mark.parametrize(

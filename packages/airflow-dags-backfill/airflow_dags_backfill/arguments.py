@@ -8,7 +8,7 @@ import json
 import re
 from argparse import Namespace
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow._shared.timezones.timezone import parse as parse_date
@@ -134,6 +134,8 @@ def _dates(start: str | None, end: str | None) -> tuple[tuple[str, str], tuple[d
     over = parsed[1] + timedelta(days=1, microseconds=-1) if is_day(last) else parsed[1]
     if parsed[0] > over:
         raise UsageError(f"the end, {last}, is before the start, {first}")
+    if parsed[0] > datetime.now(UTC):
+        raise UsageError(f"the start, {first}, is in the future, and a run covers what is over")
     return (first, last), parsed
 
 
@@ -169,8 +171,8 @@ def _positive(text: str | None, flag: str, kind: type[Any]) -> Any:
         return None
     try:
         value = kind(text)
-    except ValueError:
-        value = 0
+    except ValueError as error:
+        raise UsageError(f"{flag} {text} is not a number") from error
     if not value > 0:
         raise UsageError(f"{flag} {text} is not a number above zero")
     return value

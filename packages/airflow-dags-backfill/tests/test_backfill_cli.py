@@ -90,6 +90,8 @@ def test_a_date_keeps_its_offset() -> None:
         ([*WEEK, "--rerun-failed-tasks", "--reset-dagruns"], "choose one"),
         ([*WEEK, "--max-active-runs", "0"], "--max-active-runs 0 is not a number above zero"),
         ([*WEEK, "--timeout", "nan"], "--timeout nan is not a number above zero"),
+        ([*WEEK, "--timeout", "soon"], "--timeout soon is not a number"),
+        (["-s", "2999-01-01"], "the start, 2999-01-01, is in the future"),
     ],
 )
 def test_an_invalid_command_line_is_an_error(argv: list[str], message: str) -> None:

@@ -98,11 +98,17 @@ class Audit:
         names = ", ".join(outcome.check.name for outcome in failed)
         raise SourceError(
             f"The batch fails {names}: {'; '.join(map(_sentence, failed))}.",
-            fix="fix the source and run again; all the rows: SELECT * FROM etl.check_failures WHERE table_name = "
+            fix=f"{self._fix()}; all the rows: SELECT * FROM etl.check_failures WHERE table_name = "
             f"'{self.contract.table}' ORDER BY failed_at DESC",
             table=self.contract.table,
             check=names,
         )
+
+    def _fix(self) -> str:
+        """The rows of a mart are those of its SELECT."""
+        if self.rows == load_sql.STAGE:
+            return "fix the source and run again"
+        return f"check the joins of include/sql/marts/{self.contract.name}.sql, and its inputs"
 
     def _record_apart(self) -> None:
         """On a second connection. That the batch is bad is the error to report, not that noting it failed."""

@@ -15,7 +15,7 @@ from redshift_etl import settings
 from redshift_etl.cluster_check.connection import configured
 from redshift_etl.cluster_check.model import Check, Cluster, Result, Status
 from redshift_etl.cluster_check.run import CHECKS, CLEANUP, Results, run
-from redshift_etl.errors import no_connection
+from redshift_etl.connections import no_connection
 
 DOCUMENT = "docs/connect-a-cluster.md"
 _INTERRUPTED = 130

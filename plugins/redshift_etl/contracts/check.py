@@ -11,6 +11,7 @@ from sqlglot import exp
 from redshift_etl import settings
 from redshift_etl.contracts.contract import Contract, front_matter
 from redshift_etl.contracts.front_matter import refuse_unknown
+from redshift_etl.contracts.sql_errors import explain
 from redshift_etl.errors import ConfigError
 
 FAIL, WARN = "fail", "warn"
@@ -67,7 +68,7 @@ def _verify(matter: dict[str, object], severity: str, on: str, sql: str) -> None
     try:
         statements = sqlglot.parse(sql.replace(ROWS, "stage"), dialect="redshift")
     except sqlglot.errors.SqlglotError as error:
-        raise ValueError(f"it is not valid SQL: {' '.join(str(error).split())}") from error
+        raise ValueError(explain(error)) from error
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise ValueError("it must be one SELECT of the offending rows")
     first = statements[0].selects[0]

@@ -84,9 +84,11 @@ def parse(text: str, path: Path = Path()) -> Contract:
         deleted=matter.get("deleted"),
         day=matter.get("day"),
         time=matter.get("time"),
-        lookback=_age(matter["lookback"]) if "lookback" in matter else None,
-        settle=_age(matter.get("settle", "0 minutes")),
-        fresh_within=_age(matter["fresh_within"]) if matter.get("fresh_within", NEVER) != NEVER else None,
+        lookback=_age("lookback", matter["lookback"]) if "lookback" in matter else None,
+        settle=_age("settle", matter.get("settle", "0 minutes")),
+        fresh_within=_age("fresh_within", matter["fresh_within"])
+        if matter.get("fresh_within", NEVER) != NEVER
+        else None,
         retention=_retention(str(matter["retention"])),
         accepted=accepted_values(matter.get("accepted") or {}, table.columns),
         max_rejects=int(number(matter, "max_rejects", "0", r"\d+")),
@@ -100,6 +102,8 @@ def parse(text: str, path: Path = Path()) -> Contract:
 
 def _with_references(columns: tuple[Column, ...], references: dict[str, str]) -> tuple[Column, ...]:
     """The columns, with the references of the front matter beside those of the CREATE TABLE."""
+    if not isinstance(references, dict):
+        raise ValueError("`references` names the column of another table for each column, e.g. `id: core.things (id)`")
     unknown = sorted(set(references) - {column.name for column in columns})
     if unknown:
         raise ValueError(f"`references` names the column {unknown[0]}, which the table does not have")
@@ -118,11 +122,11 @@ def _retention(text: str) -> Retention | None:
     age, _, column = text.partition(" on ")
     if not column:
         raise ValueError(f"retention is {text!r}; write e.g. `3 years on created_at`, or `{NEVER}`")
-    return Retention(_age(age), column.strip())
+    return Retention(_age("retention", age), column.strip())
 
 
-def _age(text: object) -> timedelta:
+def _age(name: str, text: object) -> timedelta:
     match = re.fullmatch(r"\s*(\d+)\s*(minute|hour|day|week|month|year)s?\s*", str(text))
     if not match:
-        raise ValueError(f"{text!r} is not an age; write e.g. `26 hours` or `3 years`")
+        raise ValueError(f"`{name}` is {text!r}, which is not an age; write e.g. `26 hours` or `3 years`")
     return timedelta(days=int(match[1]) * _UNIT_DAYS[match[2]])

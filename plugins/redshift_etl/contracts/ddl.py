@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -12,9 +13,11 @@ from redshift_etl.contracts import names
 from redshift_etl.contracts.column_type import MAX_LENGTH as MAX_LENGTH  # noqa: PLC0414 — for modules that read columns
 from redshift_etl.contracts.column_type import Type as Type  # noqa: PLC0414 — as above
 from redshift_etl.contracts.column_type import read_type
+from redshift_etl.contracts.sql_errors import explain
 
 MAX_COLUMNS = 1600
 Identity = Literal["always", "by default"]
+_DEFINITIONS = (exp.ColumnDef, exp.Constraint, exp.PrimaryKey, exp.ForeignKey, exp.UniqueColumnConstraint)
 _FIXED_ENCODINGS = ("BYTEDICT", "RUNLENGTH", "TEXT255", "TEXT32K")
 
 
@@ -69,10 +72,13 @@ def parse(text: str) -> TableDdl:
         names.verify_reserved(sqlglot.tokenize(text, dialect="redshift"))
         statements = [statement for statement in sqlglot.parse(text, dialect="redshift") if statement is not None]
     except (sqlglot.errors.SqlglotError, IndexError) as error:
-        raise ValueError(f"it is not valid SQL: {error}") from error
+        raise ValueError(explain(error)) from error
     creates = [statement for statement in statements if isinstance(statement, exp.Create) and statement.kind == "TABLE"]
-    if len(creates) != 1 or not isinstance(creates[0].this, exp.Schema):
-        raise ValueError("it must have exactly one CREATE TABLE with a column list")
+    if len(creates) != 1:
+        raise ValueError(f"it has {len(creates)} CREATE TABLE statements; a contract has exactly one CREATE TABLE")
+    if not isinstance(creates[0].this, exp.Schema):
+        raise ValueError("its CREATE TABLE has no column list")
+    _verify_statements(statements, creates[0])
     schema = creates[0].this
     comments = _comments(statements)
     key = _primary_key(schema)
@@ -80,21 +86,44 @@ def parse(text: str) -> TableDdl:
     columns = tuple(
         _column(node, comments, key, constrained) for node in schema.expressions if isinstance(node, exp.ColumnDef)
     )
-    _verify(columns, key, comments)
+    _verify(columns, {"PRIMARY KEY": key, "COMMENT ON COLUMN": comments, **_distribution(creates[0])})
     return TableDdl(_qualified(schema.this), columns, key, tuple(_split(text)))
 
 
-def _verify(columns: tuple[Column, ...], key: tuple[str, ...], comments: dict[str, str]) -> None:
+def _verify_statements(statements: list[exp.Expr], create: exp.Create) -> None:
+    """Raises ValueError for what is no part of a table's definition: it would run with it."""
+    for statement in statements:
+        if not isinstance(statement, exp.Create | exp.Comment):
+            raise ValueError(f"it has {_shortened(statement)} beside CREATE TABLE and COMMENT ON")
+    for node in create.this.expressions:
+        if not isinstance(node, _DEFINITIONS):
+            raise ValueError(f"its columns and keys must be listed, in the place of {_shortened(node)}")
+
+
+def _shortened(node: exp.Expr) -> str:
+    return " ".join(node.sql("redshift").split())[:60]
+
+
+def _distribution(create: exp.Create) -> dict[str, tuple[str, ...]]:
+    """The columns of DISTKEY and SORTKEY."""
+    clauses = {"DISTKEY": exp.DistKeyProperty, "SORTKEY": exp.SortKeyProperty}
+    return {
+        clause: tuple(part.name for node in create.find_all(kind) for part in node.find_all(exp.Identifier))
+        for clause, kind in clauses.items()
+    }
+
+
+def _verify(columns: tuple[Column, ...], clauses: Mapping[str, Iterable[str]]) -> None:
     named = [column.name for column in columns]
     names.verify(named)
     if len(columns) > MAX_COLUMNS:  # https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_usage.html
         raise ValueError(f"it has {len(columns)} columns; a table of Redshift has up to {MAX_COLUMNS}")
-    for clause, some in (("PRIMARY KEY", key), ("COMMENT ON COLUMN", comments)):
+    for clause, some in clauses.items():
         strange = [name for name in some if name not in named]
         if strange:
             raise ValueError(f"{clause} names the column {strange[0]}, which the table does not have")
     for column in columns:
-        if column.name in key and column.type.name == "SUPER":
+        if column.name in clauses["PRIMARY KEY"] and column.type.name == "SUPER":
             raise ValueError(f"the column {column.name} of the PRIMARY KEY is a SUPER, which has no order")
         if column.identity and column.type.name not in ("INTEGER", "BIGINT"):
             raise ValueError(f"the IDENTITY column {column.name} is {column.type}; it must be INTEGER or BIGINT")
@@ -121,9 +150,8 @@ def _comments(statements: list[exp.Expr]) -> dict[str, str]:
 
 
 def _primary_key(schema: exp.Schema) -> tuple[str, ...]:
-    for node in schema.expressions:
-        if isinstance(node, exp.PrimaryKey):
-            return tuple(part.name for part in node.expressions)
+    if clause := schema.find(exp.PrimaryKey):  # with or without a name
+        return tuple(part.name for part in clause.expressions)
     return tuple(
         node.name
         for node in schema.expressions

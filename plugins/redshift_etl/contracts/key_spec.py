@@ -18,6 +18,7 @@ from redshift_etl import settings
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts.contract import Contract, front_matter
 from redshift_etl.contracts.front_matter import refuse_unknown
+from redshift_etl.contracts.sql_errors import explain
 from redshift_etl.errors import ConfigError
 
 FIELDS = {"connection"}
@@ -86,7 +87,7 @@ def _verify_select(contract: Contract, sql: str) -> None:
     try:
         (query,) = sqlglot.parse(sql.strip().rstrip(";"), dialect="postgres")
     except sqlglot.errors.SqlglotError as error:
-        raise ValueError(f"it is not valid SQL: {error}") from error
+        raise ValueError(explain(error)) from error
     except ValueError:
         query = None
     if not isinstance(query, exp.Query):

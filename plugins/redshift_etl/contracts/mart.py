@@ -38,7 +38,16 @@ def load_mart(table: str) -> Mart:
     path = settings.sql_dir() / "marts" / f"{contract.name}.sql"
     if not path.is_file():
         raise ConfigError("The mart has no SELECT.", fix=f"write {path}", table=table)
-    return parse_mart(contract, path.read_text(encoding="utf-8"), path)
+    mart = parse_mart(contract, path.read_text(encoding="utf-8"), path)
+    for name in mart.inputs:
+        if name not in contracts.all_tables():
+            raise ConfigError(
+                "The mart has an input without a contract: no load of it would ever make a day stale.",
+                fix=f"correct `inputs` in {path}",
+                table=table,
+                input=name,
+            )
+    return mart
 
 
 def parse_mart(contract: Contract, text: str, path: Path) -> Mart:
@@ -49,10 +58,13 @@ def parse_mart(contract: Contract, text: str, path: Path) -> Mart:
     except ValueError as error:
         raise ConfigError(f"The mart cannot be read: {error}.", fix=f"edit {path}", table=contract.table) from error
     inputs = tuple(matter.get("inputs", ()))
-    if not inputs or f"({DAYS})" not in select or not contract.day:
-        raise ConfigError(
-            f"A mart needs `inputs` in its front matter, a restriction IN ({DAYS}), and `day` in its contract.",
-            fix=f"edit {path}",
-            table=contract.table,
-        )
+    lacks = None
+    if not inputs:
+        lacks = "`inputs` in its front matter, by which its days become stale"
+    elif f"({DAYS})" not in select:
+        lacks = f"a restriction to the days that are built: WHERE … IN ({DAYS})"
+    elif not contract.day:
+        lacks = f"`day` in its contract, {contract.path}"
+    if lacks:
+        raise ConfigError(f"The mart lacks {lacks}.", fix=f"edit {path}", table=contract.table)
     return Mart(contract, inputs, select.rstrip().rstrip(";"))

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import sqlglot
+
 from redshift_etl import settings
 from redshift_etl.contracts import csv_format
 from redshift_etl.contracts.column_type import Type, parse_type
@@ -77,9 +79,19 @@ def parse(text: str, path: Path = Path()) -> TransformSpec:
     select = sql.strip().rstrip(";")
     if not re.match(r"SELECT\s", select):
         raise ValueError("its SQL must be one plain SELECT … FROM raw, beginning with that word")
+    _verify_single(select)
     inputs, units = tuple(matter.get("inputs", ())), dict(matter.get("units", {}))
     columnar = matter.get("json") == COLUMNAR
     return TransformSpec(columns, about, columnar, select, path, inputs, units, csv_format.parse(matter))
+
+
+def _verify_single(select: str) -> None:
+    try:
+        tokens = sqlglot.tokenize(select, dialect="duckdb")
+    except sqlglot.errors.SqlglotError:
+        return  # DuckDB's own message is better
+    if any(token.token_type == sqlglot.TokenType.SEMICOLON for token in tokens):
+        raise ValueError("it must be one SELECT, and has a semicolon with something after it")
 
 
 def _columns(declared: Any) -> dict[str, Type]:

@@ -40,9 +40,9 @@ def parse(
     """
     shown = body[:_SHOWN_BYTES].decode("utf-8", errors="replace")
     try:
-        response = json.loads(body, parse_float=str, parse_int=str)
+        response = json.loads(body, parse_float=str, parse_int=str, parse_constant=str)  # NaN is a reject later
     except ValueError as error:
-        raise SourceError(f"The response is not JSON: {error}.", fix=_FIX, url=url, answer=shown) from error
+        raise SourceError(_not_json(body, error), fix=_FIX, url=url, answer=shown) from error
     if not isinstance(response, dict) or response.get("error"):
         reason = response.get("reason", "no reason") if isinstance(response, dict) else "it is not an object"
         raise SourceError(f"The API returned an error: {reason}.", fix=_FIX, url=url, answer=shown)
@@ -56,30 +56,34 @@ def parse(
         _verify(hours, name, arrays[0], url)
     if days is not None:
         _verify_days(hours, days, url)
-    actual_units = response.get("hourly_units") or {}
-    for name, unit in (units or {}).items():
-        if actual_units.get(name) != unit:
-            raise SourceError(
-                "The response is in another unit.",
-                fix="correct the query's unit parameters, or convert in the transform and change its `units`",
-                url=url,
-                field=f"hourly_units.{name}",
-                expected=unit,
-                found=actual_units.get(name, "none"),
-            )
+    _verify_units(response.get("hourly_units") or {}, units or {}, url)
     return {name: hours[name] for name in arrays}
 
 
+def _not_json(body: bytes, error: ValueError) -> str:
+    if not body.strip():
+        return "The response is empty."
+    if body.lstrip().startswith(b"<"):
+        return "The response is HTML or XML, not JSON."
+    return f"The response is not JSON: {error}."
+
+
 def _verify(hours: dict[str, Any], name: str, first: str, url: str) -> None:
-    values = hours.get(name)
+    values, field = hours.get(name), f"hourly.{name}"
+    if values is None:
+        raise SourceError("The response lacks a field.", fix=_FIX, url=url, field=field)
     if not isinstance(values, list):
-        raise SourceError("The response lacks a field.", fix=_FIX, url=url, field=f"hourly.{name}")
+        raise SourceError("The response's field is not a list of a value an hour.", fix=_FIX, url=url, field=field)
+    nested = next((number for number, value in enumerate(values) if isinstance(value, dict | list)), None)
+    if nested is not None:
+        what = "The response has an object or a list where a value is expected."
+        raise SourceError(what, fix=_FIX, url=url, field=f"{field}[{nested}]", value=values[nested])
     if len(values) != len(hours[first]):
         raise SourceError(
             "The response's arrays are not equally long.",
             fix=_FIX,
             url=url,
-            field=f"hourly.{name}",
+            field=field,
             values=len(values),
             hours=len(hours[first]),
         )
@@ -89,13 +93,33 @@ def _verify_days(hours: dict[str, Any], days: Sequence[date], url: str) -> None:
     _verify(hours, _TIME, _TIME, url)
     requested = set(days)
     for hour in hours[_TIME]:
-        if _day(hour) not in requested:
+        day = _day(hour)
+        if day is None:
+            what = "The response has a time that is not one of ISO 8601, and not in seconds since 1970."
+            raise SourceError(what, fix=_FIX, url=url, field=f"hourly.{_TIME}", hour=hour)
+        if day not in requested:
             raise SourceError(
                 "The response has an hour outside the days requested.",
                 fix="compare the names of the query's dates with the API's documentation; nothing was loaded",
                 url=url,
                 hour=hour,
                 requested=f"{days[0]} to {days[-1]}",
+            )
+
+
+def _verify_units(actual: object, units: Mapping[str, str], url: str) -> None:
+    if not isinstance(actual, dict):
+        what = "The response's units are not an object, with the unit of each field."
+        raise SourceError(what, fix=_FIX, url=url, field="hourly_units", found=actual)
+    for name, unit in units.items():
+        if actual.get(name) != unit:
+            raise SourceError(
+                "The response is in another unit.",
+                fix="correct the query's unit parameters, or convert in the transform and change its `units`",
+                url=url,
+                field=f"hourly_units.{name}",
+                expected=unit,
+                found=actual.get(name, "none"),
             )
 
 

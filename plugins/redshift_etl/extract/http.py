@@ -165,5 +165,9 @@ def _without_secrets(url: str, query: Mapping[str, str]) -> str:
 
 def _as_of(page: requests.Response) -> str:
     changed: Any = page.headers.get("Last-Modified")
-    moment = parsedate_to_datetime(changed).astimezone(UTC) if changed else datetime.now(UTC)
+    try:
+        moment = parsedate_to_datetime(changed).astimezone(UTC) if changed else datetime.now(UTC)
+    except (ValueError, OverflowError) as error:
+        what = "The response's header Last-Modified, which is the version of its rows, is no date."
+        raise SourceError(what, fix="ask the API's owner", url=shown(page.url), value=changed) from error
     return moment.strftime("%Y-%m-%d %H:%M:%S.%f")

@@ -14,7 +14,8 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from airflow.sdk.exceptions import AirflowRescheduleException
 
-from redshift_etl.errors import ConfigError, SourceError, TransientError, no_connection
+from redshift_etl.connections import no_connection
+from redshift_etl.errors import ConfigError, SourceError, TransientError
 from redshift_etl.extract.retry import RequestFailed, Retry
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ _FAILURES = (
     requests.exceptions.ChunkedEncodingError,
     requests.exceptions.ContentDecodingError,
 )
+_TLS_SETTINGS = re.compile(r"WRONG_VERSION_NUMBER|CERTIFICATE|certificate|RECORD_LAYER_FAILURE")
+_HEADER = re.compile(rb"\S[^\r\n]*|")
 # RFC 9110, 15.5.9 (408); RFC 8470, 5.2 (425); RFC 6585, 4 (429)
 _TEMPORARY = (408, 425, 429)
 # What the tasks' retry_delay is at least (dag.default_args): no reason to reschedule.
@@ -65,6 +68,15 @@ class Client:
     def _attempt(self, url: str, query: Mapping[str, str]) -> requests.Response:
         try:
             page = self._redirected(url, query)
+        except requests.exceptions.SSLError as error:
+            if not _TLS_SETTINGS.search(str(error)):
+                raise RequestFailed(shown(str(error))) from error
+            raise ConfigError(
+                f"There is no TLS with the API: {shown(str(error))}.",
+                fix="correct schema (http or https), host and port of the Airflow connection, or install the API's "
+                "certificate authority",
+                url=shown(url),
+            ) from error
         except _FAILURES as error:
             raise RequestFailed(shown(str(error))) from error
         if page.status_code < _REDIRECT or (page.status_code == _NOT_FOUND and self.may_be_absent):
@@ -76,6 +88,8 @@ class Client:
         for _ in range(self.session.max_redirects):
             try:
                 page = self.session.get(url, params=query, timeout=TIMEOUT_SECONDS, allow_redirects=False)
+            except (requests.exceptions.InvalidHeader, UnicodeError) as error:
+                raise self._wrong_header() from error
             except ValueError as error:
                 what = f"The request, or a redirect of the API, has an address that is not well-formed: {error}."
                 raise ConfigError(
@@ -93,6 +107,15 @@ class Client:
                     target=url.partition("?")[0],
                 )
         raise SourceError("The API's redirects do not end.", fix="ask the API's owner", url=shown(self.url))
+
+    def _wrong_header(self) -> ConfigError:
+        """The error of a login or header that cannot be sent. Their values are secrets, so it has the names alone."""
+        wrong = ", ".join(name for name, value in self.session.headers.items() if not _is_header(value))
+        if wrong:
+            what, fix = "A header of the Airflow connection cannot be sent.", "write each value of its extra as a text"
+        else:
+            what, fix = "The login of the Airflow connection cannot be sent.", "correct login and password"
+        return ConfigError(what, fix=f"{fix} of one line, in Latin-1", url=shown(self.url), headers=wrong or None)
 
     def is_own(self, url: str) -> bool:
         """Whether a URL has the scheme, host and port of the connection."""
@@ -129,6 +152,13 @@ def connected(conn_id: str, endpoint: str) -> Iterator[tuple[requests.Session, s
         raise no_connection(conn_id) from error
     with session:
         yield session, hook.url_from_endpoint(endpoint)
+
+
+def _is_header(value: object) -> bool:
+    try:
+        return isinstance(value, bytes) or (isinstance(value, str) and bool(_HEADER.fullmatch(value.encode("latin-1"))))
+    except UnicodeError:
+        return False
 
 
 def joined(url: str, target: str) -> str:

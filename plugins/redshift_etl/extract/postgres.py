@@ -8,8 +8,6 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -18,7 +16,8 @@ import psycopg
 import sqlglot
 from sqlglot import exp
 
-from redshift_etl.errors import ConfigError, SourceError, TransientError, no_connection
+from redshift_etl.errors import ConfigError, TransientError
+from redshift_etl.extract.postgres_errors import translated
 from redshift_etl.extract.unversioned import count_without_window
 from redshift_etl.lake.batch import RAW, Batch, prefix
 from redshift_etl.lake.part_writer import PartWriter
@@ -31,10 +30,7 @@ _CHUNK = 1 << 20
 _MESSAGES = 256  # few enough that very wide rows fit in memory, enough that the loop costs nothing
 # The source's timestamps without a zone are UTC; its text arrives as UTF-8 and its dates as ISO 8601.
 _SESSION = "SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'iso_8601'; SET client_encoding = 'UTF8'"
-_REFUSED = re.compile(
-    r"authentication failed|no pg_hba|role .* does not exist|database .* does not exist|no password", re.I
-)
-_NAMED = re.compile(r'"([^"]+)"|column ([\w.]+) does not exist')
+_TEXTS = re.compile(r"'(?:[^']|'')*'|--[^\n]*")
 
 
 def extract(
@@ -57,6 +53,7 @@ def extract(
     TransientError when the connection is lost.
     """
     started, read = time.monotonic(), read or window
+    _verify_select(sql, conn_id, sql_file)
     below = prefix(zone, table, window, run)
     with translated(conn_id, sql, sql_file), connect(conn_id) as conn:
         extracted_at = _begin(conn)
@@ -89,6 +86,28 @@ def _begin(conn: Any) -> datetime:
     moment: datetime = conn.execute("SELECT clock_timestamp()").fetchone()[0]
     conn.execute(_SESSION)
     return moment.astimezone(UTC)
+
+
+def _verify_select(sql: str, conn_id: str, sql_file: str) -> None:
+    """Raises ConfigError for what is not one SELECT. What the parser does not know passes: the source decides."""
+    marks = set(re.findall(r"%\((\w+)\)s", _TEXTS.sub("", sql))) - {"start", "end"}
+    if marks:
+        what = f"The extract has the placeholder %({marks.pop()})s, and there are %(start)s and %(end)s."
+        raise ConfigError(what, fix=f"correct {sql_file}", connection=conn_id)
+    try:
+        statements = [it for it in sqlglot.parse(re.sub(r"%\(\w+\)s", "NULL", sql), dialect="postgres") if it]
+    except sqlglot.errors.SqlglotError:
+        return
+    kinds = [statement.key.upper() for statement in statements]
+    if len(statements) != 1 or not isinstance(statements[0], exp.Query | exp.Command):
+        found = (
+            f"it has {len(statements)} statements"
+            if len(statements) > 1
+            else f"it is {kinds[0]}"
+            if kinds
+            else "it is empty"
+        )
+        raise ConfigError(f"An extract is one SELECT, and {found}.", fix=f"correct {sql_file}", connection=conn_id)
 
 
 def placeholders_only(sql: str) -> str:
@@ -146,59 +165,3 @@ def _copy_out(conn: Any, statement: str, writer: PartWriter) -> int:
             received=rows,
         )
     return rows
-
-
-@contextmanager
-def translated(conn_id: str, sql: str, sql_file: str = "include/sql/extract") -> Iterator[None]:
-    """PostgreSQL's errors as ours; ``sql_file`` is what to correct."""
-    from airflow.sdk.exceptions import AirflowNotFoundException
-
-    try:
-        yield
-    except AirflowNotFoundException as error:
-        raise no_connection(conn_id) from error
-    except psycopg.Error as error:
-        raise _from_postgres(error, conn_id, sql, sql_file) from error
-
-
-def _from_postgres(error: psycopg.Error, conn_id: str, sql: str, sql_file: str) -> Exception:
-    message = " ".join(str(error).split())
-    if isinstance(error, (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedTable)):
-        named = _NAMED.search(message)
-        name = next(filter(None, named.groups()), None) if named else None
-        kind = "column" if isinstance(error, psycopg.errors.UndefinedColumn) else "relation"
-        return SourceError(
-            f"The source lacks a {kind} that the extract needs: {message}",
-            fix=f"ask the source's owner to provide it, or change {sql_file}",
-            connection=conn_id,
-            table=_tables(sql),
-            **{kind: name},
-        )
-    if isinstance(error, psycopg.errors.SyntaxError):
-        return ConfigError(f"The extract's SQL is refused: {message}", fix=f"correct {sql_file}", connection=conn_id)
-    if isinstance(error, psycopg.errors.InsufficientPrivilege) or (not error.sqlstate and _REFUSED.search(message)):
-        return ConfigError(
-            f"The source refuses the connection's user: {message}",
-            fix="correct the connection, or grant SELECT",
-            connection=conn_id,
-            table=_tables(sql),
-        )
-    if isinstance(error, psycopg.OperationalError):
-        return TransientError(
-            f"The connection to the source failed: {message}", fix="it is retried", connection=conn_id
-        )
-    return SourceError(
-        f"The source could not run the extract's query: {message}",
-        fix=f"check the source's data and {sql_file}",
-        connection=conn_id,
-        table=_tables(sql),
-    )
-
-
-def _tables(sql: str) -> str:
-    """The tables that a query reads, for a message."""
-    try:
-        parsed = sqlglot.parse_one(re.sub(r"%\(\w+\)s", "NULL", sql), dialect="postgres")
-    except sqlglot.errors.SqlglotError:  # the server's own words must not be lost over a nicer message
-        return "see include/sql/extract"
-    return ", ".join(table.sql() for table in parsed.find_all(exp.Table))

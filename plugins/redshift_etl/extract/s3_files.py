@@ -42,7 +42,7 @@ def extract(
     names = [name for file in files for name in expand(file, read or window)]
     with ThreadPoolExecutor(DOWNLOAD_THREADS) as pool:
         found = dict(zip(names, pool.map(lambda name: _entries(name, lake), names), strict=True))
-    _verify([name for name in found if not found[name]], table)
+    _verify([name for name in found if not found[name]], table, lake)
     entries = list({entry.url: _pinned(entry, table) for some in found.values() for entry in some}.values())
     below = prefix(RAW, table, window, run)
     manifest = lake.write_manifest(below, entries, extracted_at)
@@ -52,7 +52,10 @@ def extract(
 
 
 def periods(name: str) -> set[str]:
-    """The placeholders of a name. Raises ConfigError for one that is neither a day nor an hour."""
+    """The placeholders of a name. Raises ConfigError for one that is neither a day nor an hour, and for an address."""
+    if name.startswith("s3://"):
+        what = "The name of a file is an address: names are below the landing zone."
+        raise ConfigError(what, fix=f"leave out what [{settings.SECTION}] landing has: {_landing_url()}", name=name)
     try:
         fields = {field for _, field, _, _ in string.Formatter().parse(name) if field is not None}
     except ValueError as error:
@@ -60,6 +63,10 @@ def periods(name: str) -> set[str]:
     if fields - set(_PERIODS) or _TEMPLATE.search(name):
         raise ConfigError("The name of a file has a placeholder that does not exist.", fix=_fix(name), name=name)
     return fields
+
+
+def _landing_url() -> str:
+    return settings.landing().url(settings.landing().prefix)
 
 
 def _fix(name: str) -> str:
@@ -119,7 +126,7 @@ def _regex(pattern: str) -> str:
     return "[^/]*".join(map(re.escape, pattern.split("*"))) + (".*" if pattern.endswith("/") else "")
 
 
-def _verify(absent: Sequence[str], table: str) -> None:
+def _verify(absent: Sequence[str], table: str, lake: Lake) -> None:
     """Raise SourceError for names without a file, unless the contract allows it."""
     if not absent:
         return
@@ -129,7 +136,7 @@ def _verify(absent: Sequence[str], table: str) -> None:
         log.warning("No file for %s; may_be_absent allows it", ", ".join(absent[:_SHOWN_NAMES]))
         return
     raise SourceError(
-        "There is no such S3 object.",
+        _absence(absent[0], lake),
         fix="ask who writes it; where a day may have no file, write `may_be_absent: true` in "
         f"tables/{contract.schema}/{contract.path.name}",
         table=table,
@@ -137,6 +144,22 @@ def _verify(absent: Sequence[str], table: str) -> None:
         absent=", ".join(absent[:_SHOWN_NAMES]) if len(absent) > 1 else None,
         of=len(absent) if len(absent) > _SHOWN_NAMES else None,
     )
+
+
+def _absence(name: str, lake: Lake) -> str:
+    """What is wrong with a name that stands for no file. Raises ConfigError when it is that of a folder."""
+    landing = settings.landing()
+    if name.endswith("/"):
+        return "There is no S3 object below the prefix."
+    if "*" in name:
+        return "There is no S3 object that the pattern matches."
+    if lake.list_entries(landing, f"{landing.key(name)}/"):
+        raise ConfigError(
+            "The name of a file is that of a folder.",
+            fix=f"write `{name}/` for all files below it, or the name of one of them",
+            key=landing.url(landing.key(name)),
+        )
+    return "There is no such S3 object."
 
 
 def _pinned(entry: Entry, table: str) -> Entry:

@@ -17,6 +17,7 @@ from airflow.sdk import BaseNotifier
 from airflow.sdk.configuration import conf
 
 from redshift_etl import __version__, settings
+from redshift_etl.connections import no_connection
 from redshift_etl.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -88,10 +89,14 @@ def _redacted(error: Exception) -> str:
 
 
 def notifier(conn_id: str, alert: Alert) -> BaseNotifier:
-    """The notifier for a connection, by its type. Raises ConfigError for a type that is not one of the three."""
+    """The notifier for a connection, by its type. Raises ConfigError for none, or a type that is not one of these."""
     from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
 
-    connection = BaseHook.get_connection(conn_id)
+    try:
+        connection = BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException as error:
+        raise no_connection(conn_id) from error
     if connection.conn_type == "slackwebhook":
         from airflow.providers.slack.notifications.slack_webhook import SlackWebhookNotifier
 

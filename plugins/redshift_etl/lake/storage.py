@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 from redshift_etl import settings
 from redshift_etl.errors import SourceError
 from redshift_etl.lake.batch import Entry
-from redshift_etl.lake.s3_errors import translated
+from redshift_etl.lake.s3_errors import connecting, translated
 from redshift_etl.settings import S3Location
 
 DOWNLOAD_THREADS = 4
@@ -53,7 +53,7 @@ class Lake:
         from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
         location = settings.lake()
-        with translated(location.url(location.key(""))):
+        with connecting():
             return cls(S3Hook(aws_conn_id=settings.AWS).get_conn(), location)
 
     def put(self, key: str, body: bytes | bytearray, *, rows: int | None = None, **about: str) -> Entry:

@@ -37,11 +37,15 @@ class PostgresToLakeOperator(LineageMixin, BaseOperator):
         super().__init__(**kwargs)
         self.table = table
         self.sql = sql
+        self.sql_file = sql if sql.endswith(".sql") else None
         self.postgres_conn_id = postgres_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Extract the window; returns the raw batch."""
+        from redshift_etl import settings
         from redshift_etl.extract import bounds, postgres
+
+        sql_file = str(settings.sql_dir() / self.sql_file) if self.sql_file else f"`sql` of the task {self.task_id}"
 
         def extract(lake: Lake, recorded: Window, read: Window) -> Batch:
             """From the database."""
@@ -53,9 +57,33 @@ class PostgresToLakeOperator(LineageMixin, BaseOperator):
                 run=run_key(context),
                 lake=lake,
                 read=read,
+                sql_file=sql_file,
             )
 
         return _extract_window(self.table, context, extract, bounds.LOOKBACK)
+
+    def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
+        """As any operator's. Raises ConfigError for a template that cannot be rendered."""
+        from jinja2 import TemplateError, TemplateNotFound
+
+        from redshift_etl.errors import ConfigError
+
+        try:
+            super().render_template_fields(context, jinja_env)
+        except TemplateNotFound as error:
+            raise ConfigError(
+                "The extract's file is not there.",
+                fix="write it below include/sql, or correct `sql` in the DAG",
+                sql=error.name,
+                table=self.table,
+            ) from error
+        except TemplateError as error:
+            raise ConfigError(
+                f"The extract has a template of Airflow's that cannot be rendered: {error}.",
+                fix="write %(start)s and %(end)s for the bounds of the window, which every run has",
+                sql=self.sql_file or self.sql,
+                table=self.table,
+            ) from error
 
     def lineage(self) -> Lineage:
         """What was read and written."""

@@ -46,6 +46,13 @@ class ExpireRowsOperator(BaseOperator):
         from redshift_etl.retention import rows
 
         params, connect, lake = context["params"], warehouse(self.redshift_conn_id), Lake.connect()
+        if params["allow_large"] and params["allow_large"] not in contracts.all_tables():
+            raise ConfigError(
+                "There is no contract of the table that may lose more than the others.",
+                fix="name one table of a contract, schema.table",
+                field="allow_large",
+                value=params["allow_large"],
+            )
         prefix = archive_prefix(lake, context["ti"])
         archive = rows.Archive(prefix, settings.iam_role(), lambda url: archived_rows(lake, url))
         deleted, refused = {}, []

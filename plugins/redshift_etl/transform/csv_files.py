@@ -23,7 +23,13 @@ from redshift_etl.lake.files import RawFile, chunks
 LINE_CHARS = 4 << 20  # a longer line is read in parts; Redshift takes none
 _LINES_AT_ONCE = 256
 _BOM, _ENDS = "\ufeff", "\r\n"
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+# With the mark, or a first character of ASCII without it.
+_UTF16 = {
+    "utf-16": re.compile(rb"\xff\xfe|\xfe\xff"),
+    "utf-16-le": re.compile(rb"[\x01-\x7f]\0"),
+    "utf-16-be": re.compile(rb"\0[\x01-\x7f]"),
+}
+_DELIMITERS = ",;\t|"
 
 
 def prepared(url: str, path: Path, spec: TransformSpec, table: str) -> RawFile:
@@ -38,9 +44,12 @@ def prepared(url: str, path: Path, spec: TransformSpec, table: str) -> RawFile:
 
 def _utf8(file: RawFile, spec: TransformSpec) -> Iterator[bytes]:
     for number, chunk in enumerate(chunks(file)):
-        if number == 0 and chunk.startswith(_UTF16):
-            fix = f"write `encoding: utf-16` in {spec.path}, or ask who writes the file for UTF-8"
-            raise SourceError("The file is UTF-16, and the transform reads UTF-8.", fix=fix, file=file.url, line=1)
+        encoding = next((name for name, first in _UTF16.items() if number == 0 and first.match(chunk)), None)
+        if encoding:
+            fix = f"write `encoding: {encoding}` in {spec.path}, or ask who writes the file for UTF-8"
+            mark = "" if encoding == "utf-16" else " without a byte order mark"
+            what = f"The file is UTF-16{mark}, and the transform reads UTF-8."
+            raise SourceError(what, fix=fix, file=file.url, line=1)
         yield chunk
 
 
@@ -75,15 +84,24 @@ def lines(file: RawFile, form: CsvFormat) -> Iterator[tuple[str, bool]]:
             inside = _goes_on(line, inside, form)
             yield line, inside
             number += 1
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
+        raise _wrong_encoding(file, form, number, error) from error
+
+
+def _wrong_encoding(file: RawFile, form: CsvFormat, number: int, error: UnicodeError) -> SourceError:
+    """The error of bytes that the encoding does not have; ``number`` is that of the line that was read."""
+    reason, value = str(error), None
+    if isinstance(error, UnicodeDecodeError):  # that of a mark that is missing is not
         before = error.object[: error.start].decode(form.encoding, errors="ignore")
-        raise SourceError(
-            f"The file is not {form.encoding}: {error.reason}.",
-            fix="correct `encoding` in the transform, or ask who writes the file",
-            file=file.url,
-            line=number + max(before.count("\n"), before.count("\r")),
-            value=repr(error.object[error.start : error.end]),
-        ) from error
+        number += max(before.count("\n"), before.count("\r"))
+        reason, value = error.reason, repr(error.object[error.start : error.end])
+    return SourceError(
+        f"The file is not {form.encoding}: {reason}.",
+        fix="correct `encoding` in the transform, or ask who writes the file",
+        file=file.url,
+        line=number,
+        value=value,
+    )
 
 
 class _Stream(io.RawIOBase):
@@ -157,9 +175,10 @@ def _columns(file: RawFile, spec: TransformSpec, table: str) -> tuple[str, ...]:
     twice = [name for name in expected if header.count(name) > 1]
     if header == expected or (by_name and not missing and not twice):
         return _distinct(header, expected)
+    what, fix = _difference(header, expected, by_name)
     raise SourceError(
-        "The file's columns are not those that the transform expects.",
-        fix=f"ask who writes it, or change {spec.path}",
+        what,
+        fix=f"{fix}: {spec.path}",
         table=table,
         file=file.url,
         line=1,
@@ -169,6 +188,38 @@ def _columns(file: RawFile, spec: TransformSpec, table: str) -> tuple[str, ...]:
         order=None if missing or extra or twice else ", ".join(header),
         expected=", ".join(expected),
     )
+
+
+def _difference(header: tuple[str, ...], expected: tuple[str, ...], by_name: bool) -> tuple[str, str]:
+    """What is wrong with a header, and what to do."""
+    known, delimiter = set(header) & set(expected), _delimiter(header, expected)
+    if delimiter:
+        return (
+            "The file has another delimiter than the transform.",
+            f'write `delimiter: "{delimiter}"` in the transform',
+        )
+    if header[0].lstrip().startswith("<"):
+        return "The file is HTML or XML, not CSV.", "ask who writes it, or compare with the transform"
+    if {name.lower() for name in header} == {name.lower() for name in expected} and not known:
+        what = "The file's columns have their names in another case than the transform."
+        return what, "write them in the transform's `columns` as the file has them"
+    if not known and len(header) == len(expected):
+        what = "The file's first line has none of the columns that the transform expects."
+        return what, "if it is no header, write `header: none` in the transform; else correct `columns` there"
+    fix = "ask who writes it, or change the transform"
+    if by_name:
+        return "The file does not have each column that the transform reads by name, once.", fix
+    if sorted(header) == sorted(expected):
+        fix = "write `header: by_name` in the transform, which reads the columns in any order"
+    return "The file's columns are not those that the transform expects.", fix
+
+
+def _delimiter(header: tuple[str, ...], expected: tuple[str, ...]) -> str | None:
+    """The character by which a header of one value is several of the columns expected."""
+    if len(header) > 1 or len(expected) == 1:
+        return None
+    found = next((mark for mark in _DELIMITERS if set(header[0].split(mark)) & set(expected)), None)
+    return "\\t" if found == "\t" else found
 
 
 def _distinct(header: tuple[str, ...], expected: tuple[str, ...]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import json
 from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.contracts.csv_format import NO_HEADER, CsvFormat
@@ -17,6 +18,8 @@ from redshift_etl.errors import SourceError
 from redshift_etl.lake.files import RawFile
 from redshift_etl.transform import csv_files, sql
 from redshift_etl.transform.duckdb_process import DuckDB
+from redshift_etl.transform.reasons import reason
+from redshift_etl.transform.value_checks import not_valid
 
 KEPT = 1000
 
@@ -83,12 +86,13 @@ def _of_file(
     )
     records = _Records(file, spec.csv, {line for line, *_ in broken}, len(spec.columns))
     rejects = [
-        Reject(file.url, *records.lines_of_record(line), column, text, f"is not CSV as expected: {_first(message)}", {})
+        Reject(file.url, *records.lines_of_record(line), column, text, _broken(message), {})
         for line, column, text, message in broken
     ]
     for row, problems, key in rows:
         place = records.lines_of_row(row)
-        rejects += [Reject(file.url, *place, key=_named(key), **problem) for problem in json.loads(problems)]
+        found = (_explained(problem, spec, contract) for problem in json.loads(problems))
+        rejects += [Reject(file.url, *place, key=_named(key), **problem) for problem in found]
     return sorted(rejects, key=lambda reject: reject.line), records.rows
 
 
@@ -96,8 +100,21 @@ def _named(key: str) -> dict[str, str | None]:
     return {name: value for name, value in json.loads(key).items() if name}
 
 
-def _first(message: str) -> str:
-    return message.split("\n", 1)[0].strip()
+def _explained(problem: dict[str, Any], spec: TransformSpec, contract: Contract) -> dict[str, Any]:
+    """The problem, with a better reason where there is one than that the value is not of its column's type."""
+    kind = spec.columns.get(problem["column"])
+    if kind is None or kind.is_text:
+        kind = next((it.type for it in contract.columns if it.name == problem["column"]), None)
+    if kind is None or problem["reason"] != not_valid(kind):
+        return problem
+    return {**problem, "reason": reason(kind, problem["value"]) or problem["reason"]}
+
+
+def _broken(message: str) -> str:
+    """Why DuckDB has refused a line."""
+    if message.startswith("Invalid unicode"):
+        return "is not UTF-8: declare `encoding` in the transform, or ask who writes the file for UTF-8"
+    return f"is not CSV as expected: {message.partition(chr(10))[0].strip()}"
 
 
 class _Records:

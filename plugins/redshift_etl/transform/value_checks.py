@@ -34,6 +34,7 @@ _PATTERNS = {
     "TIMESTAMPTZ": f"{_DAY}[ T]{_CLOCK} ?(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)",
 }
 _EXACT = ("SMALLINT", "INTEGER", "BIGINT", "DECIMAL")
+_HEADER_COLUMNS = 5  # so many that are equal are no accident
 _FLOATS = ("REAL", "DOUBLE PRECISION")
 _FINITE = (*_FLOATS, "DATE", "TIMESTAMP", "TIMESTAMPTZ")
 _DUCK_NAMES = {
@@ -88,7 +89,7 @@ def value_checks(name: str, kind: Type, actual: str = "VARCHAR") -> list[Check]:
             misfit += f" OR NOT isfinite({cast})"  # 1e400
         if kind.name in _EXACT:  # text that its value prints as needs no pattern: half the price of the check
             misfit = f"{cast}::VARCHAR IS DISTINCT FROM {column} AND ({misfit})"
-        return [Check(name, f"{column} IS NOT NULL AND ({misfit})", f"is not a valid {kind}")]
+        return [Check(name, f"{column} IS NOT NULL AND ({misfit})", not_valid(kind))]
     checks = []
     if actual != target:
         checks.append(Check(name, _loses(column, actual, kind), f"does not fit {kind} without loss"))
@@ -96,6 +97,11 @@ def value_checks(name: str, kind: Type, actual: str = "VARCHAR") -> list[Check]:
         # coalesce: a value that does not fit was named already.
         checks.append(Check(name, f"NOT coalesce(isfinite(try_cast({column} AS {target})), true)", "is not finite"))
     return checks
+
+
+def not_valid(kind: Type) -> str:
+    """The reason of a text that is not of a type."""
+    return f"is not a valid {kind}"
 
 
 def _pattern(kind: Type) -> str:
@@ -140,7 +146,17 @@ def digits(column: str) -> str:
 
 def raw_checks(columns: Mapping[str, Type]) -> list[Check]:
     """What the source's own columns must satisfy before they are typed. The contract measures text later."""
-    return [check for name, kind in columns.items() if not kind.is_text for check in value_checks(name, kind)]
+    typed = [check for name, kind in columns.items() if not kind.is_text for check in value_checks(name, kind)]
+    return [*_second_header(columns), *typed]
+
+
+def _second_header(columns: Mapping[str, Type]) -> list[Check]:
+    """That of files joined into one, which is a right row where the columns are texts."""
+    first = list(columns)[:_HEADER_COLUMNS]
+    if len(first) < 2:
+        return []
+    same = " AND ".join(f"{quoted(name)} = {literal(name)}" for name in first)
+    return [Check(first[0], same, "is the name of its column, and so are the values after it: a second header")]
 
 
 def contract_checks(columns: Sequence[Column], types: Mapping[str, str], key: Sequence[str]) -> list[Check]:

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from redshift_etl import settings
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import ConfigError, EtlError, SourceError
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
@@ -89,7 +90,7 @@ def copy_error(connect: Connect, backend: Backend, contract: Contract, error: St
     if row is None:
         return ConfigError(
             f"COPY failed: {error.message}.",
-            fix="compare the manifest with the bucket, and the role's permissions with docs/deploying.md",
+            fix=_fix(error.message),
             table=contract.table,
             code=error.code,
         )
@@ -103,6 +104,15 @@ def copy_error(connect: Connect, backend: Backend, contract: Contract, error: St
         file=row.file,
         line=row.line,
     )
+
+
+def _fix(message: str) -> str:
+    """What to do about a COPY that has failed for want of access: the local Redshift has AWS's messages."""
+    if "assume" in message:
+        return f"correct the setting [{settings.SECTION}] iam_role, or attach the role to the cluster"
+    if "Status 301" in message or "PermanentRedirect" in message:
+        return f"correct the setting [{settings.SECTION}] region: it is that of the lake's bucket"
+    return "compare the manifest with the bucket, and the role's permissions with docs/deploying.md"
 
 
 def _newest_load_error(connect: Connect, backend: Backend, label: str) -> LoadError | None:

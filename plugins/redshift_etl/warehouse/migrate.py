@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts.contract import Contract
+from redshift_etl.contracts.ddl import Column
 from redshift_etl.errors import ConfigError, TransientError
 from redshift_etl.warehouse import catalog_query, locks, table_changes
 from redshift_etl.warehouse.catalog_query import ActualTable
@@ -62,15 +63,37 @@ def in_order(tables: Sequence[str]) -> tuple[Contract, ...]:
             return
         if table in path:
             raise ConfigError("Tables refer to each other in a circle.", fix="drop a REFERENCES", tables=(*path, table))
-        contract = contracts.load(table)
+        contract = _referenced(table, path[-1]) if path else contracts.load(table)
         for column in contract.columns:
             if column.references and column.references.table != table:
                 visit(column.references.table, (*path, table))
+                _verify_reference(contract, column, ordered[column.references.table])
         ordered[table] = contract
 
     for table in tables:
         visit(table, ())
     return tuple(ordered.values())
+
+
+def _referenced(table: str, by: str) -> Contract:
+    """The contract of a table that another refers to. Raises ConfigError with the name of the other."""
+    try:
+        return contracts.load(table)
+    except ConfigError as error:
+        raise ConfigError(error.what, fix=error.fix, **error.where, referred_to_by=by) from error
+
+
+def _verify_reference(contract: Contract, column: Column, other: Contract) -> None:
+    """Raises ConfigError for a reference to a column that the other table does not have."""
+    reference = column.references
+    if reference and reference.column not in other.column_names:
+        raise ConfigError(
+            f"The contract refers to a column that {other.table} does not have.",
+            fix=f"edit {contract.path}",
+            table=contract.table,
+            column=column.name,
+            references=f"{reference.table} ({reference.column})",
+        )
 
 
 def ensure_schema(session: Session, schema: str) -> None:

@@ -52,8 +52,15 @@ def window(session: Session, load: Load, load_id: str, staged: int, newer: Seque
 
 def _refuse_outside(session: Session, contract: Contract, window: Window) -> None:
     number, first, last = session.run(replace_sql.count_outside(contract, window))[0]
+    column = replace_sql.window_column(contract)
+    if int(number) and first is None:
+        raise SourceError(
+            f"{number} rows of the batch are in no window: their {column} is NULL.",
+            fix=f"fix the source; with {column} NOT NULL in the contract each such row is named",
+            table=contract.table,
+            column=column,
+        )
     if int(number):
-        column = replace_sql.window_column(contract)
         raise SourceError(
             f"{number} rows of the batch are outside its window.",
             fix=f"the extract must select by {column}: WHERE {column} >= %(start)s AND {column} < %(end)s",

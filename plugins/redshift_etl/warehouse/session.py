@@ -115,6 +115,8 @@ def open_session(connect: Connect, label: str) -> Iterator[Session]:
     """A connection for one load. Raises ConfigError when the connection is not configured, else TransientError."""
     try:
         connection = connect()
+    except EtlError:
+        raise
     except Exception as error:
         raise _connection_error(error) from error
     _send_at_once(connection)
@@ -137,12 +139,12 @@ def _send_at_once(connection: Any) -> None:
 
 
 def _connection_error(error: Exception) -> EtlError:
-    if type(error).__name__ == "AirflowNotFoundException":
-        return ConfigError(str(error) + ".", fix="add the connection, or set its AIRFLOW_CONN_… variable")
     code, message = _code_and_message(error)
     if code.startswith(("28", "3D")):
         return ConfigError(
-            f"The warehouse refuses the connection: {message}.", fix="correct redshift_default", code=code
+            f"The warehouse refuses the connection: {message}.",
+            fix="correct login, password or schema (the database) of redshift_default",
+            code=code,
         )
     return TransientError(
         f"The warehouse cannot be reached: {message}.", fix="nothing yet; if it lasts, check the cluster and network"

@@ -1,0 +1,4 @@
+/*
+connection: airline_db
+*/
+SELECT id FROM public.things

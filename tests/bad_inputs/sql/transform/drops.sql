@@ -1,0 +1,4 @@
+/*
+columns: [id, name, n]
+*/
+SELECT id, name, n FROM raw

@@ -1,0 +1,4 @@
+/*
+columns: [id, ordered_on]
+*/
+SELECT id, ordered_on FROM raw
