@@ -27,6 +27,7 @@ from tests.faults.reader import LONGEST_WAIT_SECONDS, Seen
 from tests.faults.source import Source
 from tests.faults.tables import KINDS, MART
 from tests.faults.truth import Loaded, Row
+from tests.faults.worker import GONE
 
 _HISTORY = """SELECT load_kind, table_name, run_id, load_id, window_start, window_end, extracted_at, manifest,
     rows_after
@@ -50,8 +51,7 @@ def _rows(lake: Lake, manifest: str, contract: Contract, columns: Sequence[str],
     key = manifest.removeprefix(lake.location.url(lake.location.key(""))).lstrip("/")
     rows: list[Row] = []
     for entry in lake.read_manifest(key):
-        bucket, name = entry.object
-        body = lake.client.get_object(Bucket=bucket, Key=name)["Body"].read()
+        body = _body(lake, *entry.object)
         text = zstandard.ZstdDecompressor().decompressobj().decompress(body).decode()
         lines = list(csv.reader(io.StringIO(text, newline="")))[1 if header else 0 :]
         rows += [
@@ -59,6 +59,14 @@ def _rows(lake: Lake, manifest: str, contract: Contract, columns: Sequence[str],
             for line in lines
         ]
     return tuple(rows)
+
+
+def _body(lake: Lake, bucket: str, name: str) -> bytes:
+    try:
+        response = lake.client.get_object(Bucket=bucket, Key=name)
+    except lake.client.exceptions.NoSuchKey:  # a later try deleted it
+        response = lake.client.get_object(Bucket=bucket, Key=f"{name}{GONE}")
+    return bytes(response["Body"].read())
 
 
 def history_matches(committed: Sequence[Loaded], table: list[Row], kind: str) -> tuple[list[list[Row]], list[str]]:

@@ -43,6 +43,7 @@ from tests.faults.tables import MART, START, Kind
 DONE, AGAIN, FROM_THE_START = 0, 1, 2
 """How a try ends: done, to be tried again from the step that failed, or (its input is gone) from the first one."""
 TABLE = "core.items"
+GONE = ".gone"
 # Imported where they are used, which would be in each process.
 PRELOADED = (RedshiftSQLHook, PostgresHook, HttpHook)
 
@@ -104,11 +105,12 @@ def _log(it: Try, error: Exception) -> None:
 
 
 def _delete_one(lake: Lake, copy: str) -> None:
-    """Delete the first file of the manifest that a COPY names."""
+    """Delete the first file of the manifest that a COPY names. A copy stays, for whoever loaded it before."""
     url = copy.split("FROM '")[1].split("'", maxsplit=1)[0]
     key = url.removeprefix(lake.location.url(lake.location.key(""))).lstrip("/")
     for entry in lake.read_manifest(key)[:1]:
         bucket, name = entry.object
+        lake.client.copy_object(Bucket=bucket, Key=f"{name}{GONE}", CopySource={"Bucket": bucket, "Key": name})
         lake.client.delete_object(Bucket=bucket, Key=name)
 
 
