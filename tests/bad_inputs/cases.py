@@ -12,7 +12,7 @@ import yaml
 
 FOLDER = Path(__file__).resolve().parent
 CATEGORIES = ("files", "rows", "answers", "contracts", "sql", "forms", "environment", "connections")
-SLOW = ("rows", "sql", "environment", "connections")
+SLOW = ("files", "rows", "sql", "environment", "connections")
 AT_LEAST = 15
 
 

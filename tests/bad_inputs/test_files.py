@@ -62,6 +62,7 @@ def test_a_bad_file_is_refused(pipelines: Pipelines, messages: Messages, case: C
     messages.refused(case, lambda: run(pipelines, case.input))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "given",
     [
