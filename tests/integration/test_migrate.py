@@ -74,6 +74,21 @@ def test_a_create_that_a_concurrent_one_refuses_is_tried_again(target: LoadTarge
     assert target.rows("SELECT COUNT(*) FROM etl_lock.core__airlines") == [(0,)]
 
 
+def test_a_column_that_another_task_adds_meanwhile_is_there(target: LoadTarget) -> None:
+    migrate.ensure(target.connect, "core.planes")
+    target.run("ALTER TABLE core.planes DROP COLUMN built_year")
+    other = target.connect()
+    other.cursor().execute("ALTER TABLE core.planes ADD COLUMN built_year SMALLINT")
+    with ThreadPoolExecutor(1) as pool:
+        migrating = pool.submit(migrate.ensure, target.connect, "core.planes")
+        with pytest.raises(TimeoutError):
+            migrating.result(1)
+        other.commit()
+        migrating.result(30)
+    other.close()
+    assert target.rows("SELECT COUNT(built_year) FROM core.planes") == [(0,)]
+
+
 def test_all_tables_of_a_load_are_described_by_one_query(target: LoadTarget, caplog: pytest.LogCaptureFixture) -> None:
     migrate.ensure(target.connect, "core.flights")
     caplog.clear()

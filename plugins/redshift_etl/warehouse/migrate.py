@@ -21,8 +21,8 @@ BOOKKEEPING = (
     "etl.check_failures",
 )  # fmt: skip
 _TABLE_EXISTS = "42P07"
-# Schema, table; PostgreSQL's catalogue races of two CREATEs: a table's row type, a row of the catalogue.
-_EXISTS_ALREADY = ("42P06", _TABLE_EXISTS, "42710", "23505")
+# Schema, table, column; PostgreSQL's catalogue races of two CREATEs: a table's row type, a row of the catalogue.
+_EXISTS_ALREADY = ("42P06", _TABLE_EXISTS, "42701", "42710", "23505")
 _CONFLICT = "XX000"  # "could not complete because of conflict with concurrent transaction"
 _NO_PRIVILEGE = "42501"
 _ATTEMPTS = 5  # each loses to another task that got further: schema, table
