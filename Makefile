@@ -8,7 +8,7 @@ DAYS ?= 7
 # Airflow imports a thousand modules in each process: without bytecode everything starts twice as slowly.
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: help setup run stop status clean env test test-slow test-stack lint audit audit-sql redshift redshift-corpus check-cluster bench docs lock
+.PHONY: help setup run stop status clean env test test-slow test-stack faults faults-mutations lint audit audit-sql redshift redshift-corpus check-cluster bench docs lock
 
 help: ## List these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {sub(/[$$][$$]/, "$$", $$2); printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,12 @@ test-slow: $(INSTALLED) ## The tests that take longer and need nothing more: gra
 
 test-stack: $(INSTALLED) ## The slower tests, which need whole running Airflows: stack, backfill, containers
 	@$(LOCAL) test --only stack
+
+faults: $(INSTALLED) ## Play N=100 histories with faults of SEED=1, two at a time; those of build/faults are not played again
+	@PYTHONPATH=plugins $(PYTHON_IN_VENV) -m tests.faults --histories $(or $(N),100) --seed $(or $(SEED),1) --first $(or $(FIRST),0)
+
+faults-mutations: $(INSTALLED) ## Change the product in the ways that the histories must find: each must be found
+	@$(LOCAL) test --only mutations
 
 lint: $(INSTALLED) ## Lint and types only
 	@$(LOCAL) test --only lint

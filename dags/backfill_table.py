@@ -10,6 +10,8 @@
 - `swap` puts a compared shadow's rows in the table's place, in one transaction, keeping the old rows;
 - `undo` puts the old rows back; `drop` drops the shadow and the stored rows.
 
+A swap and an undo emit the event of the table's Asset, so that the marts are built again.
+
 **Dry run** is on: it checks the form and logs what would be done.
 
 **Re-run** a failed one by clearing it; it starts the same runs again. One runs at a time.
@@ -57,7 +59,7 @@ with DAG(
         execution_timeout=settings.RUN_TIMEOUT,
         on_failure_callback=None,  # the run that failed has opened its own incident
     ).expand_kwargs(plan.output)
-    finish = FinishBackfillOperator(task_id="finish", trigger_rule="none_failed")
+    finish = FinishBackfillOperator(task_id="finish", trigger_rule="none_failed", outlets=[dag.changed_tables()])
     (
         load >> finish >> CloseBackfillOperator(task_id="close").as_teardown()
     )  # a teardown does not change the state of the run

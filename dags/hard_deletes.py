@@ -3,7 +3,8 @@
 
 **Reads** all keys that the source of each table has, as specified in `include/sql/keys/`, into the lake.
 **Writes** the tables of those files: a row that was read before the keys and whose key is not among them gets the time
-of their reading as its deletion, one transaction a table. The days of these rows are stale to the marts. A source that
+of their reading as its deletion, one transaction a table. The days of these rows are stale to the marts, and the event
+of the table's Asset starts a run of them. A source that
 lacks more of the table's rows than its contract's `may_shrink_to` allows is an error, and nothing is marked.
 
 **Re-run** at any time: trigger it, or clear a task. What is marked already stays as it is; a row that is back at its
@@ -32,4 +33,6 @@ with DAG(
     doc_md=__doc__,
 ):
     tables = ListKeyFilesOperator(task_id="list_tables")
-    MarkHardDeletesOperator.partial(task_id="mark", map_index_template="{{ task.table }}").expand(table=tables.output)
+    MarkHardDeletesOperator.partial(
+        task_id="mark", map_index_template="{{ task.table }}", outlets=[dag.changed_tables()]
+    ).expand(table=tables.output)

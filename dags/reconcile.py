@@ -5,7 +5,8 @@
 file, or the windows that were loaded.
 **Writes** `reconcile/<day>/<run>.md` in the lake (and the task's log): the days that are missing, short or stale, and
 the `airflow dags backfill` commands that repair them. Nothing else, unless **repair** is set in the form: then it
-starts those runs itself, at most 20 at a time.
+starts those runs itself, at most 20 at a time. A source that cannot be counted fails the task after the report of the
+others, which names it; then no run is started.
 
 **Re-run** at any time: trigger it. Without dates it compares the weeks before each table's newest load, to yesterday.
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REFERENCE, BACKFILLS, MARTS = "reference_tables", ("flights", "weather"), "daily_performance"
+# They look after the tables, so they start once there are some.
+MONITORS = ("freshness", "reconcile", "retention")
 FIRST_DAY = date(2013, 1, 1)
 YEAR_DAYS = 365
 # How soon the scheduler starts the run of a schedule after the DAG is unpaused.
@@ -74,10 +76,13 @@ def _load(quickstart: Quickstart, days: int) -> None:
     last = FIRST_DAY + timedelta(days=days - (0 if days == YEAR_DAYS else 1))
     _backfill(quickstart, BACKFILLS, FIRST_DAY, last)
     _build_marts(quickstart, RUN_SECONDS + days * MARTS_SECONDS_A_DAY)
+    for dag_id in MONITORS:
+        quickstart.api.unpause(dag_id)
+    quickstart.progress.done(f"{', '.join(MONITORS)}: on, as scheduled")
 
 
 def _wait_for_dags(quickstart: Quickstart) -> None:
-    wanted = {REFERENCE, *BACKFILLS, MARTS}
+    wanted = {REFERENCE, *BACKFILLS, MARTS, *MONITORS}
 
     def parsed() -> bool:
         """Whether Airflow has all DAGs; a file that it cannot import ends the quickstart."""

@@ -66,11 +66,17 @@ SLOW: Step = (
     "pytest -m slow",
     ("pytest", "tests", "packages", "-m", "slow and not stack", "-n", "2", "--durations=10"),
 )
+MUTATIONS: Step = (
+    "pytest -m faults",
+    ("pytest", "tests/faults", "-m", "faults", "-n", "2", "-rA", "--show-capture=no"),
+)
 STACK: Step = ("pytest -m stack", ("pytest", "tests", "packages", "-m", "stack", "--durations=10"))
+
+LONGER = {"slow": SLOW, "mutations": MUTATIONS, "stack": STACK}
 
 
 def run(only: str | None) -> int:
-    """Run lint, tests, slow or stack; without `only` lint and tests. Every step runs; 1 when one has failed, else 0."""
+    """Run one part; without `only` lint and tests. Every step runs; 1 when one has failed, else 0."""
     folder = Path(tempfile.mkdtemp(prefix="stack-test-"))
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, _end)
@@ -84,8 +90,8 @@ def run(only: str | None) -> int:
             (folder / "coverage").mkdir()
             failed += _alone(TESTS, folder, coverage.environment(folder / "coverage"))
             print(coverage.report(folder / "coverage"))
-        if only in ("slow", "stack"):
-            failed += _alone(SLOW if only == "slow" else STACK, folder, {})
+        if only in LONGER:
+            failed += _alone(LONGER[only], folder, {})
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"Failed: {', '.join(failed)}" if failed else "All passed.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Asset, CronDataIntervalTimetable, Param
+from airflow.sdk import Asset, AssetAlias, CronDataIntervalTimetable, Param
 
 from redshift_etl import settings
 from redshift_etl.contracts.front_matter import about
@@ -83,6 +83,15 @@ def table_asset(table: str) -> Asset:
     """The Asset of a warehouse table, named after it, with the front matter of its contract."""
     uri = f"redshift-table://{table.replace('.', '/')}"
     return Asset(table, uri=uri, group="warehouse", extra=dict(about(table)))
+
+
+def changed_tables() -> AssetAlias:
+    """The outlet of a task that finds out as it runs which table it changes: ``operators.context.announce``.
+
+    So it wakes the DAGs that wait for the table, and no other table's.
+    https://airflow.apache.org/docs/apache-airflow/stable/authoring-and-scheduling/asset-scheduling.html#dynamic-data-events-emitting-and-asset-creation-through-assetalias
+    """
+    return AssetAlias("changed-tables", group="warehouse")
 
 
 def source_asset(name: str) -> Asset:

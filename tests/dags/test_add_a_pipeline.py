@@ -107,7 +107,7 @@ def test_the_page_makes_the_source_corrects_a_first_draft_and_loads_the_table(
     compared = reconcile.run(
         warehouse("redshift_default"), count_by_day, file_changed(lake), (day, day), datetime.now(UTC), ["core.crews"]
     )
-    assert compared == (["`core.crews`: 2013-01-01 to 2013-01-01, 2 rows in the source, 2 here; 0 days differ"], [])
+    assert compared == (["`core.crews`: 2013-01-01 to 2013-01-01, 2 rows in the source, 2 here; 0 days differ"], [], [])
 
 
 def draft(folder: Path, text: str) -> None:

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from local_redshift.storage import embedded_postgres
-from tests.dags.world import World, run
+from tests.dags.world import World, events, run
 
 
 @pytest.fixture
@@ -26,12 +26,14 @@ def test_a_flight_that_is_deleted_is_marked_and_its_day_is_stale(dag_bag: Any, w
     marked = "SELECT flight_id FROM core.flights WHERE deleted_at = _extracted_at"
     run(dag_bag, "hard_deletes")
     assert world.rows(marked) == []
+    assert events("hard_deletes") == []
     (before,) = world.rows("SELECT flight_id, _extracted_at FROM core.flights WHERE deleted_at IS NULL LIMIT 1")
     booking.execute("CREATE TABLE kept AS SELECT * FROM flights WHERE flight_id = %s", before[:1])
     booking.execute("DELETE FROM flights WHERE flight_id = %s", before[:1])
     try:
         run(dag_bag, "hard_deletes")
         assert world.rows(marked) == [before[:1]]
+        assert events("hard_deletes") == ["core.flights"]
         days = "SELECT COUNT(*) FROM etl.touched_days t JOIN etl.load_history h ON h.load_id = t.load_id"
         assert world.rows(f"{days} WHERE h.load_kind = 'hard_deletes'") == [(1,)]
     finally:  # the other tests have the same world

@@ -8,7 +8,7 @@ import pytest
 
 from redshift_etl.incidents import lake_store
 from redshift_etl.lake.storage import Lake
-from tests.dags.world import World, states
+from tests.dags.world import World, events, states
 
 pytestmark = pytest.mark.slow
 
@@ -46,6 +46,20 @@ def test_the_shadow_of_a_staged_backfill_takes_the_rows_and_the_table_none(dag_b
     shadow = world.rows("SELECT COUNT(*), COUNT(DISTINCT flight_id) FROM etl_shadow.core__flights__abc123")
     assert shadow == [(day[0][0], day[0][0])]
     assert world.rows("SELECT COUNT(*) FROM core.flights") == before
+
+
+def test_a_swap_and_an_undo_wake_what_waits_for_the_table(dag_bag: Any, world: World) -> None:
+    assert set(states(dag_bag, "flights", **DAYS, shadow="abcdef123456").values()) == {"success"}
+    with world.warehouse.connect() as connection:
+        staged = "'abcdef123456', 'core.flights', 'stage', '2013-01-01', '2013-01-01', 'r', 'ada', 'compared', 1, 'm'"
+        sql = f"INSERT INTO etl.backfill_history VALUES ({staged}, '2013-01-02', NULL, NULL, NULL)"
+        connection.cursor().execute(sql)
+        connection.commit()
+    form = {"table": "core.flights", "reason": "to see what it wakes", "backfill_id": "abcdef123456"}
+    for dry_run, action, woken in ((True, "swap", 0), (False, "swap", 1), (False, "undo", 2), (False, "drop", 2)):
+        found = states(dag_bag, "backfill_table", **form, action=action, dry_run=dry_run)
+        assert found["finish"] == "success", found
+        assert events("backfill_table") == ["core.flights"] * woken
 
 
 def test_every_check_of_a_real_day_passes_but_the_references_that_the_data_lacks(world: World) -> None:

@@ -10,6 +10,8 @@ from airflow.dag_processing.dagbag import DagBag
 
 from tests.dags.world import World
 
+pytestmark = pytest.mark.slow
+
 FLIGHTS = Path(__file__).resolve().parents[2] / "dags" / "flights.py"
 
 

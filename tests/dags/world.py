@@ -107,6 +107,17 @@ def run(dag_bag: Any, dag_id: str, **conf: str) -> None:
     assert set(found.values()) <= {"success", "skipped"}, found
 
 
+def events(dag_id: str) -> list[str]:
+    """The names of the Assets of which the runs of a DAG have emitted events."""
+    from airflow.models.asset import AssetEvent, AssetModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        query = select(AssetModel.name).join(AssetEvent, AssetEvent.asset_id == AssetModel.id)
+        return list(session.scalars(query.where(AssetEvent.source_dag_id == dag_id)))
+
+
 def run_module(name: str, **env: str) -> None:
     subprocess.run(
         [sys.executable, "-m", name], check=True, cwd=REPOSITORY, env={**os.environ, **env}, stdout=subprocess.DEVNULL

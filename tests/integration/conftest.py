@@ -40,7 +40,8 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     """A running PostgreSQL."""
-    server = Postgres(tmp_path_factory.mktemp("postgres") / "data", free_port(), secrets.token_hex(8))
+    fast = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")  # it need not survive a crash of the machine
+    server = Postgres(tmp_path_factory.mktemp("postgres") / "data", free_port(), secrets.token_hex(8), fast)
     embedded_postgres.init(server)
     embedded_postgres.start(server)
     try:

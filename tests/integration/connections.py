@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import os
 import socket
+import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from threading import Event
+from threading import Event, Thread
 from typing import Any
 
 from redshift_etl.warehouse.session import Session
@@ -49,14 +51,43 @@ def cut(connection: Any) -> None:
     connection._usock.shutdown(socket.SHUT_RDWR)
 
 
+COMMIT_DELAY_SECONDS = 0.3
+
+
+def commit_late(connection: Any) -> None:
+    """Lose a connection whose COMMIT is still on its way: the server gets it some time after the client has given up.
+
+    The driver's socket becomes one whose other end is closed; the COMMIT, a simple query, follows by the real one.
+    """
+    real, (broken_end, other) = connection._usock.dup(), socket.socketpair()
+    other.close()
+    os.dup2(broken_end.fileno(), connection._usock.fileno())
+    broken_end.close()
+    Thread(target=_commit_later, args=(real,)).start()
+
+
+def _commit_later(real: socket.socket) -> None:
+    time.sleep(COMMIT_DELAY_SECONDS)
+    query = b"COMMIT\0"
+    real.sendall(b"Q" + struct.pack("!i", len(query) + 4) + query)
+    received = b""
+    while not received.endswith(b"I") and (more := real.recv(4096)):  # ReadyForQuery, idle
+        received += more
+    real.close()
+
+
 @dataclass
 class Observed:
-    """A connection that records its transactions, and calls before and after the COMMIT of those that LOCK first."""
+    """A connection that records its transactions, and calls before and after the COMMIT of those that LOCK first.
+
+    And before a ROLLBACK.
+    """
 
     connection: Any
     transactions: list[list[str]]
     before_commit: Callable[[], None] = lambda: None
     after_commit: Callable[[Any], None] = lambda _: None
+    before_rollback: Callable[[Any], None] = lambda _: None
     sent: list[str] = field(default_factory=list)
 
     def cursor(self) -> Any:
@@ -75,6 +106,7 @@ class Observed:
 
     def rollback(self) -> None:
         self.sent = []
+        self.before_rollback(self.connection)
         self.connection.rollback()
 
     def close(self) -> None:

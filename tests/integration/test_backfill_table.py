@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from redshift_etl.backfill import history, shadow_table
 from redshift_etl.checks import run as audit
@@ -64,7 +65,8 @@ def things(target: LoadTarget, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 def context(run: str = "manual 1", paused: bool = False, user: str = "ada", **form: Any) -> Any:
     ti = instance(dag="backfill_table", run=run, get_dag=lambda _: SimpleNamespace(is_paused=paused))
-    return {"ti": ti, "params": {**FORM, **form}, "dag_run": SimpleNamespace(triggering_user_name=user)}
+    run_of_form = SimpleNamespace(triggering_user_name=user)
+    return {"ti": ti, "params": {**FORM, **form}, "dag_run": run_of_form, "outlet_events": OutletEventAccessors()}
 
 
 def plan(**form: Any) -> list[dict[str, Any]]:
@@ -136,6 +138,59 @@ def test_a_staged_backfill_is_compared_swapped_in_and_undone(target: LoadTarget,
     assert [status for status, *_ in history_rows(target)] == ["undone", "done", "done"]
     assert len(before) == 5
     finish(action="drop", backfill_id=backfill_id, run="manual 5")
+    assert target.rows(f"SELECT COUNT(*) FROM svv_tables WHERE table_schema = '{shadow_table.SCHEMA}'") == [(0,)]
+
+
+def test_an_undo_counts_the_rows_that_the_swap_had_added_as_deleted(target: LoadTarget, things: Contract) -> None:
+    target.load(things, [row(1, 10), row(2, 20), row(3, 30)])
+    backfill_id = stage(target, things, [row(1, 11), row(2, 22), row(6, 60), row(7, 70), row(8, 80)])
+    finish()
+    named = {"backfill_id": backfill_id}
+    swapped = finish(**named, action="swap", run="manual 2")
+    assert swapped == {"inserted": 3, "updated": 2, "unchanged": 0, "deleted": 0, "superseded": 0}
+    target.load(things, [row(2, 23, DAY2), row(8, 81, DAY2)])
+    undone = finish(**named, action="undo", run="manual 3")
+    assert undone == {"inserted": 0, "updated": 1, "unchanged": 0, "deleted": 2, "superseded": 1}
+    assert dict(target.rows("SELECT id, amount FROM core.things")) == {1: 10, 2: 23, 3: 30, 8: 81}
+    assert target.rows("SELECT deleted, rows_after FROM etl.load_history WHERE load_kind = 'undo'") == [(2, 4)]
+
+
+def test_a_backfill_that_is_staged_swapped_and_undone_again_leaves_the_table_as_it_was(
+    target: LoadTarget, things: Contract
+) -> None:
+    target.load(things, [row(1, 10)])
+    before = target.table(things)
+    for number in range(2):
+        named = {"backfill_id": stage(target, things, [row(1, 11), row(6, 60)])}
+        finish()
+        finish(**named, action="swap", run=f"swap {number}")
+        finish(**named, action="undo", run=f"undo {number}")
+        assert target.table(things) == before
+
+
+def test_a_swap_that_is_cleared_after_its_undo_is_refused(target: LoadTarget, things: Contract) -> None:
+    target.load(things, [row(1, 10)])
+    named = {"backfill_id": stage(target, things, [row(1, 11)])}
+    finish()
+    finish(**named, action="swap", run="manual 2")
+    assert finish(**named, action="swap", run="manual 2") == {"committed_by_an_earlier_try": True}
+    finish(**named, action="undo", run="manual 3")
+    with pytest.raises(ConfigError, match="compared"):
+        finish(**named, action="swap", run="manual 2")
+
+
+def test_a_drop_that_fails_is_recorded_as_nothing_and_can_be_repeated(target: LoadTarget, things: Contract) -> None:
+    target.load(things, [row(1, 10)])
+    named = {"backfill_id": stage(target, things, [row(1, 11)])}
+    finish()
+    shadow = shadow_table.of(things, named["backfill_id"]).table
+    target.run(f"CREATE VIEW core.of_the_shadow AS SELECT * FROM {shadow}")
+    with pytest.raises(ConfigError, match="drop the shadow"):
+        finish(**named, action="drop", run="manual 2")
+    assert [status for status, *_ in history_rows(target)] == ["compared"]
+    target.run("DROP VIEW core.of_the_shadow")
+    finish(**named, action="drop", run="manual 3")
+    assert [status for status, *_ in history_rows(target)] == ["dropped", "done"]
     assert target.rows(f"SELECT COUNT(*) FROM svv_tables WHERE table_schema = '{shadow_table.SCHEMA}'") == [(0,)]
 
 

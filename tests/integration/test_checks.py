@@ -93,6 +93,7 @@ def load_days(things: LoadTarget, days: int) -> None:
         things.load(THINGS, [row(n) for n in range(10)], window=Window(day, day + timedelta(days=1)))
 
 
+@pytest.mark.slow
 def test_a_window_that_ran_more_than_once_counts_once_by_its_newest_load(things: LoadTarget) -> None:
     load_days(things, rules.HISTORY_NEEDED - 1)
     again = {"window": Window(datetime(2012, 6, 1, tzinfo=UTC), datetime(2012, 6, 2, tzinfo=UTC))}
@@ -102,6 +103,7 @@ def test_a_window_that_ran_more_than_once_counts_once_by_its_newest_load(things:
     assert things.rows("SELECT reason FROM etl.check_failures") == [("the mean of the last loads is 10.0",)]
 
 
+@pytest.mark.slow
 def test_a_window_that_ran_again_and_again_is_still_too_few(things: LoadTarget) -> None:
     load_days(things, rules.HISTORY_NEEDED - 2)
     for _ in range(rules.HISTORY_NEEDED):
@@ -118,6 +120,7 @@ def test_each_refresh_of_a_table_counts(target: LoadTarget) -> None:
     assert outcomes(target)["row_count"] == ("warned", 1)
 
 
+@pytest.mark.slow
 def test_too_few_loads_or_those_of_a_longer_window_say_nothing_of_a_batch(things: LoadTarget) -> None:
     load_days(things, rules.HISTORY_NEEDED - 1)
     for day in range(rules.HISTORY_NEEDED):

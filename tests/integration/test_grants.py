@@ -26,6 +26,7 @@ from redshift_etl.retention import rows as retention
 from redshift_etl.retention import table_stats
 from redshift_etl.warehouse import locks, migrate
 from redshift_etl.warehouse.model import Counts
+from redshift_etl.warehouse.retry import transaction
 from tests.integration.batches import RUN, LoadTarget
 
 pytestmark = pytest.mark.slow
@@ -156,7 +157,7 @@ def test_a_staged_backfill_has_its_shadow_and_drops_it(loaded: Warehouse) -> Non
     target = shadow_table.create(loaded.etl.connect, FLIGHTS, "b1")
     loaded.etl.load(target, [flight(1, "2013-01-05")])
     assert loaded.etl.rows(f"SELECT COUNT(*) FROM {target.table}") == [(1,)]
-    shadow_table.drop(loaded.etl.connect, FLIGHTS, "b1")
+    transaction(loaded.etl.connect, "drop", FLIGHTS.table, lambda it: shadow_table.drop(it, FLIGHTS, "b1"))
     assert loaded.etl.rows("SELECT COUNT(*) FROM svv_tables WHERE table_schema = 'etl_shadow'") == [(0,)]
 
 
@@ -241,7 +242,7 @@ def creates_lock(warehouse: Warehouse) -> None:
 
 def stages_backfill(warehouse: Warehouse) -> None:
     shadow_table.create(warehouse.etl.connect, FLIGHTS, "b2")
-    shadow_table.drop(warehouse.etl.connect, FLIGHTS, "b2")
+    transaction(warehouse.etl.connect, "drop", FLIGHTS.table, lambda it: shadow_table.drop(it, FLIGHTS, "b2"))
 
 
 def finds_public_closed(warehouse: Warehouse) -> None:

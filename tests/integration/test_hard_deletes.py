@@ -27,8 +27,10 @@ from redshift_etl.warehouse.model import Counts, Run
 from redshift_etl.warehouse.session import open_session
 from tests.integration.batches import LoadTarget, both_levels
 from tests.integration.conftest import Source
-from tests.integration.connections import Meeting, Observed, cut
+from tests.integration.connections import Meeting, Observed, commit_late, cut
 from tests.integration.operations import connect_airflow, instance, repository
+
+pytestmark = pytest.mark.slow
 
 DAY1, DAY2 = "2013-01-01", "2013-01-02"
 THINGS = """/*
@@ -352,7 +354,7 @@ def test_the_lock_comes_first_and_the_shared_tables_last(world: World) -> None:
     assert writing[-1].startswith('INSERT INTO "etl"."load_history"')
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("moment", ["before", "after", "late"])
 def test_a_connection_lost_around_the_commit_is_made_good_once(world: World, moment: str) -> None:
     world.load(1, 2)
     world.insert(1)
@@ -362,15 +364,20 @@ def test_a_connection_lost_around_the_commit_is_made_good_once(world: World, mom
         """A connection that is cut at its COMMIT, the first time."""
         connection = world.target.connect()
 
-        def lose(when: str) -> None:
-            """Cut it, unless it has been."""
-            if when == moment and not lost:
-                lost.append(when)
-                cut(connection)
-                if when == "after":
-                    connection.commit()
+        def before() -> None:
+            """Cut it, or let its COMMIT be late, unless another one was lost."""
+            if moment != "after" and not lost:
+                lost.append(moment)
+                cut(connection) if moment == "before" else commit_late(connection)
 
-        return Observed(connection, [], lambda: lose("before"), lambda _: lose("after"))
+        def after(_: Any) -> None:
+            """Lose the acknowledgement, unless another one was lost."""
+            if not lost:
+                lost.append(moment)
+                cut(connection)
+                connection.commit()
+
+        return Observed(connection, [], before, after)
 
     assert world.mark(connect=connect) == Counts(unchanged=1, deleted=1)
     assert lost == [moment]
@@ -395,7 +402,7 @@ def test_a_table_is_no_fresher_for_a_comparison_of_its_keys(world: World) -> Non
 def differences(world: World) -> list[tuple[str, int | None, int | None]]:
     """What the comparison by day reports."""
     days = (datetime(2013, 1, 1).date(), datetime(2013, 1, 1).date())
-    _, gaps = reconcile.run(world.target.connect, count_by_day, lambda _: now(), days, now(), ["core.things"])
+    _, gaps, _ = reconcile.run(world.target.connect, count_by_day, lambda _: now(), days, now(), ["core.things"])
     return [(gap.problem, gap.source, gap.warehouse) for gap in gaps]
 
 

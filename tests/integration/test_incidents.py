@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from redshift_etl import __version__, dag
 from redshift_etl.catalog import incident_reports
 from redshift_etl.errors import SourceError, TransientError
 from redshift_etl.incidents import lake_store, model, table_store
+from redshift_etl.incidents import on_failure as failures
 from redshift_etl.incidents.on_failure import on_failure
 from redshift_etl.lake.storage import Lake
 from tests.integration.batches import INCREMENTAL, LoadTarget
@@ -115,6 +117,41 @@ def test_a_failure_leaves_a_report_that_answers_the_first_questions(target: Load
     assert "could not be read or written" not in text
     assert text.endswith(f"\n_Reported by redshift-airflow {__version__}._\n")
     assert rows(target) == [("things", "core.things", 1, None)]
+
+
+class UntilTheThreadsEnd(logging.Handler):
+    """Once a message has been logged: unlocks the tables, and waits for the threads that wait for them."""
+
+    def __init__(self, message: str, blocker: Any) -> None:
+        super().__init__()
+        self.message, self.blocker, self.before = message, blocker, set(threading.enumerate())
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.message in record.getMessage():
+            self.blocker.rollback()
+            for thread in set(threading.enumerate()) - self.before:
+                thread.join(30)
+
+
+def test_what_the_warehouse_answers_too_late_is_not_in_the_report(
+    target: LoadTarget, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(failures, "WAREHOUSE_SECONDS", 1)
+    target.load(INCREMENTAL, [(1, "2013-01-01", "2013-01-01", "a", None)])
+    blocker = target.connect()
+    blocker.cursor().execute("LOCK TABLE etl.load_history")
+    logger = logging.getLogger("redshift_etl.incidents.context")
+    handler = UntilTheThreadsEnd("Could not read or write the warehouse", blocker)
+    logger.addHandler(handler)
+    try:
+        on_failure(context(refused()))
+    finally:
+        logger.removeHandler(handler)
+        blocker.close()
+    (text,) = reports(lake)
+    assert "the warehouse: TimeoutError: no answer in 1 s" in text
+    assert "The warehouse could not be queried" in text
+    assert "last load of core.things" not in text
 
 
 def test_a_report_is_read_by_an_incident_s_id_only(lake: Lake) -> None:

@@ -7,6 +7,7 @@ import random
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import partial
 from threading import Event
@@ -20,7 +21,7 @@ from redshift_etl.warehouse import load, model, retry
 from redshift_etl.warehouse.session import Session, open_session
 from redshift_etl.window import Window
 from tests.integration.batches import INCREMENTAL, REFRESHED, LoadTarget, both_levels, both_modes
-from tests.integration.connections import broken
+from tests.integration.connections import Observed, broken, cut
 
 DAY1, DAY2, DAY3 = "2013-01-01", "2013-01-02", "2013-01-03"
 
@@ -195,6 +196,40 @@ def test_a_copy_that_fails_for_want_of_a_file_is_not_reported_as_an_old_row_of_t
             things.load(INCREMENTAL, [(1, "2013-02-30", DAY1, "a", None)])
     finally:
         things.run(f"ALTER USER {things.database.user} RESET timezone")
+
+
+def test_the_rows_that_a_copy_refuses_are_reported_though_its_connection_is_lost_after_it(things: LoadTarget) -> None:
+    opened: list[Any] = []
+
+    def connect() -> Any:
+        """A connection that is lost at its ROLLBACK; those after it have a wrong password."""
+        opened.append(1)
+        database = replace(things.database, password="wrong") if len(opened) > wrong_after else things.database
+        return Observed(database.connect(), [], before_rollback=cut)
+
+    batch = things.batch(INCREMENTAL, [(1, "2013-02-30", DAY1, "a", None)])
+    wrong_after = 9
+    with pytest.raises(SourceError, match="COPY refused a row") as error:
+        load.execute(connect, batch)
+    assert error.value.where["column"] == "version"
+    wrong_after = len(opened) + 1
+    with pytest.raises(ConfigError, match="COPY failed"):
+        load.execute(connect, batch)
+
+
+def test_a_load_whose_statistics_cannot_be_refreshed_is_committed_once(
+    things: LoadTarget, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away(_: Any) -> None:
+        """Rename the table, after the COMMIT."""
+        things.run("ALTER TABLE core.things RENAME TO elsewhere")
+
+    batch = things.batch(INCREMENTAL, [(1, DAY1, DAY1, "a", None)])
+    record = load.execute(lambda: Observed(things.connect(), [], after_commit=away), batch)
+    assert record.counts == model.Counts(inserted=1)
+    assert things.history() == 1
+    assert things.rows("SELECT COUNT(*) FROM core.elsewhere") == [(1,)]
+    assert "old statistics" in caplog.text
 
 
 def test_copies_of_a_key_that_something_else_wrote_are_reported(things: LoadTarget) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,49 +19,34 @@ from typing import Any
 import pytest
 
 from local_redshift.testing.pytest_plugin import beside
-from redshift_etl.backfill import actions, history, shadow_table
-from redshift_etl.backfill.request import Request
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts.mart import parse_mart
 from redshift_etl.errors import ConfigError
 from redshift_etl.marts import build as marts
-from redshift_etl.retention import rows as retention
-from redshift_etl.warehouse import load, locks, migrate, retry
-from redshift_etl.warehouse.model import Run
+from redshift_etl.warehouse import load, locks, migrate
+from redshift_etl.warehouse.model import Counts
 from redshift_etl.warehouse.session import Session
 from redshift_etl.warehouse.statement import Statement
 from tests.integration.batches import INCREMENTAL, REFRESHED, RUN, LoadTarget
 from tests.integration.connections import Meeting, Observed, cut
-from tests.integration.operations import repository
+from tests.integration.writers import (
+    DAY1,
+    DAY3,
+    MART,
+    SELECT,
+    WRITES,
+    build,
+    filled,
+    of_one_level,
+    renamed,
+    swap,
+    things,
+    upsert,
+)
 
-DAY1, DAY2, DAY3 = "2013-01-01", "2013-01-02", "2013-01-03"
+__all__ = ["of_one_level", "things"]
+
 TIMEOUT_MS = 4000
-THINGS = """/*
-description: Things.
-owner: us
-load: incremental
-version: version
-day: day
-retention: 30 days on version
-*/
-CREATE TABLE core.things (id BIGINT NOT NULL, version TIMESTAMP NOT NULL, day DATE, name VARCHAR(5), PRIMARY KEY (id));
-"""
-MART = contracts.parse("""/*
-description: Things a day.
-owner: us
-load: partition
-day: day
-retention: never
-*/
-CREATE TABLE mart.things_a_day (day DATE NOT NULL, things INTEGER NOT NULL, PRIMARY KEY (day));""")
-SELECT = """/*
-inputs: [core.things]
-*/
-SELECT day, COUNT(*) FROM core.things WHERE day IN (:days) GROUP BY day"""
-SWAP_RUN = Run("backfill_table", "manual 2", "finish", 1)
-
-Connect = Callable[[], Any]
-Write = Callable[[Connect], object]
 
 
 @pytest.fixture(scope="module", params=["SNAPSHOT", "SERIALIZABLE"])
@@ -72,80 +57,11 @@ def server(request: pytest.FixtureRequest, redshift_server: Any, tmp_path_factor
 
 
 @pytest.fixture
-def things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[contracts.Contract]:
-    """The contract of ``core.things``, in a repository of its own."""
-    repository(tmp_path / "sql", monkeypatch, {"tables/core/things.sql": THINGS})
-    monkeypatch.setattr(retry, "FIRST_PAUSE_SECONDS", 0.01)
-    yield contracts.load("core.things")
-    contracts.load.cache_clear()
-
-
-@pytest.fixture
 def warehouse(server: Any, with_bookkeeping: str, things: contracts.Contract) -> Iterator[LoadTarget]:
     """A warehouse of each level, with three rows in ``core.things`` and a backfill history."""
     name = server.new_database(with_bookkeeping)
     yield filled(LoadTarget(server, server.connection(name), server.s3), things)
     server.drop_database(name)
-
-
-@pytest.fixture
-def of_one_level(target: LoadTarget, things: contracts.Contract) -> LoadTarget:
-    """The same, for what does not depend on the level."""
-    return filled(target, things)
-
-
-def filled(target: LoadTarget, things: contracts.Contract) -> LoadTarget:
-    migrate.ensure(target.connect, things.table)
-    migrate.ensure(target.connect, history.TABLE)
-    target.load(things, [(n, DAY2, DAY2, "old") for n in range(3)])
-    return target
-
-
-def upsert(target: LoadTarget) -> Write:
-    batch = target.batch(contracts.load("core.things"), [(n, DAY3, DAY3, "new") for n in range(6)])
-    return lambda connect: load.execute(connect, batch)
-
-
-def refresh(target: LoadTarget) -> Write:
-    target.create(REFRESHED)
-    target.load(REFRESHED, [(n, "old") for n in range(3)])
-    changes = {"extracted_at": datetime(2013, 1, 3, tzinfo=UTC)}
-    batch = target.batch(REFRESHED, [(n, "new") for n in range(6)], **changes)
-    return lambda connect: load.execute(connect, batch)
-
-
-def build(target: LoadTarget) -> Write:
-    target.create(MART)
-    mart = parse_mart(MART, SELECT, Path("things_a_day.sql"))
-    return lambda connect: marts.build(connect, mart, [date(2013, 1, 2)], RUN)
-
-
-def expire(target: LoadTarget) -> Write:
-    migrate.ensure(target.connect, retention.HISTORY)
-    plan = retention.plan(target.connect, contracts.load("core.things"), datetime(2013, 3, 1, tzinfo=UTC))
-    assert plan
-    prefix = f"s3://{target.server.bucket}/{target.database.database}/archive"
-    archive = retention.Archive(prefix, target.server.iam_role, lambda _: 3)
-    return lambda connect: retention.run(connect, plan, archive, RUN)
-
-
-def swap(target: LoadTarget) -> Write:
-    contract = contracts.load("core.things")
-    shadow = shadow_table.create(target.connect, contract, "staged")
-    target.load(shadow, [(n, DAY2, DAY2, "swap") for n in range(6)])
-    staged = "('staged', 'core.things', 'stage', '2013-01-02', '2013-01-02', 'r', 'ada', 'compared', 1, 'manual 1'"
-    target.run(f"INSERT INTO etl.backfill_history VALUES {staged}, '2013-01-02', NULL, NULL, NULL)")
-    request = Request("swap", contract, "things", date(2013, 1, 2), date(2013, 1, 2), "right", "staged", False, 31)
-    return lambda connect: actions.finish(connect, request, SWAP_RUN, "ada")
-
-
-WRITES: dict[str, tuple[Callable[[LoadTarget], Write], str, set[tuple[int, Any]]]] = {
-    "upsert": (upsert, "core.things", {(3, "old"), (6, "new")}),
-    "refresh": (refresh, "core.small", {(3, "old"), (6, "new")}),
-    "mart": (build, "mart.things_a_day", {(0, None), (1, DAY2)}),
-    "retention": (expire, "core.things", {(3, "old"), (0, None)}),
-    "swap": (swap, "core.things", {(3, "old"), (6, "swap")}),
-}
 
 
 @contextmanager
@@ -220,8 +136,8 @@ def test_a_load_that_stops_before_its_history_row_holds_up_no_load_of_another_ta
 
     batches = []
     for number in range(4):
-        things = replace(INCREMENTAL, table=f"core.things{number}", statements=_renamed(INCREMENTAL, number))
-        small = replace(REFRESHED, table=f"core.small{number}", statements=_renamed(REFRESHED, number))
+        things = replace(INCREMENTAL, table=f"core.things{number}", statements=renamed(INCREMENTAL, number))
+        small = replace(REFRESHED, table=f"core.small{number}", statements=renamed(REFRESHED, number))
         for contract, row in ((things, (1, DAY1, DAY1, "a", None)), (small, (1, "a"))):
             warehouse.create(contract)
             batches.append(warehouse.batch(contract, [row]))
@@ -238,8 +154,26 @@ def test_a_load_that_stops_before_its_history_row_holds_up_no_load_of_another_ta
         assert stopped.result().counts.inserted == 1
 
 
-def _renamed(contract: contracts.Contract, number: int) -> tuple[str, ...]:
-    return tuple(text.replace(contract.table, f"{contract.table}{number}") for text in contract.statements)
+@pytest.mark.parametrize("newest", ["first", "second"])
+def test_of_two_full_refreshes_at_once_both_commit_and_the_newest_file_stays(
+    warehouse: LoadTarget, newest: str
+) -> None:
+    warehouse.create(REFRESHED)
+    warehouse.load(REFRESHED, [(1, "old")], extracted_at=datetime(2013, 1, 3, tzinfo=UTC))
+    days, meeting = (5, 4) if newest == "first" else (4, 5), Meeting(warehouse.connect)
+    first, second = (
+        warehouse.batch(REFRESHED, [(1, name), (2, name)], extracted_at=datetime(2013, 1, day, tzinfo=UTC))
+        for name, day in zip(("first", "second"), days, strict=True)
+    )
+    before = warehouse.history()
+    with ThreadPoolExecutor(2) as pool:
+        loading = pool.submit(load.execute, warehouse.connect, first, [], [meeting.hold])
+        assert meeting.reached.wait(30)
+        following = pool.submit(load.execute, meeting.second, second)
+        assert loading.result(60).counts == Counts(inserted=1, updated=1)
+        assert following.result(60).counts == (Counts(superseded=2) if newest == "first" else Counts(updated=2))
+    assert warehouse.rows("SELECT id, name FROM core.small ORDER BY id") == [(1, newest), (2, newest)]
+    assert warehouse.history() == before + 2
 
 
 def test_a_load_that_commits_while_a_swap_waits_leaves_no_key_twice(warehouse: LoadTarget) -> None:
@@ -299,7 +233,7 @@ def test_a_connection_lost_before_or_after_the_commit_is_made_good(of_one_level:
 
 def test_two_marts_that_are_built_at_once_are_both_recorded(warehouse: LoadTarget) -> None:
     write = build(warehouse)
-    other = replace(MART, table="mart.things_a_day2", statements=_renamed(MART, 2))
+    other = replace(MART, table="mart.things_a_day2", statements=renamed(MART, 2))
     warehouse.create(other)
     mart = parse_mart(other, SELECT, Path("things_a_day2.sql"))
     day = date(2013, 1, 2)

@@ -22,6 +22,7 @@ from tests.integration.batches import LoadTarget
 TABLES = ("core.airlines", "core.airports", "core.planes", "core.flights")
 
 
+@pytest.mark.slow
 def test_first_loads_at_the_same_time_each_find_their_tables(redshift: Any) -> None:
     with ThreadPoolExecutor(len(TABLES) * 2) as pool:
         list(pool.map(lambda table: migrate.ensure(redshift.connect, table), TABLES * 2))

@@ -12,6 +12,8 @@ from redshift_etl.catalog.warehouse_reader import SizeCache, read_history, read_
 from redshift_etl.contracts.mart import load_mart
 from tests.integration.batches import INCREMENTAL, LoadTarget
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2013, 1, 2, 12, tzinfo=UTC)
 
 

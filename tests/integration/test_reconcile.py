@@ -10,7 +10,7 @@ import pytest
 
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts import reconcile_spec
-from redshift_etl.errors import ConfigError, SourceError
+from redshift_etl.errors import ConfigError, SourceError, TransientError
 from redshift_etl.lake.storage import Lake
 from redshift_etl.operators.reconcile import ReconcileOperator
 from redshift_etl.reconcile.source_counts import count_by_day, file_changed
@@ -102,6 +102,27 @@ def test_mend_returns_the_runs_to_start(target: LoadTarget) -> None:
         {"trigger_dag_id": "small", "conf": {}},
         {"trigger_dag_id": "things", "conf": {"start": "2013-01-02", "end": "2013-01-03"}},
     ]
+
+
+@pytest.mark.parametrize("dead", ["connection", "file", "both"])
+def test_a_source_that_cannot_be_counted_is_named_after_the_others_are_compared(
+    target: LoadTarget, lake: Lake, monkeypatch: pytest.MonkeyPatch, dead: str
+) -> None:
+    target.create(contracts.load("core.things"))
+    load(target, 1, 5)
+    if dead != "file":
+        monkeypatch.setenv("AIRFLOW_CONN_AIRLINE_DB", "postgresql://reader:secret@127.0.0.1:1/airline")
+    if dead != "connection":
+        target.s3.delete_object(Bucket=target.server.bucket, Key=f"{lake.location.prefix}/landing/small.csv")
+    with pytest.raises(SourceError if dead == "file" else TransientError):
+        compare({"repair": True})
+    text = report(lake)
+    assert ("`core.things`: **not compared**: " in text) == (dead != "file")
+    assert ("`core.small`: **not compared**: There is no such S3 object." in text) == (dead != "connection")
+    assert ("| core.small | whole file | missing |" in text) == (dead == "connection")
+    assert ("| core.things | 2013-01-02 | missing | 5 | 0 |" in text) == (dead == "file")
+    assert ("The others agree; 2 could not be compared." in text) == (dead == "both")
+    assert "secret" not in text
 
 
 def test_a_source_without_the_column_or_the_connection_is_a_clear_error(lake: Lake) -> None:

@@ -138,6 +138,7 @@ def test_a_line_beyond_what_redshift_takes_is_named(lake: Lake, countries: str) 
     assert error.value.where["line"] == 3
 
 
+@pytest.mark.slow
 def test_a_bad_value_far_into_a_large_file_keeps_its_line(lake: Lake, countries: str) -> None:
     lines = [f'AA,"{n}\n",{n}\n' for n in range(400_000)]
     lines[100_000], lines[390_000] = "BB,b\n", "CC,c,many\n"

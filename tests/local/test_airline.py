@@ -76,6 +76,7 @@ def test_the_last_flights_of_the_year_land_after_it(seeded: psycopg.Connection) 
     assert fetch(seeded, "SELECT count(*) FROM flights WHERE modified_at >= '2014-01-01'") == [(232,)]
 
 
+@pytest.mark.slow
 def test_a_second_seed_changes_nothing(server: embedded_postgres.Postgres, seeded: psycopg.Connection) -> None:
     before = fetch(seeded, "SELECT md5(string_agg(f::text, '' ORDER BY flight_id)) FROM flights f")
     seeded.commit()

@@ -3,6 +3,8 @@ from __future__ import annotations
 import re
 import subprocess
 
+import pytest
+
 from local.stack import state_dir
 
 MAKEFILE = (state_dir.REPOSITORY / "Makefile").read_text()
@@ -30,6 +32,7 @@ def test_every_verb_that_make_calls_exists() -> None:
         assert _parser().parse_args([verb]).verb == verb
 
 
+@pytest.mark.slow
 def test_docs_are_the_catalogue_of_every_contract() -> None:
     tables = {
         f"{path.parent.name}.{path.stem}" for path in (state_dir.REPOSITORY / "include/sql/tables").glob("*/*.sql")

@@ -63,6 +63,7 @@ def test_a_failed_run_makes_the_exit_code_1_and_is_named_with_the_way_to_repeat_
     assert done.returncode == 1
     assert "failing: 2 of 3 succeeded" in done.stdout
     assert re.search(r"failed: 2013-01-02T00:00:00\S*, task work", done.stdout)
+    assert "\n  work: ValueError: planted\n" in done.stdout
     assert "--rerun-failed-tasks" in done.stdout
     existing = airflow.backfill("failing", "-s", "2013-01-01", "-e", "2013-01-03")
     assert existing.returncode == 1, "a run that failed before is no success now"

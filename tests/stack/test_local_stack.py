@@ -11,12 +11,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
 import psycopg
 import pytest
+import redshift_connector
 import requests
 
 from local.cli import summary
@@ -125,20 +127,53 @@ def test_a_second_run_changes_nothing(local: CommandLine) -> None:
     assert row_counts(local) == before
 
 
-def test_a_scheduler_killed_in_mid_backfill_loses_no_row_and_duplicates_none(local: CommandLine) -> None:
-    query = "SELECT flight_id FROM {} WHERE modified_at >= '2013-01-01' AND modified_at < '2013-01-07' ORDER BY 1"
-    loaded = row_counts(local)["core.flights"]
+PARTS = ("scheduler", "redshift", "s3", "dag-processor", "weather-api", "triggerer", "api-server", "postgres")
+KILLED_DAYS = 12
 
-    with local.begin("run", "--days", "6") as running:
-        wait_for(lambda: row_counts(local)["core.flights"] > loaded)
-        os.kill(local.state["services"]["scheduler"]["pid"], signal.SIGKILL)
+
+@pytest.mark.timeout(2400)
+def test_each_part_killed_in_mid_backfill_loses_no_row_and_duplicates_none(local: CommandLine) -> None:
+    query = "SELECT flight_id FROM {} WHERE modified_at >= '2013-01-01' AND modified_at < '2013-01-13' ORDER BY 1"
+    killed = []
+
+    with local.begin("run", "--days", str(KILLED_DAYS)) as running:
+        for part in PARTS:
+            # A task whose scheduler was killed is started again a minute after its last heartbeat.
+            wait_for(partial(has_more_or_ended, local, flights(local), running), seconds=300)
+            if running.poll() is not None:
+                break
+            restarts = local.state["services"][part]["restarts"]
+            os.kill(local.state["services"][part]["pid"], signal.SIGKILL)
+            killed.append(part)
+            wait_for(partial(is_back, local, part, restarts))
         out, errors = running.communicate(timeout=600)
 
-    assert running.returncode == 0, out + errors
+    assert len(killed) >= len(PARTS) - 2, (killed, out, errors)  # without the API or the database the command ends
+    again = local.run("run", "--days", str(KILLED_DAYS))
+    assert again.returncode == 0, out + errors + again.stdout + again.stderr
     with summary.connect(local.state_dir) as warehouse:
         rows = summary.query(warehouse, query.format("core.flights"))
     with psycopg.connect(embedded_postgres.dsn(local.state_dir.postgres, "airline")) as source:
         assert source.execute(query.format("flights").encode()).fetchall() == rows
+
+
+def has_more_or_ended(local: CommandLine, loaded: int, running: subprocess.Popen[str]) -> bool:
+    """Whether more flights are loaded, or the command has ended."""
+    return flights(local) > loaded or running.poll() is not None
+
+
+def flights(local: CommandLine) -> int:
+    """How many there are; while the warehouse is down, none."""
+    try:
+        return row_counts(local)["core.flights"]
+    except (OSError, redshift_connector.Error):
+        return 0
+
+
+def is_back(local: CommandLine, service: str, restarts: int) -> bool:
+    """Whether it was started again since, and is ready."""
+    entry = local.state["services"][service]
+    return bool(entry["state"] == "ready" and entry["restarts"] > restarts)
 
 
 def test_the_ui_requires_a_login(local: CommandLine) -> None:
@@ -176,11 +211,7 @@ def test_a_service_that_is_killed_is_restarted(local: CommandLine, service: str)
 
     os.kill(before["pid"], signal.SIGKILL)
 
-    def is_back() -> bool:
-        entry = local.state["services"][service]
-        return bool(entry["state"] == "ready" and entry["restarts"] > before["restarts"])
-
-    wait_for(is_back)
+    wait_for(lambda: is_back(local, service, before["restarts"]))
     assert local.state["services"][service]["pid"] != before["pid"]
     wait_for(lambda: row_counts(local)["core.airlines"] == 16)
 

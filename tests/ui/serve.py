@@ -17,11 +17,14 @@ from fastapi import FastAPI
 
 
 def application() -> tuple[FastAPI, dict[str, str]]:
-    """An application that mounts the plugin as Airflow does, and tokens for it."""
+    """An application that mounts the plugin as Airflow does, in which `freshness` is paused, and tokens for it."""
     from airflow import plugins_manager, settings
     from airflow.api_fastapi.app import init_auth_manager
     from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+    from airflow.models.dag import DagModel
+    from airflow.models.dagbundle import DagBundleModel
     from airflow.models.revoked_token import RevokedToken
+    from airflow.utils.session import create_session
 
     from redshift_etl.ui import state
 
@@ -30,6 +33,13 @@ def application() -> tuple[FastAPI, dict[str, str]]:
         os.environ |= {f"AIRFLOW__REDSHIFT_ETL__{name}_INTERVAL": max_age for name in ("PAGE", "SIZES")}
     settings.initialize()
     RevokedToken.__table__.create(settings.engine, checkfirst=True)
+    for table in (DagBundleModel, DagModel):
+        table.__table__.create(settings.engine, checkfirst=True)
+    with create_session() as session:
+        session.merge(DagBundleModel(name="dags"))
+        session.flush()
+        for dag_id, is_paused in (("flights", True), ("freshness", True), ("reconcile", False)):
+            session.merge(DagModel(dag_id=dag_id, bundle_name="dags", is_paused=is_paused, is_stale=False))
     root = FastAPI()
     manager = init_auth_manager(root)
     for plugin in plugins_manager.get_fastapi_plugins()[0]:

@@ -114,6 +114,12 @@ def test_the_first_page_shows_freshness_rows_and_last_loads(page: Page) -> None:
     assert rows["etl.load_history"]["kind"] == "bookkeeping"
 
 
+def test_the_first_page_names_the_monitors_that_are_paused_and_what_that_costs(page: Page) -> None:
+    while not (paused := settled(page, "/api/overview")["paused"]):
+        time.sleep(0.05)
+    assert paused == [{"dag": "freshness", "cost": "nobody is told that a table is late, and no incident is resolved"}]
+
+
 def test_a_table_s_page_has_its_contract_lineage_and_sql(page: Page) -> None:
     mart = f"mart.{page.sample.marts[-1]}"
     found = settled(page, f"/api/tables/{mart}")
@@ -177,6 +183,7 @@ def test_without_a_warehouse_the_page_shows_the_files_and_since_when_the_warehou
     assert settled(page_without_warehouse, "/api/lineage", "failing_since")["edges"]
 
 
+@pytest.mark.slow
 def test_when_the_warehouse_goes_down_the_page_shows_its_last_values_and_reports_it(
     redshift_server: RedshiftServer, tmp_path: Path
 ) -> None:

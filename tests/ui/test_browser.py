@@ -71,6 +71,14 @@ def test_tables_can_be_searched_sorted_and_narrowed(tab: Tab, page: Page) -> Non
     assert tab.locator("tbody tr").count() > 12
 
 
+def test_a_paused_monitor_is_named_with_a_link_to_its_dag(tab: Tab, page: Page) -> None:
+    go(tab, page, "", "tbody tr")
+    note = tab.wait_for_selector(".note")
+    assert note
+    assert note.inner_text().startswith("freshness is paused: nobody is told that a table is late")
+    assert (tab.get_attribute(".note a", "href") or "").endswith("/dags/freshness")
+
+
 def test_markup_in_comments_and_errors_is_shown_and_never_run(tab: Tab, page: Page) -> None:
     sample_warehouse.insert_incident(page.dsn, "core.orders_000", sample_warehouse.MARKUP)
     while not page.get("/api/overview").json()["incidents"]:  # the page in the browser requests it again after 15 s

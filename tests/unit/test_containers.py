@@ -137,6 +137,17 @@ def test_one_shots_are_never_restarted_and_waited_for_until_they_succeed() -> No
             assert dependency["condition"] == wanted, name
 
 
+def test_one_shots_have_no_health_check_and_inherit_none_of_their_image() -> None:
+    stages = re.split(r"^FROM .* AS ", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    checked = {stage.split()[0] for stage in stages if re.search(r"^HEALTHCHECK (?!NONE)", stage, re.MULTILINE)}
+    assert checked == {"airflow"}
+    images = {service["image"]: service["build"]["target"] for service in services().values() if "build" in service}
+    for name in ONE_SHOT:
+        service = services()[name]
+        default = {"disable": images[service["image"]] not in checked}
+        assert service.get("healthcheck", default) == {"disable": True}, name
+
+
 def test_each_image_of_ours_is_built_by_one_service() -> None:
     built = [service["image"] for service in services().values() if "build" in service]
     used = {service["image"] for service in services().values() if service["image"].startswith("redshift-etl/")}

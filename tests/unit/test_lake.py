@@ -6,10 +6,13 @@ import json
 import re
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from redshift_etl.errors import ConfigError, TransientError
 from redshift_etl.lake.batch import RAW, STAGED, Batch, Entry, prefix, run_slug
+from redshift_etl.lake.storage import Lake
 from redshift_etl.window import Window
 
 DAY = Window(datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 1, 2, tzinfo=UTC))
@@ -54,3 +57,21 @@ def test_an_entry_is_mandatory_so_that_a_missing_file_fails_the_copy() -> None:
         "mandatory": True,
         "meta": {"content_length": 5, "record_count": 3},
     }
+
+
+@pytest.mark.parametrize(
+    ("how", "error"),
+    [
+        ({"role_arn": "arn:aws:iam::1:role/lake", "endpoint_url": "http://127.0.0.1:1"}, TransientError),
+        ({"role_arn": "arn:aws:iam::1:role/lake", "profile_name": "no-such-profile"}, ConfigError),
+    ],
+)
+def test_a_role_that_cannot_be_assumed_is_one_of_our_errors(
+    monkeypatch: pytest.MonkeyPatch, how: dict[str, str], error: type[Exception]
+) -> None:
+    once = {"region_name": "us-east-1", "config_kwargs": {"retries": {"max_attempts": 0}}}
+    connection = {"conn_type": "aws", "login": "key", "password": "secret", "extra": {**once, **how}}
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+    monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__LAKE", "s3://bucket/lake")
+    with pytest.raises(error):
+        Lake.connect()

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 PLUGIN = REPOSITORY / "plugins" / "redshift_etl" / "plugin.py"
 
@@ -17,6 +19,7 @@ def test_airflow_finds_the_plugin_and_no_other_file() -> None:
     assert [Path(path) for path in found] == [PLUGIN]
 
 
+@pytest.mark.slow
 def test_finding_it_imports_nothing_else_of_ours_and_no_parser() -> None:
     code = f"""
 import runpy, sys

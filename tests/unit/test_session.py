@@ -28,11 +28,23 @@ def server(code: str, message: str) -> Exception:
         server("XX000", "1018 DETAIL: Relation does not exist."),
         server("57P01", "terminating connection due to administrator command"),
         BrokenPipeError(),
+        server(
+            "XX000", "S3ServiceException:Please reduce your request rate.,Status 503,Error SlowDown,Rid 1,CanRetry 1"
+        ),
+        server(
+            "XX000", "S3CurlException: Timeout was reached, CurlError 28, multiCurlError 0, CanRetry 1, UserError 0"
+        ),
     ],
-    ids=["40001", "1023", "40P01", "conflict", "dropped", "1018", "shutdown", "broken pipe"],
+    ids=["40001", "1023", "40P01", "conflict", "dropped", "1018", "shutdown", "broken pipe", "503", "curl"],
 )
 def test_a_conflict_or_a_lost_connection_is_tried_again(error: Exception) -> None:
     assert isinstance(classify(error, STATEMENT), TransientError)
+
+
+@pytest.mark.parametrize("status", ["403,Error AccessDenied", "404,Error NoSuchKey", "301,Error PermanentRedirect"])
+def test_what_s3_refuses_is_not_tried_again(status: str) -> None:
+    refused = server("XX000", f"S3ServiceException:The object is of 500 bytes,Status {status},Rid 1,CanRetry 1")
+    assert isinstance(classify(refused, STATEMENT), ConfigError)
 
 
 def test_a_number_that_only_begins_as_a_conflicts_does_is_none() -> None:

@@ -18,7 +18,7 @@ from airflow.sdk.exceptions import AirflowException
 from airflow.utils.providers_configuration_loader import providers_configuration_loaded
 from sqlalchemy.exc import OperationalError
 
-from airflow_dags_backfill import dates, state
+from airflow_dags_backfill import dates, errors, state
 from airflow_dags_backfill.arguments import Request, UsageError, create_argv, read
 from airflow_dags_backfill.dates import RunByHand
 from airflow_dags_backfill.progress import Snapshot, bar, clock, line
@@ -198,11 +198,20 @@ def _outcome(request: Request, last: Snapshot, seconds: float) -> int:
         print(f"  failed: {run.date.isoformat()}, task {', '.join(run.tasks) or 'none (failed by hand, or cancelled)'}")
     if len(unsuccessful) > SHOWN:
         print(f"  and {len(unsuccessful) - SHOWN} more")
+    _print_errors(errors.of_runs(request.dag_id, unsuccessful[:SHOWN]))
     print(
         f"Their logs are in the UI. To run them again: airflow dags backfill {request.dag_id} "
         f"-s {request.typed[0]} -e {request.typed[1]} --rerun-failed-tasks"
     )
     return 1
+
+
+def _print_errors(found: errors.Errors) -> None:
+    """Print each different error once."""
+    for (task, text), times in list(found.items())[:SHOWN]:
+        print(f"  {task}{f' ({times} times)' if times > 1 else ''}: {text}")
+    if len(found) > SHOWN:
+        print(f"  and {len(found) - SHOWN} other errors")
 
 
 @contextmanager

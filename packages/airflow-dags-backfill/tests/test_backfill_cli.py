@@ -12,6 +12,7 @@ from airflow.cli.cli_config import GroupCommand
 
 from airflow_dags_backfill.arguments import UNSUPPORTED, Request, UsageError, create_argv, read
 from airflow_dags_backfill.command import add_to_dags_group
+from airflow_dags_backfill.errors import first_line
 from airflow_dags_backfill.progress import Snapshot, bar, clock, line
 
 WEEK = ["-s", "2013-01-01", "-e", "2013-01-07"]
@@ -133,6 +134,31 @@ def test_a_run_that_was_deleted_counts_as_failed() -> None:
     snapshot = Snapshot({datetime(2013, 1, 1, tzinfo=UTC): "gone"})
     assert snapshot.ended
     assert snapshot.unsuccessful
+
+
+def failed(text: str, kind: str = "SourceError", event: str = "Task failed with exception") -> dict[str, object]:
+    return {"event": event, "level": "error", "error_detail": [{"exc_type": kind, "exc_value": text, "frames": []}]}
+
+
+@pytest.mark.parametrize(
+    ("entries", "line"),
+    [
+        ([], None),
+        ([{"event": "one"}, {"event": "two", "error_detail": []}], None),
+        ([failed("the file is empty\nsecond line")], "SourceError: the file is empty"),
+        (
+            [failed("first"), failed("last"), failed("no lake", event="no report")],
+            "SourceError: last",
+        ),
+        ([failed("", "KeyboardInterrupt")], "KeyboardInterrupt"),
+        ([failed("killed", event="Process ended")], "SourceError: killed"),
+        ([failed("x" * 9999)], "SourceError: " + "x" * 286 + "…"),
+    ],
+)
+def test_the_error_of_a_task_is_the_first_line_of_the_exception_that_ended_it(
+    entries: list[dict[str, object]], line: str | None
+) -> None:
+    assert first_line(entries) == line
 
 
 def test_a_long_backfill_shows_hours() -> None:

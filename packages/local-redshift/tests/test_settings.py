@@ -175,6 +175,7 @@ def test_the_level_of_the_database_survives_reset_all(redshift: Connection) -> N
             other.commit()
 
 
+@pytest.mark.slow
 def test_an_s3_that_cannot_be_reached_fails_copy_and_unload_and_nothing_else(
     redshift_server: RedshiftServer, empty_redshift: Connection, tmp_path: Path
 ) -> None:

@@ -8,9 +8,8 @@ from redshift_etl.backfill import comparison, history, shadow_table
 from redshift_etl.backfill import request as backfill
 from redshift_etl.backfill.request import Request
 from redshift_etl.warehouse import migrate
-from redshift_etl.warehouse.locks import lock
 from redshift_etl.warehouse.model import Run
-from redshift_etl.warehouse.retry import transaction
+from redshift_etl.warehouse.retry import read, transaction
 from redshift_etl.warehouse.session import Connect, Session, StatementError
 
 
@@ -25,42 +24,52 @@ def finish(connect: Connect, request: Request, run: Run, who: str) -> dict[str, 
         return {"dry_run": True, "runs": len(request.triggers())}
     migrate.ensure(connect, history.TABLE)
     migrate.ensure(connect, request.contract.table)
-    if request.action == backfill.STAGE:
-        shadow_table.create(connect, request.contract, request.backfill_id)
     try:
-        done = transaction(connect, request.backfill_id, lambda session: _finish(session, request, run, who))
+        if request.action in backfill.LOADS:
+            return _end(connect, request)
+        if request.dry_run:
+            action, _ = _ACTIONS[request.action]
+            return read(connect, request.backfill_id, lambda session: action(session, request, run, who))
+        return transaction(
+            connect, request.backfill_id, request.contract.table, lambda session: _act(session, request, run, who)
+        )
     except StatementError as error:
         fix = "read the statement; the backfill is as it was"
         raise error.explained(fix, table=request.contract.table, backfill_id=request.backfill_id) from error
-    if request.action == backfill.DROP and not request.dry_run:
-        shadow_table.drop(connect, request.contract, request.backfill_id)
+
+
+def _end(connect: Connect, request: Request) -> dict[str, Any]:
+    """Record that the runs are done, or how the shadow that they have filled differs from the table."""
+    backfill_id = request.backfill_id
+    done: dict[str, Any] = {"runs": len(request.triggers())}
+    ended = history.ended(backfill_id, history.DONE)
+    if request.action == backfill.STAGE:
+        found = _compare(connect, request)
+        done = {"backfill_id": backfill_id, **_small(found)}
+        ended = history.ended(backfill_id, history.COMPARED, found)
+    transaction(connect, backfill_id, history.TABLE, lambda session: session.run(ended))
     return done
 
 
-def _finish(session: Session, request: Request, run: Run, who: str) -> dict[str, Any]:
-    """One try. What writes or drops waits for the table's other writers first: the first SELECT takes the snapshot."""
-    if request.action not in backfill.LOADS and not request.dry_run:
-        session.run(lock(request.contract.table))
-        if history.was_done(session, request, run.run_id):
-            return {"committed_by_an_earlier_try": True}
-    return _ACTIONS[request.action](session, request, run, who)
+def _compare(connect: Connect, request: Request) -> dict[str, object]:
+    contract, backfill_id, days = request.contract, request.backfill_id, (request.first, request.last)
+    shadow_table.create(connect, contract, backfill_id)
+    found = read(connect, backfill_id, lambda session: comparison.compare(session, contract, backfill_id, *days))
+    return found.as_dict()
+
+
+def _act(session: Session, request: Request, run: Run, who: str) -> dict[str, Any]:
+    """One try of a swap, an undo or a drop; an earlier one, also of another task try, may have committed it."""
+    action, status = _ACTIONS[request.action]
+    if history.was_done(session, request, run.run_id, status):
+        return {"committed_by_an_earlier_try": True}
+    return action(session, request, run, who)
 
 
 def mark_as_failed(connect: Connect, backfill_id: str) -> None:
     """Mark a backfill as failed whose status is still running though its run has ended."""
     migrate.ensure(connect, history.TABLE)
-    transaction(connect, backfill_id, lambda session: session.run(history.failed(backfill_id)))
-
-
-def _backfilled(session: Session, request: Request, _run: Run, _who: str) -> dict[str, Any]:
-    session.run(history.ended(request.backfill_id, history.DONE))
-    return {"runs": len(request.triggers())}
-
-
-def _staged(session: Session, request: Request, _run: Run, _who: str) -> dict[str, Any]:
-    found = comparison.compare(session, request.contract, request.backfill_id, request.first, request.last).as_dict()
-    session.run(history.ended(request.backfill_id, history.COMPARED, found))
-    return {"backfill_id": request.backfill_id, **_small(found)}
+    transaction(connect, backfill_id, history.TABLE, lambda session: session.run(history.failed(backfill_id)))
 
 
 def _swapped(session: Session, request: Request, run: Run, who: str) -> dict[str, Any]:
@@ -87,6 +96,7 @@ def _dropped(session: Session, request: Request, run: Run, who: str) -> dict[str
     states = (history.COMPARED, history.SWAPPED, history.UNDONE, history.FAILED, history.DIED)
     first, last = history.days(session, request.backfill_id, request.contract.table, *states)
     if not request.dry_run:
+        shadow_table.drop(session, request.contract, request.backfill_id)
         session.run(history.ended(request.backfill_id, history.DROPPED))
         session.run(history.done_with(request, run.run_id, who, first, last, None))
     return {"dry_run": request.dry_run}
@@ -98,9 +108,8 @@ def _small(found: dict[str, Any]) -> dict[str, Any]:
 
 
 _ACTIONS = {
-    backfill.BACKFILL: _backfilled,
-    backfill.STAGE: _staged,
-    backfill.SWAP: _swapped,
-    backfill.UNDO: _undone,
-    backfill.DROP: _dropped,
+    backfill.SWAP: (_swapped, history.SWAPPED),
+    backfill.UNDO: (_undone, history.UNDONE),
+    backfill.DROP: (_dropped, history.DROPPED),
 }
+"""What is done, and the status of the backfill after it."""

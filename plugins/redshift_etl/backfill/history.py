@@ -8,7 +8,6 @@ from datetime import date, timedelta
 from redshift_etl.backfill.request import Request, own_id
 from redshift_etl.errors import ConfigError
 from redshift_etl.warehouse import catalog_query, migrate
-from redshift_etl.warehouse.locks import lock
 from redshift_etl.warehouse.retry import transaction
 from redshift_etl.warehouse.session import Connect, Session, StatementError
 from redshift_etl.warehouse.statement import Statement, insert_row, truncate_bytes
@@ -27,7 +26,6 @@ def begin(connect: Connect, request: Request, run_id: str, who: str) -> None:
     now = utc_now()
     row = _row(request, run_id, who) | {"backfill_id": request.backfill_id, "status": RUNNING, "started_at": now}
     step = (
-        lock(TABLE),
         Statement(
             "mark the backfills that died",
             f"UPDATE {TABLE} SET status = %s, finished_at = %s, detail = 'its run ended without saying how'\n"
@@ -37,7 +35,7 @@ def begin(connect: Connect, request: Request, run_id: str, who: str) -> None:
         Statement("delete the row of an earlier try", f"DELETE FROM {TABLE} WHERE run_id = %s", (run_id,)),
         insert_row(TABLE, row, "record the backfill"),
     )
-    transaction(connect, request.backfill_id, lambda session: session.run_step(step))
+    transaction(connect, request.backfill_id, TABLE, lambda session: session.run_step(step))
 
 
 def _row(request: Request, run_id: str, who: str) -> dict[str, object]:
@@ -78,7 +76,7 @@ def mark_stale_as_failed(connect: Connect, older_than: timedelta) -> None:
         (DIED, utc_now(), RUNNING, utc_now() - older_than),
     )
     try:
-        transaction(connect, TABLE, lambda session: session.run_step((lock(TABLE), update)))
+        transaction(connect, TABLE, TABLE, lambda session: session.run(update))
     except StatementError as error:
         if error.code not in catalog_query.UNDEFINED_TABLE:
             raise
@@ -105,12 +103,13 @@ def days(session: Session, backfill_id: str, table: str, *statuses: str) -> tupl
     return found[2], found[3]
 
 
-def was_done(session: Session, request: Request, run_id: str) -> bool:
-    """Whether this run has committed its action already: a connection lost during COMMIT leaves that open."""
+def was_done(session: Session, request: Request, run_id: str, status: str) -> bool:
+    """Whether an earlier try of this run has committed its action, after which the backfill has this status still."""
     query = Statement(
         "check whether the action was committed",
-        f"SELECT 1 FROM {TABLE} WHERE backfill_id = %s AND of_backfill = %s AND action = %s",
-        (own_id(run_id), request.backfill_id, request.action),
+        f"SELECT 1 FROM {TABLE} AS a INNER JOIN {TABLE} AS b ON b.backfill_id = a.of_backfill\n"
+        "WHERE a.backfill_id = %s AND a.of_backfill = %s AND a.action = %s AND b.status = %s",
+        (own_id(run_id), request.backfill_id, request.action, status),
     )
     return bool(session.run(query))
 

@@ -21,7 +21,6 @@ from redshift_etl.warehouse import catalog_query, migrate
 from redshift_etl.warehouse import history as load_history
 from redshift_etl.warehouse.compare import same_key
 from redshift_etl.warehouse.history import LoadRecord
-from redshift_etl.warehouse.locks import lock
 from redshift_etl.warehouse.model import Counts, Run
 from redshift_etl.warehouse.retry import transaction
 from redshift_etl.warehouse.session import Connect, Session
@@ -72,12 +71,11 @@ def create(connect: Connect, contract: Contract, backfill_id: str) -> Contract:
 
     def make(session: Session) -> None:
         """Create it, after the runs of the same backfill that do so too."""
-        session.run(lock(contract.table))
         if not catalog_query.read_tables(session, [shadow.table]):
             migrate.ensure_schema(session, SCHEMA)
             session.run(_like(shadow.table, contract.table, "create the shadow"))
 
-    transaction(connect, shadow.table, make)
+    transaction(connect, shadow.table, contract.table, make)
     return shadow
 
 
@@ -104,6 +102,7 @@ def swap(session: Session, contract: Contract, backfill_id: str, run: Run) -> tu
     names, version = columns(contract.stored_names), version_of(contract)
     _refuse_copies(session.run(load_sql.repeated_keys(contract, shadow)), "The shadow", "stage it again", shadow)
     session.run(_like(replaced, contract.table, "create the table for an undo"))
+    session.run(Statement("delete what an earlier swap replaced", f"DELETE FROM {ident(replaced)}"))
     session.run(
         Statement(
             "copy the rows that are replaced",
@@ -111,13 +110,11 @@ def swap(session: Session, contract: Contract, backfill_id: str, run: Run) -> tu
             f"FROM {pairs_of(contract, shadow)}\nWHERE t.{version} <= s.{version}",
         )
     )
-    session.run(
-        Statement(
-            "delete them",
-            f"DELETE FROM {table} USING {ident(replaced)} AS k WHERE {same_key(contract, table, 'k')}",
-        )
+    delete = Statement(
+        "delete them",
+        f"DELETE FROM {table} USING {ident(replaced)} AS k WHERE {same_key(contract, table, 'k')}",
     )
-    written = _insert(session, contract, shadow, replaced, run, "rewrite")
+    written = _replace(session, contract, delete, (shadow, replaced), run, "rewrite")
     copies = session.run(upsert_sql.repeated_target_keys(contract, shadow))
     _refuse_copies(copies, "The table", "find and delete the copies; nothing was swapped", contract.table)
     return written
@@ -129,22 +126,25 @@ def undo(session: Session, contract: Contract, backfill_id: str, run: Run) -> tu
     A row that has become newer since stays. Returns what ``swap`` does.
     """
     shadow, replaced, table = of(contract, backfill_id).table, undo_table(contract, backfill_id), ident(contract.table)
-    session.run(
-        Statement(
-            "delete the swapped-in rows",
-            f"DELETE FROM {table} USING {ident(shadow)} AS s WHERE {same_key(contract, table, 's')}\n"
-            f"    AND {table}.{version_of(contract)} = s.{version_of(contract)}",
-        )
+    delete = Statement(
+        "delete the swapped-in rows",
+        f"DELETE FROM {table} USING {ident(shadow)} AS s WHERE {same_key(contract, table, 's')}\n"
+        f"    AND {table}.{version_of(contract)} = s.{version_of(contract)}",
     )
-    return _insert(session, contract, replaced, shadow, run, "undo")
+    return _replace(session, contract, delete, (replaced, shadow), run, "undo")
 
 
-def _insert(
-    session: Session, contract: Contract, source: str, other: str, run: Run, kind: str
+def _replace(
+    session: Session, contract: Contract, delete: Statement, rows: tuple[str, str], run: Run, kind: str
 ) -> tuple[Counts, Records]:
-    """Insert the rows of ``source`` whose key is free. The records make the marts of the days of both stale."""
-    names, table = columns(contract.stored_names), ident(contract.table)
+    """Delete, then insert the rows of the first table of ``rows`` whose key is free.
+
+    A row that replaces a deleted one counts as updated. The records make the marts of the days of both tables stale.
+    """
+    names, table, source = columns(contract.stored_names), ident(contract.table), rows[0]
     before = int(session.value(count_rows(contract.table)))
+    session.run(delete)
+    left = int(session.value(count_rows(contract.table)))
     session.run(
         Statement(
             "insert the rows",
@@ -153,15 +153,15 @@ def _insert(
         )
     )
     after = int(session.value(count_rows(contract.table)))
-    staged, replaced = (int(session.value(count_rows(name))) for name in (source, other))
-    written, load_id = after - before, uuid4().hex
-    updated = min(written, replaced)
-    counts = Counts(inserted=written - updated, updated=updated, superseded=staged - written)
+    staged, load_id = int(session.value(count_rows(source))), uuid4().hex
+    removed, written = before - left, after - left
+    updated = min(removed, written)
+    counts = Counts(inserted=written - updated, updated=updated, deleted=removed - updated, superseded=staged - written)
     records: list[Statement] = []
     if contract.day:
         day = column_name(contract.day)
         days = "\n    UNION\n    ".join(
-            f"SELECT CAST({day} AS DATE) AS day FROM {ident(rows)} WHERE {day} IS NOT NULL" for rows in (source, other)
+            f"SELECT CAST({day} AS DATE) AS day FROM {ident(name)} WHERE {day} IS NOT NULL" for name in rows
         )
         records.append(insert_touched_days(contract.table, load_id, days))
     now = datetime.now(UTC)
@@ -179,8 +179,7 @@ def _refuse_copies(keys: list[tuple[Any, ...]], where: str, fix: str, table: str
         raise ConfigError(f"{where} has the same key more than once.", fix=fix, table=table, keys=keys)
 
 
-def drop(connect: Connect, contract: Contract, backfill_id: str) -> None:
-    """Drop the shadow and the rows stored for an undo."""
-    tables = (of(contract, backfill_id).table, undo_table(contract, backfill_id))
-    drops = [Statement("drop the shadow", f"DROP TABLE IF EXISTS {ident(table)}") for table in tables]
-    transaction(connect, tables[0], lambda session: session.run_step((lock(contract.table), *drops)))
+def drop(session: Session, contract: Contract, backfill_id: str) -> None:
+    """Drop the shadow and the rows stored for an undo, inside the caller's transaction, behind the table's LOCK."""
+    for table in (of(contract, backfill_id).table, undo_table(contract, backfill_id)):
+        session.run(Statement("drop the shadow", f"DROP TABLE IF EXISTS {ident(table)}"))

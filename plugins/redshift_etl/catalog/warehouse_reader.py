@@ -97,7 +97,7 @@ class _Reader:
             rows = self.session.run(statement)
             self.session.commit()
         except StatementError as error:
-            self.session.connection.rollback()
+            self.session.rollback()
             if error.code not in UNDEFINED_TABLE:
                 self.missing[what] = error.message
             return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
-from functools import wraps
+from functools import partial, wraps
 
 from redshift_etl import settings
 from redshift_etl.backfill import comparison, shadow_table
@@ -22,6 +22,7 @@ from redshift_etl.operators.retention import archived_rows
 from redshift_etl.retention import rows as retention
 from redshift_etl.warehouse import load, migrate
 from redshift_etl.warehouse.model import CopySource, Counts
+from redshift_etl.warehouse.retry import transaction
 from redshift_etl.warehouse.session import open_session
 from redshift_etl.warehouse.sql import load_sql
 from redshift_etl.warehouse.statement import Statement, ident
@@ -126,7 +127,8 @@ def shadow_swap(cluster: Cluster) -> Result | str:
             counts, records = shadow_table.swap(session, contract, _SHADOW, cluster.run("swap"))
             session.run_step(records)
     finally:
-        shadow_table.drop(cluster.connect, contract, _SHADOW)
+        drop = partial(shadow_table.drop, contract=contract, backfill_id=_SHADOW)
+        transaction(cluster.connect, cluster.name, contract.table, drop)
     if changed != 1:
         return failed(f"the comparison has {changed} changed rows, not 1", "")
     return _expect(counts, Counts(updated=1))

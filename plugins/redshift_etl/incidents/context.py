@@ -1,6 +1,6 @@
 """The context of an incident: what the run and the warehouse report about a failure, gathered for its report.
 
-``read_warehouse`` adds whether the target has changed, and which tables are late because of the failure.
+``read_warehouse`` returns whether the target has changed, and which tables are late because of the failure.
 """
 
 from __future__ import annotations
@@ -21,23 +21,32 @@ from redshift_etl.warehouse.session import Connect, Session, open_session
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class WarehouseState:
+    """The last loads of the failure's tables, the run's committed loads by table, and a sentence for each late table.
+
+    ``committed_by_run`` is None if the warehouse could not be read.
+    """
+
+    last_loads: Sequence[LoadRecord] = ()
+    committed_by_run: Mapping[str, int] | None = None
+    lateness: Sequence[str] = ()
+
+
 @dataclass
 class IncidentContext:
     """What is read step by step, each step guarded; ``missing`` lists the steps that failed, and why.
 
     ``days`` are the UTC days of the window and ``form`` the dates of the trigger form; ``task_states`` and ``results``
-    are those of the run's tasks; ``committed_by_run`` counts the run's committed loads by table, and is None if the
-    warehouse could not be read; ``lateness`` has a sentence for each table that is late.
+    are those of the run's tasks.
     """
 
     days: Sequence[str] = ()
     form: Mapping[str, str] | None = None
     task_states: Sequence[Mapping[str, Any]] = ()
     results: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    last_loads: list[LoadRecord] = field(default_factory=list)
-    committed_by_run: dict[str, int] | None = None
+    warehouse: WarehouseState = field(default_factory=WarehouseState)
     downstream: tuple[str, ...] = ()
-    lateness: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
     def attempt(self, what: str, step: Callable[[], None]) -> None:
@@ -49,14 +58,16 @@ class IncidentContext:
             log.warning("Could not read or write %s: %s", what, redact(str(error)))
 
 
-def read_warehouse(connect: Connect, failure: Failure, context: IncidentContext) -> None:
-    """Add the last loads, the run's commits and the late tables. Raises what the warehouse raises."""
+def read_warehouse(connect: Connect, failure: Failure, downstream: Sequence[str]) -> WarehouseState:
+    """The last loads, the run's commits and the late tables. Raises what the warehouse raises."""
     tables = failure.affected_tables
     with open_session(connect, f"{failure.dag_id} {failure.run_id}") as session:
         loads = history.last_loads(session)
-        context.last_loads = [loads[table] for table in tables if table in loads]
-        context.committed_by_run = history.committed_by(session, failure.dag_id, failure.run_id)
-        context.lateness = _lateness(session, (*tables, *context.downstream))
+        return WarehouseState(
+            [loads[table] for table in tables if table in loads],
+            history.committed_by(session, failure.dag_id, failure.run_id),
+            _lateness(session, (*tables, *downstream)),
+        )
 
 
 def _lateness(session: Session, tables: tuple[str, ...]) -> list[str]:

@@ -19,7 +19,7 @@ from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts import reconcile_spec
 from redshift_etl.errors import ConfigError, EtlError
 from redshift_etl.incidents import alerts, lake_store, model, report, table_store
-from redshift_etl.incidents.context import IncidentContext
+from redshift_etl.incidents.context import IncidentContext, WarehouseState
 from redshift_etl.incidents.model import LATE, FailedRun, Failure, Incident
 from redshift_etl.lake.storage import Lake
 from redshift_etl.lineage import graph
@@ -163,9 +163,7 @@ def _open(monitor: Monitor, state: Freshness, loads: Mapping[str, LoadRecord], n
     if not new:
         return None
     incident_context = IncidentContext(
-        last_loads=[load] if load else [],
-        committed_by_run={},
-        lateness=[state.sentence(now)],
+        warehouse=WarehouseState([load] if load else [], {}, [state.sentence(now)]),
         downstream=graph.read().downstream(state.table),
     )
     dag = _loader(state.table, load)

@@ -10,8 +10,9 @@ import logging
 import threading
 import traceback
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from redshift_etl import run_conf, window
 from redshift_etl.incidents import model
@@ -22,6 +23,8 @@ from redshift_etl.redaction import redact
 from redshift_etl.schedule import Schedule
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 WAREHOUSE_SECONDS = 45  # for all reads from the warehouse together, and again for the row
 TRACEBACK_CHARS = 6000
@@ -41,7 +44,7 @@ def _report(task_context: Mapping[str, Any]) -> None:
     failure = read_failure(task_context, context)
     context.attempt("the run's tasks", lambda: _read_run(task_context, context))
     context.attempt("the tables downstream", lambda: _read_downstream(failure, context))
-    context.attempt("the warehouse", lambda: _within(WAREHOUSE_SECONDS, lambda: _read_warehouse(failure, context)))
+    context.attempt("the warehouse", lambda: _read_warehouse(failure, context))
     incident, new = _store(model.new_incident(failure), failure, context)
     if new:
         _send_alert(incident, failure)
@@ -118,7 +121,8 @@ def _read_warehouse(failure: Failure, context: IncidentContext) -> None:
     from redshift_etl import settings
     from redshift_etl.warehouse.connect import warehouse_at_once
 
-    read_warehouse(warehouse_at_once(settings.REDSHIFT), failure, context)
+    connect, downstream = warehouse_at_once(settings.REDSHIFT), context.downstream
+    context.warehouse = _within(WAREHOUSE_SECONDS, lambda: read_warehouse(connect, failure, downstream))
 
 
 def _store(incident: Incident, failure: Failure, context: IncidentContext) -> tuple[Incident, bool]:
@@ -160,24 +164,26 @@ def _send_alert(incident: Incident, failure: Failure) -> None:
     alerts.send(alerts.Alert(subject, redact(text), {"incident": incident.as_dict(), "state": "open"}))
 
 
-def _within(seconds: float, work: Callable[[], None]) -> None:
-    """Do the work in at most ``seconds``: a network that drops packets must not block the task.
+def _within(seconds: float, work: Callable[[], T]) -> T:
+    """The result of the work, in at most ``seconds``: a network that drops packets must not block the task.
 
+    The thread of work that takes longer goes on, so it must change nothing that the caller reads: its result is lost.
     Raises TimeoutError, or what ``work`` raises.
     """
-    errors: list[Exception] = []
+    done: Future[T] = Future()
 
     def run() -> None:
-        """Do the work and store its error for the caller."""
+        """Do the work and store its result, or its error, for the caller."""
         try:
-            work()
+            done.set_result(work())
         except Exception as error:  # noqa: BLE001 — raised again by the caller's thread
-            errors.append(error)
+            done.set_exception(error)
 
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if thread.is_alive():
-        raise TimeoutError(f"no answer in {seconds:g} s")
-    if errors:
-        raise errors[0]
+    # Not a pool: the process would wait for its threads at the end.
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        return done.result(seconds)
+    except TimeoutError:
+        if done.done():
+            raise  # the work's own
+        raise TimeoutError(f"no answer in {seconds:g} s") from None

@@ -86,7 +86,7 @@ def _what_failed(failure: Failure) -> list[str]:
 
 def _timeline(failure: Failure, context: IncidentContext) -> list[str]:
     lines = ["| When (UTC) | What |", "|---|---|"]
-    loads = sorted(context.last_loads, key=lambda load: load.committed_at)
+    loads = sorted(context.warehouse.last_loads, key=lambda load: load.committed_at)
     lines += [f"| {load.committed_at:%Y-%m-%d %H:%M:%S} | last load of {load.table}, {load.run_id} |" for load in loads]
     for step in context.task_states:
         index = f"[{step['map_index']}]" if step.get("map_index", -1) >= 0 else ""
@@ -99,7 +99,7 @@ def _timeline(failure: Failure, context: IncidentContext) -> list[str]:
 
 
 def _target_changes(failure: Failure, context: IncidentContext) -> list[str]:
-    if context.committed_by_run is None:
+    if context.warehouse.committed_by_run is None:
         return [
             "The warehouse could not be queried. A load commits its row of `etl.load_history` with its data, so:",
             "",
@@ -109,8 +109,8 @@ def _target_changes(failure: Failure, context: IncidentContext) -> list[str]:
         return ["This task writes no table."]
     lines = []
     for table in failure.tables:
-        committed = context.committed_by_run.get(table, 0)
-        last = next((load for load in context.last_loads if load.table == table), None)
+        committed = context.warehouse.committed_by_run.get(table, 0)
+        last = next((load for load in context.warehouse.last_loads if load.table == table), None)
         if committed:
             lines.append(f"- `{table}`: **yes**, {committed} load(s) of this run were committed before it failed.")
         elif last:
@@ -125,7 +125,7 @@ def _target_changes(failure: Failure, context: IncidentContext) -> list[str]:
 
 
 def _affected(context: IncidentContext) -> list[str]:
-    lines = [f"- {line}" for line in context.lateness]
+    lines = [f"- {line}" for line in context.warehouse.lateness]
     lines += [f"- `{table}` is filled from it and stays as it is until then." for table in context.downstream]
     return lines or ["No table with a contract."]
 

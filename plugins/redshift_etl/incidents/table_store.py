@@ -9,7 +9,6 @@ from typing import Any
 
 from redshift_etl.incidents.model import Incident
 from redshift_etl.warehouse import migrate
-from redshift_etl.warehouse.locks import lock
 from redshift_etl.warehouse.retry import transaction
 from redshift_etl.warehouse.session import Connect, Session
 from redshift_etl.warehouse.statement import Statement, insert_row, truncate_bytes
@@ -26,13 +25,12 @@ def record(connect: Connect, incident: Incident, url: str) -> None:
 
     def write(session: Session) -> None:
         """Insert or update, after those who do the same."""
-        session.run(lock(TABLE))
         if session.run(_select(incident.incident_id)):
             session.run(_update_count(incident))
         else:
             session.run(_insert(incident, url))
 
-    transaction(connect, incident.incident_id, write)
+    transaction(connect, incident.incident_id, TABLE, write)
 
 
 def resolve(connect: Connect, incident_id: str, at: datetime, resolution: str) -> None:
@@ -43,7 +41,7 @@ def resolve(connect: Connect, incident_id: str, at: datetime, resolution: str) -
         f"UPDATE {TABLE} SET resolved_at = %s, resolution = %s WHERE incident_id = %s AND resolved_at IS NULL",
         (naive_utc(at), resolution, incident_id),
     )
-    transaction(connect, incident_id, lambda session: session.run_step((lock(TABLE), update)))
+    transaction(connect, incident_id, TABLE, lambda session: session.run(update))
 
 
 def open_incidents(session: Session) -> dict[str, Incident]:

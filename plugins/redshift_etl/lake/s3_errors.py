@@ -11,14 +11,17 @@ from botocore.exceptions import (
     ConnectionError,  # noqa: A004 — that of botocore
     HTTPClientError,
     NoCredentialsError,
+    NoRegionError,
     ParamValidationError,
     PartialCredentialsError,
+    ProfileNotFound,
 )
 
 from redshift_etl import settings
 from redshift_etl.connections import unreadable
 from redshift_etl.errors import ConfigError, SourceError, TransientError
 
+_NOT_CONFIGURED = (NoCredentialsError, PartialCredentialsError, ProfileNotFound, NoRegionError)
 _DENIED = (401, 403)
 _MISSING = 404
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
@@ -62,9 +65,11 @@ def translated(url: str, manifest: str | None = None) -> Iterator[None]:
     """S3's errors as ours."""
     try:
         yield
-    except (NoCredentialsError, PartialCredentialsError) as error:
+    except _NOT_CONFIGURED as error:
         raise ConfigError(
-            f"There are no AWS credentials: {error}.", fix=f"configure the Airflow connection {settings.AWS}", url=url
+            f"There are no AWS credentials, or no Region: {error}.",
+            fix=f"configure the Airflow connection {settings.AWS}",
+            url=url,
         ) from error
     except ClientError as error:
         raise _from_client_error(error, url, manifest) from error

@@ -16,10 +16,9 @@ from uuid import uuid4
 from redshift_etl.contracts.mart import DAYS, Mart
 from redshift_etl.errors import SourceError
 from redshift_etl.warehouse.load import Audit, Proof
-from redshift_etl.warehouse.locks import lock
 from redshift_etl.warehouse.model import Run
-from redshift_etl.warehouse.retry import transaction
-from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
+from redshift_etl.warehouse.retry import read, transaction
+from redshift_etl.warehouse.session import Connect, Session, StatementError
 from redshift_etl.warehouse.sql import load_sql
 from redshift_etl.warehouse.statement import Statement, column_name, columns, ident, insert_rows
 from redshift_etl.window import utc_now
@@ -107,8 +106,7 @@ def record_inputs(mart: Mart, days: Sequence[date], touches: Mapping[tuple[str, 
 
 def find_stale(connect: Connect, mart: Mart) -> list[date]:
     """The days of the mart that are stale now, oldest first."""
-    with open_session(connect, mart.contract.table) as session:
-        return [row[0] for row in session.run(stale_days(mart))]
+    return read(connect, mart.contract.table, lambda session: [row[0] for row in session.run(stale_days(mart))])
 
 
 def build(
@@ -125,9 +123,15 @@ def build(
     Raises SourceError when a key of the build is not unique, ConfigError when the warehouse refuses the SQL,
     TransientError after the last attempt.
     """
-    label = f"{mart.contract.table} {days[0]}…{days[-1]} {run.run_id}"
+    label, build_id = f"{mart.contract.table} {days[0]}…{days[-1]} {run.run_id}", uuid4().hex
     try:
-        return transaction(connect, label, lambda session: _build(session, mart, days, run, audits, last))
+        return transaction(
+            connect,
+            label,
+            mart.contract.table,
+            lambda session: _build(session, mart, days, build_id, run, audits, last),
+            lambda session: _committed(session, build_id),
+        )
     except StatementError as error:
         fix = f"correct include/sql/marts/{mart.contract.name}.sql or the mart's contract"
         raise error.explained(fix, table=mart.contract.table) from error
@@ -137,12 +141,12 @@ def _build(
     session: Session,
     mart: Mart,
     days: Sequence[date],
+    build_id: str,
     run: Run,
     audits: Sequence[Audit],
     last: Sequence[Proof],
 ) -> dict[str, int]:
     started = time.monotonic()
-    session.run(lock(mart.contract.table))
     touches = {(str(table), day): int(count) for table, day, count in session.run(read_touches(mart, days))}
     session.run_step(write(mart, days))
     for audit in audits:
@@ -159,9 +163,21 @@ def _build(
     session.run_step(publish(mart, days))
     checked = [statement for proof in last for statement in proof(session, 0)]
     seconds = time.monotonic() - started
-    records = (*record_inputs(mart, days, touches), *_build_rows(mart, days, touches, rows, run, seconds))
+    records = (*record_inputs(mart, days, touches), *_build_rows(mart, days, touches, rows, build_id, run, seconds))
     session.run_step((*records, *checked))
     return {day.isoformat(): rows.get(day, 0) for day in days}
+
+
+def _committed(session: Session, build_id: str) -> dict[str, int] | None:
+    """What an earlier attempt of the build has committed."""
+    found = session.run(
+        Statement(
+            "check whether the build was committed",
+            "SELECT day, rows_written FROM etl.mart_builds WHERE build_id = %s ORDER BY day",
+            (build_id,),
+        )
+    )
+    return {day.isoformat(): int(rows) for day, rows in found} or None
 
 
 def _rows_by_day(mart: Mart) -> Statement:
@@ -174,10 +190,11 @@ def _build_rows(
     days: Sequence[date],
     touches: dict[tuple[str, date], int],
     rows: dict[date, int],
+    build_id: str,
     run: Run,
     seconds: float,
 ) -> tuple[Statement, ...]:
-    build_id, now = uuid4().hex, utc_now()
+    now = utc_now()
     names = ("build_id", "mart_name", "day", "dag_id", "run_id", "rows_written", "inputs", "built_at", "seconds")
     values = [
         (

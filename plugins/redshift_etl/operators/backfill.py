@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from redshift_etl.operators.context import run_of
+from redshift_etl.operators.context import announce, run_of
 from redshift_etl.warehouse.connect import warehouse
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class PlanBackfillOperator(BaseOperator):
 class FinishBackfillOperator(BaseOperator):
     """After the runs: records that they are done, and executes the comparison, swap or undo of a staged backfill.
 
-    Returns what it did: the comparison, or the rows written.
+    Returns what it did: the comparison, or the rows written. A swap and an undo emit the event of the table's Asset.
     """
 
     ui_color = "#f5dcd3"
@@ -66,6 +66,8 @@ class FinishBackfillOperator(BaseOperator):
         request = backfill.read(context["params"], context["ti"].run_id, datetime.now(UTC))
         found = actions.finish(warehouse(self.redshift_conn_id), request, run_of(context), _who(context))
         self.log.info("%s of %s (%s): %s", request.action, request.contract.table, request.backfill_id, found)
+        if request.action in (backfill.SWAP, backfill.UNDO) and not request.dry_run:
+            announce(context, request.contract.table)
         return found
 
 

@@ -37,6 +37,13 @@ def run_end(context: Mapping[str, Any]) -> datetime:
     return end
 
 
+def announce(context: Mapping[str, Any], table: str) -> None:
+    """Emit the event of a table's Asset from a task whose outlet is ``dag.changed_tables``."""
+    from redshift_etl import dag
+
+    context["outlet_events"][dag.changed_tables()].add(dag.table_asset(table))
+
+
 def slug(run_id: str) -> str:
     """A run's id as a part of an S3 key."""
     return re.sub("[^A-Za-z0-9]+", "-", run_id).strip("-")

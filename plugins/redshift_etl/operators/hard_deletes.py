@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from redshift_etl.operators.context import run_key, run_of
+from redshift_etl.operators.context import announce, run_key, run_of
 from redshift_etl.operators.lineage import LineageMixin
 from redshift_etl.warehouse.connect import warehouse
 
@@ -30,6 +30,8 @@ class ListKeyFilesOperator(BaseOperator):
 
 class MarkHardDeletesOperator(LineageMixin, BaseOperator):
     """Reads all keys of a table's source, and turns the rows whose key is not among them into tombstones.
+
+    If there are such rows, it emits the event of the table's Asset.
 
     :param table: the table, ``schema.table``; it must have a file in ``include/sql/keys``.
     :param redshift_conn_id: the warehouse.
@@ -62,7 +64,10 @@ class MarkHardDeletesOperator(LineageMixin, BaseOperator):
             zone=STAGED,  # the cluster's role reads no raw files (docs/connect-a-cluster.md)
             sql_file=str(spec.path),
         )
-        return tombstones.mark(warehouse(self.redshift_conn_id), keys, spec.contract, run_of(context)).as_dict()
+        record = tombstones.mark(warehouse(self.redshift_conn_id), keys, spec.contract, run_of(context))
+        if record.counts.deleted:
+            announce(context, self.table)
+        return record.as_dict()
 
     def lineage(self) -> Lineage:
         """What was read and written."""

@@ -29,8 +29,12 @@ class ReconcileOperator(BaseOperator):
         self.redshift_conn_id = redshift_conn_id
 
     def execute(self, context: Context) -> list[dict[str, object]]:
-        """Compare; at most ``MAX_REPAIRS`` runs, oldest first. What is left over differs again tomorrow."""
+        """Compare; at most ``MAX_REPAIRS`` runs, oldest first. What is left over differs again tomorrow.
+
+        Raises the error of a table that could not be compared, after the report of the others.
+        """
         from redshift_etl import window
+        from redshift_etl.errors import TransientError
         from redshift_etl.lake.storage import Lake
         from redshift_etl.reconcile import compare
         from redshift_etl.reconcile import run as compared
@@ -40,11 +44,13 @@ class ReconcileOperator(BaseOperator):
         form = window.from_form(params)
         days = (form.days[0], form.days[-1]) if form else None
         connect, lake = warehouse(self.redshift_conn_id), Lake.connect()
-        lines, gaps = compared.run(connect, count_by_day, file_changed(lake), days, datetime.now(UTC))
-        text = compare.report(lines, gaps)
+        lines, gaps, errors = compared.run(connect, count_by_day, file_changed(lake), days, datetime.now(UTC))
+        text = compare.report(lines, gaps, len(errors))
         run = context["ti"].run_id
         entry = lake.put(f"reconcile/{datetime.now(UTC):%Y-%m-%d}/{slug(run)}.md", text.encode())
         self.log.info("The report is %s\n%s", entry.url, text)
+        if errors:  # one that a retry may solve first: the others stay as they are
+            raise min(errors, key=lambda error: not isinstance(error, TransientError))
         repairs = [found.trigger() for found in compare.ranges(gaps)][:MAX_REPAIRS]
         if repairs and not params.get("repair"):
             self.log.info("Dry run: %d runs would repair it; `repair` in the form starts them", len(repairs))

@@ -142,11 +142,12 @@ def ranges(gaps: Iterable[Gap]) -> list[Range]:
     return found
 
 
-def report(compared: Sequence[str], gaps: Sequence[Gap]) -> str:
-    """The report, as Markdown."""
+def report(compared: Sequence[str], gaps: Sequence[Gap], errors: int = 0) -> str:
+    """The report, as Markdown. ``errors`` is how many tables could not be compared."""
     lines = ["# Reconciliation", "", *(f"- {line}" for line in compared), ""]
     if not gaps:
-        return "\n".join([*lines, "Source and warehouse agree.", ""])
+        agree = f"The others agree; {errors} could not be compared." if errors else "Source and warehouse agree."
+        return "\n".join([*lines, agree, ""])
     lines += ["| table | day | problem | source | warehouse |", "|---|---|---|--:|--:|"]
     for gap in gaps:
         counts = (gap.source if gap.source is not None else "", gap.warehouse if gap.warehouse is not None else "")

@@ -9,6 +9,7 @@ from datetime import date, datetime, time, timedelta
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts import reconcile_spec
 from redshift_etl.contracts.reconcile_spec import ReconcileSpec
+from redshift_etl.errors import EtlError
 from redshift_etl.reconcile import compare as reconcile
 from redshift_etl.reconcile.compare import Gap
 from redshift_etl.warehouse import history, migrate
@@ -31,27 +32,33 @@ def run(
     form_days: Days | None,
     now: datetime,
     tables: Sequence[str] | None = None,
-) -> tuple[list[str], list[Gap]]:
-    """Compare every table that has a spec. Returns a line a table, and the gaps.
+) -> tuple[list[str], list[Gap], list[EtlError]]:
+    """Compare every table that has a spec. Returns a line a table, the gaps, and the errors of those not compared.
 
     ``form_days``: first and last day; without it each table's own span. A table never loaded is reported as such.
     """
-    lines, gaps = [], []
+    lines: list[str] = []
+    gaps: list[Gap] = []
+    errors: list[EtlError] = []
     for table in tables or contracts.all_tables():
         plan = reconcile_spec.read(contracts.load(table))
         if plan is None:
             continue
         migrate.ensure(connect, table)
         with open_session(connect, table) as session:
-            found = (
-                _file(session, plan, file_changed)
-                if plan.landing
-                else _days(session, plan, count_source, form_days, now)
-            )
-        lines.append(f"`{table}`: {found[0]}")
-        gaps += found[1]
+            try:
+                line, found = (
+                    _file(session, plan, file_changed)
+                    if plan.landing
+                    else _days(session, plan, count_source, form_days, now)
+                )
+            except EtlError as error:  # one source that does not respond must not hide the gaps of the others
+                line, found = f"**not compared**: {error.what}", []
+                errors.append(error)
+        lines.append(f"`{table}`: {line}")
+        gaps += found
         log.info("%s", lines[-1])
-    return lines, gaps
+    return lines, gaps, errors
 
 
 def _file(session: Session, plan: ReconcileSpec, file_changed: FileChanged) -> tuple[str, list[Gap]]:

@@ -9,18 +9,16 @@ stale: their old days stay as they were built.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from functools import partial
 
 from redshift_etl.contracts.contract import Contract, Retention
 from redshift_etl.contracts.ddl import Column
 from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.warehouse import migrate
-from redshift_etl.warehouse.locks import lock
 from redshift_etl.warehouse.model import Run
-from redshift_etl.warehouse.retry import retry
+from redshift_etl.warehouse.retry import transaction
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
 from redshift_etl.warehouse.statement import Statement, column_name, count_rows, ident, insert_row, literal
 from redshift_etl.window import utc_now
@@ -146,22 +144,42 @@ def run(connect: Connect, expiry: Plan, archive: Archive, run: Run) -> int:
     migrate.ensure(connect, HISTORY)
     for part in expiry.slices:
         try:
-            deleted += retry(label, partial(_attempt, connect, label, contract, part, archive, run))
+            deleted += _expire(connect, label, contract, part, archive, run)
         except StatementError as error:
             raise _refused(contract, error) from error
     log.info("%s: %d rows before %s archived and deleted", contract.table, deleted, expiry.cutoff)
     return deleted
 
 
-def _attempt(
-    connect: Connect, label: str, contract: Contract, part: Slice, archive: Archive, run: Run, number: int
-) -> int:
-    """One try of a slice. Each has a prefix of its own: UNLOAD refuses one that has files."""
-    tries = "" if number == 1 else f"-{number}"
-    prefix = f"{archive.prefix}/{contract.table}/{part.start:%Y%m%dT%H%M%S}-{part.end:%Y%m%dT%H%M%S}{tries}/"
-    with open_session(connect, label) as session, session.transaction():
-        session.run(lock(contract.table))
-        return _slice(session, contract, part, archive, prefix, run)
+def _expire(connect: Connect, label: str, contract: Contract, part: Slice, archive: Archive, run: Run) -> int:
+    """Archive and delete a slice. Each try has a prefix of its own: UNLOAD refuses one that has files."""
+    place = f"{archive.prefix}/{contract.table}/{part.start:%Y%m%dT%H%M%S}-{part.end:%Y%m%dT%H%M%S}"
+    tried: list[str] = []
+
+    def work(session: Session) -> int:
+        """One try."""
+        tried.append(f"{place}-{len(tried) + 1}/" if tried else f"{place}/")
+        return _slice(session, contract, part, archive, tried[-1], run)
+
+    return transaction(connect, label, contract.table, work, lambda session: _committed(session, tried))
+
+
+def _committed(session: Session, tried: Sequence[str]) -> int | None:
+    """The rows that an earlier try of a slice has deleted, by the place of its archive."""
+    if not tried:
+        return None
+    found = session.run(
+        Statement(
+            "check whether the deletion was committed",
+            f"SELECT rows_deleted FROM {HISTORY} WHERE archive IN ({', '.join('%s' for _ in tried)})",
+            tuple(map(_manifest, tried)),
+        )
+    )
+    return int(found[0][0]) if found else None
+
+
+def _manifest(prefix: str) -> str:
+    return f"{prefix}manifest"
 
 
 def _slice(session: Session, contract: Contract, part: Slice, archive: Archive, prefix: str, run: Run) -> int:
@@ -172,7 +190,7 @@ def _slice(session: Session, contract: Contract, part: Slice, archive: Archive, 
         return 0
     left = int(session.value(count_rows(contract.table))) - rows
     session.run(unload(contract, rule, part, archive, prefix))
-    archived = archive.rows(f"{prefix}manifest")
+    archived = archive.rows(_manifest(prefix))
     if archived != rows:
         raise SourceError(
             f"The archive has {archived} rows and the slice {rows}; nothing was deleted.",
@@ -186,7 +204,7 @@ def _slice(session: Session, contract: Contract, part: Slice, archive: Archive, 
         "slice_end": part.end,
         "rows_deleted": rows,
         "rows_after": left,
-        "archive": f"{prefix}manifest",
+        "archive": _manifest(prefix),
         "dag_id": run.dag_id,
         "run_id": run.run_id,
         "deleted_at": utc_now(),

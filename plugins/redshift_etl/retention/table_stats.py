@@ -18,8 +18,8 @@ from redshift_etl.backfill import shadow_table
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.errors import TransientError
 from redshift_etl.warehouse import migrate
-from redshift_etl.warehouse.locks import lock
-from redshift_etl.warehouse.session import Connect, StatementError, open_session
+from redshift_etl.warehouse.retry import transaction
+from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
 from redshift_etl.warehouse.statement import Statement, insert_rows, qualified
 from redshift_etl.window import naive_utc
 
@@ -126,8 +126,9 @@ def record_reads(connect: Connect, now: datetime) -> dict[str, Read]:
         recorded = [last for _, _, last in session.run(_all_reads()) if last]
     seen = _last_reads(connect, max(recorded, default=moment - VIEWS_KEEP) - _WRITTEN_WITHIN)
     existing = [table.name for table in read_tables(connect)]
-    with open_session(connect, READS) as session, session.transaction():
-        session.run(lock(READS))
+
+    def record(session: Session) -> dict[str, Read]:
+        """Merge what was seen into what is recorded, and write it."""
         known = {name: Read(since, last) for name, since, last in session.run(_all_reads())}
         merged = merge(known, seen, existing, moment)
         session.run(Statement("delete the old reads", f"DELETE FROM {READS}"))
@@ -135,7 +136,9 @@ def record_reads(connect: Connect, now: datetime) -> dict[str, Read]:
             rows = [(name, read.monitored_from, read.last_read_at) for name, read in merged.items()]
             names = ("table_name", "watched_from", "last_read_at")
             session.run_step(insert_rows(READS, names, rows, "record the reads"))
-    return merged
+        return merged
+
+    return transaction(connect, READS, READS, record)
 
 
 def merge(

@@ -6,7 +6,9 @@ extracted = staged + rejected must be true, or the task fails.
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +32,8 @@ from redshift_etl.transform.duckdb_process import DuckDB, DuckDBError
 from redshift_etl.transform.rejects import Reject
 
 log = logging.getLogger(__name__)
+
+_NO_SPACE = os.strerror(errno.ENOSPC)  # as DuckDB reports it
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,8 @@ def _explained(spec: TransformSpec, contract: Contract, duck: DuckDB) -> Iterato
     try:
         yield
     except DuckDBError as error:
+        if _NO_SPACE in str(error):
+            raise tempdir.full(str(error)) from error
         fix = f"edit {spec.path}; wrap what can fail on a value in try(…)"
         if error.kind == "OutOfMemoryException":
             fix = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
@@ -11,17 +12,37 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from redshift_etl.errors import TransientError
+
 log = logging.getLogger(__name__)
 
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """An empty folder, removed at the end; first removes those of processes of this machine that are gone."""
+    """An empty folder, removed at the end; first removes those of processes of this machine that are gone.
+
+    Raises TransientError when its disk is full.
+    """
     # Containers that share a disk have process ids of their own, and hence a host name in front.
     mine = f"transform-{socket.gethostname()}-"
     _sweep(mine)
-    with tempfile.TemporaryDirectory(prefix=f"{mine}{os.getpid()}-") as name:
-        yield Path(name)
+    try:
+        with tempfile.TemporaryDirectory(prefix=f"{mine}{os.getpid()}-", ignore_cleanup_errors=True) as name:
+            yield Path(name)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise full(str(error)) from error
+
+
+def full(message: str) -> TransientError:
+    """The error of a disk without space: other tasks of the machine may free some."""
+    where = tempfile.gettempdir()
+    return TransientError(
+        f"There is no space left for temporary files: {message}",
+        fix=f"it is retried; if it lasts, free space in {where}, or set TMPDIR to a folder on a larger disk",
+        folder=where,
+    )
 
 
 def _sweep(mine: str) -> None:

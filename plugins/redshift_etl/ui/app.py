@@ -106,10 +106,11 @@ def _version() -> str:
 
 @router.get("/api/overview")
 def overview(state: PageState, files: Files) -> JSONResponse:
-    """Every table, and the incidents."""
+    """Every table, the incidents, and which of the DAGs that look after the tables are paused."""
     reading, now = state.snapshot(), datetime.now(UTC)
     in_lake = state.incidents() if reading.error else ()
-    return _json(pages.overview(files, reading.value, now, in_lake), reading, now)
+    page = pages.overview(files, reading.value, now, in_lake) | {"paused": state.paused()}
+    return _json(page, reading, now)
 
 
 @router.get("/api/tables/{table}")

@@ -19,6 +19,12 @@ from redshift_etl.warehouse.session import Connect
 
 FILES_MAX_AGE = timedelta(seconds=5)
 CACHE_SIZE = 64
+WITHOUT = {
+    "freshness": "nobody is told that a table is late, and no incident is resolved",
+    "reconcile": "nobody is told that rows of a source are missing",
+    "retention": "nothing past its retention is deleted, and no table gets VACUUM or ANALYZE",
+}
+"""The DAGs that look after the tables, and what it costs that one is paused."""
 WAIT_SECONDS = 0.2  # short enough to be perceived as immediate
 
 
@@ -27,6 +33,18 @@ def airflow_connection() -> object:
     from redshift_etl.warehouse.connect import warehouse_at_once
 
     return warehouse_at_once(settings.REDSHIFT)()
+
+
+def paused_monitors() -> list[Json]:
+    """Which of the DAGs that look after the tables are paused in Airflow, whose database the API server has."""
+    from airflow.models.dag import DagModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        query = select(DagModel.dag_id).where(DagModel.is_paused.is_(True), DagModel.is_stale.is_(False))
+        found = session.scalars(query.where(DagModel.dag_id.in_(WITHOUT)).order_by(DagModel.dag_id))
+        return [{"dag": dag_id, "cost": WITHOUT[dag_id]} for dag_id in found]
 
 
 class State:
@@ -44,6 +62,7 @@ class State:
         self._incidents: BackgroundValue[tuple[Incident, ...]] = BackgroundValue(
             "the incidents in the lake", lambda: incident_reports.open_incidents(lake()), max_age
         )
+        self._paused: BackgroundValue[list[Json]] = BackgroundValue("the paused DAGs", paused_monitors, max_age)
         self._histories: BackgroundCache[History] = BackgroundCache(max_age, CACHE_SIZE)
         self._reports: BackgroundCache[str | None] = BackgroundCache(max_age, CACHE_SIZE)
 
@@ -65,6 +84,10 @@ class State:
     def incidents(self) -> tuple[Incident, ...]:
         """The incidents that are open in the lake, which is available when the warehouse is not."""
         return self._incidents.get(WAIT_SECONDS).value or ()
+
+    def paused(self) -> list[Json]:
+        """The monitors that are paused, and what that costs; none while Airflow's database cannot be read."""
+        return self._paused.get(WAIT_SECONDS).value or []
 
     def report(self, incident_id: str) -> Reading[str | None]:
         """The report of an incident; its value is None when there is no such report."""

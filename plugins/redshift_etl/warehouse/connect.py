@@ -12,6 +12,8 @@ from redshift_etl.errors import ConfigError, TransientError
 from redshift_etl.warehouse.session import Connect
 
 APPLICATION = f"redshift_etl {__version__}"
+# Of the driver, and of OpenSSL; a handshake that is cut off names SSL too, and is tried again.
+_TLS_SETTINGS = ("Server refuses SSL", "CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER")
 
 
 def warehouse(conn_id: str) -> Connect:
@@ -46,7 +48,7 @@ def _open(hook: Any, get_conn: Callable[[Any], Any]) -> Any:
         what = f"The extra of the Airflow connection has a setting that the driver does not have: {error}."
         raise ConfigError(what, fix="correct its extra", connection=conn_id) from error
     except Exception as error:
-        if "SSL" in str(error):
+        if any(text in str(error) for text in _TLS_SETTINGS):
             fix = 'correct its extra, e.g. {"ssl": false} for a server without TLS, and sslmode'
             what = f"The warehouse, or its driver, refuses TLS: {error}."
             raise ConfigError(what, fix=fix, connection=conn_id) from error

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from redshift_etl import settings
 from redshift_etl.contracts.contract import Contract
-from redshift_etl.errors import ConfigError, EtlError, SourceError, TransientError
+from redshift_etl.errors import ConfigError, EtlError, SourceError
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
 from redshift_etl.warehouse.statement import Statement
 
@@ -122,7 +122,7 @@ def _newest_load_error(connect: Connect, backend: Backend, label: str) -> LoadEr
         try:
             with open_session(connect, label) as session:
                 rows = [LoadError(*row) for row in session.run(query)]
-        except (StatementError, TransientError) as failure:
+        except EtlError as failure:
             level = logging.INFO if found else logging.WARNING
             log.log(level, "%s: could not read the load error: %s", label, failure)
             continue

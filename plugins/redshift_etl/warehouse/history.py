@@ -90,7 +90,7 @@ def _record(row: tuple[Any, ...]) -> LoadRecord:
 
 
 def find_committed(session: Session, load_id: str) -> LoadRecord | None:
-    """The load of that id, if it was committed: a connection lost during COMMIT leaves that open."""
+    """The load of that id, if an earlier attempt committed it, for a session behind the LOCK of its table."""
     rows = session.run(
         Statement(
             "check whether the load was committed",
@@ -99,7 +99,6 @@ def find_committed(session: Session, load_id: str) -> LoadRecord | None:
             (load_id,),
         )
     )
-    session.commit()
     if not rows:
         return None
     *columns, staged, inserted, updated, unchanged, deleted, superseded = rows[0]

@@ -17,14 +17,13 @@ from uuid import uuid4
 
 from redshift_etl import settings
 from redshift_etl.contracts.contract import Contract
-from redshift_etl.errors import SourceError
+from redshift_etl.errors import EtlError, SourceError
 from redshift_etl.lake.batch import Batch
 from redshift_etl.warehouse import history, migrate, replace, snapshot, upsert
 from redshift_etl.warehouse.copy_errors import copy_error, read_backend
 from redshift_etl.warehouse.history import LoadRecord
-from redshift_etl.warehouse.locks import lock
 from redshift_etl.warehouse.model import CopySource, Load, Run
-from redshift_etl.warehouse.retry import retry
+from redshift_etl.warehouse.retry import behind_lock, retry
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
 from redshift_etl.warehouse.sql import load_sql
 from redshift_etl.warehouse.statement import Statement, analyze, count_rows
@@ -129,22 +128,28 @@ def _attempt(
     write: Callable[[Session, Attempt], LoadRecord],
     again: bool,
 ) -> LoadRecord:
-    started_at = datetime.now(UTC)
+    started_at, locked = datetime.now(UTC), load.contract.locked_as
     with open_session(connect, load.label) as session:
-        if again and (committed := history.find_committed(session, load_id)):
-            return committed
+        if again and (found := behind_lock(session, locked, lambda it: history.find_committed(it, load_id))):
+            return found
         try:
             staged = stage(session)
-            with session.transaction():
-                session.run(lock(load.contract.locked_as))
-                record = write(session, Attempt(load_id, started_at, staged))
+            record = behind_lock(session, locked, lambda it: write(it, Attempt(load_id, started_at, staged)))
         except StatementError as error:
             fix = "read the statement below; its table, its grants or its SQL in this repository"
             raise error.explained(fix, table=load.contract.table) from error
+        log.info("%s: committed %s", load.label, record)
+        _analyze(session, load)
+    return record
+
+
+def _analyze(session: Session, load: Load) -> None:
+    """Refresh the statistics, if that can be done: the rows are committed, and retention's maintenance does it too."""
+    try:
         session.run(analyze(load.contract.table))
         session.commit()
-    log.info("%s: committed %s", load.label, record)
-    return record
+    except EtlError as error:
+        log.warning("%s: the load is committed; its table has old statistics: %s", load.label, error)
 
 
 def _stage(connect: Connect, session: Session, load: Load) -> int:
@@ -173,7 +178,7 @@ def copy_in(connect: Connect, session: Session, contract: Contract, statement: S
     try:
         session.run(statement)
     except StatementError as error:
-        session.connection.rollback()
+        session.rollback()
         raise copy_error(connect, backend, contract, error) from error
     session.commit()
 

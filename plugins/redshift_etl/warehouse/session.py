@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 _CONFLICT_CODES = ("40001", "40P01")
 _CONFLICT_NUMBER = re.compile(r"\s*(ERROR:\s*)?(1023|1018)\b")
 _CONFLICT_TEXTS = ("conflict with concurrent transaction", "dropped by concurrent transaction")
+# A COPY or an UNLOAD that S3 fails, or does not respond to, for longer than Redshift itself tries again
+# (https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-multiple-files.html).
+_S3_FAILED = re.compile(r"S3CurlException|S3ServiceException:.*\bStatus 5\d\d\b", re.DOTALL)
 _LOST = ("08", "57P01", "57P02", "57P03")  # PostgreSQL's connection_exception class and the shutdown codes
 
 Connect = Callable[[], Any]
@@ -88,8 +91,7 @@ class Session:
             yield
             self.commit()
         except BaseException:
-            with suppress(Exception):  # the first error is the one to report; a dead connection has rolled back itself
-                self.connection.rollback()
+            self.rollback()
             raise
 
     def commit(self) -> None:
@@ -98,6 +100,14 @@ class Session:
             self.connection.commit()
         except Exception as error:
             raise classify(error, Statement("commit", "COMMIT")) from error
+
+    def rollback(self) -> None:
+        """ROLLBACK after an error, which is the one to report: on a connection that is dead it does nothing.
+
+        Its backend has rolled back itself.
+        """
+        with suppress(Exception):
+            self.connection.rollback()
 
 
 @contextmanager
@@ -142,12 +152,12 @@ def _connection_error(error: Exception) -> EtlError:
 
 
 def classify(error: Exception, statement: Statement) -> Exception:
-    """ConflictError for a conflict of transactions, TransientError for a lost connection, else StatementError."""
+    """ConflictError for a conflict, TransientError for a lost connection or a failure of S3, else StatementError."""
     code, message = _code_and_message(error)
     what, fix = f"Could not {statement.purpose}: {message}.", "nothing: it is tried again"
     if _is_conflict(code, message):
         return ConflictError(what, fix=fix, code=code or None)
-    if code.startswith(_LOST) or _is_lost(error):
+    if code.startswith(_LOST) or _is_lost(error) or _S3_FAILED.search(message):
         return TransientError(what, fix=fix, code=code or None)
     return StatementError(statement, code, message)
 

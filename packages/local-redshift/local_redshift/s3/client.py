@@ -196,7 +196,7 @@ def as_s3_error(error: Exception, url: str) -> S3Error:
         return S3Error(
             f"S3ServiceException:{details.get('Message')},Status {status},Error {details.get('Code')} ({url})"
         )
-    return S3Error(f"S3 could not be read: {error} ({url})")
+    return S3Error(f"S3CurlException: {error}, CurlError 7, multiCurlError 0, CanRetry 1, UserError 0 ({url})")
 
 
 def list_keys(s3: Any, bucket: str, prefix: str) -> list[str]:

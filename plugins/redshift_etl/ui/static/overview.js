@@ -1,5 +1,6 @@
 // The list of all tables with their freshness, problems and last loads.
 
+import { openInAirflow, runAddress } from "./airflow.js";
 import { get } from "./api.js";
 import { sparkline } from "./chart.js";
 import { h, replace, route } from "./dom.js";
@@ -55,6 +56,7 @@ async function read(view, signal) {
     view.last = text;
     view.rows = data.tables;
     view.missing = data.missing;
+    view.paused = data.paused;
     draw(view);
     performance.mark("tables drawn");
   }
@@ -153,9 +155,16 @@ function tile(view, state, title, value) {
 }
 
 function notes(view) {
-  return Object.entries(view.missing ?? {}).map(([what, why]) =>
-    h("p", { class: "note" }, `The ${what} could not be read: ${why}.`),
-  );
+  return [
+    ...Object.entries(view.missing ?? {}).map(([what, why]) => note(`The ${what} could not be read: ${why}.`)),
+    ...(view.paused ?? []).map(({ dag, cost }) =>
+      note(h("a", { href: runAddress(dag, ""), click: openInAirflow }, dag), ` is paused: ${cost}.`),
+    ),
+  ];
+}
+
+function note(...content) {
+  return h("p", { class: "note" }, ...content);
 }
 
 function line(row) {
