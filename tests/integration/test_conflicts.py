@@ -35,9 +35,7 @@ CONFLICTS = {
 
 @pytest.mark.parametrize("target", ["SERIALIZABLE"], indirect=True)
 @pytest.mark.parametrize("kind", CONFLICTS)
-def test_a_transaction_that_loses_a_serializable_conflict_is_tried_again(
-    of_one_level: LoadTarget, kind: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_transaction_that_loses_a_serializable_conflict_is_tried_again(of_one_level: LoadTarget, kind: str) -> None:
     prepare, table, states = WRITES[kind]
     write = prepare(of_one_level)
     read, other = CONFLICTS[kind]
@@ -56,7 +54,6 @@ def test_a_transaction_that_loses_a_serializable_conflict_is_tried_again(
 
     write(lambda: Observed(of_one_level.connect(), [], conflict))
     assert len(tries) > 1
-    assert "1023" in caplog.text
     column = "day" if kind == "mart" else "name"
     rows = of_one_level.rows(f"SELECT CAST(MAX({column}) AS VARCHAR(10)) FROM {table}")
     assert rows[0][0] in {newest for _, newest in states} - {"old"}
@@ -105,14 +102,14 @@ class _FlakyS3Request(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def flaky(target: LoadTarget, folder: Path, failing: str, times: int) -> Iterator[LoadTarget]:
-    """The same warehouse over an S3 that fails."""
+def flaky(target: LoadTarget, folder: Path, failing: str, times: int) -> Iterator[tuple[LoadTarget, FlakyS3]]:
+    """The same warehouse over an S3 that fails, and that S3."""
     s3 = FlakyS3(target.server.s3_endpoint, failing, times)
     Thread(target=s3.serve_forever, daemon=True).start()
     endpoint = f"http://127.0.0.1:{s3.server_port}"
     try:
         with beside(target.server, folder, s3_endpoint=endpoint) as server:
-            yield replace(target, server=server, database=server.connection(target.database.database))
+            yield replace(target, server=server, database=server.connection(target.database.database)), s3
     finally:
         s3.shutdown()
         s3.server_close()
@@ -121,13 +118,13 @@ def flaky(target: LoadTarget, folder: Path, failing: str, times: int) -> Iterato
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "failing"), [("upsert", "part.csv.zst"), ("retention", "archive")])
 def test_a_copy_and_an_unload_that_s3_fails_are_tried_again(
-    of_one_level: LoadTarget, tmp_path: Path, kind: str, failing: str, caplog: pytest.LogCaptureFixture
+    of_one_level: LoadTarget, tmp_path: Path, kind: str, failing: str
 ) -> None:
     prepare, table, states = WRITES[kind]
     write: Write = prepare(of_one_level)
-    with flaky(of_one_level, tmp_path, failing, 4) as other:
+    with flaky(of_one_level, tmp_path, failing, 4) as (other, s3):  # one more than the local Redshift itself tries
         write(other.connect)
-    assert "Status 503" in caplog.text
+    assert s3.times == 0
     rows = of_one_level.rows(f"SELECT COUNT(*), MAX(name) FROM {table}")
     assert rows[0] in states
     assert rows[0][1] != "old"

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from redshift_etl.catalog.warehouse_reader import SizeCache, read_snapshot
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts import key_spec
 from redshift_etl.contracts.contract import Contract
+from redshift_etl.dag import changed_tables
 from redshift_etl.errors import SourceError
 from redshift_etl.extract import postgres
 from redshift_etl.lake.batch import STAGED, Batch
@@ -127,7 +129,10 @@ def test_a_row_that_the_source_has_deleted_becomes_a_tombstone_of_its_version(wo
     world.load(1, 2, 3, 4, at=ago(5))
     world.source.run("DELETE FROM things WHERE id = 2")
     before = world.rows()
-    result = MarkHardDeletesOperator(task_id="mark", table="core.things").execute({"ti": instance(dag="hard_deletes")})
+    context: Any = {"ti": instance(dag="hard_deletes"), "outlet_events": OutletEventAccessors()}
+    result = MarkHardDeletesOperator(task_id="mark", table="core.things").execute(context)
+    (event,) = context["outlet_events"][changed_tables()].asset_alias_events
+    assert event.dest_asset_key.name == "core.things"
     assert {name: result[name] for name in ("staged", "unchanged", "deleted")} == {
         "staged": 3, "unchanged": 3, "deleted": 1,
     }  # fmt: skip

@@ -217,9 +217,7 @@ def test_the_rows_that_a_copy_refuses_are_reported_though_its_connection_is_lost
         load.execute(connect, batch)
 
 
-def test_a_load_whose_statistics_cannot_be_refreshed_is_committed_once(
-    things: LoadTarget, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_load_whose_statistics_cannot_be_refreshed_is_committed_once(things: LoadTarget) -> None:
     def away(_: Any) -> None:
         """Rename the table, after the COMMIT."""
         things.run("ALTER TABLE core.things RENAME TO elsewhere")
@@ -229,7 +227,6 @@ def test_a_load_whose_statistics_cannot_be_refreshed_is_committed_once(
     assert record.counts == model.Counts(inserted=1)
     assert things.history() == 1
     assert things.rows("SELECT COUNT(*) FROM core.elsewhere") == [(1,)]
-    assert "old statistics" in caplog.text
 
 
 def test_copies_of_a_key_that_something_else_wrote_are_reported(things: LoadTarget) -> None:
