@@ -10,6 +10,8 @@ _NAMES = (
     r"authorization|credentials?)"
 )
 _QUOTED = r"(?:'(?:[^'\\]|''|\\.)*'|'.*)"  # or to the end of the line, where the text was cut before its end
+_LABEL = re.compile(rf"(?i){_NAMES}(?=[\"']?\s*[:=]|\s+')")
+_MARK = re.compile("\ue000(\\d+)\ue001")
 _SECRETS = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), _HIDDEN),
     (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"), _HIDDEN),
@@ -27,7 +29,15 @@ def redact(text: str) -> str:
     """Mask what has the form of a secret, and the secrets that Airflow masks itself."""
     from airflow.sdk.log import redact as known  # type: ignore[attr-defined]
 
-    text = str(known(text))
+    names: list[str] = []
+
+    def keep(name: re.Match[str]) -> str:
+        """Put a mark in the place of a name: Airflow would mask it where some password is the word itself."""
+        names.append(name[0])
+        return f"\ue000{len(names) - 1}\ue001"
+
+    text = str(known(_LABEL.sub(keep, text)))
+    text = _MARK.sub(lambda mark: names[int(mark[1])], text)
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     return text

@@ -12,6 +12,8 @@ import pytest
 from local_redshift.storage import embedded_postgres
 from tests.dags.world import World, events, run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def booking(world: World, redshift_server: Any) -> Iterator[Any]:

@@ -11,6 +11,8 @@ from redshift_etl.contracts import contract
 from redshift_etl.warehouse.statement import columns
 from tests.dags.world import DAYS, World, run
 
+pytestmark = pytest.mark.slow
+
 XCOM_BYTES = 4096
 
 
@@ -33,7 +35,6 @@ def test_the_marts_count_every_flight_whatever_is_missing_beside_it(world: World
         assert world.rows(f"SELECT SUM(flights) FROM mart.{mart} WHERE flight_date <= '2013-01-02'") == [(flights,)]
 
 
-@pytest.mark.slow
 def test_a_second_run_of_everything_changes_no_row(dag_bag: Any, world: World) -> None:
     tables = [f"core.{name}" for name in ("airlines", "airports", "planes", "flights", "weather")]
     tables += [f"mart.{name}" for name in ("carrier_day", "route_day", "weather_delay_day")]
@@ -51,7 +52,6 @@ def test_a_second_run_of_everything_changes_no_row(dag_bag: Any, world: World) -
     assert rows() == before
 
 
-@pytest.mark.slow
 def test_running_one_input_again_for_one_day_builds_that_day_and_no_other(dag_bag: Any, world: World) -> None:
     run(dag_bag, "daily_performance")
     before = world.rows("SELECT COUNT(*) FROM etl.mart_builds")[0][0]

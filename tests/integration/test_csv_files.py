@@ -14,6 +14,8 @@ from redshift_etl.lake.batch import Batch
 from redshift_etl.lake.storage import Lake
 from tests.integration.raw_files import SqlDir, raw, rejects, staged, transform, use_sql_dir
 
+pytestmark = pytest.mark.slow
+
 COLUMNS = "id INTEGER NOT NULL, name VARCHAR(40), n INTEGER"
 A_LINES = [["1", "a", "1"], ["2", "b", "2"]]
 A_FILE = b"id,name,n\n1,a,1\n2,b,2\n"
@@ -212,7 +214,6 @@ def test_a_quote_that_is_never_closed_is_never_within_max_rejects(lake: Lake, sq
     assert error.value.where["line"] == 3
 
 
-@pytest.mark.slow
 def test_nor_in_a_file_that_is_larger_than_what_is_read_at_once(lake: Lake, sql_dir: SqlDir) -> None:
     body = A_FILE + b'3,"c,3\n' + b"4,dddddddddddddddddddddddddddd,4\n" * 300_000
     with pytest.raises(SourceError, match="300001 lines"):

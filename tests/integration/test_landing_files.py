@@ -18,6 +18,8 @@ from redshift_etl.operators.extract import S3ToLakeOperator
 from redshift_etl.window import Window
 from tests.integration.raw_files import DAY, SqlDir, staged, transform, use_sql_dir
 
+pytestmark = pytest.mark.slow
+
 COLUMNS = "id INTEGER NOT NULL, item VARCHAR(40), placed_at TIMESTAMP NOT NULL"
 ORDERS = "/*\ncolumns: [id, item, placed_at]\n*/\nSELECT id, item, placed_at FROM raw"
 HEADER = "id,item,placed_at\n"

@@ -44,6 +44,8 @@ from tests.integration.writers import (
     upsert,
 )
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["of_one_level", "things"]
 
 TIMEOUT_MS = 4000
@@ -124,7 +126,6 @@ def test_a_writer_locks_its_lock_table_first_and_writes_shared_tables_last(of_on
     assert all(shared[shared.index(True) :]), writing[shared.index(True) :]
 
 
-@pytest.mark.slow
 def test_a_load_that_stops_before_its_history_row_holds_up_no_load_of_another_table(warehouse: LoadTarget) -> None:
     release, reached = Event(), Event()
 

@@ -16,6 +16,8 @@ from redshift_etl.warehouse import load, migrate, model
 from redshift_etl.warehouse.history import LoadRecord
 from tests.integration.batches import INCREMENTAL, RUN, LoadTarget
 
+pytestmark = pytest.mark.slow
+
 DAY1, DAY2 = "2013-01-01", "2013-01-02"
 START = datetime(2013, 1, 2, tzinfo=UTC)
 
@@ -56,7 +58,6 @@ def test_of_two_states_of_a_version_the_one_that_was_read_later_stands_in_either
     assert things.rows("SELECT name FROM core.things") == [(after,), (after,)]
 
 
-@pytest.mark.slow
 def test_any_order_of_loads_that_read_at_different_times_ends_in_the_same_table(things: LoadTarget) -> None:
     chance = random.Random(20130102)
     batches = [

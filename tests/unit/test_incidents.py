@@ -87,6 +87,12 @@ def test_a_secret_is_removed_from_what_is_written(text: str, secret: str) -> Non
     assert secret not in redact(text)
 
 
+def test_a_secret_is_removed_where_another_one_is_the_word_before_it() -> None:
+    mask_secret("fernet_key")
+    assert redact("fernet_key='wJalr XUtnFEMI… (500 characters)") == "fernet_key=***"
+    assert "fernet_key" not in redact("the password fernet_key was refused")
+
+
 @pytest.mark.parametrize(
     "text",
     [
