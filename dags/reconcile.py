@@ -4,7 +4,7 @@
 **Reads** each table's source and the warehouse, as specified in `include/sql/reconcile/`: rows by day, the age of a
 file, or the windows that were loaded.
 **Writes** `reconcile/<day>/<run>.md` in the lake (and the task's log): the days that are missing, short or stale, and
-the `airflow dags backfill` commands that repair them. Nothing else, unless **repair** is set in the form: then it
+the `airflow dags trigger` commands that repair them. Nothing else, unless **repair** is set in the form: then it
 starts those runs itself, at most 20 at a time. A source that cannot be counted fails the task after the report of the
 others, which names it; then no run is started.
 

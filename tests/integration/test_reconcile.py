@@ -91,7 +91,7 @@ def test_missing_and_short_days_are_found_by_counting_and_only_said(target: Load
     assert "| core.things | 2013-01-03 | missing | 5 | 0 |" in text
     assert "| core.small | whole file | missing |" in text
     assert "2013-01-01 |" not in text
-    assert "airflow dags backfill things -s 2013-01-02 -e 2013-01-03 --reset-dagruns" in text
+    assert """airflow dags trigger things --conf '{"start": "2013-01-02", "end": "2013-01-03"}'""" in text
 
 
 @pytest.mark.usefixtures("lake")

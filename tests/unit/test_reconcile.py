@@ -53,8 +53,8 @@ def test_days_in_a_row_are_one_command_and_stale_days_are_none() -> None:
     gaps = [Gap("t", "flights", problem, date(2013, 1, n)) for n, problem in
             [(1, "short"), (2, "missing"), (3, "stale"), (4, "missing")]]  # fmt: skip
     assert [found.command for found in reconcile.ranges(gaps)] == [
-        "airflow dags backfill flights -s 2013-01-01 -e 2013-01-02 --reset-dagruns",
-        "airflow dags backfill flights -s 2013-01-04 -e 2013-01-04 --reset-dagruns",
+        """airflow dags trigger flights --conf '{"start": "2013-01-01", "end": "2013-01-02"}'""",
+        """airflow dags trigger flights --conf '{"start": "2013-01-04", "end": "2013-01-04"}'""",
     ]
     assert reconcile.ranges(gaps)[0].trigger() == {
         "trigger_dag_id": "flights",
@@ -97,5 +97,5 @@ def test_every_table_that_is_loaded_says_how_it_is_compared() -> None:
 def test_the_report_names_the_days_and_the_commands() -> None:
     text = reconcile.report(["`core.flights`: …"], [Gap("core.flights", "flights", "short", FIRST, 10, 7)])
     assert "| core.flights | 2013-01-01 | short | 10 | 7 |" in text
-    assert "airflow dags backfill flights -s 2013-01-01 -e 2013-01-01 --reset-dagruns" in text
+    assert """airflow dags trigger flights --conf '{"start": "2013-01-01", "end": "2013-01-01"}'""" in text
     assert "agree" in reconcile.report([], [])

@@ -11,6 +11,7 @@ neither: then only which windows were loaded.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -44,7 +45,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Range:
-    """Days in a row that one backfill repairs; both included, None for a whole file."""
+    """Days in a row (UTC) that one run repairs; both included, None for a whole file."""
 
     dag_id: str
     first: date | None
@@ -52,10 +53,10 @@ class Range:
 
     @property
     def command(self) -> str:
-        """What a person types."""
+        """What a person types. The days are those of UTC, as the form's: a backfill's are of the DAG's time zone."""
         if self.first is None:
             return f"airflow dags trigger {self.dag_id}"
-        return f"airflow dags backfill {self.dag_id} -s {self.first} -e {self.last} --reset-dagruns"
+        return f"airflow dags trigger {self.dag_id} --conf '{json.dumps(self.trigger()['conf'])}'"
 
     def trigger(self) -> dict[str, object]:
         """The same as arguments of TriggerDagRunOperator."""
