@@ -56,11 +56,10 @@ class Kind:
         return Window(start, start + self.period)
 
 
-def _contract(columns: str, **matter: object) -> str:
+def _contract(columns: str, after: str = "", **matter: object) -> str:
     lines = "\n".join(f"{name}: {value}" for name, value in matter.items())
-    return (
-        f"/*\ndescription: Items.\nowner: us\nretention: never\n{lines}\n*/\nCREATE TABLE core.items (\n{columns}\n);"
-    )
+    head = f"/*\ndescription: Items.\nowner: us\nretention: never\n{lines}\n*/"
+    return f"{head}\nCREATE TABLE core.items (\n{columns}\n)\n{after};"
 
 
 def _transform(columns: str, select: str) -> str:
@@ -177,6 +176,7 @@ API = Kind(
     _contract(
         "    place VARCHAR(5) NOT NULL, hour TIMESTAMP NOT NULL, level BIGINT, as_of TIMESTAMP NOT NULL,\n"
         "    PRIMARY KEY (place, hour)",
+        "SORTKEY (hour)",
         load="incremental",
         version="as_of",
     ),

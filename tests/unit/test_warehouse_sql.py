@@ -10,7 +10,7 @@ from sqlglot import exp
 from redshift_etl.contracts import contract
 from redshift_etl.warehouse.compare import has_super
 from redshift_etl.warehouse.model import CopySource
-from redshift_etl.warehouse.sql import load_sql, upsert_sql
+from redshift_etl.warehouse.sql import load_sql, sort_range, upsert_sql
 from redshift_etl.warehouse.statement import ident, insert_rows, literal
 from redshift_etl.window import Window
 
@@ -124,3 +124,42 @@ CREATE TABLE core.events (id BIGINT NOT NULL, body SUPER, at TIMESTAMP NOT NULL,
     assert load_sql.compare_refresh(events).sql.count(value) == 2
     assert has_super(events)
     assert not has_super(FLIGHTS)
+
+
+HOURLY = contract.parse("""/*
+description: Weather.
+owner: us
+load: incremental
+version: as_of
+retention: never
+*/
+CREATE TABLE core.hourly (
+    airport VARCHAR(3) NOT NULL, observed_at TIMESTAMP NOT NULL, as_of TIMESTAMP NOT NULL,
+    PRIMARY KEY (airport, observed_at)
+)
+COMPOUND SORTKEY (observed_at, airport)""")
+
+
+def test_a_load_reads_the_range_of_its_batch_where_the_key_has_the_sort_column() -> None:
+    bounds = sort_range.read_bounds(HOURLY)
+    assert bounds
+    assert bounds.sql == 'SELECT MIN("observed_at"), MAX("observed_at") FROM stage'
+    near = sort_range.between(HOURLY, datetime(2013, 1, 1), datetime(2013, 1, 1, 23))
+    condition = (
+        "AND {}.\"observed_at\" BETWEEN CAST('2013-01-01 00:00:00' AS TIMESTAMP) "
+        "AND CAST('2013-01-01 23:00:00' AS TIMESTAMP)"
+    )
+    target = '"core"."hourly"'
+    assert condition.format("t") in upsert_sql.known_keys(HOURLY, near).sql
+    assert condition.format("t") in upsert_sql.decide(HOURLY, READ, near).sql
+    delete, _, proof = upsert_sql.write_step(HOURLY, upsert_sql.DECIDED, 1, 1, near)
+    assert condition.format(target) in delete.sql
+    assert condition.format("t") in proof.sql
+
+
+def test_a_table_whose_sort_column_may_change_is_read_whole() -> None:
+    dated = replace(FLIGHTS, sort="flight_date")
+    assert sort_range.read_bounds(dated) is None
+    assert sort_range.read_bounds(replace(HOURLY, sort=None)) is None
+    assert sort_range.between(HOURLY, None, None) == sort_range.EVERYWHERE
+    assert "BETWEEN" not in upsert_sql.known_keys(dated).sql

@@ -80,6 +80,7 @@ def parse(text: str, path: Path = Path()) -> Contract:
         columns=_with_references(table.columns, matter.get("references") or {}),
         key=table.key,
         statements=table.statements,
+        sort=table.sort[0] if table.sort else None,
         version=matter.get("version"),
         deleted=matter.get("deleted"),
         day=matter.get("day"),

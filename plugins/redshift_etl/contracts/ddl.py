@@ -60,6 +60,7 @@ class TableDdl:
     table: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
+    sort: tuple[str, ...]
     statements: tuple[str, ...]
 
 
@@ -86,8 +87,9 @@ def parse(text: str) -> TableDdl:
     columns = tuple(
         _column(node, comments, key, constrained) for node in schema.expressions if isinstance(node, exp.ColumnDef)
     )
-    _verify(columns, {"PRIMARY KEY": key, "COMMENT ON COLUMN": comments, **_distribution(creates[0])})
-    return TableDdl(_qualified(schema.this), columns, key, tuple(_split(text)))
+    distribution = _distribution(creates[0])
+    _verify(columns, {"PRIMARY KEY": key, "COMMENT ON COLUMN": comments, **distribution})
+    return TableDdl(_qualified(schema.this), columns, key, distribution["SORTKEY"], tuple(_split(text)))
 
 
 def _verify_statements(statements: list[exp.Expr], create: exp.Create) -> None:

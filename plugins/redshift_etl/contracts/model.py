@@ -36,6 +36,7 @@ class Contract:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     statements: tuple[str, ...]
+    sort: str | None = None
     version: str | None = None
     deleted: str | None = None
     day: str | None = None

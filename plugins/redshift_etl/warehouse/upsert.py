@@ -11,7 +11,8 @@ from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.warehouse.compare import has_super
 from redshift_etl.warehouse.model import Counts, Load
 from redshift_etl.warehouse.session import Session
-from redshift_etl.warehouse.sql import load_sql, upsert_sql
+from redshift_etl.warehouse.sql import load_sql, sort_range, upsert_sql
+from redshift_etl.warehouse.sql.sort_range import SortRange
 from redshift_etl.warehouse.statement import Statement
 
 log = logging.getLogger(__name__)
@@ -33,15 +34,16 @@ def incremental(session: Session, load: Load, load_id: str, staged: int) -> Writ
     the counts do not add up, ConfigError when something else left the target with copies of a key.
     """
     contract = load.contract
-    decided = upsert_sql.DECIDED
-    if not _has_conflicts(session, contract):
+    decided, near = upsert_sql.DECIDED, _range(session, contract)
+    if not _has_conflicts(session, contract, near):
         decided = upsert_sql.all_new(contract, load.extracted_at)
-    outcomes = session.run_step(upsert_sql.decide_step(contract, load.extracted_at, decided))[-1]
+    outcomes = session.run_step(upsert_sql.decide_step(contract, load.extracted_at, decided, near))[-1]
     rows, first, unversioned = ({str(it[0]): int(it[at]) for it in outcomes} for at in (1, 2, 3))
     existing, standing = rows.pop(upsert_sql.EXISTING, 0), first.pop(upsert_sql.EXISTING, 0)
     counts = Counts(**rows)
     reconcile(load, staged, counts)
-    results = session.run_step(upsert_sql.write_step(contract, decided, sum(first.values()), existing - standing))
+    winners, replaced = sum(first.values()), existing - standing
+    results = session.run_step(upsert_sql.write_step(contract, decided, winners, replaced, near))
     if decided == upsert_sql.DECIDED and results[-1]:
         raise ConfigError(
             "The table has the same key more than once; something else has written to it.",
@@ -54,10 +56,16 @@ def incremental(session: Session, load: Load, load_id: str, staged: int) -> Writ
     return Written(counts, records, sum(unversioned.values()))
 
 
-def _has_conflicts(session: Session, contract: Contract) -> bool:
+def _range(session: Session, contract: Contract) -> SortRange:
+    """Which part of the table can have the batch's keys."""
+    bounds = sort_range.read_bounds(contract)
+    return sort_range.between(contract, *session.run(bounds)[0]) if bounds else sort_range.EVERYWHERE
+
+
+def _has_conflicts(session: Session, contract: Contract, near: SortRange) -> bool:
     """Whether a key of the batch is repeated in it, or is in the target."""
     repeated = session.run(load_sql.repeated_keys(contract, load_sql.STAGE, limit=1))
-    return bool(repeated) or bool(session.run(upsert_sql.known_keys(contract)))
+    return bool(repeated) or bool(session.run(upsert_sql.known_keys(contract, near)))
 
 
 def refresh(session: Session, load: Load, newest: datetime | None, staged: int) -> Written:

@@ -17,6 +17,7 @@ from redshift_etl.contracts.names import unused
 from redshift_etl.warehouse.compare import comparable, same_key
 from redshift_etl.warehouse.sql.in_place import update_in_place
 from redshift_etl.warehouse.sql.load_sql import STAGE
+from redshift_etl.warehouse.sql.sort_range import EVERYWHERE, SortRange
 from redshift_etl.warehouse.statement import Statement, column_name, columns, ident, moment, text
 from redshift_etl.warehouse.touched_days import insert_touched_days
 
@@ -62,7 +63,7 @@ def _total_order(contract: Contract) -> str:
     return ", ".join(order)
 
 
-def decide(contract: Contract, extracted_at: datetime) -> Statement:
+def decide(contract: Contract, extracted_at: datetime, near: SortRange = EVERYWHERE) -> Statement:
     """What becomes of each staged row: inserted, updated, deleted (a tombstone), unchanged or superseded.
 
     The target's own rows of the same keys are beside them, as ``EXISTING``. An unchanged row in the first place was
@@ -104,18 +105,18 @@ FROM (
         SELECT {names}, {moment(extracted_at)} AS {read}, 0 AS {a.from_target} FROM {STAGE}
         UNION ALL
         SELECT {columns(contract.column_names, "t")}, t.{read}, 1 AS {a.from_target} FROM {ident(contract.table)} AS t
-        WHERE EXISTS (SELECT 1 FROM {STAGE} AS s WHERE {same_key(contract, "s", "t")})
+        WHERE EXISTS (SELECT 1 FROM {STAGE} AS s WHERE {same_key(contract, "s", "t")}){near.of("t")}
     ) AS candidates
 ) AS ordered""",
     )
 
 
-def known_keys(contract: Contract) -> Statement:
+def known_keys(contract: Contract, near: SortRange = EVERYWHERE) -> Statement:
     """One row if the target has any key of the batch."""
     return Statement(
         "read keys that exist already",
         f"SELECT 1 FROM {ident(contract.table)} AS t\n"
-        f"WHERE EXISTS (SELECT 1 FROM {STAGE} AS s WHERE {same_key(contract, 's', 't')}) LIMIT 1",
+        f"WHERE EXISTS (SELECT 1 FROM {STAGE} AS s WHERE {same_key(contract, 's', 't')}){near.of('t')} LIMIT 1",
     )
 
 
@@ -131,7 +132,9 @@ def all_new(contract: Contract, extracted_at: datetime) -> str:
     )
 
 
-def decide_step(contract: Contract, extracted_at: datetime, decided: str) -> tuple[Statement, ...]:
+def decide_step(
+    contract: Contract, extracted_at: datetime, decided: str, near: SortRange = EVERYWHERE
+) -> tuple[Statement, ...]:
     """Decide, unless ``decided`` is a relation of its own (``all_new``), and count the rows by outcome."""
     a = Aliases.of(contract)
     count = Statement(
@@ -139,10 +142,12 @@ def decide_step(contract: Contract, extracted_at: datetime, decided: str) -> tup
         f"SELECT {a.outcome}, COUNT(*), SUM(CASE WHEN {a.place} = 1 THEN 1 ELSE 0 END), SUM({a.unversioned})\n"
         f"FROM {decided} GROUP BY {a.outcome}",
     )
-    return (*((decide(contract, extracted_at),) if decided == DECIDED else ()), count)
+    return (*((decide(contract, extracted_at, near),) if decided == DECIDED else ()), count)
 
 
-def write_step(contract: Contract, decided: str, winners: int, replaced: int) -> tuple[Statement, ...]:
+def write_step(
+    contract: Contract, decided: str, winners: int, replaced: int, near: SortRange = EVERYWHERE
+) -> tuple[Statement, ...]:
     """Delete what is replaced, insert what wins, and query the keys for copies.
 
     ``winners``: rows of the batch in the first place; ``replaced``: rows of the target that have the key of one. The
@@ -150,15 +155,15 @@ def write_step(contract: Contract, decided: str, winners: int, replaced: int) ->
     """
     statements = []
     if replaced:
-        statements.append(delete_replaced(contract))
+        statements.append(delete_replaced(contract, near))
     if winners:
         statements.append(insert_winners(contract, decided))
     if decided == DECIDED:
-        statements.append(repeated_target_keys(contract))
+        statements.append(repeated_target_keys(contract, near=near))
     return tuple(statements)
 
 
-def delete_replaced(contract: Contract) -> Statement:
+def delete_replaced(contract: Contract, near: SortRange = EVERYWHERE) -> Statement:
     """Remove the target's rows whose key has a newer one; update them where Redshift fills some of their columns."""
     target, a = ident(contract.table), Aliases.of(contract)
     won = f"d.{a.known} = 1 AND d.{a.place} = 1 AND d.{a.outcome} <> '{EXISTING}'"
@@ -166,7 +171,8 @@ def delete_replaced(contract: Contract) -> Statement:
         return update_in_place(contract, DECIDED, won)
     return Statement(
         "delete the rows that are replaced",
-        f"DELETE FROM {target} USING {DECIDED} AS d\nWHERE {same_key(contract, target, 'd')}\n    AND {won}",
+        f"DELETE FROM {target} USING {DECIDED} AS d\nWHERE {same_key(contract, target, 'd')}\n    AND {won}"
+        f"{near.of(target)}",
     )
 
 
@@ -181,13 +187,15 @@ def insert_winners(contract: Contract, decided: str = DECIDED) -> Statement:
     )
 
 
-def repeated_target_keys(contract: Contract, rows: str = STAGE, limit: int = 5) -> Statement:
+def repeated_target_keys(
+    contract: Contract, rows: str = STAGE, limit: int = 5, near: SortRange = EVERYWHERE
+) -> Statement:
     """Keys of ``rows``, the stage or a shadow, that the target has more than once."""
     keys = columns(contract.key, "t")
     return Statement(
         "prove the key unique",
         f"SELECT {keys}, COUNT(*) FROM {ident(contract.table)} AS t\n"
-        f"WHERE EXISTS (SELECT 1 FROM {ident(rows)} AS s WHERE {same_key(contract, 's', 't')})\n"
+        f"WHERE EXISTS (SELECT 1 FROM {ident(rows)} AS s WHERE {same_key(contract, 's', 't')}){near.of('t')}\n"
         f"GROUP BY {keys} HAVING COUNT(*) > 1 ORDER BY {keys} LIMIT {limit}",
     )
 
