@@ -78,7 +78,7 @@ def test_a_failed_run_makes_the_exit_code_1_and_is_named_with_the_way_to_repeat_
         (["plian", "-s", "2013-01-01"], 1, "no DAG plian. Did you mean plain?"),
         (["paused", "-s", "2013-01-01"], 1, "airflow dags unpause paused"),
         (["plain", "-s", "2013-01-07", "-e", "2013-01-01"], 2, "is before the start"),
-        (["plain", "-s", "2999-01-01"], 1, "Backfill cannot be executed for future dates"),
+        (["plain", "-s", "2999-01-01"], 2, "the start, 2999-01-01, is in the future"),
         (["plain", "-s", "2013-01-01", "--pool", "small"], 2, "--pool has no counterpart in Airflow 3"),
         (["plain", "--cancel"], 1, "has no active backfill"),
     ],
