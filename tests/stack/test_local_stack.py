@@ -21,7 +21,7 @@ import pytest
 import redshift_connector
 import requests
 
-from local.cli import summary
+from local.cli import quickstart, summary
 from local.stack import airflow_services, stack, state_dir
 from local_redshift.storage import embedded_postgres
 
@@ -242,7 +242,7 @@ def test_stop_leaves_no_process(local: CommandLine) -> None:
 def test_a_failing_step_ends_with_the_task_its_log_and_what_to_do(local: CommandLine, tmp_path: Path) -> None:
     # The stack starts again here, with its data.
     local.dags = tmp_path
-    for dag_id in ("reference_tables", "flights", "weather", "daily_performance"):
+    for dag_id in ("reference_tables", "flights", "weather", "daily_performance", *quickstart.MONITORS):
         (tmp_path / f"{dag_id}.py").write_text(FAILING_DAG.format(dag_id=dag_id))
 
     done = local.run("run", "--days", "2")
