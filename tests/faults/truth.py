@@ -88,7 +88,7 @@ class Upsert:
         shadow, replaced = self.shadows[own_id(f"stage-{run}")].state, self.replaced.setdefault(run, {})
         for key, (row, read) in shadow.items():
             known = self.state.get(key)
-            if known and self.at(known[0], self.version) > self.at(row, self.version):
+            if known and (self.at(known[0], self.version), known[1]) > (self.at(row, self.version), read):
                 continue
             if known:
                 replaced[key] = known

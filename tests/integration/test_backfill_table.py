@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -46,6 +46,7 @@ FORM: dict[str, Any] = {
     "days_a_run": 31,
     "dry_run": False,
 }
+LATER = datetime(2013, 1, 3, tzinfo=UTC)
 DAY1, DAY2 = "2013-01-01 12:00:00", "2013-01-02 12:00:00"
 
 
@@ -153,6 +154,21 @@ def test_an_undo_counts_the_rows_that_the_swap_had_added_as_deleted(target: Load
     assert undone == {"inserted": 0, "updated": 1, "unchanged": 0, "deleted": 2, "superseded": 1}
     assert dict(target.rows("SELECT id, amount FROM core.things")) == {1: 10, 2: 23, 3: 30, 8: 81}
     assert target.rows("SELECT deleted, rows_after FROM etl.load_history WHERE load_kind = 'undo'") == [(2, 4)]
+
+
+def test_a_row_that_was_read_after_the_shadow_stands_against_the_swap_and_its_undo(
+    target: LoadTarget, things: Contract
+) -> None:
+    target.load(things, [row(1, 10), row(2, 20), row(3, 30)])
+    backfill_id = stage(target, things, [row(1, 11), row(2, 22), row(3, 33)])
+    target.load(things, [row(1, 19)], extracted_at=LATER)
+    found = finish()
+    assert (found["changed"], found["older"]) == (2, 1)
+    finish(action="swap", backfill_id=backfill_id, run="manual 2")
+    assert dict(target.rows("SELECT id, amount FROM core.things")) == {1: 19, 2: 22, 3: 33}
+    target.load(things, [row(2, 29)], extracted_at=LATER)
+    finish(action="undo", backfill_id=backfill_id, run="manual 3")
+    assert dict(target.rows("SELECT id, amount FROM core.things")) == {1: 19, 2: 29, 3: 30}
 
 
 def test_a_backfill_that_is_staged_swapped_and_undone_again_leaves_the_table_as_it_was(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
 
-from redshift_etl.backfill.shadow_table import of, pairs_of, version_of
+from redshift_etl.backfill.shadow_table import newer, of, pairs_of, version_of
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.contracts.ddl import Column
 from redshift_etl.warehouse.compare import comparable, intersection, same_key
@@ -60,7 +60,7 @@ def compare_rows(contract: Contract, shadow: str, first: date, last: date) -> St
     (SELECT COUNT(*) FROM {ident(shadow)}),
     (SELECT COUNT(*) FROM {table} AS t WHERE {within}),
     (SELECT COUNT(*) FROM {ident(shadow)} AS s WHERE NOT EXISTS (SELECT 1 FROM {table} AS t WHERE {key})),
-    (SELECT COUNT(*) FROM {pairs} WHERE t.{version} > s.{version}),
+    (SELECT COUNT(*) FROM {pairs} WHERE {newer(contract)}),
     (SELECT COUNT(*) FROM {intersection(contract, shadow, contract.table)}),
     (SELECT COUNT(*) FROM {table} AS t
      WHERE {within} AND NOT EXISTS (SELECT 1 FROM {ident(shadow)} AS s WHERE {key}))""",

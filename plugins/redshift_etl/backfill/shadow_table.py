@@ -2,7 +2,8 @@
 
 A load into the table itself lets the newest version win, so rows that were computed wrongly from right sources stay:
 their version is no newer. A staged backfill replaces them. A row of the table that has become newer than the shadow's
-since stays, and so does one that the shadow does not have: nothing is deleted. Replaced rows are stored for an undo.
+since, or that was read later, stays, and so does one that the shadow does not have: nothing is deleted. Replaced rows
+are stored for an undo.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from uuid import uuid4
 
 from redshift_etl.contracts.contract import Contract
+from redshift_etl.contracts.model import EXTRACTED_AT
 from redshift_etl.errors import ConfigError
 from redshift_etl.warehouse import catalog_query, migrate
 from redshift_etl.warehouse import history as load_history
@@ -93,13 +95,19 @@ def version_of(contract: Contract) -> str:
     return column_name(contract.version or "")
 
 
+def newer(contract: Contract) -> str:
+    """Whether the table's row is newer than the shadow's of the same key: by version, then by when it was read."""
+    version, read = version_of(contract), column_name(EXTRACTED_AT)
+    return f"(t.{version} > s.{version} OR (t.{version} = s.{version} AND COALESCE(t.{read} > s.{read}, FALSE)))"
+
+
 def swap(session: Session, contract: Contract, backfill_id: str, run: Run) -> tuple[Counts, Records]:
     """Put the shadow's rows in the table's place, inside the caller's transaction, behind the table's LOCK.
 
     Returns the counts, and the statements that record them. Raises ConfigError when a key would be there twice.
     """
     shadow, replaced, table = of(contract, backfill_id).table, undo_table(contract, backfill_id), ident(contract.table)
-    names, version = columns(contract.stored_names), version_of(contract)
+    names = columns(contract.stored_names)
     _refuse_copies(session.run(load_sql.repeated_keys(contract, shadow)), "The shadow", "stage it again", shadow)
     session.run(_like(replaced, contract.table, "create the table for an undo"))
     session.run(Statement("delete what an earlier swap replaced", f"DELETE FROM {ident(replaced)}"))
@@ -107,7 +115,7 @@ def swap(session: Session, contract: Contract, backfill_id: str, run: Run) -> tu
         Statement(
             "copy the rows that are replaced",
             f"INSERT INTO {ident(replaced)} ({names})\nSELECT {columns(contract.stored_names, 't')} "
-            f"FROM {pairs_of(contract, shadow)}\nWHERE t.{version} <= s.{version}",
+            f"FROM {pairs_of(contract, shadow)}\nWHERE NOT {newer(contract)}",
         )
     )
     delete = Statement(
@@ -126,10 +134,10 @@ def undo(session: Session, contract: Contract, backfill_id: str, run: Run) -> tu
     A row that has become newer since stays. Returns what ``swap`` does.
     """
     shadow, replaced, table = of(contract, backfill_id).table, undo_table(contract, backfill_id), ident(contract.table)
+    same = " AND ".join(f"{table}.{name} = s.{name}" for name in (version_of(contract), column_name(EXTRACTED_AT)))
     delete = Statement(
         "delete the swapped-in rows",
-        f"DELETE FROM {table} USING {ident(shadow)} AS s WHERE {same_key(contract, table, 's')}\n"
-        f"    AND {table}.{version_of(contract)} = s.{version_of(contract)}",
+        f"DELETE FROM {table} USING {ident(shadow)} AS s WHERE {same_key(contract, table, 's')}\n    AND {same}",
     )
     return _replace(session, contract, delete, (replaced, shadow), run, "undo")
 
