@@ -66,7 +66,7 @@ class Connection:
     def connect(self, **more: Any) -> Any:
         """A connection by redshift_connector.
 
-        The driver looks for a name by `inspect.stack` if it is given none, in tens of milliseconds.
+        The driver looks for a name by `inspect.stack` if it is given none, under pytest in tens of milliseconds.
         """
         import redshift_connector
 
