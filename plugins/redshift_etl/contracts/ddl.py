@@ -107,10 +107,10 @@ def _shortened(node: exp.Expr) -> str:
 
 
 def _distribution(create: exp.Create) -> dict[str, tuple[str, ...]]:
-    """The columns of DISTKEY and SORTKEY."""
+    """The columns of DISTKEY and SORTKEY, as Redshift folds them."""
     clauses = {"DISTKEY": exp.DistKeyProperty, "SORTKEY": exp.SortKeyProperty}
     return {
-        clause: tuple(part.name for node in create.find_all(kind) for part in node.find_all(exp.Identifier))
+        clause: tuple(part.name.lower() for node in create.find_all(kind) for part in node.find_all(exp.Identifier))
         for clause, kind in clauses.items()
     }
 
