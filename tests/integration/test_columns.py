@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -282,7 +282,9 @@ def test_a_shadow_of_a_composite_key_and_a_super_is_compared_swapped_and_undone(
     before = composite.rows()
     shadow = shadow_table.create(connect, contract, "b1")
     composite.target.load(
-        shadow, [("x", 1, "2013-01-01 10:00:00", '{"n": 3}', 5), ("y", 1, "2013-01-01 10:00:00", None, 1)]
+        shadow,
+        [("x", 1, "2013-01-01 10:00:00", '{"n": 3}', 5), ("y", 1, "2013-01-01 10:00:00", None, 1)],
+        extracted_at=datetime.now(UTC),
     )
     with open_session(connect, "a session") as session:
         found = comparison.compare(session, contract, "b1", ONE, ONE)

@@ -201,3 +201,7 @@ def test_a_type_prints_as_redshift_spells_it() -> None:
 @pytest.mark.parametrize("clause", ["DISTKEY (ID) SORTKEY (Taken)", 'DISTKEY ("ID") SORTKEY ("Taken", id)'])
 def test_a_key_of_the_table_may_name_a_column_in_another_case_as_redshift_folds_it(clause: str) -> None:
     assert ddl.parse(f"CREATE TABLE a.t (id INTEGER, taken DATE) {clause}").sort[0] == "taken"
+
+
+def test_a_key_of_the_table_keeps_letters_beyond_ascii_as_redshift_does() -> None:
+    assert ddl.parse('CREATE TABLE a.t ("ÄÖ" INTEGER) SORTKEY ("ÄÖ")').sort == ("ÄÖ",)

@@ -20,8 +20,9 @@ _NUMBERS = ("SMALLINT", "INTEGER", "BIGINT", "DECIMAL", "REAL", "DOUBLE PRECISIO
 class Comparison:
     """The shadow against the table.
 
-    ``changed_columns``: rows that differ in each; ``sums``: (table, shadow) of each number, over the keys that both
-    have; ``examples``: some keys that change.
+    ``same``: rows alike in every column; ``older``: others whose table row a swap would keep. ``changed_columns``: rows
+    that a swap would change in each; ``sums``: (table, shadow) of each number, over the keys that both have and a swap
+    would replace; ``examples``: some keys that change.
     """
 
     shadow_rows: int
@@ -48,8 +49,13 @@ def differs(column: Column) -> str:
     )
 
 
-def compare_rows(contract: Contract, shadow: str, first: date, last: date) -> Statement:
-    """Rows in both, new ones, those whose table row is newer, equal ones, and those of the days that it lacks."""
+def any_differs(others: Sequence[Column]) -> str:
+    """Whether one of the columns differs."""
+    return f"({' OR '.join(map(differs, others)) or 'FALSE'})"
+
+
+def compare_rows(contract: Contract, shadow: str, others: Sequence[Column], first: date, last: date) -> Statement:
+    """Rows in both, new ones, other ones whose table row is newer, equal ones, and those of the days that it lacks."""
     table, key = ident(contract.table), same_key(contract, "s", "t")
     version, pairs = version_of(contract), pairs_of(contract, shadow)
     days = (datetime.combine(first, time()), datetime.combine(last, time()) + timedelta(days=1))
@@ -60,7 +66,7 @@ def compare_rows(contract: Contract, shadow: str, first: date, last: date) -> St
     (SELECT COUNT(*) FROM {ident(shadow)}),
     (SELECT COUNT(*) FROM {table} AS t WHERE {within}),
     (SELECT COUNT(*) FROM {ident(shadow)} AS s WHERE NOT EXISTS (SELECT 1 FROM {table} AS t WHERE {key})),
-    (SELECT COUNT(*) FROM {pairs} WHERE {newer(contract)}),
+    (SELECT COUNT(*) FROM {pairs} WHERE {newer(contract)} AND {any_differs(others)}),
     (SELECT COUNT(*) FROM {intersection(contract, shadow, contract.table)}),
     (SELECT COUNT(*) FROM {table} AS t
      WHERE {within} AND NOT EXISTS (SELECT 1 FROM {ident(shadow)} AS s WHERE {key}))""",
@@ -73,26 +79,27 @@ def compare_columns(contract: Contract, shadow: str, others: Sequence[Column], n
     changed = [f"COUNT(CASE WHEN {differs(column)} THEN 1 END)" for column in others]
     sums = [f"SUM(CAST({side}.{column_name(name)} AS DECIMAL(38, 4)))" for name in numbers for side in ("t", "s")]
     counted = ",\n    ".join(changed + sums) or "COUNT(*)"
-    return Statement("compare the columns", f"SELECT\n    {counted}\nFROM {pairs_of(contract, shadow)}")
+    return Statement(
+        "compare the columns", f"SELECT\n    {counted}\nFROM {pairs_of(contract, shadow)}\nWHERE NOT {newer(contract)}"
+    )
 
 
 def compare(session: Session, contract: Contract, backfill_id: str, first: date, last: date) -> Comparison:
     """What a swap would change."""
     shadow = of(contract, backfill_id).table
-    rows = [int(value) for value in session.run(compare_rows(contract, shadow, first, last))[0]]
-    shadow_rows, table_rows, new, older, same, only = rows
     others = [column for column in contract.columns if column.name not in contract.key]
+    rows = [int(value) for value in session.run(compare_rows(contract, shadow, others, first, last))[0]]
+    shadow_rows, table_rows, new, older, same, only = rows
     names = [column.name for column in others]
     numbers = [column.name for column in others if column.type.name in _NUMBERS]
     values = session.run(compare_columns(contract, shadow, others, numbers))[0]
     sums = values[len(names) :]
     changed = {name: int(count) for name, count in zip(names, values, strict=False) if count}
-    any_change = " OR ".join(map(differs, others)) or "FALSE"
     keys = session.run(
         Statement(
             "read some keys that change",
             f"SELECT {columns(contract.key, 's')} FROM {pairs_of(contract, shadow)}\n"
-            f"WHERE {any_change} ORDER BY {columns(contract.key, 's')} LIMIT 5",
+            f"WHERE NOT {newer(contract)} AND {any_differs(others)} ORDER BY {columns(contract.key, 's')} LIMIT 5",
         )
     )
     return Comparison(

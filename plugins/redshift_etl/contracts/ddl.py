@@ -110,7 +110,7 @@ def _distribution(create: exp.Create) -> dict[str, tuple[str, ...]]:
     """The columns of DISTKEY and SORTKEY, as Redshift folds them."""
     clauses = {"DISTKEY": exp.DistKeyProperty, "SORTKEY": exp.SortKeyProperty}
     return {
-        clause: tuple(part.name.lower() for node in create.find_all(kind) for part in node.find_all(exp.Identifier))
+        clause: tuple(names.fold(part.name) for node in create.find_all(kind) for part in node.find_all(exp.Identifier))
         for clause, kind in clauses.items()
     }
 

@@ -18,6 +18,7 @@ from redshift_etl import settings
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts.contract import Contract, front_matter
 from redshift_etl.contracts.front_matter import refuse_unknown
+from redshift_etl.contracts.names import fold
 from redshift_etl.contracts.sql_errors import explain
 from redshift_etl.errors import ConfigError
 
@@ -92,6 +93,6 @@ def _verify_select(contract: Contract, sql: str) -> None:
         query = None
     if not isinstance(query, exp.Query):
         raise ValueError("it must have exactly one SELECT")
-    names = [name.lower() for name in query.named_selects]
+    names = [fold(name) for name in query.named_selects]
     if sorted(names) != sorted(contract.key):
         raise ValueError(f"its SELECT has the columns {', '.join(names)}; the key has {', '.join(contract.key)}")

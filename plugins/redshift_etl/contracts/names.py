@@ -21,10 +21,15 @@ _CONSTRAINTS = frozenset(("constraint", "primary", "foreign", "unique", "like", 
 _PLAIN = re.compile(r"[^\W\d][\w$]*")
 
 
+def fold(name: str) -> str:
+    """As Redshift stores a name: A to Z in lower case, other letters as they are, in quotation marks too."""
+    return re.sub("[A-Z]", lambda letter: letter[0].lower(), name)
+
+
 def verify(names: Sequence[str]) -> None:
     """Raises ValueError with one sentence for a name that a column cannot have, or that Redshift would change."""
     for name in names:
-        lower = re.sub("[A-Z]", lambda letter: letter[0].lower(), name)
+        lower = fold(name)
         if lower != name:
             alias = lower if _PLAIN.fullmatch(lower) else _quoted(lower)
             raise ValueError(
