@@ -6,6 +6,7 @@ Each result is a line of build/faults/seed-<seed>.jsonl; a history that is there
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import subprocess
@@ -84,6 +85,8 @@ def _play(seeds: Sequence[int], path: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="faults-redshift-") as folder, running(Path(folder)) as server:
         template = server.new_database()
         LoadTarget(server, server.connection(template), server.s3).keep_books()
+        gc.collect()
+        gc.freeze()  # so that the processes of the runs share the memory of this one
         for seed in seeds:
             if seed not in done:
                 result = histories.run(seed, server, template)
