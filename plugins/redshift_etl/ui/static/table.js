@@ -63,6 +63,7 @@ function facts(data) {
     ["Owner", data.owner],
     ["Loaded", LOADS[data.load] ?? data.load],
     ["Fresh", freshWithin],
+    ["Data until", data.data_until ? moment(data.data_until) : null],
     ["Last load", last ? [h("span", { title: moment(last.at) }, ago(last.at)), ", by ", run(last)] : "never"],
     ["Rows", number(data.rows)],
     ["Size", size(data.size_mb)],
