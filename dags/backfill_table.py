@@ -8,7 +8,8 @@
 - `stage` loads them into a shadow of the table and compares the two: rows, changed keys and columns, sums. Nothing is
   visible yet. Use it when rows were computed wrongly, for their versions are no newer;
 - `swap` puts a compared shadow's rows in the table's place, in one transaction, keeping the old rows;
-- `undo` puts the old rows back; `drop` drops the shadow and the stored rows.
+- `undo` puts the old rows back, and loads again the days of loads that ran since and were read before the shadow;
+  `drop` drops the shadow and the stored rows.
 
 A swap and an undo emit the event of the table's Asset, so that the marts are built again.
 
@@ -60,6 +61,13 @@ with DAG(
         on_failure_callback=None,  # the run that failed has opened its own incident
     ).expand_kwargs(plan.output)
     finish = FinishBackfillOperator(task_id="finish", trigger_rule="none_failed", outlets=[dag.changed_tables()])
-    (
-        load >> finish >> CloseBackfillOperator(task_id="close").as_teardown()
-    )  # a teardown does not change the state of the run
+    load_again = TriggerDagRunOperator.partial(
+        task_id="load_again",
+        wait_for_completion=True,
+        poke_interval=10,
+        max_active_tis_per_dagrun=1,
+        execution_timeout=settings.RUN_TIMEOUT,
+        on_failure_callback=None,  # as above
+    ).expand_kwargs(finish.output["load_again"])
+    close = CloseBackfillOperator(task_id="close").as_teardown()  # which does not change the state of the run
+    load >> finish >> load_again >> close

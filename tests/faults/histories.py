@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import tempfile
 import time
 from collections import Counter
@@ -32,6 +33,13 @@ from tests.faults.source import Source, api
 from tests.faults.truth import Loaded
 from tests.integration.batches import LoadTarget
 
+KEPT = Path(__file__).resolve().parents[2] / "build" / "faults"
+"""Where a history with a violation leaves what is needed to explain it, in a folder named after its seed."""
+_EVIDENCE = {
+    "table": "SELECT *, _extracted_at FROM core.items ORDER BY 1",
+    "load_history": "SELECT * FROM etl.load_history ORDER BY committed_at",
+    "backfill_history": "SELECT * FROM etl.backfill_history",
+}
 _ETL_TABLES = Path(__file__).resolve().parents[2] / "include" / "sql" / "tables" / "etl"
 
 
@@ -94,10 +102,21 @@ def _run(history: plan.History, server: Any, database: str, source_database: str
         committed, seen = verdict.loads(target, lake), pickle.loads((folder / "seen").read_bytes())
         wrong += verdict.counts_add_up(target)
         wrong += _judge(history, stage, target, committed, seen)
+        if wrong:
+            _keep(history, stage, target, wrong)
         contracts.load.cache_clear()
     wrong += verdict.nothing_is_left(target, server.config.admin(), database)
     seconds, faults = time.monotonic() - began, _faults(folder / "faults")
     return Result(history.seed, kind.name, faults, seen.reads, len(committed), seconds, tuple(wrong))
+
+
+def _keep(history: plan.History, stage: Stage, target: LoadTarget, wrong: Sequence[str]) -> None:
+    """What a person needs to see how it came to be wrong: the log, the errors, the table and what was recorded."""
+    folder = KEPT / str(history.seed)
+    shutil.copytree(stage.folder, folder, symlinks=True, dirs_exist_ok=True)
+    (folder / "wrong").write_text("\n".join(wrong))
+    for name, query in _EVIDENCE.items():
+        (folder / name).write_text("\n".join(map(str, target.rows(query))))
 
 
 def _judge(

@@ -216,7 +216,9 @@ class _Work:
         self._finish(stage)
         self._finish(self._request_of(backfill.SWAP, shadow_id))
         if self.it.run.number % 2:
-            self._finish(self._request_of(backfill.UNDO, shadow_id))
+            undone = self._finish(self._request_of(backfill.UNDO, shadow_id))
+            for window in range(self.it.run.window + 1) if undone["load_again"] else ():
+                self._load_again(window)
         self._finish(self._request_of(backfill.DROP, shadow_id))
 
     def _load_shadow(self, shadow: Contract, window: int) -> None:
@@ -224,6 +226,14 @@ class _Work:
         audits = checks.of(self.connect, contracts.load(TABLE), run, staged.window, into=shadow)
         self.it.step(
             f"shadow{window}load", lambda: load.load_batch(self.connect, staged, shadow, run, audits).as_dict()
+        )
+
+    def _load_again(self, window: int) -> None:
+        staged = Batch.from_dict(self._staged(f"again{window}", window))
+        contract, run = contracts.load(TABLE), self._as("load")
+        audits = checks.of(self.connect, contract, run, staged.window)
+        self.it.step(
+            f"again{window}load", lambda: load.load_batch(self.connect, staged, contract, run, audits).as_dict()
         )
 
     def _request_of(self, action: str, backfill_id: str | None) -> Request:
@@ -234,6 +244,7 @@ class _Work:
         }  # fmt: skip
         return backfill.read(form, f"{action}-{self.it.run_id}", datetime.now(UTC))
 
-    def _finish(self, request: Request) -> None:
+    def _finish(self, request: Request) -> dict[str, Any]:
         run = LoadRun("backfill_table", f"{request.action}-{self.it.run_id}", "finish", self.it.number)
-        self.it.step(request.action, lambda: actions.finish(self.connect, request, run, "ada"))
+        done: dict[str, Any] = self.it.step(request.action, lambda: actions.finish(self.connect, request, run, "ada"))
+        return done

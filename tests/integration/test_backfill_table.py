@@ -148,10 +148,13 @@ def test_an_undo_counts_the_rows_that_the_swap_had_added_as_deleted(target: Load
     finish()
     named = {"backfill_id": backfill_id}
     swapped = finish(**named, action="swap", run="manual 2")
-    assert swapped == {"inserted": 3, "updated": 2, "unchanged": 0, "deleted": 0, "superseded": 0}
+    assert swapped == {"inserted": 3, "updated": 2, "unchanged": 0, "deleted": 0, "superseded": 0, "marked_deleted": 0}
     target.load(things, [row(2, 23, DAY2), row(8, 81, DAY2)])
     undone = finish(**named, action="undo", run="manual 3")
-    assert undone == {"inserted": 0, "updated": 1, "unchanged": 0, "deleted": 2, "superseded": 1}
+    assert undone == {
+        "inserted": 0, "updated": 1, "unchanged": 0, "deleted": 2, "superseded": 1, "marked_deleted": 0,
+        "load_again": [{"trigger_dag_id": "things", "conf": {"start": "2013-01-01", "end": "2013-01-01"}}],
+    }  # fmt: skip
     assert dict(target.rows("SELECT id, amount FROM core.things")) == {1: 10, 2: 23, 3: 30, 8: 81}
     assert target.rows("SELECT deleted, rows_after FROM etl.load_history WHERE load_kind = 'undo'") == [(2, 4)]
 
@@ -169,6 +172,21 @@ def test_a_row_that_was_read_after_the_shadow_stands_against_the_swap_and_its_un
     target.load(things, [row(2, 29)], extracted_at=LATER)
     finish(action="undo", backfill_id=backfill_id, run="manual 3")
     assert dict(target.rows("SELECT id, amount FROM core.things")) == {1: 19, 2: 29, 3: 30, 4: 40}
+
+
+def test_an_undo_names_the_loads_whose_rows_the_swapped_in_ones_had_superseded(
+    target: LoadTarget, things: Contract
+) -> None:
+    target.load(things, [row(1, 10)])
+    backfill_id = stage(target, things, [row(1, 11, DAY2)])
+    finish()
+    finish(action="swap", backfill_id=backfill_id, run="manual 2")
+    early = datetime(2013, 1, 1, tzinfo=UTC)
+    target.load(things, [row(1, 12, DAY2)], extracted_at=early)
+    assert target.rows("SELECT amount FROM core.things") == [(11,)], "the swapped-in row was read later"
+    undone = finish(action="undo", backfill_id=backfill_id, run="manual 3")
+    assert target.rows("SELECT amount FROM core.things") == [(10,)]
+    assert undone["load_again"] == [{"trigger_dag_id": "things", "conf": {"start": "2013-01-01", "end": "2013-01-01"}}]
 
 
 def test_a_backfill_that_is_staged_swapped_and_undone_again_leaves_the_table_as_it_was(

@@ -155,7 +155,7 @@ def test_a_percent_sign_in_an_extract_without_a_window_is_one(source: Source, la
 
 
 def test_a_source_without_modified_at_is_refused_by_table_and_column(source: Source, lake: Lake) -> None:
-    source.run("CREATE TABLE things (id int, note text, \"Changed At\" timestamp)")
+    source.run('CREATE TABLE things (id int, note text, "Changed At" timestamp)')
     with pytest.raises(SourceError) as error:
         extract(lake)
     assert error.value.where["source"] == "things"

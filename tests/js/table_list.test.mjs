@@ -22,8 +22,9 @@ function names(rows) {
   return rows.map((row) => row.name);
 }
 
-test("problems are incidents, failed checks and a broken file, without lateness", () => {
-  assert.deepEqual(ROWS.map(problems), [0, 0, 4, 0]);
+test("a table needs a look for incidents, failed checks, a broken file, and data that is late, stale or missing", () => {
+  assert.deepEqual(ROWS.map(problems), [0, 1, 4, 0]);
+  assert.equal(problems({ ...ROW, state: "stale", stale_days: 3, missing_days: 2 }), 2);
 });
 
 test("bookkeeping tables are shown only if they are wanted", () => {
@@ -39,10 +40,10 @@ test("every word must be in the name, owner or description", () => {
 
 test("a state selects its tables, and `problem` those with problems", () => {
   assert.deepEqual(names(filterRows(ROWS, { ...ALL, state: "late" })), ["core.b"]);
-  assert.deepEqual(names(filterRows(ROWS, { ...ALL, state: "problem" })), ["core.c"]);
+  assert.deepEqual(names(filterRows(ROWS, { ...ALL, state: "problem" })), ["core.b", "core.c"]);
 });
 
-test("by default problems are first, then late tables, then by name", () => {
+test("by default the tables with most reasons for a look are first, then by name", () => {
   const sorted = sortRows(ROWS, { sort: "state", reverse: false });
   assert.deepEqual(names(sorted), ["core.c", "core.b", "core.a", "etl.loads"]);
 });

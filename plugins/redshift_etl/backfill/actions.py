@@ -7,6 +7,7 @@ from typing import Any
 from redshift_etl.backfill import comparison, history, shadow_table
 from redshift_etl.backfill import request as backfill
 from redshift_etl.backfill.request import Request
+from redshift_etl.run_conf import END, START
 from redshift_etl.warehouse import migrate
 from redshift_etl.warehouse.model import Run
 from redshift_etl.warehouse.retry import read, transaction
@@ -16,7 +17,7 @@ from redshift_etl.warehouse.session import Connect, Session, StatementError
 def finish(connect: Connect, request: Request, run: Run, who: str) -> dict[str, Any]:
     """Execute the last step of the request's action and record it, in one transaction that is tried again as loads are.
 
-    Returns what was done.
+    Returns what was done; an undo also ``load_again``, the arguments of runs that must follow it.
 
     Raises ConfigError for a backfill that is not in the state that the action needs.
     """
@@ -30,9 +31,10 @@ def finish(connect: Connect, request: Request, run: Run, who: str) -> dict[str, 
         if request.dry_run:
             action, _ = _ACTIONS[request.action]
             return read(connect, request.backfill_id, lambda session: action(session, request, run, who))
-        return transaction(
+        done = transaction(
             connect, request.backfill_id, request.contract.table, lambda session: _act(session, request, run, who)
         )
+        return done | (_load_again(connect, request) if request.action == backfill.UNDO else {})
     except StatementError as error:
         fix = "read the statement; the backfill is as it was"
         raise error.explained(fix, table=request.contract.table, backfill_id=request.backfill_id) from error
@@ -56,6 +58,20 @@ def _compare(connect: Connect, request: Request) -> dict[str, object]:
     shadow_table.create(connect, contract, backfill_id)
     found = read(connect, backfill_id, lambda session: comparison.compare(session, contract, backfill_id, *days))
     return found.as_dict()
+
+
+def _load_again(connect: Connect, request: Request) -> dict[str, Any]:
+    """The days of loads whose rows may have given way to swapped-in ones, which the undo has taken away."""
+    days = read(
+        connect,
+        request.backfill_id,
+        lambda session: shadow_table.read_superseded_days(session, request.contract, request.backfill_id),
+    )
+    return {
+        "load_again": [
+            {"trigger_dag_id": request.dag_id, "conf": {START: str(first), END: str(last)}} for first, last in days
+        ]
+    }
 
 
 def _act(session: Session, request: Request, run: Run, who: str) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 A load into the table itself lets the newest version win, so rows that were computed wrongly from right sources stay:
 their version is no newer. A staged backfill replaces them. A row of the table that has become newer than the shadow's
 since, or that was read later, stays, and so does one that the shadow does not have: nothing is deleted. Replaced rows
-are stored for an undo.
+are stored for an undo. What was loaded between a swap and its undo, and read before the shadow, is loaded again after
+the undo: its rows may have given way to swapped-in ones.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -29,6 +30,7 @@ from redshift_etl.warehouse.session import Connect, Session
 from redshift_etl.warehouse.sql import load_sql, upsert_sql
 from redshift_etl.warehouse.statement import Statement, column_name, columns, count_rows, ident
 from redshift_etl.warehouse.touched_days import insert_touched_days
+from redshift_etl.window import Window, aware_utc
 
 log = logging.getLogger(__name__)
 
@@ -140,6 +142,24 @@ def undo(session: Session, contract: Contract, backfill_id: str, run: Run) -> tu
         f"DELETE FROM {table} USING {ident(shadow)} AS s WHERE {same_key(contract, table, 's')}\n    AND {same}",
     )
     return _replace(session, contract, delete, (replaced, shadow), run, "undo")
+
+
+def read_superseded_days(session: Session, contract: Contract, backfill_id: str) -> list[tuple[date, date]]:
+    """First and last days of the windows whose loads, since the backfill began, were read before its shadow.
+
+    Where a swapped-in row was there already, such a load wrote nothing.
+    """
+    statement = Statement(
+        "read which loads may have given way to the swapped-in rows",
+        f"""SELECT DISTINCT window_start, window_end FROM etl.load_history
+WHERE table_name = %s AND window_start IS NOT NULL
+    AND committed_at > (SELECT MAX(started_at) FROM etl.backfill_history WHERE backfill_id = %s)
+    AND extracted_at <= (SELECT MAX({column_name(EXTRACTED_AT)}) FROM {ident(of(contract, backfill_id).table)})
+ORDER BY 1, 2""",
+        (contract.table, backfill_id),
+    )
+    windows = [Window(aware_utc(start), aware_utc(end)) for start, end in session.run(statement)]
+    return list(dict.fromkeys((window.days[0], window.days[-1]) for window in windows))
 
 
 def _replace(
