@@ -73,9 +73,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from local.cli import quickstart
+    from local.cli import run
 
-    return quickstart.run(state_dir.default_path(), arguments.days)
+    return run.run(state_dir.default_path(), arguments.days)
 
 
 def _start(_: argparse.Namespace) -> int:

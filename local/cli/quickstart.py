@@ -1,22 +1,19 @@
-"""`make run`: start the local stack, load real data through its scheduler, and print what the warehouse holds.
+"""The steps of `make run` that load real data through the scheduler of a running stack.
 
-It uses the REST API and `airflow dags backfill` only. It can be repeated: data that is loaded already stays.
+They use the REST API and `airflow dags backfill` only. They can be repeated: data that is loaded already stays.
 """
 
 from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import requests
-
-from local.cli import console, summary
-from local.cli.airflow_api import ACTIVE, AirflowApi, AirflowApiError
-from local.stack import airflow_services, stack, state_dir, status
+from local.cli import console
+from local.cli.airflow_api import ACTIVE, AirflowApi
+from local.stack import airflow_services, stack, state_dir
 from local.stack.services import base_environment
 from local.stack.stack import wait_until
 
@@ -58,59 +55,8 @@ class Quickstart:
         return self.stack.logs / f"backfill-{dag_id}-{self.started}.log"
 
 
-def run(path: Path, days: int) -> int:
-    """Start the stack unless it runs, load the first `days` days of 2013, print the tables; returns the exit code."""
-    if not 1 <= days <= YEAR_DAYS:
-        print(f"DAYS={days}: the data has 1 to {YEAR_DAYS} days.", file=sys.stderr)
-        return 1
-    has_begun = False
-    with console.Progress() as progress:
-        try:
-            with state_dir.one_command(path, progress.now):
-                has_begun = True
-                return _start_and_load(path, days, progress)
-        except KeyboardInterrupt:
-            progress.done("interrupted")
-            print(f"\n{_what_goes_on(path, has_begun=has_begun)}", file=sys.stderr)
-            return 130
-
-
-def _start_and_load(path: Path, days: int, progress: console.Progress) -> int:
-    running = stack.start(path, progress.services)
-    progress.done(f"the local stack runs, Airflow at {running.url('ui')}")
-    try:
-        _load(Quickstart(path, AirflowApi(running), progress), days)
-    except (StepFailedError, AirflowApiError, requests.RequestException) as error:
-        progress.done("failed")
-        print("\n".join(("", str(error), "", *_after_a_failure(path))), file=sys.stderr)
-        return 1
-    progress.stop()
-    print()
-    running = state_dir.create(path)
-    console.create().print(console.table(summary.COLUMNS, summary.tables(running)))
-    print(f"\n{console.login(running)}")
-    return 0
-
-
-def _after_a_failure(path: Path) -> list[str]:
-    current = status.read(path)
-    if current is None:
-        return ["The local stack was stopped; `make run` starts it and continues."]
-    return [*status.hints(path, current), "The stack stays up; `make run` continues, `make stop` stops it."]
-
-
-def _what_goes_on(path: Path, *, has_begun: bool) -> str:
-    """What an interrupted command leaves in the background, and how to see, continue and stop it."""
-    commands = "`make status` shows it, `make run` continues, `make stop` stops all of it; the data stays."
-    if not has_begun:
-        return f"Nothing was begun. The other `make run` goes on in {path}: {commands}"
-    return (
-        f"The local stack in {path} goes on in the background, and its Airflow continues the runs and backfills that"
-        f" were begun: {commands}"
-    )
-
-
-def _load(quickstart: Quickstart, days: int) -> None:
+def load(quickstart: Quickstart, days: int) -> None:
+    """Load the first `days` days of 2013 and build the marts. Raises StepFailedError, AirflowApiError."""
     _wait_for_dags(quickstart)
     _refresh(quickstart, REFERENCE)
     for dag_id in (*BACKFILLS, MARTS):

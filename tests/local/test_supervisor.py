@@ -105,6 +105,23 @@ def test_a_service_that_exits_again_and_again_has_failed(supervise: Supervise) -
     assert supervisor.failed_service() == "one"
 
 
+@pytest.mark.parametrize("file", ["logs/one.log", f"run/.one.json.{os.getpid()}"])
+def test_a_service_whose_files_cannot_be_written_is_tried_again(
+    supervise: Supervise, tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str
+) -> None:
+    pid_file = tmp_path / "child"
+    supervisor = supervise(service("one", PARENT, str(pid_file)))
+    (tmp_path / file).mkdir()  # as on a full disk, the file cannot be written
+
+    tick_until(supervisor, lambda: supervisor.states()["one"][0] == "down")
+    assert supervisor.services["one"].process is None
+    assert "Service one could not be started: [Errno" in capsys.readouterr().err
+    (tmp_path / file).rmdir()
+
+    tick_until(supervisor, lambda: supervisor.states()["one"][0] == "ready")
+    assert supervisor.services["one"].restarts >= 1
+
+
 def test_a_service_that_runs_once_is_done_or_failed_by_its_exit_code(supervise: Supervise) -> None:
     supervisor = supervise(service("good", "", once=True), service("bad", "raise SystemExit(1)", once=True))
 
