@@ -15,6 +15,8 @@ from local.stack import ports, records
 from local_redshift.storage import embedded_postgres
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from local.stack.state_dir import StateDir
 
 # Name of its port by service.
@@ -25,21 +27,30 @@ class ForeignServerError(Exception):
     """Another program, or none, listens on a service's port; the message has the port and what to do."""
 
 
-def processes(stack: StateDir, service: str, *, recursive: bool = False) -> list[psutil.Process]:
-    """The service's process, its children, and PostgreSQL's server, which detaches from the process that starts it."""
-    leader = records.read(stack.run, service)
-    server = embedded_postgres.server_process(stack.postgres) if service == "postgres" else None
-    own = [process for process in (leader, server) if process is not None]
-    if leader is not None:
-        with suppress(psutil.NoSuchProcess):
-            own += leader.children(recursive=recursive)
-    return own
+def _processes(stack: StateDir, service: str) -> Iterator[psutil.Process]:
+    """The service's process, and PostgreSQL's server, which detaches from the process that starts it."""
+    if leader := records.read(stack.run, service):
+        yield leader
+    if service == "postgres" and (server := embedded_postgres.server_process(stack.postgres)):
+        yield server
 
 
 def serves(stack: StateDir, service: str) -> bool:
     """Whether a process of this service listens on its port."""
     port = stack.ports[PORTS[service]]
-    return any(ports.listens(process, port) for process in processes(stack, service, recursive=True))
+    if ports.is_free(port):  # the cheap question first: the others read the sockets and processes of the machine
+        return False
+    own = list(_processes(stack, service))
+    return any(ports.listens(process, port) for process in own) or any(
+        ports.listens(child, port) for leader in own[:1] for child in _descendants(leader)
+    )
+
+
+def _descendants(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 def is_taken(stack: StateDir, service: str) -> bool:
@@ -61,7 +72,7 @@ def check(stack: StateDir, service: str) -> None:
 
 def stopped(stack: StateDir, service: str) -> psutil.Process | None:
     """A process of this service that is stopped by SIGSTOP or a debugger, if there is one."""
-    return next((process for process in processes(stack, service) if is_stopped(process)), None)
+    return next((process for process in _processes(stack, service) if is_stopped(process)), None)
 
 
 def is_stopped(process: psutil.Process) -> bool:

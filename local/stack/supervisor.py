@@ -56,11 +56,18 @@ class ServiceStatus:
     service: Service
     state: str = "waiting"
     process: subprocess.Popen[bytes] | None = None
+    # The settings that the process was started with.
+    started_with: Service | None = None
     started: float = 0.0
     restarts: int = 0
     failures: int = 0
     next_try: float = 0.0
     seconds: float = 0.0
+
+    def is_outdated(self) -> bool:
+        """Whether the process was started with other settings than those of now."""
+        before, now = self.started_with, self.service
+        return before is not None and (before.command, before.env) != (now.command, now.env)
 
 
 class Supervisor:
@@ -158,7 +165,7 @@ class Supervisor:
             self._adopt(self._move_port(status.service.name))
             return  # the next tick starts it, with the new port
         status.restarts += status.state == "down"
-        status.state, status.started = "starting", time.monotonic()
+        status.state, status.started, status.started_with = "starting", time.monotonic(), status.service
         try:
             status.process = self._spawn(status.service)
             records.write(self.run, status.service.name, status.process.pid)
@@ -183,16 +190,19 @@ class Supervisor:
             )
 
     def _adopt(self, services: Sequence[Service]) -> None:
-        """Take the services' new settings; those that run with other ones are started again."""
-        told_otherwise = set()
+        """Take the services' new settings; those that run with other ones are started again.
+
+        One that runs once is left to end, a migration for instance, and is started again only if it fails.
+        """
         for service in services:
-            status = self.services[service.name]
-            is_same = (service.command, service.env) == (status.service.command, status.service.env)
-            status.service = service
-            if status.process is not None and not is_same:
-                told_otherwise.add(service.name)
-        self._end(told_otherwise)
-        for name in told_otherwise:
+            self.services[service.name].service = service
+        outdated = {
+            name
+            for name, status in self.services.items()
+            if status.process is not None and status.is_outdated() and not status.service.once
+        }
+        self._end(outdated)
+        for name in outdated:
             self.services[name].state = "waiting"
 
     def _exited(self, status: ServiceStatus, code: int) -> None:
@@ -200,7 +210,7 @@ class Supervisor:
         status.process, status.seconds = None, time.monotonic() - status.started
         records.file(self.run, status.service.name).unlink(missing_ok=True)
         if status.service.once:
-            status.state = "failed" if code else "done"
+            status.state = "done" if not code else "waiting" if status.is_outdated() else "failed"
             return
         status.state = "down"
         status.next_try = time.monotonic() + BACK_OFF_SECONDS[min(status.failures, len(BACK_OFF_SECONDS) - 1)]

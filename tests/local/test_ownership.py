@@ -147,3 +147,12 @@ def test_no_database_password_is_sent_to_a_server_of_somebody_else(
             pass
 
     assert not [secret for secret in stack.secrets.values() if secret.encode() in received(tmp_path)]
+
+
+@pytest.mark.parametrize("recorded", ["-123", "", "x"])
+def test_initdbs_own_backend_is_not_the_server(stack: state_dir.StateDir, recorded: str) -> None:
+    stack.postgres.data.mkdir()
+    (stack.postgres.data / "postmaster.pid").write_text(f"{recorded}\n{stack.postgres.data}\n")
+
+    assert not ownership.serves(stack, "postgres")
+    assert not ownership.is_taken(stack, "postgres")

@@ -130,6 +130,44 @@ def test_a_service_that_runs_once_is_done_or_failed_by_its_exit_code(supervise: 
     assert supervisor.failed_service() == "bad"
 
 
+# Ends with code 1 if it was told `old` and its second argument is `fails`, once the file of its first argument exists.
+MIGRATION = """
+import pathlib, sys, time
+while not pathlib.Path(sys.argv[1]).exists():
+    time.sleep(0.02)
+with open(sys.argv[1] + "-told", "a") as file:
+    file.write(sys.argv[3] + " ")
+sys.exit(sys.argv[2:] == ["fails", "old"])
+"""
+
+
+@pytest.mark.parametrize(("ending", "told"), [("works", ["old"]), ("fails", ["old", "new"])])
+def test_a_service_that_runs_once_ends_before_it_is_told_a_new_port(
+    tmp_path: Path, ending: str, told: list[str]
+) -> None:
+    gate = tmp_path / "gate"
+
+    def services(port: str, *, taken: bool) -> list[Service]:
+        return [
+            service("server", SLEEP, port_is_taken=lambda: taken),
+            service("migration", MIGRATION, str(gate), ending, port, once=True),
+        ]
+
+    folders = (tmp_path / "logs", tmp_path / "run")
+    supervisor = Supervisor(services("old", taken=False), *folders, lambda _: services("new", taken=False))
+    tick_until(supervisor, lambda: supervisor.states()["server"][0] == "ready")
+    supervisor.services["server"].service = services("old", taken=True)[0]
+    os.kill(process_of(supervisor, "server").pid, signal.SIGKILL)
+    tick_until(supervisor, lambda: supervisor.states()["server"] == ("ready", 1))
+
+    assert supervisor.states()["migration"][0] == "starting"
+    gate.touch()
+
+    tick_until(supervisor, supervisor.is_ready)
+    assert (tmp_path / "gate-told").read_text().split() == told
+    supervisor.stop()
+
+
 def test_stop_ends_dependents_first(supervise: Supervise, tmp_path: Path) -> None:
     code = """
 import signal, sys, time

@@ -150,9 +150,10 @@ def server_process(pg: Postgres) -> psutil.Process | None:
 
 def _recorded_pid(pg: Postgres) -> int | None:
     try:
-        return int((pg.data / "postmaster.pid").read_text().split("\n", 1)[0])
+        pid = int((pg.data / "postmaster.pid").read_text().split("\n", 1)[0])
     except (FileNotFoundError, ValueError):
         return None
+    return pid if pid > 0 else None  # initdb's own backends write theirs negated
 
 
 def _drop_recycled_pid(pg: Postgres) -> None:
