@@ -105,7 +105,7 @@ def _clean(_: argparse.Namespace) -> int:
     path = state_dir.default_path()
     for each in (path, _redshift_alone(path)):
         stack.stop(each)
-    if path.exists() and not (path / "secrets.json").exists() and any(path.iterdir()):
+    if path.exists() and not (path / "secrets.json").exists() and not state_dir.is_unused(path):
         raise stack.StackError(f"{path} is not a local stack's state directory; not deleted.")
     if path.exists():
         shutil.rmtree(path)

@@ -160,6 +160,11 @@ def one_command(path: Path, waiting: Callable[[str], None]) -> Iterator[None]:
         yield
 
 
+def is_unused(path: Path) -> bool:
+    """Whether this folder holds nothing, or only what a command writes that ends before a stack is made."""
+    return {entry.name for entry in path.iterdir()} <= {"command.lock", "command.pid", "lock"}
+
+
 def _text(path: Path) -> str:
     return path.read_text() if path.exists() else "unknown"
 

@@ -166,6 +166,20 @@ def test_a_full_disk_is_named_at_the_start(tmp_path: Path, *, filled: bool) -> N
     assert "Traceback" not in done.stderr
 
 
+def test_what_a_start_on_a_full_disk_left_can_be_cleaned_and_a_foreign_folder_cannot(tmp_path: Path) -> None:
+    path, foreign = tmp_path / "state", tmp_path / "documents"
+    for each in (path, foreign):
+        with state_dir.one_command(each, print):
+            pass
+    (foreign / "letter.txt").write_text("dear")
+
+    assert run_command(path, "clean").returncode == 0
+    assert run_command(foreign, "clean").returncode == 1
+
+    assert not path.exists()
+    assert (foreign / "letter.txt").exists()
+
+
 # In the namespace: the stack is ready, the disk fills up, s3 is killed, the disk has room again.
 LATER = """
 import json, os, subprocess, sys
