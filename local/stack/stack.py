@@ -117,10 +117,14 @@ def start(path: Path, progress: Callable[[dict[str, Any]], None]) -> state_dir.S
     The caller must hold `state_dir.one_command`.
     """
     log = path / "logs" / "supervisor.log"
-    daemon = None if state_dir.is_locked(path) else _spawn(path, log)
+    daemon: subprocess.Popen[bytes] | None = None
 
     def ready() -> bool:
         """Whether all services are; reports those that are not."""
+        nonlocal daemon
+        # Asked each time: a command that only looks holds the lock for a moment, and a stack may be stopping.
+        if daemon is None and not state_dir.is_locked(path):
+            daemon = _spawn(path, log)
         if daemon is not None and daemon.poll() is not None:
             raise StackError(_with_disk(path, tail(log)))
         current = status.read(path)
