@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from local.cli import console
-from local.stack import airflow_services, database, reaper, services, stack, state_dir
+from local.stack import airflow_services, database, disk, ownership, reaper, services, stack, state_dir, status
 from local_redshift.storage import embedded_postgres
 
 if TYPE_CHECKING:
@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # What the user can act on: reported without a traceback.
-ERRORS = (stack.StackError, state_dir.StateDirInUseError, embedded_postgres.PostgresError, FileNotFoundError)
+ERRORS = (
+    stack.StackError,
+    state_dir.StateDirInUseError,
+    ownership.ForeignServerError,
+    embedded_postgres.PostgresError,
+    FileNotFoundError,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,6 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return verbs[arguments.verb](arguments)
     except ERRORS as error:
         print(f"{error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if not disk.is_full(error):
+            raise
+        print(f"{error}\n{disk.describe(state_dir.default_path())}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -62,14 +73,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from local.cli import quickstart
+    from local.cli import run
 
-    return quickstart.run(state_dir.default_path(), arguments.days)
+    return run.run(state_dir.default_path(), arguments.days)
 
 
 def _start(_: argparse.Namespace) -> int:
-    with console.Progress() as progress:
-        started = stack.start(state_dir.default_path(), progress.services)
+    path = state_dir.default_path()
+    with console.Progress() as progress, state_dir.one_command(path, progress.now):
+        started = stack.start(path, progress.services)
     print(f"The local stack runs. {console.login(started)}")
     return 0
 
@@ -81,19 +93,19 @@ def _stop(_: argparse.Namespace) -> int:
 
 def _status(_: argparse.Namespace) -> int:
     path = state_dir.default_path()
-    current = stack.state(path)
+    current = status.read(path)
     if current is None:
         print(f"No local stack runs in {path}. `make run` starts one.")
         return 3
     console.print_status(state_dir.create(path), current)
-    return 1 if stack.not_ready(current) else 0
+    return 1 if status.not_ready(current) or status.hints(path, current) else 0
 
 
 def _clean(_: argparse.Namespace) -> int:
     path = state_dir.default_path()
     for each in (path, _redshift_alone(path)):
         stack.stop(each)
-    if path.exists() and not (path / "secrets.json").exists() and any(path.iterdir()):
+    if path.exists() and not (path / "secrets.json").exists() and not state_dir.is_unused(path):
         raise stack.StackError(f"{path} is not a local stack's state directory; not deleted.")
     if path.exists():
         shutil.rmtree(path)
@@ -103,7 +115,7 @@ def _clean(_: argparse.Namespace) -> int:
 
 def _env(_: argparse.Namespace) -> int:
     path = state_dir.default_path()
-    if stack.state(path) is None:
+    if status.read(path) is None:
         print("The local stack does not run; `make run` starts it.", file=sys.stderr)
     running = state_dir.create(path)
     state_dir.write_private(_service_file(running), database.service_file(running.postgres))

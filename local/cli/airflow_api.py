@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
+from local.cli.own_server import OwnServerAdapter
 from local.stack import airflow_services, state_dir
 
 # Seconds; the first requests after a start, on a busy machine, have taken more than 30.
 _TIMEOUT = 120
+RETRIES = 6
 # States of a DAG run that can still change.
 ACTIVE = ("queued", "running")
 
@@ -27,9 +28,9 @@ class AirflowApi:
         self._base = stack.url("ui")
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy on the way to 127.0.0.1
-        # A GET is retried while the api-server is busy or restarting; a command never is.
-        retry = Retry(total=6, backoff_factor=0.5, allowed_methods=["GET"], raise_on_status=False)
-        self._session.mount(self._base, HTTPAdapter(max_retries=retry))
+        # A GET is retried while the api-server is busy or restarting; a command only if it was not sent.
+        retry = Retry(total=RETRIES, backoff_factor=0.5, allowed_methods=["GET"], raise_on_status=False)
+        self._session.mount(self._base, OwnServerAdapter(stack.path, "api-server", max_retries=retry))
         self._login = {"username": airflow_services.USER, "password": stack.secrets["ui"]}
         self._log_in()
 

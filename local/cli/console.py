@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from local.stack import airflow_services, stack, state_dir
+from local.stack import airflow_services, state_dir, status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 LOG_SECONDS, UNCHANGED_SECONDS = 10.0, 30.0
 # A log is not wrapped at a terminal's width.
 LOG_COLUMNS = 200
-STYLES = {"ready": "green", "done": "green", "starting": "yellow", "waiting": "yellow", "down": "red", "failed": "red"}
+STYLES = {
+    **dict.fromkeys(("ready", "done"), "green"),
+    **dict.fromkeys(("starting", "waiting"), "yellow"),
+    **dict.fromkeys(("down", "stopped", "failed"), "red"),
+}
 
 
 def create() -> Console:
@@ -46,6 +50,10 @@ class Progress:
     def __exit__(
         self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop showing the current step."""
         self._live.stop()
 
     def elapsed(self) -> float:
@@ -67,7 +75,7 @@ class Progress:
 
     def services(self, state: dict[str, Any]) -> None:
         """Show the start of the stack."""
-        waiting, total = stack.not_ready(state), len(state["services"])
+        waiting, total = status.not_ready(state), len(state["services"])
         ready = f"{total - len(waiting)} of {total} services"
         self.now(f"starting the local stack: {ready}; waiting for {', '.join(waiting)}")
 
@@ -115,5 +123,6 @@ def print_status(running: state_dir.StateDir, state: dict[str, Any]) -> None:
     health = ", ".join(f"{name} {value}" for name, value in airflow_services.health(running).items())
     console = create()
     console.print(table(("service", "state", "address", "process", "restarts", "start, s"), rows, left=3))
-    lines = (f"Health: {health or 'the api-server does not respond'}", f"Logs: {running.logs}", login(running))
+    hints = status.hints(running.path, state)
+    lines = (f"Health: {health or 'the api-server does not respond'}", f"Logs: {running.logs}", login(running), *hints)
     console.print("\n".join(lines), soft_wrap=True)

@@ -1,20 +1,18 @@
-"""`make run`: start the local stack, load real data through its scheduler, and print what the warehouse holds.
+"""The steps of `make run` that load real data through the scheduler of a running stack.
 
-It uses the REST API and `airflow dags backfill` only. It can be repeated: data that is loaded already stays.
+They use the REST API and `airflow dags backfill` only. They can be repeated: data that is loaded already stays.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
-import sys
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import requests
-
-from local.cli import console, summary
-from local.cli.airflow_api import ACTIVE, AirflowApi, AirflowApiError
+from local.cli import console
+from local.cli.airflow_api import ACTIVE, AirflowApi
 from local.stack import airflow_services, stack, state_dir
 from local.stack.services import base_environment
 from local.stack.stack import wait_until
@@ -28,6 +26,7 @@ REFERENCE, BACKFILLS, MARTS = "reference_tables", ("flights", "weather"), "daily
 MONITORS = ("freshness", "reconcile", "retention")
 FIRST_DAY = date(2013, 1, 1)
 YEAR_DAYS = 365
+KEPT_LOGS = 20
 # How soon the scheduler starts the run of a schedule after the DAG is unpaused.
 SCHEDULE_SECONDS = 10
 PARSE_SECONDS, RUN_SECONDS, BACKFILL_SECONDS_A_DAY, MARTS_SECONDS_A_DAY = 120, 600, 60, 10
@@ -39,35 +38,25 @@ class StepFailedError(Exception):
 
 @dataclass(frozen=True)
 class Quickstart:
-    """A running stack, the client of its Airflow, and the progress shown."""
+    """The state directory of a running stack, the client of its Airflow, and the progress shown."""
 
-    stack: state_dir.StateDir
+    path: Path
     api: AirflowApi
     progress: console.Progress
+    started: str = field(default_factory=lambda: f"{datetime.now():%Y%m%dT%H%M%S}-{os.getpid()}")  # noqa: DTZ005
+
+    @property
+    def stack(self) -> state_dir.StateDir:
+        """The stack with the ports that it has now."""
+        return state_dir.create(self.path)
+
+    def log(self, dag_id: str) -> Path:
+        """The log of this command's backfill of a DAG."""
+        return self.stack.logs / f"backfill-{dag_id}-{self.started}.log"
 
 
-def run(path: Path, days: int) -> int:
-    """Start the stack unless it runs, load the first `days` days of 2013, print the tables; returns the exit code."""
-    if not 1 <= days <= YEAR_DAYS:
-        print(f"DAYS={days}: the data has 1 to {YEAR_DAYS} days.", file=sys.stderr)
-        return 1
-    with console.Progress() as progress:
-        try:
-            running = stack.start(path, progress.services)
-            progress.done(f"the local stack runs, Airflow at {running.url('ui')}")
-            _load(Quickstart(running, AirflowApi(running), progress), days)
-        except (StepFailedError, AirflowApiError, requests.RequestException) as error:
-            progress.done("failed")
-            advice = "The stack stays up; `make run` continues, `make stop` stops it."
-            print(f"\n{error}\n\n{advice}", file=sys.stderr)
-            return 1
-    print()
-    console.create().print(console.table(summary.COLUMNS, summary.tables(running)))
-    print(f"\n{console.login(running)}")
-    return 0
-
-
-def _load(quickstart: Quickstart, days: int) -> None:
+def load(quickstart: Quickstart, days: int) -> None:
+    """Load the first `days` days of 2013 and build the marts. Raises StepFailedError, AirflowApiError."""
     _wait_for_dags(quickstart)
     _refresh(quickstart, REFERENCE)
     for dag_id in (*BACKFILLS, MARTS):
@@ -142,11 +131,12 @@ def _backfill(quickstart: Quickstart, dag_ids: Sequence[str], first: date, last:
     begun, days = quickstart.progress.elapsed(), (last - first).days + 1
     seconds = RUN_SECONDS + days * BACKFILL_SECONDS_A_DAY
     _wait_for_earlier_backfills(quickstart, dag_ids, seconds)
+    delete_old_logs(quickstart.stack.logs)
     commands: dict[str, subprocess.Popen[bytes]] = {}
     options = ("-s", str(first), "-e", str(last), "--rerun-failed-tasks")
     for dag_id in dag_ids:
         command = [airflow_services.executable("airflow"), "dags", "backfill", dag_id, *options]
-        with (quickstart.stack.logs / f"backfill-{dag_id}.log").open("wb") as log:
+        with quickstart.log(dag_id).open("wb") as log:
             commands[dag_id] = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def ended() -> bool:
@@ -171,6 +161,12 @@ def _backfill(quickstart: Quickstart, dag_ids: Sequence[str], first: date, last:
     quickstart.progress.done(f"{' and '.join(dag_ids)}: {days} days from {first} to {last} in {elapsed:.0f} s")
 
 
+def delete_old_logs(logs: Path) -> None:
+    """Keep the newest KEPT_LOGS logs of backfills."""
+    for old in sorted(logs.glob("backfill-*.log"), key=lambda log: log.stat().st_mtime)[:-KEPT_LOGS]:
+        old.unlink(missing_ok=True)
+
+
 def _wait_for_earlier_backfills(quickstart: Quickstart, dag_ids: Sequence[str], seconds: float) -> None:
     """A `make run` that was interrupted leaves backfills behind, which the scheduler continues."""
 
@@ -191,7 +187,7 @@ def _between(first: date, last: date) -> dict[str, str]:
 
 
 def _backfill_failure(quickstart: Quickstart, dag_id: str, first: date, last: date) -> str:
-    log = quickstart.stack.logs / f"backfill-{dag_id}.log"
+    log = quickstart.log(dag_id)
     command = f"airflow dags backfill {dag_id} -s {first} -e {last} --rerun-failed-tasks"
     advice = f'`{command}` in a shell with `eval "$(make -s env)"`'
     if failed := quickstart.api.runs(dag_id, "failed", **_between(first, last)):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import redshift_connector
 
-from local.stack import state_dir
+from local.stack import ownership, state_dir
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,8 @@ GROUP BY mart_name
 
 @contextmanager
 def connect(stack: state_dir.StateDir) -> Iterator[Connection]:
-    """A connection to the local Redshift, in autocommit."""
+    """A connection to the local Redshift, in autocommit. Raises ForeignServerError."""
+    ownership.check(stack, "redshift")
     connection = redshift_connector.connect(
         host=state_dir.HOST,
         port=stack.ports["redshift"],

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local.sources import airline
-from local.stack import database, state_dir
+from local.stack import database, ownership, state_dir
 from local.stack.supervisor import Service
 
 if TYPE_CHECKING:
@@ -144,7 +144,14 @@ def define(stack: state_dir.StateDir, base: Mapping[str, str]) -> list[Service]:
     }
     return [
         Service("airflow-migrate", (airflow, "db", "migrate"), env, after=("postgres",), once=True),
-        Service("api-server", api_server, env, ready=_serves_tasks(stack), after=("airflow-migrate",)),
+        Service(
+            "api-server",
+            api_server,
+            env,
+            ready=_serves_tasks(stack),
+            after=("airflow-migrate",),
+            port_is_taken=lambda: ownership.is_taken(stack, "api-server"),
+        ),
         *(
             Service(
                 name,
@@ -166,6 +173,8 @@ def health(stack: state_dir.StateDir) -> dict[str, str]:
 
 
 def _get(stack: state_dir.StateDir, path: str) -> dict[str, Any]:
+    if not ownership.serves(stack, "api-server"):
+        return {}
     try:
         # The address is always this machine's own.
         with urllib.request.urlopen(stack.url("ui") + path, timeout=2) as response:  # noqa: S310

@@ -12,7 +12,7 @@ import time
 import psycopg
 from psycopg import sql
 
-from local.stack import state_dir
+from local.stack import ownership, state_dir
 from local_redshift.storage import embedded_postgres
 
 AIRFLOW = "airflow"
@@ -47,8 +47,10 @@ def service_file(server: embedded_postgres.Postgres, database: str = AIRLINE) ->
 
 
 def is_ready(stack: state_dir.StateDir) -> bool:
-    """Whether Airflow could log in to its database."""
+    """Whether Airflow could log in to its database, on the stack's own server."""
     server = stack.postgres
+    if not ownership.serves(stack, "postgres"):
+        return False
     try:
         with psycopg.connect(
             host=embedded_postgres.HOST,

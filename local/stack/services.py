@@ -5,15 +5,22 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from local.sources import airline
-from local.stack import airflow_services, database, state_dir
+from local.stack import airflow_services, database, ownership, state_dir
 from local.stack.supervisor import Service
 from local_redshift.storage import embedded_postgres
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+class _Port(TypedDict):
+    """The fields of a Service that is ready when it listens on its port."""
+
+    ready: Callable[[], bool]
+    port_is_taken: Callable[[], bool]
 
 
 def base_environment(path: Path) -> dict[str, str]:
@@ -52,7 +59,7 @@ def full_stack(stack: state_dir.StateDir) -> list[Service]:
         *redshift_alone(stack),
         Service("airline-seed", _module("local.sources.airline"), base | seed, after=("postgres",), once=True),
         Service("landing-files", _module("local.sources.landing"), sources | landing, after=("s3",), once=True),
-        Service("weather-api", _module("local.sources.weather_api"), base | weather, _listens(stack, "weather_api")),
+        Service("weather-api", _module("local.sources.weather_api"), base | weather, **_port(stack, "weather-api")),
         *airflow_services.define(stack, base),
     ]
 
@@ -77,14 +84,17 @@ def redshift_alone(stack: state_dir.StateDir) -> list[Service]:
         "LOCAL_REDSHIFT_IAM_ROLE": state_dir.IAM_ROLE,
     }
     return [
-        Service("postgres", _module("local.stack.database"), base, ready=lambda: database.is_ready(stack), grace=30),
-        Service("s3", _module("local.stack.moto_server"), base | s3, ready=_listens(stack, "s3")),
         Service(
-            "redshift",
-            _module("local_redshift"),
-            base | redshift,
-            ready=_listens(stack, "redshift"),
-            after=("postgres", "s3"),
+            "postgres",
+            _module("local.stack.database"),
+            base,
+            ready=lambda: database.is_ready(stack),
+            port_is_taken=lambda: ownership.is_taken(stack, "postgres"),
+            grace=30,
+        ),
+        Service("s3", _module("local.stack.moto_server"), base | s3, **_port(stack, "s3")),
+        Service(
+            "redshift", _module("local_redshift"), base | redshift, after=("postgres", "s3"), **_port(stack, "redshift")
         ),
     ]
 
@@ -93,5 +103,8 @@ def _module(name: str) -> tuple[str, ...]:
     return (sys.executable, "-m", name)
 
 
-def _listens(stack: state_dir.StateDir, service: str) -> Callable[[], bool]:
-    return lambda: not state_dir.is_free(stack.ports[service])
+def _port(stack: state_dir.StateDir, service: str) -> _Port:
+    return {
+        "ready": lambda: ownership.serves(stack, service),
+        "port_is_taken": lambda: ownership.is_taken(stack, service),
+    }

@@ -1,12 +1,11 @@
 """The local stack: starting, checking and stopping it.
 
 One background process per state directory supervises the services (`supervise`, under `reaper.run`) and holds the
-directory's lock as long as it runs. It writes the states of the services to `state.json`, which the commands read.
+directory's lock as long as it runs. The commands read the states of its services (`status`).
 """
 
 from __future__ import annotations
 
-import json
 import operator
 import os
 import signal
@@ -19,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from local.stack import services, state_dir
-from local.stack.supervisor import READY_STATES, Service, Supervisor, end_recorded
+from local.stack import disk, ownership, records, services, state_dir, status
+from local.stack.supervisor import Service, Supervisor, end_recorded, report
 from local_redshift.storage import embedded_postgres
 
 if TYPE_CHECKING:
@@ -53,92 +52,109 @@ def supervise(
 ) -> int:
     """Run the services in this process until SIGTERM, SIGINT or the parent's end.
 
-    `announce` is called once, when all are ready. A service that does not come up before that ends the stack: the exit
-    code is 1 and the end of its log is on stderr.
+    `announce` is called when all are ready, and again when they are on other ports. A service that does not come up
+    before that ends the stack: the exit code is 1 and the end of its log is on stderr.
     """
     signals: list[int] = []
     for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(signum, lambda number, _frame: signals.append(number))
     os.chdir(state_dir.REPOSITORY)
-    parent, announced, failed = os.getppid(), False, None
     with state_dir.lock(path):
         # Before ports are chosen: what a killed stack left behind must not have taken them.
         _end_leftovers(path)
-        stack = state_dir.create(path, new_ports=True)
-        supervisor = Supervisor(choose(stack), stack.logs, path / "run")
-        while not signals and not failed and os.getppid() == parent:
-            if supervisor.tick():
-                _write_state(path, supervisor, parent)
-            if not announced and supervisor.is_ready():
-                announced = True
-                announce(stack)
-            if not announced:
-                failed = supervisor.failed_service()
-            time.sleep(_TICK_SECONDS)
-        supervisor.stop()
-        (path / "state.json").unlink(missing_ok=True)
+        failed = _supervise(path, choose, announce, signals)
     if failed:
-        log = stack.logs / f"{failed}.log"
-        message = f"Service {failed} of the local stack does not start. The end of its log ({log}):\n{tail(log)}"
-        print(message, file=sys.stderr, flush=True)
+        log = path / "logs" / f"{failed}.log"
+        end = tail(log)
+        full = disk.problem(path, end)
+        report(f"Service {failed} of the local stack does not start. {full or ''}\nThe end of its log ({log}):\n{end}")
     return 1 if failed else 0
 
 
+def _supervise(
+    path: Path,
+    choose: Callable[[state_dir.StateDir], Sequence[Service]],
+    announce: Callable[[state_dir.StateDir], None],
+    signals: Sequence[int],
+) -> str | None:
+    """Supervise until a signal; returns the service that does not start, if that is why it ended."""
+    stack = state_dir.create(path, new_ports=True)
+    announced: state_dir.StateDir | None = None
+
+    def move_port(service: str) -> Sequence[Service]:
+        """All services, with another port for this one."""
+        nonlocal stack
+        name = ownership.PORTS[service]
+        before, stack = stack.ports[name], state_dir.move_port(stack, name)
+        report(f"Port {before} of {service} is taken by another program: {service} moves to port {stack.ports[name]}.")
+        return choose(stack)
+
+    supervisor = Supervisor(choose(stack), stack.logs, stack.run, move_port)
+    parent, failed, is_written = os.getppid(), None, True
+    while not signals and not failed and os.getppid() == parent:
+        if supervisor.tick() or not is_written:
+            is_written = status.write(path, supervisor, parent)
+        if announced != stack and supervisor.is_ready():
+            announced = stack
+            announce(stack)
+        if announced is None:
+            failed = supervisor.failed_service()
+        time.sleep(_TICK_SECONDS)
+    supervisor.stop()
+    status.delete(path)
+    return failed
+
+
 def _end_leftovers(path: Path) -> None:
+    status.delete(path)
     end_recorded(path / "run")
     embedded_postgres.stop(state_dir.create(path).postgres)
 
 
-def _write_state(path: Path, supervisor: Supervisor, reaper_pid: int) -> None:
-    entries = {
-        name: {
-            "state": status.state,
-            "restarts": status.restarts,
-            "seconds": round(status.seconds, 1),
-            "pid": status.process.pid if status.process else None,
-        }
-        for name, status in supervisor.services.items()
-    }
-    state_dir.write_private(path / "state.json", json.dumps({"reaper": reaper_pid, "services": entries}))
-
-
-def state(path: Path) -> dict[str, Any] | None:
-    """The reaper's process id and the services' states, or None when no stack runs in this state directory."""
-    try:
-        return dict(json.loads((path / "state.json").read_text())) if state_dir.is_locked(path) else None
-    except FileNotFoundError:
-        return None
-
-
-def not_ready(state: dict[str, Any]) -> list[str]:
-    """Names of the services that are neither ready nor done."""
-    return [name for name, entry in state["services"].items() if entry["state"] not in READY_STATES]
-
-
 def start(path: Path, progress: Callable[[dict[str, Any]], None]) -> state_dir.StateDir:
-    """Start the stack unless it runs, and wait until every service is ready. Raises StackError."""
-    log = state_dir.create(path).logs / "supervisor.log"
-    daemon = None if state_dir.is_locked(path) else _spawn(path, log)
+    """Start the stack unless it runs, and wait until every service is ready. Raises StackError.
+
+    The caller must hold `state_dir.one_command`.
+    """
+    log = path / "logs" / "supervisor.log"
+    daemon: subprocess.Popen[bytes] | None = None
 
     def ready() -> bool:
         """Whether all services are; reports those that are not."""
+        nonlocal daemon
+        # Asked each time: a command that only looks holds the lock for a moment, and a stack may be stopping.
+        if daemon is None and not state_dir.is_locked(path):
+            daemon = _spawn(path, log)
         if daemon is not None and daemon.poll() is not None:
-            raise StackError(tail(log))
-        current = state(path)
-        if current and not_ready(current):
-            progress(current)
-        return current is not None and not not_ready(current)
+            raise StackError(_with_disk(path, tail(log)))
+        current = status.read(path)
+        if current is None:
+            return False
+        if not status.not_ready(current):
+            return True
+        if hints := status.hints(path, current):
+            raise StackError("\n".join(hints))
+        progress(current)
+        return False
 
     if wait_until(ready, seconds=START_SECONDS, every=0.2):
         return state_dir.create(path)
-    current = state(path)
-    raise StackError(
-        f"Not ready after {START_SECONDS} s: {', '.join(not_ready(current)) if current else 'the supervisor'};"
-        f" see {log.parent}. `make stop`, then try again."
-    )
+    current = status.read(path)
+    missing = ", ".join(status.not_ready(current)) if current else "the supervisor"
+    raise StackError(f"Not ready after {START_SECONDS} s: {missing}; see {log.parent}. `make stop`, then try again.")
+
+
+def _with_disk(path: Path, message: str) -> str:
+    full = disk.problem(path, message)
+    return f"{full}\n{message}" if full and full not in message else message
 
 
 def _spawn(path: Path, log: Path) -> subprocess.Popen[bytes]:
+    if full := disk.problem(path):
+        raise StackError(full)
+    state_dir.create(path)
+    if log.exists():
+        log.replace(log.with_suffix(".log.1"))
     with log.open("wb") as output:
         return subprocess.Popen(
             (sys.executable, "-m", "local.cli", "supervise"),
@@ -158,10 +174,12 @@ def tail(log: Path, lines: int = 15) -> str:
 
 def stop(path: Path) -> bool:
     """Stop the stack; False if none ran. Raises StackError when it does not end in time."""
-    current, running = state(path), state_dir.is_locked(path)
-    reaper = _process(current["reaper"]) if current else None
+    current, running = status.read(path), state_dir.is_locked(path)
+    reaper = records.find(current["reaper"]) if current else None
     if reaper is not None:
         reaper.send_signal(signal.SIGTERM)
+        for process in (reaper, *reaper.children()):
+            process.resume()  # a stopped process gets the signal when it continues
     # The reaper outlives the supervisor, which holds the lock, for as long as it has processes to end.
     if not wait_until(lambda: not state_dir.is_locked(path) and not _lives(reaper), seconds=STOP_SECONDS, every=0.1):
         log = path / "logs" / "supervisor.log"
@@ -169,13 +187,6 @@ def stop(path: Path) -> bool:
     if (path / "secrets.json").exists():
         _end_leftovers(path)
     return running
-
-
-def _process(pid: int) -> psutil.Process | None:
-    try:
-        return psutil.Process(pid)
-    except psutil.NoSuchProcess:
-        return None
 
 
 def _lives(process: psutil.Process | None) -> bool:

@@ -8,33 +8,31 @@ from __future__ import annotations
 import base64
 import json
 import os
-import random
 import secrets
-import socket
 import string
+import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
+from local.stack import ports
 from local_redshift.storage.embedded_postgres import Postgres
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-HOST = "127.0.0.1"
+HOST = ports.HOST
 REGION = "us-east-1"
 IAM_ROLE = "arn:aws:iam::123456789012:role/warehouse-copy"
 DATABASE = "warehouse"
 DATABASE_USER = "awsuser"
 LAKE_BUCKET = "lake"
 LANDING_BUCKET = "landing"
-PREFERRED_PORTS = {"ui": 8080, "redshift": 5439, "postgres": None, "s3": None, "weather_api": None}
-# Below the range that operating systems hand out to outgoing connections, so that a port is still free after a restart.
-_PORT_RANGE = range(20_000, 32_000)
+_WAIT_SECONDS = 0.5
 
 
 class StateDirInUseError(Exception):
@@ -53,6 +51,11 @@ class StateDir:
     def logs(self) -> Path:
         """One log file a service."""
         return self.path / "logs"
+
+    @property
+    def run(self) -> Path:
+        """The records of the services' processes."""
+        return self.path / "run"
 
     @property
     def airflow(self) -> Path:
@@ -86,10 +89,21 @@ def create(path: Path, *, new_ports: bool = False) -> StateDir:
         secret_values |= missing
         write_private(path / "secrets.json", json.dumps(secret_values, indent=1))
     recorded = _read(path / "ports.json")
-    ports = _ports(recorded, check=new_ports)
-    if ports != recorded:
-        write_private(path / "ports.json", json.dumps(ports, indent=1))
-    return StateDir(path, ports, secret_values)
+    chosen = ports.choose(recorded, check=new_ports)
+    if chosen != recorded:
+        _write_ports(path, chosen)
+    return StateDir(path, chosen, secret_values)
+
+
+def move_port(stack: StateDir, name: str) -> StateDir:
+    """Record another port, a free one, for `name`."""
+    moved = replace(stack, ports=ports.replace(stack.ports, name))
+    _write_ports(stack.path, moved.ports)
+    return moved
+
+
+def _write_ports(path: Path, chosen: Mapping[str, int]) -> None:
+    write_private(path / "ports.json", json.dumps(chosen, indent=1))
 
 
 def write_private(path: Path, text: str) -> None:
@@ -126,6 +140,35 @@ def is_locked(path: Path) -> bool:
         return True
 
 
+@contextmanager
+def one_command(path: Path, waiting: Callable[[str], None]) -> Iterator[None]:
+    """Wait until no other command starts or fills this stack, calling `waiting` with what it waits for.
+
+    The system releases the lock of a command that is killed.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    lock_file, holder = FileLock(path / "command.lock"), path / "command.pid"
+    while True:
+        try:
+            acquired = lock_file.acquire(timeout=0)
+            break
+        except Timeout:
+            waiting(f"another `make run` (process {_text(holder)}) works in {path}; waiting until it has ended")
+            time.sleep(_WAIT_SECONDS)
+    with acquired:
+        write_private(holder, str(os.getpid()))
+        yield
+
+
+def is_unused(path: Path) -> bool:
+    """Whether this folder holds nothing, or only what a command writes that ends before a stack is made."""
+    return {entry.name for entry in path.iterdir()} <= {"command.lock", "command.pid", "lock"}
+
+
+def _text(path: Path) -> str:
+    return path.read_text() if path.exists() else "unknown"
+
+
 def _read(path: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text())) if path.exists() else {}
 
@@ -145,31 +188,3 @@ def _new_secrets() -> dict[str, str]:
         "aws_access_key_id": "AKIA" + "".join(secrets.choice(capitals) for _ in range(16)),
         "aws_secret_access_key": secrets.token_urlsafe(30),
     }
-
-
-def _ports(recorded: Mapping[str, int], *, check: bool) -> dict[str, int]:
-    ports: dict[str, int] = {}
-    for service, preferred in PREFERRED_PORTS.items():
-        if service in recorded and not check:
-            ports[service] = recorded[service]
-            continue
-        candidates = [port for port in (recorded.get(service), preferred) if port]
-        candidates += random.sample(_PORT_RANGE, 50)
-        ports[service] = next(port for port in candidates if port not in ports.values() and is_free(port))
-    return ports
-
-
-def is_free(port: int) -> bool:
-    """Whether nothing listens on 127.0.0.1:port, on any address of this machine's loopback."""
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        # macOS lets two programs bind 127.0.0.1 and 0.0.0.0 on one port: a connection detects the other one.
-        if probe.connect_ex((HOST, port)) == 0:
-            return False
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,8 +19,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from local.stack import reaper
-from local.stack.state_dir import write_private
+from local.stack import reaper, records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -43,6 +43,8 @@ class Service:
     ready: Callable[[], bool] = lambda: True
     after: Sequence[str] = ()
     once: bool = False
+    # Whether another program has the port that the service needs.
+    port_is_taken: Callable[[], bool] = lambda: False
     # Seconds that a clean stop may take.
     grace: float = reaper.GRACE_SECONDS
 
@@ -54,19 +56,35 @@ class ServiceStatus:
     service: Service
     state: str = "waiting"
     process: subprocess.Popen[bytes] | None = None
+    # The settings that the process was started with.
+    started_with: Service | None = None
     started: float = 0.0
     restarts: int = 0
     failures: int = 0
     next_try: float = 0.0
     seconds: float = 0.0
 
+    def is_outdated(self) -> bool:
+        """Whether the process was started with other settings than those of now."""
+        before, now = self.started_with, self.service
+        return before is not None and (before.command, before.env) != (now.command, now.env)
+
 
 class Supervisor:
-    """The services of one stack; logs go to `<logs>/<service>.log`, process ids to `<run>/<service>.json`."""
+    """The services of one stack; logs go to `<logs>/<service>.log`, process ids to `<run>/<service>.json`.
 
-    def __init__(self, services: Sequence[Service], logs: Path, run: Path) -> None:
+    `move_port` chooses another port for the service that it is given, and returns all services with their new settings.
+    """
+
+    def __init__(
+        self,
+        services: Sequence[Service],
+        logs: Path,
+        run: Path,
+        move_port: Callable[[str], Sequence[Service]] | None = None,
+    ) -> None:
         self.services = {service.name: ServiceStatus(service) for service in services}
-        self.logs, self.run = logs, run
+        self.logs, self.run, self._move_port = logs, run, move_port
         for folder in (logs, run):
             folder.mkdir(parents=True, exist_ok=True)
 
@@ -94,22 +112,26 @@ class Supervisor:
 
     def stop(self) -> None:
         """End the services in the reverse order of their dependencies."""
-        while names := self._without_dependents():
-            processes = [self.services[name].process for name in names]
+        self._end(set(self.services))
+
+    def _end(self, names: set[str]) -> None:
+        while last := self._without_dependents(names):
+            processes = [self.services[name].process for name in last]
             for process in processes:
                 _signal_group(process, signal.SIGTERM)
-            deadline = time.monotonic() + max(self.services[name].service.grace for name in names)
+                _signal_group(process, signal.SIGCONT)  # a stopped process does not get SIGTERM before it continues
+            deadline = time.monotonic() + max(self.services[name].service.grace for name in last)
             for process in filter(None, processes):
                 with suppress(subprocess.TimeoutExpired):  # then it is killed
                     process.wait(max(0.05, deadline - time.monotonic()))
                 _signal_group(process, signal.SIGKILL)
                 process.wait()
-            for name in names:
+            for name in last:
                 self.services[name].process = None
-                (self.run / f"{name}.json").unlink(missing_ok=True)
+                records.file(self.run, name).unlink(missing_ok=True)
 
-    def _without_dependents(self) -> list[str]:
-        alive = {name for name, status in self.services.items() if status.process is not None}
+    def _without_dependents(self, names: set[str]) -> list[str]:
+        alive = {name for name in names if self.services[name].process is not None}
         needed = {dependency for name in alive for dependency in self._dependencies(name)}
         return sorted(alive - needed)
 
@@ -124,7 +146,6 @@ class Supervisor:
                 self._start(status)
         elif status.state == "down":
             if now >= status.next_try:
-                status.restarts += 1
                 self._start(status)
         elif process is not None and (code := process.poll()) is not None:
             self._exited(status, code)
@@ -139,12 +160,26 @@ class Supervisor:
         return self.services[name].state in READY_STATES
 
     def _start(self, status: ServiceStatus) -> None:
-        service = status.service
+        if self._move_port is not None and status.service.port_is_taken():
+            status.failures = 0
+            self._adopt(self._move_port(status.service.name))
+            return  # the next tick starts it, with the new port
+        status.restarts += status.state == "down"
+        status.state, status.started, status.started_with = "starting", time.monotonic(), status.service
+        try:
+            status.process = self._spawn(status.service)
+            records.write(self.run, status.service.name, status.process.pid)
+        except OSError as error:  # a full disk, for one: tried again like a service that exits
+            report(f"Service {status.service.name} could not be started: {error}")
+            _signal_group(status.process, signal.SIGKILL)
+            self._exited(status, status.process.wait() if status.process else 1)
+
+    def _spawn(self, service: Service) -> subprocess.Popen[bytes]:
         path = self.logs / f"{service.name}.log"
         if path.exists() and path.stat().st_size > _LOG_BYTES:
             path.replace(path.with_suffix(".log.1"))
         with path.open("ab") as log:
-            status.process = subprocess.Popen(
+            return subprocess.Popen(
                 list(service.command),
                 env=dict(service.env),
                 stdin=subprocess.DEVNULL,
@@ -153,16 +188,29 @@ class Supervisor:
                 process_group=0,
                 preexec_fn=reaper.die_with_parent,  # noqa: PLW1509 this process has one thread
             )
-        status.state, status.started = "starting", time.monotonic()
-        record = {"pid": status.process.pid, "created": psutil.Process(status.process.pid).create_time()}
-        write_private(self.run / f"{service.name}.json", json.dumps(record))
+
+    def _adopt(self, services: Sequence[Service]) -> None:
+        """Take the services' new settings; those that run with other ones are started again.
+
+        One that runs once is left to end, a migration for instance, and is started again only if it fails.
+        """
+        for service in services:
+            self.services[service.name].service = service
+        outdated = {
+            name
+            for name, status in self.services.items()
+            if status.process is not None and status.is_outdated() and not status.service.once
+        }
+        self._end(outdated)
+        for name in outdated:
+            self.services[name].state = "waiting"
 
     def _exited(self, status: ServiceStatus, code: int) -> None:
         _signal_group(status.process, signal.SIGKILL)  # children that outlived it
         status.process, status.seconds = None, time.monotonic() - status.started
-        (self.run / f"{status.service.name}.json").unlink(missing_ok=True)
+        records.file(self.run, status.service.name).unlink(missing_ok=True)
         if status.service.once:
-            status.state = "failed" if code else "done"
+            status.state = "done" if not code else "waiting" if status.is_outdated() else "failed"
             return
         status.state = "down"
         status.next_try = time.monotonic() + BACK_OFF_SECONDS[min(status.failures, len(BACK_OFF_SECONDS) - 1)]
@@ -173,14 +221,17 @@ def end_recorded(run: Path) -> None:
     """End the processes that a stack recorded and, killed, could not end itself."""
     leftovers: list[psutil.Process] = []
     for record in run.glob("*.json"):
-        entry = json.loads(record.read_text())
-        with suppress(psutil.NoSuchProcess):
-            process = psutil.Process(entry["pid"])
-            # Process ids are reused; together with the time of creation they are unique.
-            if abs(process.create_time() - entry["created"]) < 1:
+        if process := records.find(json.loads(record.read_text())):
+            with suppress(psutil.NoSuchProcess):
                 leftovers += [process, *process.children(recursive=True)]
         record.unlink(missing_ok=True)
     reaper.end_all(leftovers)
+
+
+def report(message: str) -> None:
+    """Write a line to the supervisor's log."""
+    with suppress(OSError):  # the disk may be full
+        print(message, file=sys.stderr, flush=True)
 
 
 def _signal_group(process: subprocess.Popen[bytes] | None, signum: int) -> None:

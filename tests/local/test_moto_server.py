@@ -12,7 +12,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from local.stack import state_dir
+from local.stack import ports, state_dir
 from tests.local.conftest import StartProgram, wait_for
 
 StartServer = Callable[[], tuple[subprocess.Popen[bytes], Any]]
@@ -32,7 +32,7 @@ def start_server(start_program: StartProgram, tmp_path: Path) -> StartServer:
 
     def start() -> tuple[subprocess.Popen[bytes], Any]:
         process = start_program("-m", "local.stack.moto_server", env=env)
-        wait_for(lambda: not state_dir.is_free(port))
+        wait_for(lambda: not ports.is_free(port))
         return process, client(port, "AKIATEST")
 
     return start

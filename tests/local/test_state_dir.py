@@ -32,9 +32,7 @@ def test_ports_stay_the_same_when_they_are_free(tmp_path: Path) -> None:
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
 def test_a_port_that_another_program_took_is_avoided(tmp_path: Path, address: str) -> None:
     before = state_dir.create(tmp_path, new_ports=True).ports
-    with socket.socket() as other:
-        other.bind((address, before["ui"]))
-        other.listen()
+    with socket.create_server((address, before["ui"])):
         after = state_dir.create(tmp_path, new_ports=True).ports
 
     assert after["ui"] != before["ui"]
@@ -43,10 +41,7 @@ def test_a_port_that_another_program_took_is_avoided(tmp_path: Path, address: st
 
 def test_the_ports_of_a_running_stack_are_read_unchanged(tmp_path: Path) -> None:
     ports = state_dir.create(tmp_path, new_ports=True).ports
-    with socket.socket() as own:
-        own.bind(("127.0.0.1", ports["ui"]))
-        own.listen()
-
+    with socket.create_server(("127.0.0.1", ports["ui"])):
         assert state_dir.create(tmp_path).ports == ports
 
 

@@ -105,12 +105,67 @@ def test_a_service_that_exits_again_and_again_has_failed(supervise: Supervise) -
     assert supervisor.failed_service() == "one"
 
 
+@pytest.mark.parametrize("file", ["logs/one.log", f"run/.one.json.{os.getpid()}"])
+def test_a_service_whose_files_cannot_be_written_is_tried_again(
+    supervise: Supervise, tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str
+) -> None:
+    pid_file = tmp_path / "child"
+    supervisor = supervise(service("one", PARENT, str(pid_file)))
+    (tmp_path / file).mkdir()  # as on a full disk, the file cannot be written
+
+    tick_until(supervisor, lambda: supervisor.states()["one"][0] == "down")
+    assert supervisor.services["one"].process is None
+    assert "Service one could not be started: [Errno" in capsys.readouterr().err
+    (tmp_path / file).rmdir()
+
+    tick_until(supervisor, lambda: supervisor.states()["one"][0] == "ready")
+    assert supervisor.services["one"].restarts >= 1
+
+
 def test_a_service_that_runs_once_is_done_or_failed_by_its_exit_code(supervise: Supervise) -> None:
     supervisor = supervise(service("good", "", once=True), service("bad", "raise SystemExit(1)", once=True))
 
     tick_until(supervisor, lambda: {state for state, _ in supervisor.states().values()} == {"done", "failed"})
 
     assert supervisor.failed_service() == "bad"
+
+
+# Ends with code 1 if it was told `old` and its second argument is `fails`, once the file of its first argument exists.
+MIGRATION = """
+import pathlib, sys, time
+while not pathlib.Path(sys.argv[1]).exists():
+    time.sleep(0.02)
+with open(sys.argv[1] + "-told", "a") as file:
+    file.write(sys.argv[3] + " ")
+sys.exit(sys.argv[2:] == ["fails", "old"])
+"""
+
+
+@pytest.mark.parametrize(("ending", "told"), [("works", ["old"]), ("fails", ["old", "new"])])
+def test_a_service_that_runs_once_ends_before_it_is_told_a_new_port(
+    tmp_path: Path, ending: str, told: list[str]
+) -> None:
+    gate = tmp_path / "gate"
+
+    def services(port: str, *, taken: bool) -> list[Service]:
+        return [
+            service("server", SLEEP, port_is_taken=lambda: taken),
+            service("migration", MIGRATION, str(gate), ending, port, once=True),
+        ]
+
+    folders = (tmp_path / "logs", tmp_path / "run")
+    supervisor = Supervisor(services("old", taken=False), *folders, lambda _: services("new", taken=False))
+    tick_until(supervisor, lambda: supervisor.states()["server"][0] == "ready")
+    supervisor.services["server"].service = services("old", taken=True)[0]
+    os.kill(process_of(supervisor, "server").pid, signal.SIGKILL)
+    tick_until(supervisor, lambda: supervisor.states()["server"] == ("ready", 1))
+
+    assert supervisor.states()["migration"][0] == "starting"
+    gate.touch()
+
+    tick_until(supervisor, supervisor.is_ready)
+    assert (tmp_path / "gate-told").read_text().split() == told
+    supervisor.stop()
 
 
 def test_stop_ends_dependents_first(supervise: Supervise, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ import redshift_connector
 import requests
 
 from local.cli import quickstart, summary
-from local.stack import airflow_services, stack, state_dir
+from local.stack import airflow_services, state_dir, status
 from local_redshift.storage import embedded_postgres
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
@@ -66,18 +66,18 @@ class CommandLine:
 
     @property
     def state(self) -> dict[str, Any]:
-        return stack.state(self.path) or {}
+        return status.read(self.path) or {}
 
     @property
     def state_dir(self) -> state_dir.StateDir:
         return state_dir.create(self.path)
 
     def supervisor(self) -> psutil.Process:
-        reaper = psutil.Process(self.state["reaper"])
+        reaper = psutil.Process(self.state["reaper"]["pid"])
         return next(child for child in reaper.children() if child.cmdline()[1:3] == ["-m", "local.cli"])
 
     def processes(self) -> list[psutil.Process]:
-        reaper = psutil.Process(self.state["reaper"])
+        reaper = psutil.Process(self.state["reaper"]["pid"])
         return [reaper, *reaper.children(recursive=True)]
 
 

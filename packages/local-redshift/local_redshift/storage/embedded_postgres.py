@@ -97,7 +97,7 @@ def init(pg: Postgres) -> None:
 
 def is_running(pg: Postgres) -> bool:
     """Whether a server runs on this data folder (a stale postmaster.pid does not count)."""
-    return _process(pg) is not None
+    return server_process(pg) is not None
 
 
 def start(pg: Postgres) -> None:
@@ -121,10 +121,11 @@ def start(pg: Postgres) -> None:
 
 def stop(pg: Postgres) -> None:
     """Fast shutdown: sessions are ended, everything committed is durable. No error when nothing runs."""
-    process = _process(pg)
+    process = server_process(pg)
     if process is None:
         return
     process.send_signal(2)  # SIGINT: PostgreSQL's "fast" mode, the one pg_ctl would send
+    process.resume()  # a stopped process gets the signal when it continues
     try:
         process.wait(START_SECONDS)
     except psutil.TimeoutExpired as error:
@@ -133,7 +134,7 @@ def stop(pg: Postgres) -> None:
         ) from error
 
 
-def _process(pg: Postgres) -> psutil.Process | None:
+def server_process(pg: Postgres) -> psutil.Process | None:
     """The server's process; None when it has ended, or its id is another program's by now."""
     pid = _recorded_pid(pg)
     if not pid:
@@ -149,9 +150,10 @@ def _process(pg: Postgres) -> psutil.Process | None:
 
 def _recorded_pid(pg: Postgres) -> int | None:
     try:
-        return int((pg.data / "postmaster.pid").read_text().split("\n", 1)[0])
+        pid = int((pg.data / "postmaster.pid").read_text().split("\n", 1)[0])
     except (FileNotFoundError, ValueError):
         return None
+    return pid if pid > 0 else None  # initdb's own backends write theirs negated
 
 
 def _drop_recycled_pid(pg: Postgres) -> None:
