@@ -27,7 +27,12 @@ from airflow.sdk import DAG, Param
 
 from redshift_etl import dag, settings
 from redshift_etl.backfill import request
-from redshift_etl.operators.backfill import CloseBackfillOperator, FinishBackfillOperator, PlanBackfillOperator
+from redshift_etl.operators.backfill import (
+    CloseBackfillOperator,
+    FinishBackfillOperator,
+    PlanBackfillOperator,
+    PlanLoadsAfterUndoOperator,
+)
 
 with DAG(
     "backfill_table",
@@ -68,6 +73,6 @@ with DAG(
         max_active_tis_per_dagrun=1,
         execution_timeout=settings.RUN_TIMEOUT,
         on_failure_callback=None,  # as above
-    ).expand_kwargs(finish.output["load_again"])
+    ).expand_kwargs(PlanLoadsAfterUndoOperator(task_id="plan_loads_after_undo", finished=finish.output).output)
     close = CloseBackfillOperator(task_id="close").as_teardown()  # which does not change the state of the run
     load >> finish >> load_again >> close

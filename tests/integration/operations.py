@@ -42,7 +42,6 @@ def instance(dag: str = "things", task: str = "load", run: str = "scheduled__201
         "get_task_breadcrumbs": lambda *_: [
             {"task_id": "extract", "map_index": -1, "state": "success", "operator": "X", "duration": 1.25}
         ],
-        "xcom_push": lambda *_: None,
         "xcom_pull": lambda **_: {"extracted": 7, "rows": 6, "rejected": 1},
     }
     plain = {"dag_id": dag, "task_id": task, "run_id": run, "map_index": -1, "try_number": 4, "start_date": None}

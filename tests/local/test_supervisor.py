@@ -105,18 +105,19 @@ def test_a_service_that_exits_again_and_again_has_failed(supervise: Supervise) -
     assert supervisor.failed_service() == "one"
 
 
-@pytest.mark.parametrize("file", ["logs/one.log", f"run/.one.json.{os.getpid()}"])
+@pytest.mark.parametrize("file", ["logs/one.log", "run/.one.json.{pid}"])
 def test_a_service_whose_files_cannot_be_written_is_tried_again(
     supervise: Supervise, tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str
 ) -> None:
     pid_file = tmp_path / "child"
     supervisor = supervise(service("one", PARENT, str(pid_file)))
-    (tmp_path / file).mkdir()  # as on a full disk, the file cannot be written
+    path = tmp_path / file.format(pid=os.getpid())
+    path.mkdir()  # as on a full disk, the file cannot be written
 
     tick_until(supervisor, lambda: supervisor.states()["one"][0] == "down")
     assert supervisor.services["one"].process is None
     assert "Service one could not be started: [Errno" in capsys.readouterr().err
-    (tmp_path / file).rmdir()
+    path.rmdir()
 
     tick_until(supervisor, lambda: supervisor.states()["one"][0] == "ready")
     assert supervisor.services["one"].restarts >= 1

@@ -50,7 +50,6 @@ class FinishBackfillOperator(BaseOperator):
     """After the runs: records that they are done, and executes the comparison, swap or undo of a staged backfill.
 
     Returns what it did: the comparison, or the rows written. A swap and an undo emit the event of the table's Asset.
-    The XCom ``load_again`` has the arguments of the runs that must follow an undo.
     """
 
     ui_color = "#f5dcd3"
@@ -69,8 +68,22 @@ class FinishBackfillOperator(BaseOperator):
         self.log.info("%s of %s (%s): %s", request.action, request.contract.table, request.backfill_id, found)
         if request.action in (backfill.SWAP, backfill.UNDO) and not request.dry_run:
             announce(context, request.contract.table)
-        context["ti"].xcom_push("load_again", found.get("load_again", []))
         return found
+
+
+class PlanLoadsAfterUndoOperator(BaseOperator):
+    """Returns the arguments of the runs that must follow an undo, of what ``FinishBackfillOperator`` returned."""
+
+    template_fields = ("finished",)
+    ui_color = "#f5dcd3"
+
+    def __init__(self, *, finished: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.finished = finished
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:  # noqa: ARG002 — Airflow's signature
+        """None for any other action."""
+        return list(self.finished.get("load_again", ()))
 
 
 class CloseBackfillOperator(BaseOperator):
