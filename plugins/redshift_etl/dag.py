@@ -42,6 +42,7 @@ def default_args(owner: str) -> dict[str, Any]:
         "max_retry_delay": timedelta(minutes=10),
         "execution_timeout": timedelta(hours=1),
         "on_failure_callback": report_failure,
+        "on_retry_callback": report_retry,
         "pre_execute": check_conf,
     }
 
@@ -51,6 +52,13 @@ def report_failure(context: Any) -> None:
     from redshift_etl.incidents.on_failure import on_failure
 
     on_failure(context)
+
+
+def report_retry(context: Any) -> None:
+    """After a try that is followed by another: its error is kept for the incident's report. Never raises."""
+    from redshift_etl.incidents.on_failure import on_retry
+
+    on_retry(context)
 
 
 def date_form(what: str) -> dict[str, Param]:

@@ -6,6 +6,8 @@ retry is spent only where trying again can help.
 
 from __future__ import annotations
 
+from typing import Self
+
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 MAX_VALUE_CHARS = 200
@@ -23,15 +25,24 @@ def _short(value: object) -> str:
 
 
 class EtlError(Exception):
-    """Base of the library's errors: ``what`` happened, ``where`` (table, column, key, file …), and the ``fix``."""
+    """Base of the library's errors: ``what`` happened, ``where`` (table, column, key, file …), and the ``fix``.
+
+    ``table`` is a table of the warehouse; what the source calls its own is ``source``.
+    """
 
     who_acts = "the owner of this repository"
+    wrong_data = False
 
     def __init__(self, what: str, *, fix: str, **where: object) -> None:
         super().__init__(describe(what, fix, where))
         self.what = what
         self.fix = fix
         self.where = {name: value for name, value in where.items() if value is not None}
+
+    def of_wrong_data(self) -> Self:
+        """The same error, marked: rows of the warehouse are wrong, and not only late."""
+        self.wrong_data = True
+        return self
 
 
 class ConfigError(EtlError, AirflowFailException):

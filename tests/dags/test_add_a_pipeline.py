@@ -97,12 +97,12 @@ def test_the_page_makes_the_source_corrects_a_first_draft_and_loads_the_table(
         run(clone, "2013-01-01")
     shell(how_to.command("DROP TABLE core.crews"))
     result = run(clone, "2013-01-01")
-    assert [result[name] for name in ("staged", "inserted", "deleted")] == [2, 1, 1]
+    assert [result[name] for name in ("staged", "inserted", "marked_deleted")] == [2, 2, 1]
     crews = world.rows("SELECT crew_id, name, role FROM core.crews ORDER BY crew_id")
     assert crews == [(1, "한글", "cabin"), (2, "Ann", "cockpit")]
     shown = shell("\n".join(line for line in how_to.command("airflow dags backfill").splitlines() if "psql" in line))
     assert "한글" in shown
-    assert "2013-01-01 00:00:00 |        1 |       0 |       1" in shown
+    assert "2013-01-01 00:00:00 |        2 |       0 |              1" in shown
     day, lake = date(2013, 1, 1), Lake.connect()
     compared = reconcile.run(
         warehouse("redshift_default"), count_by_day, file_changed(lake), (day, day), datetime.now(UTC), ["core.crews"]

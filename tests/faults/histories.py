@@ -92,6 +92,7 @@ def _run(history: plan.History, server: Any, database: str, source_database: str
         with reading(target.connect, kind.columns, folder / "seen"):
             wrong = play(history, stage)
         committed, seen = verdict.loads(target, lake), pickle.loads((folder / "seen").read_bytes())
+        wrong += verdict.counts_add_up(target)
         wrong += _judge(history, stage, target, committed, seen)
         contracts.load.cache_clear()
     wrong += verdict.nothing_is_left(target, server.config.admin(), database)

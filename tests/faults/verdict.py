@@ -34,6 +34,16 @@ _HISTORY = """SELECT load_kind, table_name, run_id, load_id, window_start, windo
 FROM etl.load_history WHERE table_name = 'core.items' OR table_name LIKE 'etl_shadow.%' ORDER BY committed_at"""
 
 
+_COUNTED = """SELECT load_id, rows_after - inserted + deleted, LAG(rows_after) OVER (ORDER BY committed_at)
+FROM etl.load_history WHERE table_name = 'core.items' ORDER BY committed_at"""
+
+
+def counts_add_up(target: Any) -> list[str]:
+    """The rows before each load, plus those inserted, less those deleted, are the rows after it."""
+    wrong = [load_id for load_id, before, counted in target.rows(_COUNTED) if before != (counted or 0)]
+    return [f"the counts of loads do not add up: {wrong}"] if wrong else []
+
+
 def loads(target: Any, lake: Lake) -> list[Loaded]:
     """The committed loads, in order, with the rows of their files."""
     contract = contracts.load("core.items")

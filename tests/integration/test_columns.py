@@ -100,8 +100,8 @@ def test_an_updated_row_keeps_what_redshift_filled(made: Any) -> None:
         ("a", "new", "2013-01-01 11:00", None), ("b", None, "2013-01-01 11:00", "2013-01-01 11:00"),
         ("c", "three", "2013-01-01 11:00", None), ("c", "late", "2013-01-01 09:00", None),
     )  # fmt: skip
-    counts = (record.counts.inserted, record.counts.updated, record.counts.deleted, record.counts.superseded)
-    assert counts == (1, 1, 1, 1)
+    counts = (record.counts.inserted, record.counts.updated, record.counts.marked_deleted, record.counts.superseded)
+    assert counts == (1, 2, 1, 1)
     after = table.rows("code, n, first_loaded, kind")
     assert after[:2] == before
     assert table.rows("code, name") == [("a", "new"), ("b", None), ("c", "three")]

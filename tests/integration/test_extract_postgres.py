@@ -155,11 +155,13 @@ def test_a_percent_sign_in_an_extract_without_a_window_is_one(source: Source, la
 
 
 def test_a_source_without_modified_at_is_refused_by_table_and_column(source: Source, lake: Lake) -> None:
-    source.run("CREATE TABLE things (id int, note text)")
+    source.run('CREATE TABLE things (id int, note text, "Changed At" timestamp)')
     with pytest.raises(SourceError) as error:
         extract(lake)
-    assert error.value.where["table"] == "things"
+    assert error.value.where["source"] == "things"
     assert error.value.where["column"] == "modified_at"
+    assert error.value.where["source_columns"] == "id, note, Changed At"
+    assert error.value.where["new_columns"] == "Changed At"
 
 
 @pytest.mark.usefixtures("source")
@@ -191,7 +193,7 @@ def test_a_missing_right_names_the_table(source: Source, lake: Lake, monkeypatch
     monkeypatch.setenv("AIRFLOW_CONN_AIRLINE_DB", f"postgresql://reader:reader-password@{source.dsn.partition('@')[2]}")
     with pytest.raises(ConfigError, match="permission denied") as error:
         extract(lake)
-    assert error.value.where["table"] == "things"
+    assert error.value.where["source"] == "things"
 
 
 @pytest.mark.usefixtures("source")

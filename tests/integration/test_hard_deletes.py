@@ -133,8 +133,8 @@ def test_a_row_that_the_source_has_deleted_becomes_a_tombstone_of_its_version(wo
     result = MarkHardDeletesOperator(task_id="mark", table="core.things").execute(context)
     (event,) = context["outlet_events"][changed_tables()].asset_alias_events
     assert event.dest_asset_key.name == "core.things"
-    assert {name: result[name] for name in ("staged", "unchanged", "deleted")} == {
-        "staged": 3, "unchanged": 3, "deleted": 1,
+    assert {name: result[name] for name in ("staged", "unchanged", "updated", "deleted")} == {
+        "staged": 3, "unchanged": 3, "updated": 1, "deleted": 0,
     }  # fmt: skip
     assert list(world.lake.list_objects("staged/core.things")), "the cluster's role may read staged files and no others"
     assert not list(world.lake.list_objects("raw"))
@@ -150,7 +150,7 @@ def test_the_comparison_and_the_days_of_its_tombstones_are_recorded(world: World
     world.load(1, 2, 3)
     keys = world.keys()
     world.mark(keys)
-    kinds = "SELECT load_kind, window_start, extracted, staged, deleted, rows_after FROM etl.load_history"
+    kinds = "SELECT load_kind, window_start, extracted, staged, marked_deleted, rows_after FROM etl.load_history"
     assert world.target.rows(f"{kinds} WHERE load_kind <> 'incremental'") == [("hard_deletes", None, 2, 2, 1, 3)]
     touched = world.target.rows(
         "SELECT t.day FROM etl.touched_days t JOIN etl.load_history h ON h.load_id = t.load_id "
@@ -222,7 +222,7 @@ def test_rows_of_before_loads_kept_their_read_time_are_compared(world: World) ->
     world.target.run(
         "INSERT INTO core.things (id, version, name) VALUES (1, '2013-01-01', 'a'), (2, '2013-01-01', 'a')"
     )
-    assert world.mark() == Counts(unchanged=1, deleted=1)
+    assert world.mark() == Counts(unchanged=1, updated=1, marked_deleted=1)
     assert world.deleted() == [2]
 
 
@@ -235,7 +235,7 @@ def test_a_source_that_lacks_too_many_rows_is_refused_and_nothing_is_marked(worl
     assert world.rows() == before
     assert world.target.rows("SELECT COUNT(*) FROM etl.load_history WHERE load_kind = 'hard_deletes'") == [(0,)]
     world.insert(4)
-    assert world.mark() == Counts(unchanged=5, deleted=5)
+    assert world.mark() == Counts(unchanged=5, updated=5, marked_deleted=5)
 
 
 def test_tombstones_and_rows_that_were_read_later_do_not_count_for_the_guard(world: World) -> None:
@@ -243,7 +243,7 @@ def test_tombstones_and_rows_that_were_read_later_do_not_count_for_the_guard(wor
     world.insert(*range(2))
     world.mark()
     world.source.run("DELETE FROM things WHERE id = 1")
-    assert world.mark() == Counts(unchanged=1, deleted=1)
+    assert world.mark() == Counts(unchanged=1, updated=1, marked_deleted=1)
     keys = world.keys()
     world.load(*range(20, 30))
     assert world.mark(keys) == Counts(unchanged=1)
@@ -265,7 +265,7 @@ def test_an_empty_source_is_refused_whatever_the_contract_allows(world: World, t
     with pytest.raises(SourceError, match="2 of 2 rows"):
         world.mark()
     world.insert(3)
-    assert world.mark() == Counts(deleted=2)
+    assert world.mark() == Counts(updated=2, marked_deleted=2)
 
 
 COMPOSITE = """/*
@@ -307,7 +307,7 @@ def test_keys_of_several_columns_are_compared_as_the_warehouse_compares_them(
         FROM unnest(ARRAY['a  ', 'b', '', E'c"\\n,', '한', NULL]) AS shop""",
         "INSERT INTO things VALUES (2, 'gone', '2013-01-01 00:00:00-05', 1), (1, 'gone', '2013-01-01 05:00:00-05', 1)",
     )
-    assert world.mark() == Counts(unchanged=5, deleted=2)
+    assert world.mark() == Counts(unchanged=5, updated=2, marked_deleted=2)
     gone = target.rows('SELECT shop, "day.of", CAST(gone AS DATE) FROM core.things WHERE gone IS NOT NULL ORDER BY 1')
     assert gone == [("a", 2, now().date()), ("gone", 1, now().date())]
     assert world.mark() == Counts(unchanged=5)
@@ -340,7 +340,7 @@ def test_a_load_that_is_at_work_is_waited_for(world: World) -> None:
         assert meeting.reached.wait(30)
         marking = pool.submit(world.mark, None, meeting.second)
         loading.result()
-        assert marking.result() == Counts(unchanged=2, deleted=2)
+        assert marking.result() == Counts(unchanged=2, updated=2, marked_deleted=2)
     assert [(row[0], row[2], bool(row[3])) for row in world.rows()] == [
         (1, "a", False), (2, "b", False), (3, "b", True), (4, "b", True),
     ]  # fmt: skip
@@ -384,7 +384,7 @@ def test_a_connection_lost_around_the_commit_is_made_good_once(world: World, mom
 
         return Observed(connection, [], before, after)
 
-    assert world.mark(connect=connect) == Counts(unchanged=1, deleted=1)
+    assert world.mark(connect=connect) == Counts(unchanged=1, updated=1, marked_deleted=1)
     assert lost == [moment]
     assert world.deleted() == [2]
     assert world.target.rows("SELECT COUNT(*) FROM etl.load_history WHERE load_kind = 'hard_deletes'") == [(1,)]

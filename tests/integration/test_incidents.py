@@ -21,7 +21,7 @@ from redshift_etl.catalog import incident_reports
 from redshift_etl.errors import SourceError, TransientError
 from redshift_etl.incidents import lake_store, model, table_store
 from redshift_etl.incidents import on_failure as failures
-from redshift_etl.incidents.on_failure import on_failure
+from redshift_etl.incidents.on_failure import on_failure, on_retry
 from redshift_etl.lake.storage import Lake
 from tests.integration.batches import INCREMENTAL, LoadTarget
 from tests.integration.operations import connect_airflow, instance
@@ -71,7 +71,8 @@ def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
 def context(error: BaseException | None, **more: Any) -> dict[str, Any]:
     task = SimpleNamespace(outlets=[dag.table_asset("core.things")], get_flat_relative_ids=lambda **_: {"extract"})
     params = {"start": None, "end": None}
-    return {"ti": instance(**more), "task": task, "dag_run": DAY, "params": params, "exception": error}
+    store = {"task_state_store": Store()}
+    return store | {"ti": instance(**more), "task": task, "dag_run": DAY, "params": params, "exception": error}
 
 
 def refused(rows: int = 5) -> SourceError:
@@ -109,7 +110,9 @@ def test_a_failure_leaves_a_report_that_answers_the_first_questions(target: Load
         "extract: success, 1.2 s",
         "- `core.things`: **no**. `etl.load_history` has no load of this run; the table is as load",
         "- `extract`: extracted 7, rows 6, rejected 1",
-        "airflow dags clear things --run-id 'scheduled__2013-01-01' --only-failed --yes",
+        "| 2 | – | killed, or ended without an error of its own: see its log |",
+        "| SourceError: COPY refused a row: line 5. |",
+        "airflow dags clear things --run-id scheduled__2013-01-01 --yes",
         "airflow dags backfill things -s 2013-01-01 -e 2013-01-01 --rerun-failed-tasks",
         "## Cause", "## Impact", "## Follow-up",
     ):  # fmt: skip
@@ -306,6 +309,61 @@ def test_an_incident_is_resolved_once_and_says_how(target: LoadTarget, lake: Lak
     on_failure(context(refused()))
     (incident,) = lake_store.all_open(lake)
     now = datetime(2030, 1, 1, tzinfo=UTC)
-    table_store.resolve(target.connect, incident.incident_id, now, "a later load")
-    table_store.resolve(target.connect, incident.incident_id, now + timedelta(days=1), "again")
+    assert table_store.resolve(target.connect, incident, now, "a later load")
+    assert table_store.resolve(target.connect, incident, now + timedelta(days=1), "again")
     assert target.rows("SELECT resolved_at, resolution FROM etl.incidents") == [(datetime(2030, 1, 1), "a later load")]
+
+
+def test_an_incident_that_has_failed_again_is_not_resolved_in_the_table(target: LoadTarget, lake: Lake) -> None:
+    on_failure(context(refused()))
+    (before,) = lake_store.all_open(lake)
+    on_failure(context(refused(), run="another"))
+    assert not table_store.resolve(target.connect, before, before.opened_at, "a load of before")
+    assert rows(target)[0][2:] == (2, None)
+
+
+def test_a_failure_during_the_closing_keeps_the_incident_open(lake: Lake) -> None:
+    one, _ = lake_store.open_or_count(lake, model.new_incident(failure_now(refused())))
+    slow, again = Lake.connect(), replace(one, last_seen_at=one.last_seen_at + timedelta(seconds=1))
+    slow.client.meta.events.register("before-send.s3.DeleteObject", lambda **_: counted(lake, again))
+    assert not lake_store.close(slow, one, last_seen_at=one.last_seen_at)
+    assert [it.occurrences for it in lake_store.all_open(lake)] == [2]
+
+
+def counted(lake: Lake, incident: model.Incident) -> None:
+    lake_store.open_or_count(lake, incident)
+
+
+def test_a_report_begins_with_what_counts_and_ends_with_the_traceback(target: LoadTarget, lake: Lake) -> None:
+    target.load(INCREMENTAL, [(1, "2013-01-01", "2013-01-01", "a", None)])
+    on_failure(context(refused()))
+    (text,) = reports(lake)
+    first, headline, summary, *_ = text.split("\n\n")
+    assert first.startswith("# ")
+    assert headline == "**SourceError on core.things**, for the owner of the source to act."
+    assert summary.startswith("`core.things` **is late** and not wrong: it is as it was since ")
+    assert "UTC, its last load and its data until 2013-01-02 00:00 UTC." in summary
+    assert summary.endswith(
+        "First: fix the file. Then run: `airflow dags clear things --run-id scheduled__2013-01-01 --yes`"
+    )
+    sections = [line for line in text.splitlines() if line.startswith("## ")]
+    assert sections[-1] == "## Traceback"
+
+
+def test_a_report_has_the_error_of_each_try(lake: Lake) -> None:
+    store = Store()
+    for number in (1, 2):
+        on_retry(context(TransientError("Lost.", fix="it is retried"), try_number=number) | {"task_state_store": store})
+    on_failure(context(refused()) | {"task_state_store": store})
+    (text,) = reports(lake)
+    tries = [line for line in text.splitlines() if line.startswith(("| 1 |", "| 2 |", "| 3 |", "| 4 |"))]
+    killed = "killed, or ended without an error of its own: see its log |"
+    lost, last = "TransientError: Lost. |", "SourceError: COPY refused a row: line 5. |"
+    assert [line.split(" | ")[-1] for line in tries] == [lost, lost, killed, last]
+
+
+class Store(dict[str, Any]):
+    """The task's state store as the callbacks see it: Airflow's needs a running task."""
+
+    def set(self, key: str, value: Any) -> None:
+        self[key] = json.loads(json.dumps(value))

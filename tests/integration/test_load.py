@@ -75,7 +75,11 @@ def test_every_staged_row_is_accounted_for(things: LoadTarget) -> None:
         (5, DAY1, DAY1, "e", DAY1),
     ]
     counts = things.load(INCREMENTAL, rows).counts
-    assert counts == model.Counts(inserted=1, updated=1, unchanged=1, deleted=1, superseded=2)
+    assert counts == model.Counts(inserted=2, updated=1, unchanged=1, superseded=2, marked_deleted=1)
+    assert things.rows("SELECT rows_after, inserted - deleted FROM etl.load_history ORDER BY committed_at") == [
+        (3, 3),
+        (5, 2),
+    ]
 
 
 def test_a_long_statement_is_not_held_back_for_a_delayed_acknowledgement(target: LoadTarget) -> None:

@@ -107,7 +107,7 @@ def test_rows_that_change_without_a_new_version_are_loaded_and_counted(
     rows = [(key, DAY1, DAY1, "a", None) for key in range(3)]
     audited(things, INCREMENTAL, rows, 1)
     changed = [(0, DAY1, DAY1, "b", None), (1, DAY2, DAY1, "b", None), (2, DAY1, DAY1, "a", DAY2)]
-    assert audited(things, INCREMENTAL, changed, 2).counts == model.Counts(updated=2, deleted=1)
+    assert audited(things, INCREMENTAL, changed, 2).counts == model.Counts(updated=3, marked_deleted=1)
     assert verdicts(things, "changed_without_version") == [("passed", 0), ("warned", 2)]
     assert "changed_without_version, 2 rows, e.g. id=" in caplog.text
     assert verdicts(things, "in_a_window") == [], "nobody counted the rows of the source"

@@ -83,7 +83,7 @@ def test_the_first_visit_says_within_a_second_that_it_reads_and_counts_nothing_u
         for tab in tabs.values():
             tab.wait_for_function("() => document.getElementById('health').innerText === 'Reading the warehouse…'")
         assert tabs[""].locator("tbody tr").count() == 6, "the contracts are known before the warehouse is"
-        assert tabs[""].locator(".tile b").all_inner_texts() == ["–"] * 4
+        assert set(tabs[""].locator(".tile b").all_inner_texts()) == {"–"}
         assert "The incidents have not been read yet." in tabs["incidents"].locator("main").inner_text()
         assert "The history of this table is being read…" in tabs[ROUTES[1]].locator("main").inner_text()
         relay.gate.set()

@@ -15,6 +15,7 @@ from redshift_etl.catalog import pages, static_site
 from redshift_etl.catalog.model import CheckResult, Freshness, Load, Snapshot, freshness
 from redshift_etl.catalog.repository import Reader, Repository
 from redshift_etl.incidents.model import Incident
+from redshift_etl.warehouse.freshness import Reach
 
 NOW = datetime(2013, 1, 8, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -33,7 +34,7 @@ def incident(resolved: bool = False) -> Incident:
     return Incident(
         incident_id="i", cause="c", kind="failure", table_name=FLIGHTS, dag_id="d", run_id="r", task_id="t",
         error_class="SourceError", who_acts="owner", summary="text", report="incidents/i.md", opened_at=NOW,
-        last_seen_at=NOW, resolved_at=NOW if resolved else None,
+        last_seen_at=NOW, resolved_at=NOW if resolved else None, tables=(FLIGHTS,),
     )  # fmt: skip
 
 
@@ -57,7 +58,28 @@ def repository() -> Repository:
 def test_freshness_is_the_age_of_the_last_load(
     within: timedelta | None, last: Load | None, expected: Freshness
 ) -> None:
-    assert freshness(within, last, NOW) is expected
+    reaches = {FLIGHTS: Reach(last.at)} if last else {}
+    assert freshness(FLIGHTS, within, Snapshot(NOW, reaches=reaches), NOW) is expected
+
+
+def test_a_mart_with_stale_days_is_not_fresh_and_needs_a_look(repository: Repository) -> None:
+    mart, reaches = "mart.carrier_day", {"mart.carrier_day": Reach(NOW, data_until=NOW)}
+    row = pages.table_row(repository, Snapshot(NOW, reaches=reaches, stale_days={mart: 3}), mart, NOW)
+    assert (row["state"], row["stale_days"], row["data_until"]) == ("stale", 3, NOW.isoformat())
+
+
+def test_days_that_the_last_comparison_found_missing_are_shown(repository: Repository) -> None:
+    found = CheckResult(FLIGHTS, "reconciled", "warn", "warned", 2, NOW)
+    row = pages.table_row(repository, Snapshot(NOW, checks={FLIGHTS: (found,)}), FLIGHTS, NOW)
+    assert row["missing_days"] == 2
+
+
+def test_an_incident_is_shown_at_each_table_that_is_late_because_of_it(repository: Repository) -> None:
+    late = replace(incident(), source="airline_db: public.flights", tables=(FLIGHTS, "core.gone"))
+    snapshot = Snapshot(NOW, incidents=(late,))
+    assert pages.table_row(repository, snapshot, FLIGHTS, NOW)["incidents"] == 1
+    (shown,) = pages.overview(repository, snapshot, NOW)["incidents"]
+    assert (shown["tables"], shown["source"]) == ([FLIGHTS], "airline_db: public.flights")
 
 
 def test_without_a_snapshot_of_the_warehouse_a_row_has_no_state(repository: Repository) -> None:
@@ -67,7 +89,9 @@ def test_without_a_snapshot_of_the_warehouse_a_row_has_no_state(repository: Repo
 
 def test_a_row_shows_the_newest_load_and_the_last_ones_oldest_first(repository: Repository) -> None:
     loads = (load(1), load(25, inserted=100))
-    row = pages.table_row(repository, Snapshot(NOW, loads={FLIGHTS: loads}), FLIGHTS, NOW)
+    row = pages.table_row(
+        repository, Snapshot(NOW, loads={FLIGHTS: loads}, reaches={FLIGHTS: Reach(NOW)}), FLIGHTS, NOW
+    )
     assert (row["state"], row["rows"], row["spark"]) == ("fresh", 842, [105, 15])
     assert row["last"]["inserted"] == 10
 

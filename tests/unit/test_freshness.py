@@ -8,6 +8,7 @@ import pytest
 
 from redshift_etl.incidents import model, monitor
 from redshift_etl.warehouse import freshness
+from redshift_etl.warehouse.freshness import Reach
 from redshift_etl.warehouse.history import LoadRecord
 
 NOW = datetime(2013, 1, 3, tzinfo=UTC)
@@ -15,25 +16,33 @@ DAY = timedelta(days=1)
 
 
 @pytest.mark.parametrize(
-    ("within", "loaded_at", "status"),
+    ("within", "reach", "status"),
     [
-        (DAY, NOW - DAY, "fresh"),
-        (DAY, NOW - DAY - timedelta(seconds=1), "late"),
+        (DAY, Reach(NOW - DAY), "fresh"),
+        (DAY, Reach(NOW - DAY - timedelta(seconds=1)), "late"),
         (DAY, None, "never"),
-        (None, NOW - 900 * DAY, "fresh"),
+        (None, Reach(NOW - 900 * DAY), "fresh"),
         (None, None, "never"),
     ],
 )
 def test_a_table_is_late_only_past_its_limit_and_only_once_it_has_been_loaded(
-    within: timedelta | None, loaded_at: datetime | None, status: str
+    within: timedelta | None, reach: Reach | None, status: str
 ) -> None:
-    assert freshness.status(within, loaded_at, NOW) == status
+    assert freshness.status(within, reach, NOW) == status
+
+
+def test_a_table_that_was_loaded_as_its_windows_ended_is_late_when_old_windows_alone_are_loaded() -> None:
+    old = Reach(NOW, read_until=NOW - 3 * DAY, data_until=NOW - 3 * DAY)
+    assert freshness.status(DAY, old, NOW) == "fresh", "a backfill of old days has data as old as they are"
+    assert freshness.status(DAY, replace(old, live_until=NOW - 3 * DAY), NOW) == "late"
+    assert freshness.status(DAY, replace(old, live_until=NOW - 3 * DAY, read_until=NOW - DAY), NOW) == "fresh"
 
 
 def test_the_sentence_says_how_late() -> None:
-    state = freshness.Freshness("core.t", "us", DAY, NOW - 2 * DAY, "late")
+    state = freshness.Freshness("core.t", "us", DAY, Reach(NOW - 2 * DAY, data_until=NOW - 3 * DAY), "late")
     assert state.sentence(NOW) == (
-        "`core.t` is late: last loaded 2013-01-01 00:00 UTC, 2 days, 0:00:00 ago; its contract allows 1 day, 0:00:00."
+        "`core.t` is late: last loaded 2013-01-01 00:00 UTC, 2 days, 0:00:00 ago; its data is until "
+        "2012-12-31 00:00 UTC; its contract allows 1 day, 0:00:00."
     )
 
 
@@ -94,5 +103,20 @@ def test_a_comparison_of_keys_makes_no_load_good_and_no_load_a_comparison(failed
 
 @pytest.mark.parametrize(("status", "over"), [("late", False), ("fresh", True)])
 def test_a_late_table_is_over_when_it_is_fresh(status: str, over: bool) -> None:
-    states = {"core.t": freshness.Freshness("core.t", "us", DAY, NOW, status)}
+    states = {"core.t": freshness.Freshness("core.t", "us", DAY, Reach(NOW), status)}
     assert bool(monitor.resolution(replace(FAILED, kind="late"), states, [], "freshness")) is over
+
+
+def test_a_failure_of_several_dags_and_tables_is_over_when_each_of_them_is_loaded() -> None:
+    failed_runs = (
+        replace(part("r1", 1), dag_id="flights", table="core.t"),
+        replace(part("w1", 1), dag_id="weather", table="core.w"),
+        model.FailedRun("x", dag_id="reconcile"),
+    )
+    down = replace(FAILED, tables=("core.t", "core.w"), failed_runs=failed_runs)
+    flights, weather = load("r1", 1, 2), load("w1", 1, 2, dag_id="weather", table="core.w")
+    assert not monitor.resolution(down, {}, [flights], "freshness")
+    assert monitor.resolution(down, {}, [flights, weather], "freshness")
+    in_the_table_alone = replace(down, failed_runs=())
+    assert not monitor.resolution(in_the_table_alone, {}, [flights], "freshness")
+    assert monitor.resolution(in_the_table_alone, {}, [flights, weather], "freshness")

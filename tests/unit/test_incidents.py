@@ -131,7 +131,7 @@ def test_an_incident_comes_back_from_json_as_it_was() -> None:
 
 def test_the_commands_run_just_the_failed_part_again() -> None:
     clear, backfill = model.rerun_commands(failure(manifest_error(5)), ["2013-01-01"])
-    assert clear == "airflow dags clear flights --run-id 'r1' --only-failed --yes"
+    assert clear == "airflow dags clear flights --run-id r1 --yes", "the batch that was refused is not loaded again"
     assert backfill == "airflow dags backfill flights -s 2013-01-01 -e 2013-01-01 --rerun-failed-tasks"
     starts = datetime(2013, 1, 1, 7, tzinfo=UTC)
     failed = replace(failure(manifest_error(5)), window_start=starts, window_end=starts + timedelta(hours=1))
@@ -168,3 +168,54 @@ def test_the_window_of_a_failure_is_that_of_the_dags_schedule(
 def test_a_hostile_name_cannot_leave_the_folder_of_the_reports() -> None:
     hostile = replace(failure(KeyError("x")), dag_id="../../etc/passwd; rm -rf")
     assert ".." not in model.new_incident(hostile).report
+
+
+def test_a_batch_is_kept_when_a_service_alone_has_failed() -> None:
+    failed = failure(TransientError("The warehouse cannot be reached.", fix="it is retried"), run="manual run; rm")
+    assert (
+        model.rerun_commands(failed, [])[0]
+        == "airflow dags clear flights --run-id 'manual run; rm' --only-failed --yes"
+    )
+
+
+def test_after_the_last_try_somebody_acts_and_it_is_not_retried() -> None:
+    failed = failure(TransientError("Lost.", fix="it is retried; if it lasts, check the network"))
+    assert failed.who_acts == "data engineering: every try has failed, and there is no further one"
+    assert failed.fix == "check the network"
+    assert "tried" not in failure(TransientError("Lost.", fix="nothing: it is tried again")).fix
+
+
+def test_an_incident_belongs_to_the_table_that_is_late_and_names_the_source_apart() -> None:
+    error = SourceError("The source lacks a column.", fix="ask", connection="airline_db", source="public.flights")
+    incident = model.new_incident(replace(failure(error), tables=("core.flights",)))
+    assert (incident.table_name, incident.tables) == ("core.flights", ("core.flights",))
+    assert incident.source == "airline_db: public.flights"
+    assert "-core-flights-" in incident.incident_id
+
+
+def test_an_error_of_another_table_belongs_to_the_one_that_the_task_writes() -> None:
+    error = ConfigError("The table is of another owner.", fix="grant", table="etl.load_history")
+    assert replace(failure(error), tables=("core.flights",)).table == "core.flights"
+
+
+def test_one_cause_is_counted_with_each_table_that_it_makes_late() -> None:
+    down = TransientError("The connection to the source failed.", fix="", connection="airline_db")
+    first = model.new_incident(replace(failure(down), tables=("core.flights",)))
+    second = model.new_incident(replace(failure(down, dag="crews", run="r2"), tables=("core.crews",)))
+    assert first.cause == second.cause
+    both = first.with_failure(second)
+    assert both.tables == ("core.flights", "core.crews")
+    assert [(run.dag_id, run.table) for run in both.failed_runs] == [
+        ("flights", "core.flights"),
+        ("crews", "core.crews"),
+    ]
+    assert model.Incident.from_dict(both.as_dict()) == both
+
+
+def test_a_mark_that_an_earlier_version_wrote_is_read() -> None:
+    mark = model.new_incident(failure(manifest_error(5))).as_dict()
+    old = {name: value for name, value in mark.items() if name not in ("source", "tables")} | {
+        "parts": [["r1", None, None]]
+    }
+    incident = model.Incident.from_dict(old)
+    assert (incident.tables, incident.failed_runs) == (("core.flights",), (model.FailedRun("r1"),))

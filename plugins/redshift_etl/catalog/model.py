@@ -9,12 +9,17 @@ from enum import StrEnum
 
 from redshift_etl.incidents.model import Incident
 from redshift_etl.warehouse import freshness as monitor
+from redshift_etl.warehouse.freshness import Reach
+
+RECONCILED = "reconciled"
+"""The check that a comparison with the source records; it counts days."""
 
 
 class Freshness(StrEnum):
-    """Whether a table was loaded within the ``fresh_within`` of its contract."""
+    """Whether a table is as fresh as its contract requires; ``stale``: a mart whose inputs have newer rows."""
 
     FRESH = "fresh"
+    STALE = "stale"
     LATE = "late"
     NEVER = "never"
     UNMONITORED = "unmonitored"
@@ -40,6 +45,7 @@ class Load:
     superseded: int
     rejected: int
     rows_after: int | None
+    marked_deleted: int = 0
     days: int | None = None
 
     @property
@@ -71,6 +77,8 @@ class Snapshot:
     size_mb: Mapping[str, int] = field(default_factory=dict)
     checks: Mapping[str, tuple[CheckResult, ...]] = field(default_factory=dict)
     incidents: tuple[Incident, ...] = ()
+    reaches: Mapping[str, Reach] = field(default_factory=dict)
+    stale_days: Mapping[str, int] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
 
     def last(self, table: str) -> Load | None:
@@ -85,7 +93,11 @@ class Snapshot:
 
     def open_incidents(self, table: str) -> tuple[Incident, ...]:
         """The incidents of a table that are not resolved."""
-        return tuple(it for it in self.incidents if it.table_name == table and it.resolved_at is None)
+        return tuple(it for it in self.incidents if table in it.tables and it.resolved_at is None)
+
+    def missing_days(self, table: str) -> int:
+        """The days on which the source had rows that the table lacked, by the last comparison of the two."""
+        return sum(it.failing_rows for it in self.checks.get(table, ()) if it.check == RECONCILED)
 
 
 @dataclass(frozen=True)
@@ -112,8 +124,9 @@ class History:
     missing: Mapping[str, str] = field(default_factory=dict)
 
 
-def freshness(fresh_within: timedelta | None, last: Load | None, now: datetime) -> Freshness:
-    """As the monitor decides it; a table without ``fresh_within`` is not monitored."""
-    if fresh_within is None:
-        return Freshness.UNMONITORED
-    return Freshness(monitor.status(fresh_within, last.at if last else None, now))
+def freshness(table: str, fresh_within: timedelta | None, snapshot: Snapshot, now: datetime) -> Freshness:
+    """As the monitor decides it; a mart with stale days is not fresh. Without ``fresh_within`` it is not monitored."""
+    status = Freshness(monitor.status(fresh_within, snapshot.reaches.get(table), now))
+    if status == Freshness.FRESH and snapshot.stale_days.get(table):
+        return Freshness.STALE
+    return Freshness.UNMONITORED if fresh_within is None else status

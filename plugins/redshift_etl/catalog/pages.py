@@ -31,7 +31,7 @@ def overview(
     newest = sorted(by_id.values(), key=lambda it: it.opened_at, reverse=True)
     return {
         "tables": [table_row(repository, snapshot, table, now) for table in repository.tables],
-        "incidents": [incident(it) for it in newest],
+        "incidents": [incident(repository, it) for it in newest],
         "missing": dict(snapshot.missing) if snapshot else {},
     }
 
@@ -40,6 +40,7 @@ def table_row(repository: Repository, snapshot: Snapshot | None, table: str, now
     """One row of the first page."""
     contract, last = repository.contracts.get(table), snapshot.last(table) if snapshot else None
     loads = snapshot.loads.get(table, ()) if snapshot else ()
+    reach = snapshot.reaches.get(table) if snapshot else None
     return {
         "name": table,
         "kind": kind_of(repository, table),
@@ -55,6 +56,9 @@ def table_row(repository: Repository, snapshot: Snapshot | None, table: str, now
         "spark": [it.changed for it in reversed(loads)],
         "checks": _outcomes(snapshot.checks.get(table, ())) if snapshot else {},
         "incidents": len(snapshot.open_incidents(table)) if snapshot else 0,
+        "data_until": _iso(reach.data_until) if reach else None,
+        "stale_days": snapshot.stale_days.get(table, 0) if snapshot else 0,
+        "missing_days": snapshot.missing_days(table) if snapshot else 0,
     }
 
 
@@ -72,7 +76,7 @@ def state_of(contract: Contract | None, snapshot: Snapshot | None, now: datetime
     """The freshness of a table; unknown without a snapshot or a contract."""
     if snapshot is None or contract is None:
         return Freshness.UNKNOWN
-    return freshness(contract.fresh_within, snapshot.last(contract.table), now)
+    return freshness(contract.table, contract.fresh_within, snapshot, now)
 
 
 def table_page(repository: Repository, snapshot: Snapshot | None, table: str, now: datetime) -> Json:
@@ -83,7 +87,7 @@ def table_page(repository: Repository, snapshot: Snapshot | None, table: str, no
         "outputs": list(graph.outputs(table)),
         "upstream": list(graph.upstream(table)),
         "downstream": list(graph.downstream(table)),
-        "open_incidents": [incident(it) for it in snapshot.open_incidents(table)] if snapshot else [],
+        "open_incidents": [incident(repository, it) for it in snapshot.open_incidents(table)] if snapshot else [],
     }
     if contract is None:
         return page
@@ -213,12 +217,12 @@ def load(it: Load) -> Json:
     }
 
 
-def incident(it: Incident) -> Json:
-    """One incident."""
-    plain = ("dag_id", "task_id", "run_id", "error_class", "who_acts", "summary", "occurrences")
+def incident(repository: Repository, it: Incident) -> Json:
+    """One incident; ``tables`` are those that have a page."""
+    plain = ("dag_id", "task_id", "run_id", "error_class", "who_acts", "summary", "occurrences", "source")
     return {name: getattr(it, name) for name in plain} | {
         "id": it.incident_id,
-        "table": it.table_name or None,
+        "tables": [table for table in it.tables if table in repository.tables],
         "opened_at": it.opened_at.isoformat(),
         "resolved_at": _iso(it.resolved_at),
     }

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from redshift_etl.contracts.mart import Mart
 from redshift_etl.incidents import table_store
+from redshift_etl.marts import build
 from redshift_etl.warehouse.history import LOADS
 from redshift_etl.warehouse.statement import Statement, text
 
@@ -15,7 +18,7 @@ FAILURES_SHOWN = 20
 
 _LOAD = (
     "table_name, load_kind, committed_at, seconds, window_start, window_end, dag_id, run_id, "
-    "inserted, updated, unchanged, deleted, superseded, rejected, rows_after"
+    "inserted, updated, unchanged, deleted, superseded, rejected, rows_after, marked_deleted"
 )
 _BUILD = (
     "mart_name, MAX(built_at) AS built_at, MAX(seconds) AS seconds, MIN(day) AS first_day, MAX(day) AS last_day, "
@@ -58,6 +61,16 @@ def mart_rows() -> Statement:
 ) AS numbered
 WHERE position = 1 GROUP BY mart_name""",
     )
+
+
+def stale_days(marts: Sequence[Mart]) -> Statement:
+    """How many days of each mart are stale."""
+    counts = [build.stale_days(mart) for mart in marts]
+    text = "\nUNION ALL\n".join(f"SELECT %s, COUNT(*) FROM (\n{count.sql}\n) AS stale" for count in counts)
+    values = [
+        value for mart, count in zip(marts, counts, strict=True) for value in (mart.contract.table, *count.values)
+    ]
+    return Statement("count the stale days", text, tuple(values))
 
 
 def sizes() -> Statement:

@@ -13,7 +13,9 @@ from redshift_etl.catalog.model import CheckResult, FailedRow, History, Load, Sn
 from redshift_etl.contracts.mart import Mart
 from redshift_etl.incidents import table_store
 from redshift_etl.marts import build
+from redshift_etl.warehouse import history
 from redshift_etl.warehouse.catalog_query import UNDEFINED_TABLE
+from redshift_etl.warehouse.freshness import reach_of
 from redshift_etl.warehouse.session import Connect, Session, StatementError, open_session
 from redshift_etl.warehouse.statement import Statement
 from redshift_etl.window import aware_utc, naive_utc
@@ -46,8 +48,11 @@ class SizeCache:
         return self.rows
 
 
-def read_snapshot(connect: Connect, now: datetime, sizes_of: SizeCache) -> Snapshot:
-    """The state of all tables. Raises ConfigError or TransientError when there is no connection."""
+def read_snapshot(connect: Connect, now: datetime, sizes_of: SizeCache, marts: Sequence[Mart] = ()) -> Snapshot:
+    """The state of all tables; of ``marts`` also the stale days.
+
+    Raises ConfigError or TransientError when there is no connection.
+    """
     with open_session(connect, "warehouse page") as session:
         reader = _Reader(session)
         loads = reader.rows("loads", queries.last_loads(), _load)
@@ -57,6 +62,12 @@ def read_snapshot(connect: Connect, now: datetime, sizes_of: SizeCache) -> Snaps
         checks = reader.rows("checks", queries.last_checks(naive_utc(now - CHECKS_WITHIN)), _check)
         since = naive_utc(now - INCIDENTS_WITHIN)
         incidents = reader.rows("incidents", queries.incidents(since), table_store.from_row)
+        reaches = dict(reader.rows("reach of the tables", history.newest(), lambda row: (row[0], reach_of(row[1:]))))
+        stale = (
+            dict(reader.rows("stale days", queries.stale_days(marts), lambda row: (row[0], int(row[1]))))
+            if marts
+            else {}
+        )
     counts = {name: int(count) for name, count, _ in sizes if count is not None}
     return Snapshot(
         read_at=now,
@@ -65,6 +76,8 @@ def read_snapshot(connect: Connect, now: datetime, sizes_of: SizeCache) -> Snaps
         size_mb={name: int(size) for name, _, size in sizes if size is not None},
         checks=_by_table(checks),
         incidents=tuple(incidents),
+        reaches=reaches,
+        stale_days=stale,
         missing=reader.missing,
     )
 
@@ -123,7 +136,7 @@ def _build(row: Row) -> Load:
     mart, at, seconds, first, last, dag_id, run_id, written, days = row
     return Load(
         mart, "partition", aware_utc(at), float(seconds), _midnight(first),
-        _midnight(last + timedelta(days=1)), dag_id, run_id, int(written), 0, 0, 0, 0, 0, None, int(days),
+        _midnight(last + timedelta(days=1)), dag_id, run_id, int(written), 0, 0, 0, 0, 0, None, days=int(days),
     )  # fmt: skip
 
 

@@ -53,7 +53,7 @@ def parse(
     if not isinstance(hours, dict):
         raise SourceError("The response lacks a field.", fix=_FIX, url=url, field="hourly", answer=shown)
     for name in arrays:
-        _verify(hours, name, arrays[0], url)
+        _verify(hours, name, arrays, url)
     if days is not None:
         _verify_days(hours, days, url)
     _verify_units(response.get("hourly_units") or {}, units or {}, url)
@@ -68,29 +68,37 @@ def _not_json(body: bytes, error: ValueError) -> str:
     return f"The response is not JSON: {error}."
 
 
-def _verify(hours: dict[str, Any], name: str, first: str, url: str) -> None:
+def _verify(hours: dict[str, Any], name: str, arrays: Sequence[str], url: str) -> None:
     values, field = hours.get(name), f"hourly.{name}"
     if values is None:
-        raise SourceError("The response lacks a field.", fix=_FIX, url=url, field=field)
+        new = ", ".join(each for each in hours if each not in arrays) or "none"
+        raise SourceError(
+            "The response lacks a field.",
+            fix=_FIX,
+            url=url,
+            field=field,
+            source_columns=", ".join(hours),
+            new_columns=new,
+        )
     if not isinstance(values, list):
         raise SourceError("The response's field is not a list of a value an hour.", fix=_FIX, url=url, field=field)
     nested = next((number for number, value in enumerate(values) if isinstance(value, dict | list)), None)
     if nested is not None:
         what = "The response has an object or a list where a value is expected."
         raise SourceError(what, fix=_FIX, url=url, field=f"{field}[{nested}]", value=values[nested])
-    if len(values) != len(hours[first]):
+    if len(values) != len(hours[arrays[0]]):
         raise SourceError(
             "The response's arrays are not equally long.",
             fix=_FIX,
             url=url,
             field=field,
             values=len(values),
-            hours=len(hours[first]),
+            hours=len(hours[arrays[0]]),
         )
 
 
 def _verify_days(hours: dict[str, Any], days: Sequence[date], url: str) -> None:
-    _verify(hours, _TIME, _TIME, url)
+    _verify(hours, _TIME, (_TIME,), url)
     requested = set(days)
     for hour in hours[_TIME]:
         day = _day(hour)

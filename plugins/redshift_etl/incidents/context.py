@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from redshift_etl.contracts import contract as contracts
-from redshift_etl.incidents.model import Failure
+from redshift_etl.incidents.model import FailedTry, Failure
 from redshift_etl.redaction import redact
 from redshift_etl.warehouse import freshness, history
 from redshift_etl.warehouse.history import LoadRecord
@@ -25,10 +25,12 @@ log = logging.getLogger(__name__)
 class WarehouseState:
     """The last loads of the failure's tables, the run's committed loads by table, and a sentence for each late table.
 
-    ``committed_by_run`` is None if the warehouse could not be read.
+    ``data_until``: up to when (UTC) the source of each table was read. ``committed_by_run`` is None if the warehouse
+    could not be read.
     """
 
     last_loads: Sequence[LoadRecord] = ()
+    data_until: Mapping[str, datetime] = field(default_factory=dict)
     committed_by_run: Mapping[str, int] | None = None
     lateness: Sequence[str] = ()
 
@@ -37,10 +39,11 @@ class WarehouseState:
 class IncidentContext:
     """What is read step by step, each step guarded; ``missing`` lists the steps that failed, and why.
 
-    ``days`` are the UTC days of the window and ``form`` the dates of the trigger form; ``task_states`` and ``results``
-    are those of the run's tasks.
+    ``tries`` are the earlier ones of the task that failed, ``days`` the UTC days of the window and ``form`` the dates
+    of the trigger form; ``task_states`` and ``results`` are those of the run's tasks.
     """
 
+    tries: Sequence[FailedTry] = ()
     days: Sequence[str] = ()
     form: Mapping[str, str] | None = None
     task_states: Sequence[Mapping[str, Any]] = ()
@@ -62,9 +65,10 @@ def read_warehouse(connect: Connect, failure: Failure, downstream: Sequence[str]
     """The last loads, the run's commits and the late tables. Raises what the warehouse raises."""
     tables = failure.affected_tables
     with open_session(connect, f"{failure.dag_id} {failure.run_id}") as session:
-        loads = history.last_loads(session)
+        loads, reaches = history.last_loads(session), freshness.read_reaches(session)
         return WarehouseState(
             [loads[table] for table in tables if table in loads],
+            {table: until for table, it in reaches.items() if (until := it.data_until)},
             history.committed_by(session, failure.dag_id, failure.run_id),
             _lateness(session, (*tables, *downstream)),
         )

@@ -9,38 +9,49 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from redshift_etl.errors import EtlError
+from redshift_etl.errors import EtlError, TransientError
 from redshift_etl.redaction import redact
 
 QUIET = timedelta(hours=48)  # longer than a daily DAG that fails each day is without a failure
 FAILURE, LATE = "failure", "late"
-SUMMARY_CHARS = 500
+KILLED = "Killed"
+SERVICE_FAILED = ("TransientError", KILLED)
+"""The classes of failures that say nothing about the batch."""
+SUMMARY_CHARS, SOURCE_CHARS = 500, 500
 MAX_FAILED_RUNS = 200
 _VALUES = re.compile(r"'[^']*'|\"[^\"]*\"|\b[0-9a-f]{8,}\b|\d+([.:T-]\d+)*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class FailedRun:
-    """A run that failed, and its window (UTC) if it has one: what must be loaded before the incident is resolved."""
+    """A run that failed, its window (UTC), and the table that is late because of it, each if it has one.
+
+    What must be loaded before the incident is resolved.
+    """
 
     run_id: str
     start: datetime | None = None
     end: datetime | None = None
+    dag_id: str = ""
+    table: str = ""
 
     def as_list(self) -> list[str | None]:
         """For JSON."""
-        return [self.run_id, *(moment.isoformat() if moment else None for moment in (self.start, self.end))]
+        moments = (moment.isoformat() if moment else None for moment in (self.start, self.end))
+        return [self.run_id, *moments, self.dag_id, self.table]
 
     @classmethod
     def from_list(cls, value: Sequence[str | None]) -> FailedRun:
-        """Back from JSON."""
-        run_id, *moments = value
-        return cls(str(run_id), *(datetime.fromisoformat(moment) if moment else None for moment in moments))
+        """Back from JSON; that of earlier versions has no DAG and no table."""
+        run_id, start, end, *names = value
+        window = [datetime.fromisoformat(moment) if moment else None for moment in (start, end)]
+        return cls(str(run_id), window[0], window[1], *map(str, names))
 
 
 @dataclass(frozen=True)
@@ -48,8 +59,9 @@ class Incident:
     """One cause. It is open while ``resolved_at`` is None.
 
     Times are UTC. ``report`` is the key of the Markdown file in the lake; in ``etl.incidents`` it is the file's URL.
-    ``table_name`` is empty if no table is concerned. ``failed_runs`` has the first ``MAX_FAILED_RUNS`` runs; only the
-    lake stores them.
+    ``table_name`` is the table that was late first because of it, empty if none is; ``tables`` has all of them.
+    ``source`` is what failed on the source's side: a relation, a file, a connection. ``failed_runs`` has the first
+    ``MAX_FAILED_RUNS`` runs; only the lake stores them.
     """
 
     incident_id: str
@@ -67,6 +79,8 @@ class Incident:
     last_seen_at: datetime
     occurrences: int = 1
     resolved_at: datetime | None = None
+    source: str = ""
+    tables: tuple[str, ...] = ()
     failed_runs: tuple[FailedRun, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
@@ -83,9 +97,12 @@ class Incident:
     def with_failure(self, other: Incident) -> Incident:
         """The incident with one more failure of the same cause, which ``other`` would have opened."""
         runs = self.failed_runs + tuple(run for run in other.failed_runs if run not in self.failed_runs)
-        last_seen_at = max(self.last_seen_at, other.last_seen_at)
         return replace(
-            self, occurrences=self.occurrences + 1, last_seen_at=last_seen_at, failed_runs=runs[:MAX_FAILED_RUNS]
+            self,
+            occurrences=self.occurrences + 1,
+            last_seen_at=max(self.last_seen_at, other.last_seen_at),
+            tables=tuple(dict.fromkeys((*self.tables, *other.tables))),
+            failed_runs=runs[:MAX_FAILED_RUNS],
         )
 
     @classmethod
@@ -94,7 +111,27 @@ class Incident:
         plain = {name: part for name, part in value.items() if name != "parts"}
         times = {name: datetime.fromisoformat(value[name]) for name in ("opened_at", "last_seen_at")}
         runs = tuple(FailedRun.from_list(run) for run in value.get("parts", ()))
-        return cls(**{**plain, **times, "failed_runs": runs})
+        tables = tuple(value.get("tables") or filter(None, [value["table_name"]]))
+        return cls(**{**plain, **times, "tables": tables, "failed_runs": runs})
+
+
+@dataclass(frozen=True)
+class FailedTry:
+    """A try of a task that failed before its last one."""
+
+    number: int
+    failed_at: datetime
+    error_class: str
+    message: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the task's state store."""
+        return {**vars(self), "failed_at": self.failed_at.isoformat()}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> FailedTry:
+        """Back from it."""
+        return cls(**{**value, "failed_at": datetime.fromisoformat(value["failed_at"])})
 
 
 @dataclass(frozen=True)
@@ -118,6 +155,7 @@ class Failure:
     where: Mapping[str, str] = field(default_factory=dict)
     traceback: str = ""
     tables: tuple[str, ...] = ()
+    wrong_data: bool = False
 
     @property
     def window(self) -> str:
@@ -128,21 +166,31 @@ class Failure:
 
     @property
     def table(self) -> str:
-        """The table that the error names, else the only one that the task writes, else an empty text."""
-        return self.where.get("table") or (self.tables[0] if len(self.tables) == 1 else "")
+        """The table that is late because of it: the only one that the task writes, else the one that the error names.
+
+        Empty if there is none. An error also names other tables: one that the task's refers to, or the load history.
+        """
+        return self.tables[0] if len(self.tables) == 1 else self.where.get("table", "")
+
+    @property
+    def source(self) -> str:
+        """What failed on the source's side: what the error names of it, and by which connection it is read."""
+        named = next((self.where[name] for name in ("source", "url", "file") if self.where.get(name)), "")
+        return ": ".join(filter(None, (self.where.get("connection", ""), named)))
 
     @property
     def affected_tables(self) -> tuple[str, ...]:
         """The tables that the task writes, and the one that the error names."""
-        return tuple(dict.fromkeys(filter(None, (*self.tables, self.table))))
+        return tuple(dict.fromkeys(filter(None, (*self.tables, self.where.get("table")))))
 
 
 def describe_error(error: BaseException | str | None) -> dict[str, Any]:
     """The fields of a Failure that come from its error: class, message, who must act, fix and where it is."""
     if isinstance(error, EtlError):
         where = {name: redact(value if isinstance(value, str) else repr(value)) for name, value in error.where.items()}
-        texts = {"message": redact(error.what), "who_acts": error.who_acts, "fix": redact(error.fix), "where": where}
-        return {"error_class": type(error).__name__, **texts}
+        who, fix = _after_the_last_try(error) if isinstance(error, TransientError) else (error.who_acts, error.fix)
+        texts = {"message": redact(error.what), "who_acts": who, "fix": redact(fix), "where": where}
+        return {"error_class": type(error).__name__, "wrong_data": error.wrong_data, **texts}
     if isinstance(error, BaseException):
         return {
             "error_class": type(error).__name__,
@@ -150,13 +198,25 @@ def describe_error(error: BaseException | str | None) -> dict[str, Any]:
             "who_acts": "data engineering: the error has no class of this library",
         }
     text = redact(str(error)) if error else "The task's process ended without an error of its own (killed, or lost)."
-    return {"error_class": "Killed", "message": text, "who_acts": "whoever runs Airflow: memory, time-outs, workers"}
+    return {"error_class": KILLED, "message": text, "who_acts": "whoever runs Airflow: memory, time-outs, workers"}
+
+
+def _after_the_last_try(error: TransientError) -> tuple[str, str]:
+    """Who must act on an error that is not tried again, and what to do: its own texts are of the tries before."""
+    _, lasting, fix = error.fix.partition("if it lasts,")
+    if not lasting:
+        _, lasting, fix = error.fix.partition("if it happens again")
+    return (
+        "data engineering: every try has failed, and there is no further one",
+        fix.strip() if lasting else "find out whether what the error names works again, then run it again",
+    )
 
 
 def cause_of(failure: Failure) -> str:
     """The cause as a short hash: the same for failures that have one fix."""
     ours = failure.error_class in ("ConfigError", "SourceError", "TransientError")
-    concerns = failure.where.get("table") or failure.where.get("connection") or ("shared" if ours else failure.dag_id)
+    named = next((failure.where[name] for name in ("source", "table", "connection") if failure.where.get(name)), "")
+    concerns = named or ("shared" if ours else failure.dag_id)
     message = _VALUES.sub("#", failure.message.split("\n", 1)[0]).lower()
     return _hash(FAILURE, failure.error_class, concerns, message)
 
@@ -194,17 +254,24 @@ def new_incident(failure: Failure) -> Incident:
         report=f"incidents/{failure.failed_at:%Y-%m-%d}/{name}.md",
         opened_at=failure.failed_at,
         last_seen_at=failure.failed_at,
-        failed_runs=(FailedRun(failure.run_id, failure.window_start, failure.window_end),),
+        source=failure.source[:SOURCE_CHARS],
+        tables=failure.tables or tuple(filter(None, [failure.table])),
+        failed_runs=(
+            FailedRun(failure.run_id, failure.window_start, failure.window_end, failure.dag_id, failure.table),
+        ),
     )
 
 
 def rerun_commands(failure: Failure, days: Sequence[str], form: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """The commands that run the failed part again, the narrowest first.
 
+    What was refused is in the batch that the run has, so the whole run is cleared and reads the source again; only
+    after a failure of the services is the batch as good as before.
     ``days`` are the UTC days of the window; ``form`` has the dates that the DAG is triggered with, if it was, or has no
     schedule. A window that is no whole days has the logical date at which it starts.
     """
-    commands = [f"airflow dags clear {failure.dag_id} --run-id '{failure.run_id}' --only-failed --yes"]
+    only = "--only-failed " if failure.error_class in SERVICE_FAILED else ""
+    commands = [f"airflow dags clear {failure.dag_id} --run-id {shlex.quote(failure.run_id)} {only}--yes"]
     moments = failure.window_start, failure.window_end
     if form:
         dates = ", ".join(f'"{name}": "{value}"' for name, value in form.items())

@@ -1,7 +1,7 @@
 """Monitors all tables and open incidents: opens an incident for each late table, and resolves those that are over.
 
 An incident is over when its table is fresh again, or when each run that failed has been made good since: that run, or
-one whose window contains the failed run's, has committed a load of the table (or, if no table is concerned, a load of
+one whose window contains the failed run's, has committed a load of its table (or, if no table is concerned, a load of
 its DAG). A failure of a DAG that loads nothing is resolved by a person. One alert is sent when an incident opens, and
 one when it is resolved. Incidents that were reported while the warehouse was down are written to ``etl.incidents`` as
 soon as it is available; those that were reported while the lake was down exist in that table alone.
@@ -100,7 +100,7 @@ def _in_table_alone(
     for incident in (it for incident_id, it in in_table.items() if incident_id not in ids):
         if incident.cause in successors:
             reason = f"succeeded by {successors[incident.cause]}"
-            table_store.resolve(monitor.connect, incident.incident_id, now, reason)
+            table_store.resolve(monitor.connect, incident, now, reason)
         else:
             remaining.append(incident)
     return remaining
@@ -115,25 +115,30 @@ def resolution(
         return None if state and state.status == freshness.LATE else "the table is fresh again"
     if incident.dag_id == monitor_dag_id:
         return "the monitor runs again"
-    if incident.dag_id in DAGS_WITHOUT_LOADS:
+    # A service that is down stops the DAGs without loads too; they are fine when the others are.
+    failed_runs = [it for it in _failed_runs(incident) if it.dag_id not in DAGS_WITHOUT_LOADS]
+    since = [load for load in commits if load.committed_at > incident.opened_at]
+    good = [[load for load in since if _makes_good(load, failed)] for failed in failed_runs]
+    if not good or not all(good):
         return None
-    loads = [load for load in commits if _concerns(load, incident)]
-    for failed_run in incident.failed_runs:
-        if not any(_makes_good(load, failed_run) for load in loads):
-            return None
-    return f"load {loads[-1].load_id} of {loads[-1].table} was committed" if loads else None
+    last = max((load for loads in good for load in loads), key=lambda load: load.committed_at)
+    return f"load {last.load_id} of {last.table} was committed"
 
 
-def _concerns(load: LoadRecord, incident: Incident) -> bool:
-    if load.committed_at <= incident.opened_at:
-        return False
-    if load_history.HARD_DELETES in (load.dag_id, incident.dag_id) and load.dag_id != incident.dag_id:
-        return False  # a comparison of keys makes no load good, and no load a comparison
-    return load.table == incident.table_name if incident.table_name else load.dag_id == incident.dag_id
+def _failed_runs(incident: Incident) -> list[FailedRun]:
+    """Those of the incident, each with its DAG and table; one for each table where only the tables are known."""
+    if not incident.failed_runs:
+        return [FailedRun("", None, None, incident.dag_id, table) for table in incident.tables or [""]]
+    dag, table = incident.dag_id, incident.table_name
+    return [it if it.dag_id else replace(it, dag_id=dag, table=table) for it in incident.failed_runs]
 
 
 def _makes_good(load: LoadRecord, failed: FailedRun) -> bool:
     """Whether it is of the same run or its window contains the failed run's. A load without a window is of all rows."""
+    if load_history.HARD_DELETES in (load.dag_id, failed.dag_id) and load.dag_id != failed.dag_id:
+        return False  # a comparison of keys makes no load good, and no load a comparison
+    if load.table != failed.table if failed.table else load.dag_id != failed.dag_id:
+        return False
     if load.run_id == failed.run_id:
         return True
     if not (load.window_start and load.window_end and failed.start and failed.end):
@@ -163,11 +168,11 @@ def _open(monitor: Monitor, state: Freshness, loads: Mapping[str, LoadRecord], n
     if not new:
         return None
     incident_context = IncidentContext(
-        warehouse=WarehouseState([load] if load else [], {}, [state.sentence(now)]),
+        warehouse=WarehouseState([load] if load else [], committed_by_run={}, lateness=[state.sentence(now)]),
         downstream=graph.read().downstream(state.table),
     )
     dag = _loader(state.table, load)
-    commands = (f"airflow dags list-runs {dag}", f"airflow dags unpause {dag}", f"airflow dags trigger {dag}")
+    commands = [f"airflow dags {verb} {dag}" for verb in ("list-runs", "unpause", "trigger")] if dag else []
     lake_store.put_report(monitor.lake, incident, report.render(incident, failure, incident_context, commands))
     try:
         table_store.record(monitor.connect, incident, lake_store.url(monitor.lake, incident))
@@ -178,7 +183,7 @@ def _open(monitor: Monitor, state: Freshness, loads: Mapping[str, LoadRecord], n
     return incident.incident_id
 
 
-def _loader(table: str, load: LoadRecord | None) -> str:
+def _loader(table: str, load: LoadRecord | None) -> str | None:
     """The DAG that fills a table. The DAG of its last load can be another one, which swapped rows in."""
     try:
         plan = reconcile_spec.read(contracts.load(table))
@@ -187,14 +192,15 @@ def _loader(table: str, load: LoadRecord | None) -> str:
         plan = None
     if plan:
         return plan.dag_id
-    return load.dag_id if load else "<dag>"
+    return load.dag_id if load else None
 
 
 def close(monitor: Monitor, incident: Incident, reason: str, now: datetime) -> bool:
     """Resolve an incident and send the alert. False when there was another failure in the meantime."""
     if not lake_store.close(monitor.lake, incident, incident.last_seen_at):
         return False
-    table_store.resolve(monitor.connect, incident.incident_id, now, reason)
+    if not table_store.resolve(monitor.connect, incident, now, reason):
+        return False
     subject = f"Resolved: {incident.error_class} on {incident.table_name or incident.dag_id}"
     _send_alert(incident, subject, f"{incident.incident_id}: {reason}.", "resolved")
     return True

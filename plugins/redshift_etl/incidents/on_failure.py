@@ -1,5 +1,8 @@
 """``on_failure_callback`` of every task: after the last try it writes a report and a row, and then sends an alert.
 
+``on_retry_callback`` keeps the error of each earlier try for the report, in the task's state store, which Airflow keeps
+from try to try.
+
 It cannot fail the task or hide the task's error: each step is guarded and limited in time, and a step that fails is
 listed in the report. The report is written before the alert is sent. Without the lake it goes to the task's log.
 """
@@ -18,7 +21,7 @@ from redshift_etl import run_conf, window
 from redshift_etl.errors import FormError
 from redshift_etl.incidents import model
 from redshift_etl.incidents.context import IncidentContext, read_warehouse
-from redshift_etl.incidents.model import Failure, Incident
+from redshift_etl.incidents.model import FailedTry, Failure, Incident
 from redshift_etl.incidents.report import render
 from redshift_etl.redaction import redact
 from redshift_etl.schedule import Schedule
@@ -30,6 +33,7 @@ T = TypeVar("T")
 WAREHOUSE_SECONDS = 45  # for all reads from the warehouse together, and again for the row
 TRACEBACK_CHARS = 6000
 MAX_TASK_STATES = 60
+TRIES, MAX_TRIES = "failed_tries", 20
 
 
 def on_failure(task_context: Mapping[str, Any]) -> None:
@@ -46,9 +50,25 @@ def on_failure(task_context: Mapping[str, Any]) -> None:
         log.warning("The incident report could not be written: %s", redact(f"{type(error).__name__}: {error}"))
 
 
+def on_retry(task_context: Mapping[str, Any]) -> None:
+    """Keep the error of a try that is followed by another. Never raises."""
+    try:
+        described = model.describe_error(task_context.get("exception"))
+        number, message = task_context["ti"].try_number, described["message"][: model.SUMMARY_CHARS]
+        tries = [*_tries(task_context), FailedTry(number, datetime.now(UTC), described["error_class"], message)]
+        task_context["task_state_store"].set(TRIES, [it.as_dict() for it in tries[-MAX_TRIES:]])
+    except Exception as error:  # noqa: BLE001 — the task's own error is the one that counts
+        log.warning("The error of this try could not be kept: %s", redact(f"{type(error).__name__}: {error}"))
+
+
+def _tries(task_context: Mapping[str, Any]) -> list[FailedTry]:
+    return [FailedTry.from_dict(value) for value in task_context["task_state_store"].get(TRIES, [])]
+
+
 def _report(task_context: Mapping[str, Any]) -> None:
     context = IncidentContext()
     failure = read_failure(task_context, context)
+    context.attempt("the earlier tries", lambda: setattr(context, "tries", _tries(task_context)))
     context.attempt("the run's tasks", lambda: _read_run(task_context, context))
     context.attempt("the tables downstream", lambda: _read_downstream(failure, context))
     context.attempt("the warehouse", lambda: _read_warehouse(failure, context))

@@ -9,6 +9,7 @@ from redshift_etl.incidents.context import IncidentContext
 from redshift_etl.incidents.model import Failure, Incident
 from redshift_etl.redaction import redact
 
+MAX_TRIES = 20
 RESULT_FIELDS = ("extracted", "rows", "rejected", "staged", "inserted", "updated", "deleted", "files", "manifest")
 
 
@@ -17,7 +18,9 @@ def render(incident: Incident, failure: Failure, context: IncidentContext, comma
     sections = [
         f"# {incident.incident_id}",
         _headline(failure),
+        _summary(failure, context, commands),
         _section("What failed", _what_failed(failure)),
+        _section("Tries", _tries(failure, context)),
         _section("Timeline", _timeline(failure, context)),
         _section("Has the target changed?", _target_changes(failure, context)),
         _section("What is late or stale now", _affected(context)),
@@ -31,6 +34,8 @@ def render(incident: Incident, failure: Failure, context: IncidentContext, comma
         sections.append(
             _section("What could not be read or written", [f"- {redact(line)}" for line in context.missing])
         )
+    if failure.traceback:
+        sections.append(_section("Traceback", _code(redact(failure.traceback))))
     sections.append(f"_Reported by redshift-airflow {__version__}._")
     return "\n\n".join(sections) + "\n"
 
@@ -58,6 +63,45 @@ def _headline(failure: Failure) -> str:
     return f"**{failure.error_class} on {_cell(subject)}**, for {_cell(failure.who_acts)} to act."
 
 
+def _summary(failure: Failure, context: IncidentContext, commands: Sequence[str]) -> str:
+    """Whether data is wrong or only late, since when, and what to run."""
+    what = " ".join(_cell(line) for line in (_effect(failure, context), *context.warehouse.lateness))
+    fix = f" First: {_cell(failure.fix)}." if failure.fix else ""
+    return f"{what}{fix} Then run: `{commands[0]}`" if commands else f"{what}{fix}"
+
+
+def _effect(failure: Failure, context: IncidentContext) -> str:
+    table, committed = failure.table, context.warehouse.committed_by_run
+    last = next((load for load in context.warehouse.last_loads if load.table == table), None)
+    since = f" since {last.committed_at:%Y-%m-%d %H:%M} UTC, its last load" if last else ""
+    if failure.wrong_data:
+        return f"`{table}` **has wrong rows**: something other than this pipeline has written to it{since}."
+    if not table:
+        return f"No table is written by `{failure.dag_id}.{failure.task_id}`, so none is wrong or late because of it."
+    if committed is None:
+        return f"Whether `{table}` has changed is not known: the warehouse could not be read."
+    if committed.get(table):
+        return f"`{table}` is right, and has what this run loaded before it failed."
+    if last is None:
+        return f"`{table}` **is late** and not wrong: it has not been loaded yet."
+    until = context.warehouse.data_until.get(table)
+    data = f" and its data until {until:%Y-%m-%d %H:%M} UTC" if until else ""
+    return f"`{table}` **is late** and not wrong: it is as it was{since}{data}."
+
+
+def _tries(failure: Failure, context: IncidentContext) -> list[str]:
+    """Each try by number. One that left nothing was killed, or ended before it could be noted."""
+    known = {it.number: f"{it.failed_at:%Y-%m-%d %H:%M:%S} | {it.error_class}: {it.message}" for it in context.tries}
+    known[failure.try_number] = f"{failure.failed_at:%Y-%m-%d %H:%M:%S} | {failure.error_class}: {failure.message}"
+    lines = ["| Try | Failed (UTC) | Error |", "|---|---|---|"]
+    for number in range(max(1, failure.try_number - MAX_TRIES), failure.try_number + 1):
+        moment, _, error = known.get(number, "– | killed, or ended without an error of its own: see its log").partition(
+            " | "
+        )
+        lines.append(f"| {number} | {moment} | {_cell(error)} |")
+    return lines
+
+
 def _what_failed(failure: Failure) -> list[str]:
     task = failure.task_id + (f"[{failure.map_index}]" if failure.map_index >= 0 else "")
     rows: list[tuple[str, object]] = [
@@ -68,6 +112,7 @@ def _what_failed(failure: Failure) -> list[str]:
         ("Try", failure.try_number),
         ("Error", failure.error_class),
         ("Who acts", failure.who_acts),
+        ("Source", failure.source),
         ("Fix", failure.fix),
         ("Log", failure.log_url),
     ]
@@ -78,9 +123,6 @@ def _what_failed(failure: Failure) -> list[str]:
         lines += ["", "Where:", "", *_table(where.items())]
     if "statement" in failure.where:
         lines += ["", "The SQL step:", "", *_code(redact(failure.where["statement"]), "sql")]
-    if failure.traceback:
-        lines += ["", "<details><summary>Traceback</summary>", "", *_code(redact(failure.traceback))]
-        lines += ["", "</details>"]
     return lines
 
 

@@ -65,7 +65,7 @@ class MarkHardDeletesOperator(LineageMixin, BaseOperator):
             sql_file=str(spec.path),
         )
         record = tombstones.mark(warehouse(self.redshift_conn_id), keys, spec.contract, run_of(context))
-        if record.counts.deleted:
+        if record.counts.marked_deleted:
             announce(context, self.table)
         return record.as_dict()
 

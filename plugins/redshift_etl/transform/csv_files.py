@@ -184,6 +184,8 @@ def _columns(file: RawFile, spec: TransformSpec, table: str) -> tuple[str, ...]:
         line=1,
         missing=", ".join(missing) or None,
         extra=", ".join(extra) or None,
+        source_columns=", ".join(header) if missing else None,
+        new_columns=(", ".join(name for name in header if name not in expected) or "none") if missing else None,
         twice=", ".join(twice) or None,
         order=None if missing or extra or twice else ", ".join(header),
         expected=", ".join(expected),

@@ -25,6 +25,7 @@ WITHOUT = {
     "retention": "nothing past its retention is deleted, and no table gets VACUUM or ANALYZE",
 }
 """The DAGs that look after the tables, and what it costs that one is paused."""
+FILES_SECONDS = 10.0
 WAIT_SECONDS = 0.2  # short enough to be perceived as immediate
 
 
@@ -57,7 +58,9 @@ class State:
         self._lake = lake
         self._files: BackgroundValue[Repository] = BackgroundValue("the contracts", Reader().read, FILES_MAX_AGE)
         self._snapshot: BackgroundValue[Snapshot] = BackgroundValue(
-            "the warehouse", lambda: warehouse_reader.read_snapshot(connect, datetime.now(UTC), sizes), max_age
+            "the warehouse",
+            lambda: warehouse_reader.read_snapshot(connect, datetime.now(UTC), sizes, self._marts()),
+            max_age,
         )
         self._incidents: BackgroundValue[tuple[Incident, ...]] = BackgroundValue(
             "the incidents in the lake", lambda: incident_reports.open_incidents(lake()), max_age
@@ -69,6 +72,10 @@ class State:
     def files(self) -> Reading[Repository]:
         """The contracts and their lineage."""
         return self._files.get(WAIT_SECONDS)
+
+    def _marts(self) -> list[Mart]:
+        repository = self._files.get(FILES_SECONDS).value
+        return [mart for table in repository.tables if (mart := mart_of(repository, table))] if repository else []
 
     def snapshot(self) -> Reading[Snapshot]:
         """The warehouse, at most ``settings.page_interval`` old while it can be read."""

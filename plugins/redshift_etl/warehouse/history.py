@@ -94,15 +94,15 @@ def find_committed(session: Session, load_id: str) -> LoadRecord | None:
     rows = session.run(
         Statement(
             "check whether the load was committed",
-            f"SELECT {_COLUMNS}, staged, inserted, updated, unchanged, deleted, superseded\n"
+            f"SELECT {_COLUMNS}, staged, inserted, updated, unchanged, deleted, superseded, marked_deleted\n"
             f"FROM {TABLE} WHERE load_id = %s",
             (load_id,),
         )
     )
     if not rows:
         return None
-    *columns, staged, inserted, updated, unchanged, deleted, superseded = rows[0]
-    counts = Counts(inserted, updated, unchanged, deleted, superseded)
+    *columns, staged, inserted, updated, unchanged, deleted, superseded, marked = rows[0]
+    counts = Counts(inserted, updated, unchanged, deleted, superseded, marked)
     return LoadRecord(**{**vars(_record(tuple(columns))), "staged": staged, "counts": counts})
 
 
@@ -159,13 +159,23 @@ def neighbouring_reads(connect: Connect, table: str, moment: datetime) -> tuple[
         return aware_utc(before), aware_utc(after)
 
 
-def newest_commits() -> Statement:
-    """When each table and mart was last written."""
+def newest() -> Statement:
+    """For each table and mart: when it was last written, and up to when its source was read, had rows, was live.
+
+    A window was read live when its load was committed within two days of its end: those of a backfill are not.
+    """
+    whole = "WHEN load_kind IN ('full_refresh', 'snapshot') THEN extracted_at"
     return Statement(
-        "read when each table was last loaded",
-        f"SELECT table_name, MAX(committed_at) FROM {TABLE} WHERE {LOADS} GROUP BY table_name\n"
-        "UNION ALL\n"
-        "SELECT mart_name, MAX(built_at) FROM etl.mart_builds GROUP BY mart_name",
+        "read how far each table is",
+        f"""SELECT table_name, MAX(committed_at),
+    MAX(CASE WHEN window_end IS NOT NULL THEN window_end {whole} END),
+    MAX(CASE WHEN staged = 0 THEN NULL WHEN window_end IS NOT NULL THEN window_end {whole} END),
+    MAX(CASE WHEN committed_at < DATEADD(day, 2, window_end) THEN window_end END)
+FROM {TABLE} WHERE {LOADS} GROUP BY table_name
+UNION ALL
+SELECT mart_name, MAX(built_at), CAST(NULL AS TIMESTAMP),
+    CAST(DATEADD(day, 1, MAX(CASE WHEN rows_written > 0 THEN day END)) AS TIMESTAMP), CAST(NULL AS TIMESTAMP)
+FROM etl.mart_builds GROUP BY mart_name""",
     )
 
 

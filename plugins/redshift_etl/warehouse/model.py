@@ -49,10 +49,19 @@ class Load:
 
 @dataclass(frozen=True)
 class Counts:
-    """What became of the staged rows."""
+    """What became of the rows: those of the table before, plus inserted, less deleted, are those of it after.
+
+    ``marked_deleted``: of the rows inserted and updated, those that are tombstones, or ended intervals of a snapshot.
+    """
 
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
     deleted: int = 0
     superseded: int = 0
+    marked_deleted: int = 0
+
+    @property
+    def staged(self) -> int:
+        """The staged rows that are accounted for."""
+        return self.inserted + self.updated + self.unchanged + self.deleted + self.superseded

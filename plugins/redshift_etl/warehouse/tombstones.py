@@ -69,7 +69,7 @@ def _write(session: Session, keys: Load, attempt: Attempt) -> LoadRecord:
         committed_at=datetime.now(UTC),
         rows_after=int(session.value(count_rows(contract.table))),
         staged=staged,
-        counts=Counts(unchanged=compared - gone, deleted=gone),
+        counts=Counts(unchanged=compared - gone, updated=gone, marked_deleted=gone),
     )
     entry = history.insert(
         record,

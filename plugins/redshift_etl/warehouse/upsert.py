@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import ConfigError, SourceError
@@ -39,8 +41,8 @@ def incremental(session: Session, load: Load, load_id: str, staged: int) -> Writ
         decided = upsert_sql.all_new(contract, load.extracted_at)
     outcomes = session.run_step(upsert_sql.decide_step(contract, load.extracted_at, decided, near))[-1]
     rows, first, unversioned = ({str(it[0]): int(it[at]) for it in outcomes} for at in (1, 2, 3))
-    existing, standing = rows.pop(upsert_sql.EXISTING, 0), first.pop(upsert_sql.EXISTING, 0)
-    counts = Counts(**rows)
+    existing, standing = rows.get(upsert_sql.EXISTING, 0), first.pop(upsert_sql.EXISTING, 0)
+    counts = counted(outcomes)
     reconcile(load, staged, counts)
     winners, replaced = sum(first.values()), existing - standing
     results = session.run_step(upsert_sql.write_step(contract, decided, winners, replaced, near))
@@ -50,10 +52,17 @@ def incremental(session: Session, load: Load, load_id: str, staged: int) -> Writ
             fix=f"find and delete the copies: SELECT … GROUP BY {', '.join(contract.key)} HAVING COUNT(*) > 1",
             table=contract.table,
             keys=results[-1],
-        )
+        ).of_wrong_data()
     days = load.window.days if load.window else ()
     records = (upsert_sql.touch_days(contract, load_id, days, decided),) if contract.day else ()
     return Written(counts, records, sum(unversioned.values()))
+
+
+def counted(outcomes: Sequence[Sequence[Any]]) -> Counts:
+    """The counts of what ``decide_step`` returns."""
+    rows = {str(name): int(number) for name, number, *_ in outcomes if name != upsert_sql.EXISTING}
+    marked = sum(int(it[4]) for it in outcomes if it[0] in ("inserted", "updated"))
+    return Counts(**rows, marked_deleted=marked)
 
 
 def _range(session: Session, contract: Contract) -> SortRange:
@@ -96,8 +105,7 @@ def refresh(session: Session, load: Load, newest: datetime | None, staged: int) 
 
 def reconcile(load: Load, staged: int, counts: Counts) -> None:
     """Raises SourceError unless each extracted row is accounted for."""
-    accounted = sum(asdict(counts).values())
-    if staged != accounted or load.extracted != staged + load.rejected:
+    if staged != counts.staged or load.extracted != staged + load.rejected:
         raise SourceError(
             f"The counts do not add up: extracted {load.extracted}, rejected {load.rejected}, "
             f"staged {staged}, {counts}.",

@@ -21,6 +21,8 @@ CREATE TABLE etl.incidents (
     occurrences  INTEGER       NOT NULL,
     resolved_at  TIMESTAMP,
     resolution   VARCHAR(1024),
+    source       VARCHAR(1024),
+    tables       VARCHAR(4096),
     PRIMARY KEY (incident_id)
 )
 DISTSTYLE ALL
@@ -28,7 +30,7 @@ COMPOUND SORTKEY (opened_at);
 COMMENT ON COLUMN etl.incidents.incident_id IS 'When it opened, what it is about, and its cause.';
 COMMENT ON COLUMN etl.incidents.cause IS 'Hash of the error''s class, of what it concerns and of its message without values.';
 COMMENT ON COLUMN etl.incidents.kind IS 'failure of a task, or late: a table past its fresh_within.';
-COMMENT ON COLUMN etl.incidents.table_name IS 'The table concerned, schema.table; NULL when there is none.';
+COMMENT ON COLUMN etl.incidents.table_name IS 'The table that was late first because of it, schema.table; NULL when there is none.';
 COMMENT ON COLUMN etl.incidents.dag_id IS 'The DAG that met it first.';
 COMMENT ON COLUMN etl.incidents.run_id IS 'Its run.';
 COMMENT ON COLUMN etl.incidents.task_id IS 'Its task.';
@@ -41,3 +43,5 @@ COMMENT ON COLUMN etl.incidents.last_seen_at IS 'Last failure of the same cause 
 COMMENT ON COLUMN etl.incidents.occurrences IS 'Failures of the same cause so far.';
 COMMENT ON COLUMN etl.incidents.resolved_at IS 'When it was over (UTC); NULL while it is open.';
 COMMENT ON COLUMN etl.incidents.resolution IS 'How: a later load, the table fresh again, or the word of a person.';
+COMMENT ON COLUMN etl.incidents.source IS 'What failed on the source''s side: connection, relation, file or address; NULL when nothing did.';
+COMMENT ON COLUMN etl.incidents.tables IS 'All tables that are late because of it, with a comma between them.';

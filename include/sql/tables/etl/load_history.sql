@@ -28,6 +28,7 @@ CREATE TABLE etl.load_history (
     started_at   TIMESTAMP    NOT NULL,
     committed_at TIMESTAMP    NOT NULL,
     seconds      DOUBLE PRECISION NOT NULL,
+    marked_deleted BIGINT DEFAULT 0 NOT NULL,
     PRIMARY KEY (load_id)
 )
 DISTSTYLE EVEN
@@ -44,11 +45,12 @@ COMMENT ON COLUMN etl.load_history.try_number IS 'The try of the task, from 1.';
 COMMENT ON COLUMN etl.load_history.manifest IS 'The manifest that was copied; NULL when the batch was empty.';
 COMMENT ON COLUMN etl.load_history.extracted IS 'Rows that the source gave.';
 COMMENT ON COLUMN etl.load_history.staged IS 'Rows in the staging table.';
-COMMENT ON COLUMN etl.load_history.inserted IS 'Rows whose key is new to the table.';
+COMMENT ON COLUMN etl.load_history.inserted IS 'Rows that the table has more: of new keys; append and partition: the rows written; snapshot: states begun.';
 COMMENT ON COLUMN etl.load_history.updated IS 'Rows that replaced one of the same key.';
 COMMENT ON COLUMN etl.load_history.unchanged IS 'Rows that the table had already.';
-COMMENT ON COLUMN etl.load_history.deleted IS 'Incremental: tombstones written. Full refresh, hard_deletes: rows gone from the source.';
+COMMENT ON COLUMN etl.load_history.deleted IS 'Rows removed from the table: rows before + inserted - deleted = rows_after. Tombstones stay in it.';
 COMMENT ON COLUMN etl.load_history.superseded IS 'Rows older than another of the same key, in the batch or in the table.';
+COMMENT ON COLUMN etl.load_history.marked_deleted IS 'Of the rows inserted and updated, those that are tombstones; of a snapshot''s copy, keys that the source no longer has.';
 COMMENT ON COLUMN etl.load_history.rejected IS 'Rows that the contract refused.';
 COMMENT ON COLUMN etl.load_history.rows_after IS 'Rows of the table at commit, tombstones included.';
 COMMENT ON COLUMN etl.load_history.extracted_at IS 'When the source was read (UTC).';

@@ -11,6 +11,7 @@ const STEPS = [
 export const STATES = {
   fresh: "Fresh",
   late: "Late",
+  stale: "Stale",
   never: "Never loaded",
   unmonitored: "Not monitored",
   unknown: "Unknown",
@@ -80,6 +81,9 @@ export function changes(load) {
 
 /** The same in words, for a title or a screen reader. */
 export function changesInWords(load) {
-  const words = `${number(load.inserted)} inserted, ${number(load.updated)} updated, ${number(load.deleted)} deleted`;
-  return load.rejected ? `${words}, ${number(load.rejected)} rejected` : words;
+  return [
+    `${number(load.inserted)} inserted, ${number(load.updated)} updated, ${number(load.deleted)} deleted`,
+    ...(load.marked_deleted ? [`${number(load.marked_deleted)} marked as deleted`] : []),
+    ...(load.rejected ? [`${number(load.rejected)} rejected`] : []),
+  ].join(", ");
 }

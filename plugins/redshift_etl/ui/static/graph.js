@@ -8,7 +8,7 @@ import { neighbours, reachable, search, step } from "./traversal.js";
 const ZOOM = { step: 1.25, minimum: 0.05, maximum: 3 };
 const MARGIN = 24;
 const LABEL_CHARS = 27;
-const MARKED_STATES = new Set(["late", "never"]);
+const MARKED_STATES = new Set(["late", "stale", "never"]);
 
 /** The graph's SVG and its state. `onSelect` is called with a node's name or null, `onOpen` with a node's name. */
 export class Graph {

@@ -80,7 +80,8 @@ function entry(it) {
     h(
       "p",
       { class: "about" },
-      it.table ? [tableLink(it.table), " · "] : null,
+      it.tables.map((table) => [tableLink(table), " · "]),
+      it.source ? `${it.source} · ` : null,
       h("a", { href: runAddress(it.dag_id, it.run_id), click: openInAirflow }, `${it.dag_id}.${it.task_id}`),
       ` · ${it.error_class} · ${times}${it.occurrences > 1 ? ` · ${it.occurrences} failures` : ""}`,
     ),

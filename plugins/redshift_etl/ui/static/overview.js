@@ -140,8 +140,8 @@ function drawRows(view, rows, all) {
 
 function tiles(view, rows) {
   const count = (state) => rows.filter((row) => row.state === state).length;
-  const kinds = ["fresh", "late", "never"].map((state) => [state, STATES[state], count(state)]);
-  return [...kinds, ["problem", "Has problems", rows.filter(problems).length]].map(([state, title, value]) =>
+  const kinds = ["fresh", "late", "stale", "never"].map((state) => [state, STATES[state], count(state)]);
+  return [...kinds, ["problem", "Needs a look", rows.filter(problems).length]].map(([state, title, value]) =>
     tile(view, state, title, value),
   );
 }
@@ -190,6 +190,7 @@ function line(row) {
     h("td", null, freshness(row), badges(row)),
     h("td", { class: "number" }, number(row.rows)),
     h("td", { class: "number" }, size(row.size_mb)),
+    h("td", null, row.data_until ? moment(row.data_until) : "–"),
     h(
       "td",
       null,
@@ -209,6 +210,10 @@ export function freshness(row) {
   return h("span", { class: `state ${row.state}`, title: limit }, STATES[row.state]);
 }
 
+function days(count, what) {
+  return `${number(count)} ${count === 1 ? "day" : "days"} ${what}`;
+}
+
 /** A table's problems as words. */
 export function badges(row) {
   const { failed = 0, warned = 0 } = row.checks;
@@ -218,6 +223,8 @@ export function badges(row) {
       : null,
     failed ? h("span", { class: "badge bad" }, `${failed} failed`) : null,
     warned ? h("span", { class: "badge warn" }, `${warned} warned`) : null,
+    row.stale_days ? h("span", { class: "badge warn" }, days(row.stale_days, "stale")) : null,
+    row.missing_days ? h("span", { class: "badge bad" }, days(row.missing_days, "missing")) : null,
     row.problem ? h("span", { class: "badge bad" }, "broken file") : null,
   ];
 }

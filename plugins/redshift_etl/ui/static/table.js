@@ -62,13 +62,14 @@ function draw(view, data) {
 }
 
 function facts(data) {
-  const { contract, last } = data;
+  const { contract } = data;
   const freshWithin = data.fresh_within_s ? `within ${span(data.fresh_within_s)}` : "not monitored";
   const rows = [
     ["Owner", data.owner],
     ["Loaded", LOADS[data.load] ?? data.load],
     ["Fresh", freshWithin],
-    ["Last load", last ? [h("span", { title: moment(last.at) }, ago(last.at)), ", by ", run(last)] : data.state === "unknown" ? null : "never"],
+    ["Data until", data.data_until ? moment(data.data_until) : null],
+    ["Last load", lastLoad(data)],
     ["Rows", number(data.rows)],
     ["Size", size(data.size_mb)],
   ];
@@ -87,6 +88,12 @@ function facts(data) {
     { class: "facts" },
     rows.filter(([, value]) => value).map(([term, value]) => h("div", null, h("dt", null, term), h("dd", null, value))),
   );
+}
+
+/** Nothing before the warehouse has been read: "never" would be wrong. */
+function lastLoad({ last, state }) {
+  if (last) return [h("span", { title: moment(last.at) }, ago(last.at)), ", by ", run(last)];
+  return state === "unknown" ? null : "never";
 }
 
 function code(names) {

@@ -1,6 +1,6 @@
 // The list of tables as data: its columns, sort order and filter. Pure.
 
-const URGENCY = { late: 0, never: 1, unknown: 2, fresh: 3, unmonitored: 4 };
+const URGENCY = { late: 0, stale: 1, never: 2, unknown: 3, fresh: 4, unmonitored: 5 };
 
 /** The columns: `by` is the sort key of a row, `descending` the first direction, `numeric` how cells are aligned. */
 export const COLUMNS = [
@@ -9,14 +9,16 @@ export const COLUMNS = [
   { id: "state", title: "Freshness", by: (row) => [problems(row) ? 0 : 1, URGENCY[row.state], row.name] },
   { id: "rows", title: "Rows", by: (row) => row.rows ?? -1, descending: true, numeric: true },
   { id: "size", title: "Size", by: (row) => row.size_mb ?? -1, descending: true, numeric: true },
+  { id: "until", title: "Data until", by: (row) => row.data_until ?? "", descending: true },
   { id: "last", title: "Last load", by: (row) => row.last?.at ?? "", descending: true },
   { id: "changes", title: "Changed", by: (row) => row.last?.changed ?? -1, descending: true, numeric: true },
   { id: "spark", title: "Last 30 loads", by: (row) => row.spark.length, descending: true },
 ];
 
-/** The number of a table's problems, lateness excluded. */
+/** The number of reasons why a table needs a look: incidents, failed checks, late or stale data, missing days. */
 export function problems(row) {
-  return row.incidents + (row.checks.failed ?? 0) + (row.problem ? 1 : 0);
+  const reasons = [row.problem, row.state === "late", row.stale_days, row.missing_days].filter(Boolean);
+  return row.incidents + (row.checks.failed ?? 0) + reasons.length;
 }
 
 /** The rows that match the filter {text, state, bookkeeping}: every word of the text, and the state. */

@@ -64,7 +64,7 @@ def _total_order(contract: Contract) -> str:
 
 
 def decide(contract: Contract, extracted_at: datetime, near: SortRange = EVERYWHERE) -> Statement:
-    """What becomes of each staged row: inserted, updated, deleted (a tombstone), unchanged or superseded.
+    """What becomes of each staged row: inserted, updated, unchanged or superseded.
 
     The target's own rows of the same keys are beside them, as ``EXISTING``. An unchanged row in the first place was
     read later than the target's: it is written all the same, for the time at which it was read.
@@ -72,11 +72,6 @@ def decide(contract: Contract, extracted_at: datetime, near: SortRange = EVERYWH
     names, keys = columns(contract.column_names), columns(contract.key)
     order, a = _total_order(contract), Aliases.of(contract)
     every = ", ".join(map(comparable, contract.columns))
-    tombstone = (
-        f"WHEN {a.place} = 1 AND {column_name(contract.deleted)} IS NOT NULL THEN 'deleted'\n        "
-        if contract.deleted
-        else ""
-    )
     read, version = column_name(EXTRACTED_AT), column_name(contract.version or "")
     return Statement(
         "decide what becomes of each row",
@@ -89,7 +84,7 @@ SELECT {names}, {read}, {a.place}, {a.known},
     CAST(CASE
         WHEN {a.from_target} = 1 THEN '{EXISTING}'
         WHEN {a.place} = 1 AND {a.same} = 1 THEN 'unchanged'
-        {tombstone}WHEN {a.place} = 1 AND {a.known} = 1 THEN 'updated'
+        WHEN {a.place} = 1 AND {a.known} = 1 THEN 'updated'
         WHEN {a.place} = 1 THEN 'inserted'
         WHEN {a.place} = 2 AND {a.same} = 1 AND {a.before} = 1 THEN 'unchanged'
         ELSE 'superseded'
@@ -123,8 +118,6 @@ def known_keys(contract: Contract, near: SortRange = EVERYWHERE) -> Statement:
 def all_new(contract: Contract, extracted_at: datetime) -> str:
     """In the place of DECIDED, for a batch whose keys are all new and single."""
     outcome, a = text("inserted", 16), Aliases.of(contract)
-    if contract.deleted:
-        outcome = f"CASE WHEN {column_name(contract.deleted)} IS NULL THEN {outcome} ELSE {text('deleted', 16)} END"
     read = f"{moment(extracted_at)} AS {column_name(EXTRACTED_AT)}"
     return (
         f"(SELECT {columns(contract.column_names)}, {read}, 1 AS {a.place}, "
@@ -135,11 +128,17 @@ def all_new(contract: Contract, extracted_at: datetime) -> str:
 def decide_step(
     contract: Contract, extracted_at: datetime, decided: str, near: SortRange = EVERYWHERE
 ) -> tuple[Statement, ...]:
-    """Decide, unless ``decided`` is a relation of its own (``all_new``), and count the rows by outcome."""
+    """Decide, unless ``decided`` is a relation of its own (``all_new``), and count the rows by outcome.
+
+    The last statement returns for each outcome the rows, those in the first place, those that changed without a new
+    version, and tombstones.
+    """
     a = Aliases.of(contract)
+    tombstones = f"COUNT({column_name(contract.deleted)})" if contract.deleted else "0"
     count = Statement(
         "count the outcomes",
-        f"SELECT {a.outcome}, COUNT(*), SUM(CASE WHEN {a.place} = 1 THEN 1 ELSE 0 END), SUM({a.unversioned})\n"
+        f"SELECT {a.outcome}, COUNT(*), SUM(CASE WHEN {a.place} = 1 THEN 1 ELSE 0 END), "
+        f"SUM({a.unversioned}), {tombstones}\n"
         f"FROM {decided} GROUP BY {a.outcome}",
     )
     return (*((decide(contract, extracted_at, near),) if decided == DECIDED else ()), count)
@@ -217,5 +216,5 @@ def touch_days(contract: Contract, load_id: str, window_days: Sequence[date], de
     day, a = column_name(contract.day or ""), Aliases.of(contract)
     days = f"""SELECT CAST({day} AS DATE) AS day FROM {decided}
     WHERE {day} IS NOT NULL AND {a.renewed} = 0
-        AND {a.outcome} IN ('inserted', 'updated', 'deleted', '{EXISTING}')"""
+        AND {a.outcome} IN ('inserted', 'updated', '{EXISTING}')"""
     return insert_touched_days(contract.table, load_id, days, window_days)
