@@ -44,11 +44,19 @@ with DAG(
     dagrun_timeout=settings.RUN_TIMEOUT,
     default_args=dag.default_args("data-engineering"),
     params={
-        "table": Param("core.flights", type="string", pattern=r"^[a-z_]\w*\.[a-z_]\w*$", title="Table"),
+        "table": dag.table_choice("reconcile", "Table"),
         **dag.date_form("Load the rows changed"),
-        "reason": Param("", type="string", title="Reason", description="Recorded in the backfill history"),
+        "reason": Param(
+            type="string",
+            minLength=request.MIN_REASON,
+            maxLength=request.MAX_REASON,
+            title="Reason",
+            description="Recorded in the backfill history",
+        ),
         "action": Param(request.BACKFILL, type="string", enum=list(request.ACTIONS), title="Action"),
-        "backfill_id": Param(None, type=["null", "string"], title="Backfill", description="To swap, undo or drop"),
+        "backfill_id": dag.optional_text(
+            "Backfill", "To swap, undo or drop", max_length=12, pattern=request.BACKFILL_ID
+        ),
         "days_a_run": Param(31, type="integer", minimum=1, maximum=366, title="Days a run"),
         "dry_run": Param(True, type="boolean", title="Dry run", description="Check and log only"),
     },

@@ -15,7 +15,7 @@ A table that was never loaded is not late. A run that finds nothing new changes 
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG
 
 from redshift_etl import dag, settings
 from redshift_etl.operators.monitoring import MonitorFreshnessOperator
@@ -30,8 +30,8 @@ with DAG(
     dagrun_timeout=settings.RUN_TIMEOUT,
     default_args=dag.default_args("data-engineering"),
     params={
-        "resolve": Param(
-            None, type=["null", "string"], title="Incident to resolve", description="its id, as in etl.incidents"
+        "resolve": dag.optional_text(
+            "Incident to resolve", "its id, as in etl.incidents", max_length=128, pattern=r"^\d{8}T\d{6}-[a-z0-9-]+$"
         ),
     },
     tags=["monitoring"],

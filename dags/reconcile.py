@@ -8,7 +8,8 @@ the `airflow dags trigger` commands that repair them. Nothing else, unless **rep
 starts those runs itself, at most 20 at a time. A source that cannot be counted fails the task after the report of the
 others, which names it; then no run is started.
 
-**Re-run** at any time: trigger it. Without dates it compares the weeks before each table's newest load, to yesterday.
+**Re-run** at any time: trigger it. Without dates a run by hand compares all days that were loaded, and those missing
+between them; a scheduled run the weeks before each table's newest load, to yesterday.
 
 **Do not use it** as a check of values: it counts. Checks are in `include/sql/checks/`.
 """

@@ -6,8 +6,9 @@
 transaction, recorded in `etl.retention_history`; deletes raw, staged and rejected files and logs past their age, cleans
 Airflow's own database, records reads in `etl.table_reads` and each Monday writes `unused/<day>.md`; VACUUM and ANALYZE.
 
-**Re-run** at any time: trigger it; what is gone is not deleted twice. **Dry run** in the form only counts. A table of
-which more than `max_percent` would go is refused until a person names it in `allow_large`.
+**Re-run** at any time: trigger it. A run by hand only counts unless **delete** is set in the form; a scheduled run
+deletes, and what is gone is not deleted twice. A table of which more than `max_percent` would go is refused until a
+person names it in `allow_large`.
 
 **Do not use it** to correct data, nor to delete a person's rows at request: it goes by age alone.
 """
@@ -22,7 +23,7 @@ from redshift_etl.operators import retention
 
 def days(default: int, what: str) -> Param:
     """The parameter for an age in days."""
-    return Param(default, type="integer", minimum=1, title=f"{what}, days")
+    return Param(default, type="integer", minimum=1, maximum=36500, title=f"{what}, days")
 
 
 with DAG(
@@ -35,11 +36,11 @@ with DAG(
     dagrun_timeout=settings.RUN_TIMEOUT,
     default_args=dag.default_args("data-engineering"),
     params={
-        "dry_run": Param(False, type="boolean", title="Dry run", description="Count only"),
-        "max_percent": Param(10, type="integer", minimum=0, maximum=100, title="Most of a table in one go, per cent"),
-        "allow_large": Param(
-            None, type=["null", "string"], title="Table that may lose more", description="schema.table"
+        "delete": Param(
+            None, type=["null", "boolean"], title="Delete", description="Off: only count. A scheduled run deletes."
         ),
+        "max_percent": Param(10, type="integer", minimum=0, maximum=100, title="Most of a table in one go, per cent"),
+        "allow_large": dag.optional_table("tables", "Table that may lose more"),
         "raw_days": days(90, "Raw files"),
         "staged_days": days(14, "Staged files"),
         "rejects_days": days(90, "Rejected rows"),

@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk import Asset, AssetAlias, CronDataIntervalTimetable, Param
 
 from redshift_etl import settings
-from redshift_etl.contracts.front_matter import about
+from redshift_etl.contracts.front_matter import about, tables_in
 from redshift_etl.run_conf import END, START, check_conf
 
 
@@ -64,13 +64,32 @@ def report_retry(context: Any) -> None:
 def date_form(what: str) -> dict[str, Param]:
     """The dates of the trigger form. Both, or neither: then the interval of its logical date, else the last."""
     return {
-        START: Param(
-            None, type=["null", "string"], format="date", title="First day", description=f"{what}, from this day"
-        ),
-        END: Param(
-            None, type=["null", "string"], format="date", title="Last day", description="to this day, included (UTC)"
-        ),
+        START: _day("First day", f"{what}, from this day"),
+        END: _day("Last day", "to this day, included (UTC)"),
     }
+
+
+def _day(title: str, description: str) -> Param:
+    # Neither the year 0013, which Airflow's field takes, nor one in which a window has no day before it or after it.
+    pattern = r"^[12]\d{3}-\d{2}-\d{2}$"
+    return Param(None, type=["null", "string"], format="date", pattern=pattern, title=title, description=description)
+
+
+def table_choice(folder: str, title: str) -> Param:
+    """A table that has a file in this folder of ``include/sql``, to be chosen in the trigger form."""
+    return Param(type="string", enum=list(tables_in(folder)), title=title)
+
+
+def optional_table(folder: str, title: str) -> Param:
+    """The same, or none, which is the default."""
+    choices = [None, *tables_in(folder)]
+    return Param(None, type=["null", "string"], enum=choices, values_display={"null": "none"}, title=title)
+
+
+def optional_text(title: str, description: str, *, max_length: int, pattern: str) -> Param:
+    """A text, or none, which is the default. Airflow checks the pattern when it creates the run."""
+    kind = ["null", "string"]
+    return Param(None, type=kind, maxLength=max_length, pattern=pattern, title=title, description=description)
 
 
 def documented(text: str | None, *tables: str) -> str:

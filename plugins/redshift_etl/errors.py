@@ -51,6 +51,12 @@ class ConfigError(EtlError, AirflowFailException):
     who_acts = "data engineering: a file of this repository, a connection or a setting"
 
 
+class FormError(ConfigError):
+    """What a run was started with is wrong: the person who started it corrects that. No incident for a run by hand."""
+
+    who_acts = "the person who started the run: its form or conf"
+
+
 class SourceError(EtlError, AirflowFailException):
     """The source's data or contract is wrong: the source's owner decides. Never retried."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from redshift_etl.errors import ConfigError
+from redshift_etl.errors import ConfigError, FormError
 
 Interval = tuple[datetime, datetime]
 """Start and end of a data interval, half-open."""
@@ -38,7 +38,7 @@ class Schedule:
     def interval_of(self, logical_date: datetime) -> Interval:
         """The interval of the scheduled run of that logical date, else the interval that contains it.
 
-        Raises ConfigError when the timetable has neither, or no intervals.
+        Raises FormError when the timetable has neither, and ConfigError when it has no intervals.
         """
         from airflow.timetables.base import TimeRestriction
 
@@ -53,7 +53,7 @@ class Schedule:
         before = self._timetable.infer_manual_data_interval(run_after=last.start if last else moment)
         if before.start <= moment < before.end:
             return self._checked(before)
-        raise ConfigError(
+        raise FormError(
             "The DAG's schedule has no data interval with that logical date.",
             fix="name the days in the conf, as `start` and `end`, or take the logical date of a scheduled run",
             dag=self.dag_id,

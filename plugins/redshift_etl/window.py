@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, overload
 
-from redshift_etl.errors import ConfigError
+from redshift_etl.errors import ConfigError, FormError
 from redshift_etl.run_conf import END, START, check_conf
 from redshift_etl.schedule import Schedule, no_intervals
 
@@ -110,20 +110,13 @@ def resolve(context: Mapping[str, Any]) -> Window:
     In order: the dates of the trigger form (``start`` inclusive, ``end`` inclusive when it is a date); the data
     interval that the DAG's timetable has for the run's logical date; with neither, the last complete interval (without
     a schedule: UTC day), which is logged. Never "now".
-    Raises ConfigError for a key of the conf that the DAG does not know, a date that is not one, an end before the
-    start or after the present, and an interval that is not over or not the timetable's.
+    Raises FormError for a conf that ``check_conf`` refuses, a date that is not one, an end before the start or after
+    the present, and an interval that is not over or not the timetable's; ConfigError for a schedule without intervals.
     """
     check_conf(context)
     form = from_form(context.get("params") or {})
-    if form and getattr(context["dag_run"], "run_type", None) == "backfill":
-        raise ConfigError(
-            "The run is one of a backfill, which has a date for each run, and its conf has dates of its own.",
-            fix="leave `start` and `end` out of the conf of the backfill",
-            start=context["params"][START],
-            end=context["params"][END],
-        )
     if form and form.end > datetime.now(UTC):
-        raise ConfigError(
+        raise FormError(
             "The last day of the form is not over (UTC): the window would be recorded as loaded.",
             fix="end yesterday at the latest",
             end=form.days[-1],
@@ -155,7 +148,7 @@ def _by_hand(run: Any, schedule: Schedule) -> Window:
         return _last_complete(run, schedule)
     if window.end <= now:
         return window
-    raise ConfigError(
+    raise FormError(
         f"The data interval of the run's logical date, {window}, is not over.",
         fix="leave the logical date out for the last complete interval, or start the run when it is over",
         logical_date=run.logical_date.isoformat(),
@@ -172,7 +165,7 @@ def _refuse_own_interval(run: Any, schedule: Schedule, window: Window) -> None:
     inferred = (schedule.inferred(moment) for moment in (run.logical_date, run.run_after))
     if None in own or own[0] == own[1] or own in ((window.start, window.end), *inferred):
         return
-    raise ConfigError(
+    raise FormError(
         f"The run has a data interval of its own, and its logical date has {window}.",
         fix="name the days in the conf, as `start` and `end`, and leave the data interval out",
         data_interval=f"{own[0]} to {own[1]}",
@@ -198,7 +191,7 @@ def from_form(params: Mapping[str, Any]) -> Window | None:
     if not (params.get(START) or params.get(END)):
         return None
     if not (params.get(START) and params.get(END)):
-        raise ConfigError(
+        raise FormError(
             "The form has one date only.",
             fix="fill in both, or neither",
             start=params.get(START),
@@ -207,8 +200,11 @@ def from_form(params: Mapping[str, Any]) -> Window | None:
     start, _ = _moment(START, str(params[START]))
     end, is_date = _moment(END, str(params[END]))
     if start > datetime.now(UTC):
-        raise ConfigError("The dates of the form are in the future.", fix="choose days that are over", start=start)
-    return Window(start, end + timedelta(days=1) if is_date else end)
+        raise FormError("The dates of the form are in the future.", fix="choose days that are over", start=start)
+    end += timedelta(days=1 if is_date else 0)
+    if end <= start:
+        raise FormError("The window ends before it starts.", fix="choose a start before the end", start=start, end=end)
+    return Window(start, end)
 
 
 def _moment(name: str, text: str) -> tuple[datetime, bool]:
@@ -216,6 +212,6 @@ def _moment(name: str, text: str) -> tuple[datetime, bool]:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ConfigError("The date cannot be read.", fix="write e.g. 2013-01-31", field=name, value=text) from error
+        raise FormError("The date cannot be read.", fix="write e.g. 2013-01-31", field=name, value=text) from error
     is_date = len(text) <= len("2013-01-31")
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)), is_date

@@ -27,7 +27,7 @@ def test_reconcile_agrees_on_the_day_that_was_loaded_and_starts_nothing(dag_bag:
 
 @pytest.mark.usefixtures("world")
 def test_a_dry_run_of_retention_and_of_a_backfill_goes_to_its_end(dag_bag: Any) -> None:
-    found = states(dag_bag, "retention", dry_run=True)
+    found = states(dag_bag, "retention")
     assert found.pop("airflow") == "skipped"
     assert set(found.values()) == {"success"}
     form = {**DAYS, "table": "core.flights", "reason": "to see that it works", "action": "stage"}
@@ -73,15 +73,25 @@ def test_every_check_of_a_real_day_passes_but_the_references_that_the_data_lacks
     assert ("delay_agrees_with_departure", "passed") in found
 
 
-def test_a_task_that_fails_in_airflow_leaves_one_incident_with_its_run(dag_bag: Any, world: World) -> None:
-    found = states(dag_bag, "flights", start="2013-01-02", end="2013-01-01")
+@pytest.mark.usefixtures("world")
+def test_a_form_that_a_person_filled_in_wrongly_fails_the_run_and_leaves_no_incident(dag_bag: Any) -> None:
+    assert states(dag_bag, "flights", start="2013-01-02", end="2013-01-01")["extract"] == "failed"
+    assert states(dag_bag, "flights", date="2013-01-02")["extract"] == "failed"
+    assert lake_store.all_open(Lake.connect()) == []
+
+
+def test_a_task_that_fails_in_airflow_leaves_one_incident_with_its_run(
+    dag_bag: Any, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AIRFLOW_CONN_AIRLINE_DB")
+    found = states(dag_bag, "flights", **DAYS)
     assert found["extract"] == "failed"
     (incident,) = lake_store.all_open(Lake.connect())
     assert (incident.dag_id, incident.task_id, incident.error_class) == ("flights", "extract", "ConfigError")
     lake = Lake.connect()
     key = lake.location.key(incident.report)
     text = lake.client.get_object(Bucket=lake.location.bucket, Key=key)["Body"].read().decode()
-    assert "The window ends before it starts" in text
+    assert "airline_db" in text
     assert f"airflow dags clear flights --run-id {incident.run_id}" in text
     assert "- `core.flights`: **no**." in text
     assert "mart.carrier_day" in text

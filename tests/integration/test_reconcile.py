@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -71,9 +72,9 @@ def load(target: LoadTarget, day: int, rows: int) -> None:
     )
 
 
-def compare(params: dict[str, object]) -> list[dict[str, object]]:
-    operator = ReconcileOperator(task_id="compare")
-    return operator.execute({"ti": instance(dag="reconcile", run="manual 1"), "params": params})
+def compare(params: dict[str, object], run_type: str = "scheduled") -> list[dict[str, object]]:
+    operator, run = ReconcileOperator(task_id="compare"), SimpleNamespace(run_type=run_type)
+    return operator.execute({"ti": instance(dag="reconcile", run="run 1"), "dag_run": run, "params": params})
 
 
 def report(lake: Lake) -> str:
@@ -92,6 +93,31 @@ def test_missing_and_short_days_are_found_by_counting_and_only_said(target: Load
     assert "| core.small | whole file | missing |" in text
     assert "2013-01-01 |" not in text
     assert """airflow dags trigger things --conf '{"start": "2013-01-02", "end": "2013-01-03"}'""" in text
+
+
+def test_an_empty_form_compares_what_was_loaded_and_not_the_weeks_before_today(target: LoadTarget, lake: Lake) -> None:
+    things, now = contracts.load("core.things"), datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    target.create(things)
+    load(target, 1, 5)
+    load(target, 2, 3)
+    target.load(things, [], window=Window(now - timedelta(days=2), now - timedelta(days=1)))
+    compare({}, run_type="manual")
+    yesterday = (now - timedelta(days=1)).date()
+    text = report(lake)
+    spans = f"2013-01-01 to 2013-01-02, {yesterday - timedelta(days=1)} to {yesterday}"
+    assert f"`core.things`: {spans}, 10 rows in the source, 8 here; 1 days differ" in text
+    assert "| core.things | 2013-01-02 | short | 5 | 3 |" in text
+    assert "2013-01-03" not in text, "it was never loaded: the days of the form, or the schedule, find it"
+
+
+def test_the_schedule_compares_the_weeks_before_the_newest_load(target: LoadTarget, lake: Lake) -> None:
+    things, now = contracts.load("core.things"), datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    target.create(things)
+    load(target, 2, 3)
+    target.load(things, [], window=Window(now - timedelta(days=2), now - timedelta(days=1)))
+    compare({})
+    first, yesterday = (now - timedelta(days=36)).date(), (now - timedelta(days=1)).date()
+    assert f"`core.things`: {first} to {yesterday}, 0 rows in the source, 0 here; 0 days differ" in report(lake)
 
 
 @pytest.mark.usefixtures("lake")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -38,7 +39,7 @@ day: seen_at
 retention: 30 days on seen_at
 */
 CREATE TABLE core.things (id INTEGER NOT NULL, seen_at TIMESTAMP, name VARCHAR(20));"""
-FORM = {"dry_run": False, "max_percent": 50, "allow_large": None, "report": True}
+FORM = {"delete": True, "max_percent": 50, "allow_large": None, "report": True}
 
 
 @pytest.fixture
@@ -56,8 +57,10 @@ def put(target: LoadTarget, *ages: int) -> None:
     target.run(f"INSERT INTO core.things VALUES {rows}")
 
 
-def expire(**form: Any) -> dict[str, int]:
-    return ExpireRowsOperator(task_id="rows").execute({"ti": instance(dag="retention"), "params": {**FORM, **form}})
+def expire(run_type: str = "manual", **form: Any) -> dict[str, int]:
+    run = SimpleNamespace(run_type=run_type)
+    context: Any = {"ti": instance(dag="retention"), "dag_run": run, "params": {**FORM, **form}}
+    return ExpireRowsOperator(task_id="rows").execute(context)
 
 
 def left(target: LoadTarget) -> list[int]:
@@ -76,13 +79,26 @@ def test_rows_past_their_retention_are_archived_a_month_at_a_time_and_deleted(ta
     assert expire() == {}, "what is gone is not deleted twice"
 
 
-def test_a_dry_run_only_counts(target: LoadTarget, lake: Lake) -> None:
+@pytest.mark.parametrize(
+    ("run_type", "delete"), [("manual", None), ("backfill", None), ("manual", False), ("scheduled", False)]
+)
+def test_a_run_by_hand_with_an_empty_form_only_counts_as_one_whose_form_says_so(
+    target: LoadTarget, lake: Lake, run_type: str, delete: bool | None
+) -> None:
     put(target, 100, 1, 2)
-    assert expire(dry_run=True) == {"core.things": 1}
+    assert expire(run_type, delete=delete) == {"core.things": 1}
     assert left(target) == [0, 1, 2]
     assert "Contents" not in lake.client.list_objects_v2(
         Bucket=lake.location.bucket, Prefix=lake.location.key("archive")
     )
+
+
+@pytest.mark.usefixtures("lake")
+@pytest.mark.parametrize(("run_type", "delete"), [("scheduled", None), ("asset_triggered", None), ("manual", True)])
+def test_the_schedule_deletes_and_a_form_that_says_so(target: LoadTarget, run_type: str, delete: bool | None) -> None:
+    put(target, 100, 1, 2)
+    assert expire(run_type, delete=delete) == {"core.things": 1}
+    assert left(target) == [1, 2]
 
 
 @pytest.mark.usefixtures("lake")

@@ -120,6 +120,16 @@ def test_the_first_page_names_the_monitors_that_are_paused_and_what_that_costs(p
     assert paused == [{"dag": "freshness", "cost": "nobody is told that a table is late, and no incident is resolved"}]
 
 
+def test_each_part_of_a_page_has_the_age_of_its_own_data(page: Page) -> None:
+    settled(page, "/api/overview")
+    parts = page.get("/api/overview").json()["parts"]
+    assert set(parts) == {"contracts", "paused"}
+    report = page.get("/api/incidents/20130102T031500-core-orders-1a2b3c4d").json()
+    assert "warehouse" not in report, "the report is in the lake"
+    for part in (*parts.values(), report["lake"], settled(page, f"/api/tables/{CORE}/history")["warehouse"]):
+        assert set(part) >= {"read_at", "error", "failing_since", "reading", "refreshing", "old"}
+
+
 def test_a_table_s_page_has_its_contract_lineage_and_sql(page: Page) -> None:
     mart = f"mart.{page.sample.marts[-1]}"
     found = settled(page, f"/api/tables/{mart}")

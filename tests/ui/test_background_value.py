@@ -41,7 +41,7 @@ def test_the_first_request_waits_for_a_value_but_not_longer_than_its_limit(gate:
 
     value = BackgroundValue("it", read, NEVER_DUE_AGAIN)
     started = time.monotonic()
-    assert value.get(0.01) == Reading()
+    assert value.get(0.01) == Reading(refreshing=True)
     assert time.monotonic() - started < LONG / 2
     gate.set()
     assert value.get(LONG).value == 7
@@ -121,6 +121,26 @@ def test_a_warehouse_that_hangs_is_reported_as_not_responding(gate: threading.Ev
     reading = until(value.get, lambda reading: reading.error is not None)
     assert reading.error == "It does not respond."
     assert reading.failing_since is not None
+
+
+def test_a_value_past_twice_its_age_is_old_until_it_has_been_read_again(gate: threading.Event) -> None:
+    calls: list[int] = []
+
+    def read() -> None:
+        calls.append(1)
+        if len(calls) > 1:
+            gate.wait(LONG)
+
+    value = BackgroundValue("it", read, timedelta(seconds=0.2))
+    first = value.get(LONG)
+    assert (first.refreshing, first.old) == (False, False)
+    old = until(value.get, lambda reading: reading.old)
+    assert (old.refreshing, old.read_at, old.error) == (True, first.read_at, None)
+    gate.set()
+    new = until(value.get, lambda reading: not reading.old)
+    assert new.read_at
+    assert first.read_at
+    assert new.read_at > first.read_at
 
 
 def test_a_cache_drops_the_least_recently_requested_value() -> None:

@@ -79,6 +79,23 @@ def test_without_dates_it_looks_from_some_weeks_before_the_newest_load_to_yester
     assert reconcile.span(year, now, counted=True) == (date(2013, 2, 3), date(2013, 3, 9))
 
 
+def test_without_dates_a_run_by_hand_looks_at_the_whole_days_that_were_loaded_and_at_the_holes_between_them() -> None:
+    now = datetime(2026, 11, 28, 4, tzinfo=UTC)
+    hour, late = timedelta(hours=1), Window(datetime(2026, 11, 26, tzinfo=UTC), datetime(2026, 11, 27, tzinfo=UTC))
+    assert reconcile.loaded_spans([], now, counted=True) == []
+    assert reconcile.loaded_spans(loaded(1, 2, 5), now, counted=True) == [(date(2013, 1, 1), date(2013, 1, 5))]
+    assert reconcile.loaded_spans([*loaded(3, 4), late], now, counted=True) == [
+        (date(2013, 1, 3), date(2013, 1, 4)),
+        (date(2026, 11, 26), date(2026, 11, 27)),
+    ]
+    assert reconcile.loaded_spans([late], now, counted=False) == [(date(2026, 11, 26), date(2026, 11, 26))]
+    hourly = [Window(day(1) + n * hour, day(1) + (n + 1) * hour) for n in range(5, 60)]
+    assert reconcile.loaded_spans(hourly, now, counted=True) == [(date(2013, 1, 2), date(2013, 1, 2))]
+    assert reconcile.loaded_spans(hourly[:3], now, counted=True) == [], "no whole day was loaded"
+    today = Window(datetime(2026, 11, 28, tzinfo=UTC), datetime(2026, 11, 29, tzinfo=UTC))
+    assert reconcile.loaded_spans([today], now, counted=True) == []
+
+
 @pytest.mark.parametrize("text", [
     "SELECT 1", "/*\nconnection: x\n*/\nSELECT 1", "/*\ndag: x\nconnection: y\n*/", "/*\ndag: x\n*/\nSELECT 1",
     "/*\ndag: x\ntable: y\n*/",

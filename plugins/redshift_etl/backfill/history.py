@@ -6,7 +6,7 @@ import json
 from datetime import date, timedelta
 
 from redshift_etl.backfill.request import Request, own_id
-from redshift_etl.errors import ConfigError
+from redshift_etl.errors import FormError
 from redshift_etl.warehouse import catalog_query, migrate
 from redshift_etl.warehouse.retry import transaction
 from redshift_etl.warehouse.session import Connect, Session, StatementError
@@ -83,7 +83,7 @@ def mark_stale_as_failed(connect: Connect, older_than: timedelta) -> None:
 
 
 def days(session: Session, backfill_id: str, table: str, *statuses: str) -> tuple[date, date]:
-    """The days of a backfill in one of these states. Raises ConfigError for any other."""
+    """The days of a backfill in one of these states. Raises FormError for any other."""
     rows = session.run(
         Statement(
             "read the backfill",
@@ -93,7 +93,7 @@ def days(session: Session, backfill_id: str, table: str, *statuses: str) -> tupl
     )
     found = rows[0] if rows else None
     if found is None or found[0] != table or found[1] not in statuses:
-        raise ConfigError(
+        raise FormError(
             f"There is no such backfill of this table that is {' or '.join(statuses)}.",
             fix=f"query {TABLE}",
             backfill_id=backfill_id,

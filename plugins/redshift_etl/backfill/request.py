@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from redshift_etl.errors import ConfigError
+from redshift_etl.errors import FormError
 from redshift_etl.run_conf import SHADOW
 from redshift_etl.window import from_form
 
@@ -19,7 +19,8 @@ BACKFILL, STAGE, SWAP, UNDO, DROP = "backfill", "stage", "swap", "undo", "drop"
 ACTIONS = (BACKFILL, STAGE, SWAP, UNDO, DROP)
 LOADS = (BACKFILL, STAGE)
 MAX_RUNS = 20  # what starts them goes through XCom: under 4 KiB together
-_REASON_CHARS = 10
+MIN_REASON, MAX_REASON = 10, 256  # characters; etl.backfill_history has room for them in bytes
+BACKFILL_ID = r"^[0-9a-f]{12}$"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def own_id(run_id: str) -> str:
 
 
 def read(params: Mapping[str, Any], run_id: str, now: datetime) -> Request:
-    """Check the form. Raises ConfigError that names the field."""
+    """Check the form. Raises FormError that names the field."""
     from redshift_etl.contracts import contract as contracts
     from redshift_etl.contracts import reconcile_spec
 
@@ -64,11 +65,11 @@ def read(params: Mapping[str, Any], run_id: str, now: datetime) -> Request:
     contract = contracts.load(table)
     plan = reconcile_spec.read(contract)
     if plan is None:
-        raise ConfigError("No DAG is known to load the table.", fix="name it in include/sql/reconcile", table=table)
+        raise FormError("No DAG is known to load the table.", fix="name it in include/sql/reconcile", table=table)
     if action not in ACTIONS:
-        raise ConfigError("There is no such action.", fix=f"use one of {', '.join(ACTIONS)}", action=action)
-    if len(str(params["reason"] or "").strip()) < _REASON_CHARS:
-        raise ConfigError("A backfill has a reason.", fix=f"write at least {_REASON_CHARS} characters", field="reason")
+        raise FormError("There is no such action.", fix=f"use one of {', '.join(ACTIONS)}", action=action)
+    if len(str(params["reason"] or "").strip()) < MIN_REASON:
+        raise FormError("A backfill has a reason.", fix=f"write at least {MIN_REASON} characters", field="reason")
     if action in LOADS:
         first, last = _days(params, now)
         backfill_id = own_id(run_id)
@@ -76,13 +77,13 @@ def read(params: Mapping[str, Any], run_id: str, now: datetime) -> Request:
         first = last = now.date()
         backfill_id = str(params["backfill_id"] or "")
         if len(backfill_id) != len(own_id("")) or not backfill_id.isalnum():
-            raise ConfigError(
+            raise FormError(
                 f"The action {action} needs the id of a backfill.",
                 fix="take its id of etl.backfill_history",
                 backfill_id=backfill_id,
             )
     if action != BACKFILL and contract.load != "incremental":
-        raise ConfigError(
+        raise FormError(
             "Only an incremental table has a staged backfill.",
             fix="use the action backfill",
             table=table,
@@ -100,7 +101,7 @@ def read(params: Mapping[str, Any], run_id: str, now: datetime) -> Request:
         days_a_run=int(params["days_a_run"]),
     )
     if len(request.triggers()) > MAX_RUNS:
-        raise ConfigError(
+        raise FormError(
             f"That is {len(request.triggers())} runs, and at most {MAX_RUNS} are started.",
             fix="raise days_a_run, or use `airflow dags backfill`",
         )
@@ -110,8 +111,8 @@ def read(params: Mapping[str, Any], run_id: str, now: datetime) -> Request:
 def _days(params: Mapping[str, Any], now: datetime) -> tuple[date, date]:
     window = from_form(params)
     if window is None:
-        raise ConfigError("A backfill has a first and a last day.", fix="fill in both", field="start, end")
+        raise FormError("A backfill has a first and a last day.", fix="fill in both", field="start, end")
     first, last = window.days[0], window.days[-1]
     if last >= now.date():
-        raise ConfigError("The last day is not over (UTC).", fix="end yesterday at the latest", end=str(last))
+        raise FormError("The last day is not over (UTC).", fix="end yesterday at the latest", end=str(last))
     return first, last

@@ -16,7 +16,7 @@ from redshift_etl import settings
 from redshift_etl.contracts import ddl, verify
 from redshift_etl.contracts.accepted import accepted_values
 from redshift_etl.contracts.ddl import Column
-from redshift_etl.contracts.front_matter import flag, number, refuse_unknown
+from redshift_etl.contracts.front_matter import flag, number, refuse_unknown, tables_in
 from redshift_etl.contracts.front_matter import front_matter as front_matter  # noqa: PLC0414 — for modules that import contracts
 from redshift_etl.contracts.model import Contract as Contract  # noqa: PLC0414 — as above
 from redshift_etl.contracts.model import Retention as Retention  # noqa: PLC0414 — as above
@@ -53,8 +53,7 @@ def load(table: str) -> Contract:
 
 def all_tables() -> tuple[str, ...]:
     """Every table that has a contract, by name."""
-    root = settings.sql_dir() / "tables"
-    return tuple(sorted(f"{path.parent.name}.{path.stem}" for path in root.glob("*/*.sql")))
+    return tables_in("tables")
 
 
 def _path(table: str) -> Path:

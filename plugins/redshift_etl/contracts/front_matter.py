@@ -66,6 +66,12 @@ def flag(matter: dict[str, Any], name: str) -> bool:
     return text == "true"
 
 
+def tables_in(folder: str) -> tuple[str, ...]:
+    """Every table that has a file in this folder of ``include/sql``, by name."""
+    root = settings.sql_dir() / folder
+    return tuple(sorted(f"{path.parent.name}.{path.stem}" for path in root.glob("*/*.sql")))
+
+
 ABOUT = ("description", "owner", "load", "version", "fresh_within", "retention")
 
 

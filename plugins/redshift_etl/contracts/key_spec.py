@@ -17,7 +17,7 @@ from sqlglot import exp
 from redshift_etl import settings
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts.contract import Contract, front_matter
-from redshift_etl.contracts.front_matter import refuse_unknown
+from redshift_etl.contracts.front_matter import refuse_unknown, tables_in
 from redshift_etl.contracts.names import fold
 from redshift_etl.contracts.sql_errors import explain
 from redshift_etl.errors import ConfigError
@@ -49,8 +49,7 @@ class KeySpec:
 
 def all_tables() -> tuple[str, ...]:
     """Every table whose keys are compared with its source, by name."""
-    root = settings.sql_dir() / "keys"
-    return tuple(sorted(f"{path.parent.name}.{path.stem}" for path in root.glob("*/*.sql")))
+    return tables_in("keys")
 
 
 def read(table: str) -> KeySpec:

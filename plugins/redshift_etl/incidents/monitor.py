@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from redshift_etl.backfill import history
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts import reconcile_spec
-from redshift_etl.errors import ConfigError, EtlError
+from redshift_etl.errors import ConfigError, EtlError, FormError
 from redshift_etl.incidents import alerts, lake_store, model, report, table_store
 from redshift_etl.incidents.context import IncidentContext, WarehouseState
 from redshift_etl.incidents.model import LATE, FailedRun, Failure, Incident
@@ -207,7 +207,7 @@ def close(monitor: Monitor, incident: Incident, reason: str, now: datetime) -> b
 
 
 def close_by_hand(monitor: Monitor, incident_id: str, now: datetime) -> None:
-    """Resolve the incident that a person names. Raises ConfigError when it is not open."""
+    """Resolve the incident that a person names. Raises FormError when it is not open."""
     migrate.ensure(monitor.connect, table_store.TABLE)
     with open_session(monitor.connect, monitor.run_id) as session:
         in_table = table_store.open_incidents(session)
@@ -215,7 +215,7 @@ def close_by_hand(monitor: Monitor, incident_id: str, now: datetime) -> None:
         if incident.incident_id == incident_id:
             close(monitor, incident, "a person resolved it", now)
             return
-    raise ConfigError(
+    raise FormError(
         "There is no such open incident.",
         fix="use an id of: SELECT incident_id FROM etl.incidents WHERE resolved_at IS NULL",
         incident=incident_id,

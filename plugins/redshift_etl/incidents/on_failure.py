@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from redshift_etl import run_conf, window
+from redshift_etl.errors import FormError
 from redshift_etl.incidents import model
 from redshift_etl.incidents.context import IncidentContext, read_warehouse
 from redshift_etl.incidents.model import FailedTry, Failure, Incident
@@ -36,7 +37,13 @@ TRIES, MAX_TRIES = "failed_tries", 20
 
 
 def on_failure(task_context: Mapping[str, Any]) -> None:
-    """Report the failure in Airflow's task context. Never raises."""
+    """Report the failure in Airflow's task context. Never raises.
+
+    A form that a person filled in wrongly is no failure of a pipeline: that person has the error in the task's log.
+    """
+    if isinstance(task_context.get("exception"), FormError) and run_conf.started_by_hand(task_context):
+        log.info("No incident is opened: the run was started by hand with a wrong form")
+        return
     try:
         _report(task_context)
     except Exception as error:  # noqa: BLE001 — the task's own error is the one that counts

@@ -27,7 +27,7 @@ class PlanBackfillOperator(BaseOperator):
         self.redshift_conn_id = redshift_conn_id
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Plan. Raises ConfigError that names the field of the form."""
+        """Plan. Raises FormError that names the field of the form, ConfigError for a paused DAG."""
         from redshift_etl.backfill import history
         from redshift_etl.backfill import request as backfill
         from redshift_etl.errors import ConfigError

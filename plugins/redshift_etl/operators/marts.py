@@ -98,12 +98,12 @@ def batches(days: Sequence[date]) -> list[list[str]]:
 
 
 def batches_of_form(days: Sequence[date]) -> list[list[str]]:
-    """The same of the form's days, none left over: they are not stale. Raises ConfigError when they are too many."""
-    from redshift_etl.errors import ConfigError
+    """The same of the form's days, none left over: they are not stale. Raises FormError when they are too many."""
+    from redshift_etl.errors import FormError
 
     most = DAYS_A_TASK * MAX_TASKS
     if len(days) > most:
-        raise ConfigError(
+        raise FormError(
             f"The form names {len(days)} days, and a run builds {most} at most.",
             fix="start a run for each part of them",
             start=str(days[0]),

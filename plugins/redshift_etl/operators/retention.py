@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +15,15 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from redshift_etl.operators.context import run_of, slug
+from redshift_etl.run_conf import started_by_hand
 from redshift_etl.warehouse.connect import warehouse
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from redshift_etl.lake.storage import Lake
+
+log = logging.getLogger(__name__)
 
 METADATA = "airflow_db"
 """The connection of Airflow's own database. Airflow 3 withholds it from tasks, so it must be configured on purpose."""
@@ -41,13 +46,14 @@ class ExpireRowsOperator(BaseOperator):
         """Every table that has a contract, by name."""
         from redshift_etl import settings
         from redshift_etl.contracts import contract as contracts
-        from redshift_etl.errors import ConfigError
+        from redshift_etl.errors import ConfigError, FormError
         from redshift_etl.lake.storage import Lake
         from redshift_etl.retention import rows
 
-        params, connect, lake = context["params"], warehouse(self.redshift_conn_id), Lake.connect()
+        params, dry_run = context["params"], only_counts(context)
+        connect, lake = warehouse(self.redshift_conn_id), Lake.connect()
         if params["allow_large"] and params["allow_large"] not in contracts.all_tables():
-            raise ConfigError(
+            raise FormError(
                 "There is no contract of the table that may lose more than the others.",
                 fix="name one table of a contract, schema.table",
                 field="allow_large",
@@ -65,12 +71,13 @@ class ExpireRowsOperator(BaseOperator):
                 refused.append(f"{table} ({found.past} of {found.total} rows)")
             else:
                 deleted[table] = found.past
-                if not params["dry_run"]:
+                if not dry_run:
                     deleted[table] = rows.run(connect, found, archive, run_of(context))
         if refused:
             raise ConfigError(
                 f"Retention would delete more than {params['max_percent']} % of {', '.join(refused)}.",
-                fix="if that is right, trigger `retention` with the table in `allow_large`; else correct its contract",
+                fix="if that is right, trigger `retention` with the table in `allow_large` and `delete`: true; else "
+                "correct its contract",
                 table=refused[0].split(" ")[0],
             )
         return deleted
@@ -88,11 +95,11 @@ class ExpireFilesOperator(BaseOperator):
         from redshift_etl.lake.storage import Lake
         from redshift_etl.retention import files
 
-        params, now = context["params"], datetime.now(UTC)
+        params, now, dry_run = context["params"], datetime.now(UTC), only_counts(context)
         before = {zone: now - timedelta(days=params[f"{zone}_days"]) for zone in files.ZONES}
-        found: dict[str, Any] = dict(files.expire(Lake.connect(), before, params["dry_run"]))
+        found: dict[str, Any] = dict(files.expire(Lake.connect(), before, dry_run))
         folder = Path(conf.get("logging", "base_log_folder"))
-        found["logs"] = files.expire_logs(folder, now - timedelta(days=params["airflow_days"]), params["dry_run"])
+        found["logs"] = files.expire_logs(folder, now - timedelta(days=params["airflow_days"]), dry_run)
         return found
 
 
@@ -117,8 +124,8 @@ class CleanAirflowOperator(BaseOperator):
             raise AirflowSkipException(
                 f"The connection {METADATA} is not configured; run `airflow db clean` where the database is reached."
             ) from error
-        params = context["params"]
-        command = clean_command(datetime.now(UTC) - timedelta(days=params["airflow_days"]), params["dry_run"])
+        before = datetime.now(UTC) - timedelta(days=context["params"]["airflow_days"])
+        command = clean_command(before, only_counts(context))
         done = subprocess.run(
             command, env=clean_environment(address), capture_output=True, text=True, check=False, timeout=3000
         )
@@ -167,9 +174,18 @@ class MaintainTablesOperator(BaseOperator):
         from redshift_etl.retention import table_stats
 
         connect = warehouse(self.redshift_conn_id)
-        statements = table_stats.maintain(connect, table_stats.read_tables(connect), context["params"]["dry_run"])
+        statements = table_stats.maintain(connect, table_stats.read_tables(connect), only_counts(context))
         self.log.info("%s", "\n".join(statements) or "No table needs it")
         return len(statements)
+
+
+def only_counts(context: Mapping[str, Any]) -> bool:
+    """Whether the run deletes nothing: as ``delete`` of the form says, else when a person started it."""
+    delete = context["params"]["delete"]
+    if delete is None and started_by_hand(context):
+        log.info("Dry run: a person started it and the form is empty; `delete` in the form deletes")
+        return True
+    return delete is False
 
 
 def archive_prefix(lake: Lake, instance: Any) -> str:

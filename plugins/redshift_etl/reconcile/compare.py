@@ -65,7 +65,7 @@ class Range:
 
 
 def span(loaded: Sequence[Window], now: datetime, counted: bool) -> tuple[date, date] | None:
-    """The days to compare when the form has no dates: first and last, or None when nothing was ever loaded.
+    """The days that the schedule compares: first and last, or None when nothing was ever loaded.
 
     From some weeks before the newest load to yesterday; a source that cannot be counted only up to the newest load.
     """
@@ -78,16 +78,39 @@ def span(loaded: Sequence[Window], now: datetime, counted: bool) -> tuple[date, 
     return (first, last) if first <= last else None
 
 
+def loaded_spans(loaded: Sequence[Window], now: datetime, counted: bool) -> list[tuple[date, date]]:
+    """The days to compare when a person starts it without dates: first and last of each span that was loaded.
+
+    Whole days up to yesterday. A hole of up to ``LOOK_BACK`` belongs to a span, and so do the days since the newest
+    load when they are no more and the source can be counted.
+    """
+    yesterday, spans = now.astimezone(UTC).date() - _DAY, list[tuple[date, date]]()
+    for window in _joined(loaded):
+        first = (window.start + _DAY - timedelta(microseconds=1)).date()
+        last = min(yesterday, window.end.date() - _DAY)
+        if first <= last:
+            begins = spans.pop()[0] if spans and first - spans[-1][1] <= LOOK_BACK else first
+            spans.append((begins, last))
+    if spans and counted and yesterday - spans[-1][1] <= LOOK_BACK:
+        spans[-1] = (spans[-1][0], yesterday)
+    return spans
+
+
 def covered(loaded: Iterable[Window], first: date, last: date) -> set[date]:
     """The days that the windows cover from beginning to end, together."""
+    spans = _joined(loaded)
+    days = (first + _DAY * number for number in range((last - first).days + 1))
+    return {day for day in days if any(_contains(span, day) for span in spans)}
+
+
+def _joined(loaded: Iterable[Window]) -> list[Window]:
     spans: list[Window] = []
     for window in sorted(loaded, key=lambda window: window.start):
         if spans and window.start <= spans[-1].end:
             spans[-1] = Window(spans[-1].start, max(spans[-1].end, window.end))
         else:
             spans.append(window)
-    days = (first + _DAY * number for number in range((last - first).days + 1))
-    return {day for day in days if any(_contains(span, day) for span in spans)}
+    return spans
 
 
 def _contains(span: Window, day: date) -> bool:

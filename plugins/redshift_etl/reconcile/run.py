@@ -14,7 +14,7 @@ from redshift_etl.reconcile import compare as reconcile
 from redshift_etl.reconcile.compare import Gap
 from redshift_etl.warehouse import history, migrate
 from redshift_etl.warehouse.session import Connect, Session, open_session
-from redshift_etl.window import aware_utc
+from redshift_etl.window import Window, aware_utc
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +23,8 @@ CountSource = Callable[[str, str, datetime, datetime], dict[date, int]]
 FileChanged = Callable[[str], datetime]
 """When a landing file was last written (UTC)."""
 Days = tuple[date, date]
+ChooseDays = Callable[[Sequence[Window], bool], list[Days]]
+"""The days to compare, by the windows that were loaded and whether the source can be counted."""
 
 
 def run(
@@ -32,11 +34,22 @@ def run(
     form_days: Days | None,
     now: datetime,
     tables: Sequence[str] | None = None,
+    *,
+    all_loaded: bool = False,
 ) -> tuple[list[str], list[Gap], list[EtlError]]:
     """Compare every table that has a spec. Returns a line a table, the gaps, and the errors of those not compared.
 
-    ``form_days``: first and last day; without it each table's own span. A table never loaded is reported as such.
+    ``form_days``: first and last day; without it, by table, the weeks before its newest load, or with ``all_loaded``
+    the days that were loaded. A table never loaded is reported as such.
     """
+
+    def choose(loaded: Sequence[Window], counted: bool) -> list[Days]:
+        """The days of a table to compare, by the windows that were loaded."""
+        if all_loaded:
+            return reconcile.loaded_spans(loaded, now, counted)
+        span = reconcile.span(loaded, now, counted)
+        return [span] if span else []
+
     lines: list[str] = []
     gaps: list[Gap] = []
     errors: list[EtlError] = []
@@ -50,7 +63,7 @@ def run(
                 line, found = (
                     _file(session, plan, file_changed)
                     if plan.landing
-                    else _days(session, plan, count_source, form_days, now)
+                    else _days(session, plan, count_source, form_days, choose)
                 )
             except EtlError as error:  # one source that does not respond must not hide the gaps of the others
                 line, found = f"**not compared**: {error.what}", []
@@ -70,19 +83,22 @@ def _file(session: Session, plan: ReconcileSpec, file_changed: FileChanged) -> t
 
 
 def _days(
-    session: Session, plan: ReconcileSpec, count_source: CountSource, form_days: Days | None, now: datetime
+    session: Session, plan: ReconcileSpec, count_source: CountSource, form_days: Days | None, choose: ChooseDays
 ) -> tuple[str, list[Gap]]:
-    contract = plan.contract
-    loaded = history.loaded_windows(session, contract.table)
-    days = form_days or reconcile.span(loaded, now, counted=plan.connection is not None)
-    if days is None:
-        return "was never loaded", []
-    first, last = days
-    source = None
-    if plan.connection:
-        start, end = datetime.combine(first, time()), datetime.combine(last, time()) + timedelta(days=1)
-        source = count_source(plan.connection, plan.sql, start, end)
-    here = {day: int(rows) for day, rows in session.run(reconcile.count_by_day(contract, first, last))}
-    gaps = reconcile.compare(plan, first, last, loaded, source, here)
-    counted = "" if source is None else f", {sum(source.values())} rows in the source, {sum(here.values())} here"
-    return f"{first} to {last}{counted}; {len(gaps)} days differ", gaps
+    loaded = history.loaded_windows(session, plan.contract.table)
+    spans = [form_days] if form_days else choose(loaded, plan.connection is not None)
+    if not spans:
+        return "no whole day was loaded" if loaded else "was never loaded", []
+    gaps: list[Gap] = []
+    there = here = 0
+    for first, last in spans:
+        source = None
+        if plan.connection:
+            start, end = datetime.combine(first, time()), datetime.combine(last, time()) + timedelta(days=1)
+            source = count_source(plan.connection, plan.sql, start, end)
+        counts = {day: int(rows) for day, rows in session.run(reconcile.count_by_day(plan.contract, first, last))}
+        gaps += reconcile.compare(plan, first, last, loaded, source, counts)
+        there, here = there + sum((source or {}).values()), here + sum(counts.values())
+    days = ", ".join(f"{first} to {last}" for first, last in spans)
+    counted = f", {there} rows in the source, {here} here" if plan.connection else ""
+    return f"{days}{counted}; {len(gaps)} days differ", gaps

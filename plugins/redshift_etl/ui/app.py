@@ -106,11 +106,18 @@ def _version() -> str:
 
 @router.get("/api/overview")
 def overview(state: PageState, files: Files) -> JSONResponse:
-    """Every table, the incidents, and which of the DAGs that look after the tables are paused."""
-    reading, now = state.snapshot(), datetime.now(UTC)
-    in_lake = state.incidents() if reading.error else ()
-    page = pages.overview(files, reading.value, now, in_lake) | {"paused": state.paused()}
-    return _json(page, reading, now)
+    """Every table, the incidents, and which of the DAGs that look after the tables are paused.
+
+    ``parts`` has the health of what is not read from the warehouse.
+    """
+    reading, paused, now = state.snapshot(), state.paused(), datetime.now(UTC)
+    parts: dict[str, Reading[Any]] = {"contracts": state.files(), "paused": paused}
+    in_lake = None
+    if reading.error:
+        parts["lake"] = in_lake = state.incidents()
+    page = pages.overview(files, reading.value, now, in_lake.value or () if in_lake else ())
+    healths = {name: health(part, now) for name, part in parts.items()}
+    return _json(page | {"paused": paused.value or [], "parts": healths}, reading, now)
 
 
 @router.get("/api/tables/{table}")
@@ -144,9 +151,9 @@ def columns(name: str, files: Files) -> JSONResponse:
 
 @router.get("/api/incidents/{incident_id}")
 def report(incident_id: str, state: PageState) -> JSONResponse:
-    """One incident's report."""
+    """One incident's report, which is in the lake."""
     reading = state.report(incident_id)
-    return _json({"report": reading.value}, reading, datetime.now(UTC))
+    return JSONResponse({"lake": health(reading, datetime.now(UTC)), "report": reading.value})
 
 
 def _json(page: dict[str, Any], reading: Reading[Any], now: datetime) -> JSONResponse:

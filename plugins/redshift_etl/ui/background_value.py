@@ -25,12 +25,17 @@ NO_RESPONSE_AFTER = timedelta(seconds=15)
 
 @dataclass(frozen=True)
 class Reading(Generic[T]):
-    """The last value and when it was read (UTC); ``error`` and ``failing_since`` while reading fails or hangs."""
+    """The last value and when it was read (UTC); ``error`` and ``failing_since`` while reading fails or hangs.
+
+    ``refreshing`` while it is being read; ``old`` when the value is older than twice its ``max_age``.
+    """
 
     value: T | None = None
     read_at: datetime | None = None
     error: str | None = None
     failing_since: datetime | None = None
+    refreshing: bool = False
+    old: bool = False
 
 
 class BackgroundValue(Generic[T]):
@@ -56,7 +61,10 @@ class BackgroundValue(Generic[T]):
             self._done.wait(wait)
         with self._lock:
             reading, started = self._reading, self._started
-        if started and datetime.now(UTC) - started > self._no_response_after and not reading.error:
+        now = datetime.now(UTC)
+        old = reading.read_at is not None and now - reading.read_at > 2 * self._max_age
+        reading = replace(reading, refreshing=started is not None, old=old)
+        if started and now - started > self._no_response_after and not reading.error:
             return replace(reading, error="It does not respond.", failing_since=started)
         return reading
 

@@ -88,13 +88,13 @@ class State:
             table, lambda: warehouse_reader.read_history(self._connect, table, mart, datetime.now(UTC)), WAIT_SECONDS
         )
 
-    def incidents(self) -> tuple[Incident, ...]:
+    def incidents(self) -> Reading[tuple[Incident, ...]]:
         """The incidents that are open in the lake, which is available when the warehouse is not."""
-        return self._incidents.get(WAIT_SECONDS).value or ()
+        return self._incidents.get(WAIT_SECONDS)
 
-    def paused(self) -> list[Json]:
-        """The monitors that are paused, and what that costs; none while Airflow's database cannot be read."""
-        return self._paused.get(WAIT_SECONDS).value or []
+    def paused(self) -> Reading[list[Json]]:
+        """The monitors that are paused, and what that costs."""
+        return self._paused.get(WAIT_SECONDS)
 
     def report(self, incident_id: str) -> Reading[str | None]:
         """The report of an incident; its value is None when there is no such report."""
@@ -108,12 +108,17 @@ def mart_of(repository: Repository, table: str) -> Mart | None:
 
 
 def health(reading: Reading[Any], now: datetime) -> Json:
-    """Whether the source can be read, else the error and since when; the age of the data; the product's version."""
+    """Whether a source can be read, else the error and since when; the age of its data; the product's version.
+
+    ``old`` when the age is to be shown, ``refreshing`` while it is read again.
+    """
     return {
         "now": now.isoformat(),
         "read_at": reading.read_at.isoformat() if reading.read_at else None,
         "reachable": reading.error is None,
         "reading": reading.read_at is None and reading.error is None,
+        "refreshing": reading.refreshing,
+        "old": reading.old,
         "error": reading.error,
         "failing_since": reading.failing_since.isoformat() if reading.failing_since else None,
         "version": __version__,

@@ -42,7 +42,7 @@ async function read(view, signal) {
         : h("p", { class: "quiet" }, "No column has a known origin or goes into another one."),
     );
   }
-  return null;
+  return {};
 }
 
 /** The linked columns of other tables, grouped by table: [{name, columns}]. `side` is "from" or "into". */

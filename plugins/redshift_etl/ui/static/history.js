@@ -9,16 +9,9 @@ const OUTCOMES = { passed: "good", warned: "warn", failed: "bad" };
 const NUMBERS = new Set(["Rows", "Rows after", "Took"]);
 const MAX_LOADS = 50;
 
-/** Show the history, or the reason why there is none. */
-export function drawHistory(container, history, health) {
-  if (!history.loads) {
-    replace(
-      container,
-      h("h3", null, "Loads"),
-      h("p", { class: health.error ? "note" : "quiet" }, health.error ?? "Reading the history…"),
-    );
-    return;
-  }
+/** Show the history, once it has been read. */
+export function drawHistory(container, history) {
+  if (!history.loads) return;
   replace(
     container,
     h("h3", null, "Loads"),

@@ -4,15 +4,17 @@ import { openInAirflow, runAddress } from "./airflow.js";
 import { get } from "./api.js";
 import { h, replace, route, tableLink } from "./dom.js";
 import { ago, moment } from "./format.js";
+import { partNote } from "./health.js";
 
 /** Show all incidents, or the report of one. */
 export function open(main, id) {
-  const view = { id, container: h("div"), last: "" };
+  const view = { id, age: h("div"), container: h("div"), last: null };
   replace(
     main,
     id
       ? h("p", { class: "path" }, h("a", { href: "#/incidents" }, "Incidents"), " / ", id)
       : h("h2", null, "Incidents"),
+    view.age,
     view.container,
   );
   return {
@@ -22,13 +24,16 @@ export function open(main, id) {
 }
 
 async function readAll(view, signal) {
-  const { warehouse, incidents, missing } = await get(["overview"], signal);
-  const text = JSON.stringify([incidents, missing, warehouse.reading]);
+  const { warehouse, parts, incidents, missing } = await get(["overview"], signal);
+  const { lake } = parts;
+  const age = lake ? partNote("The list of open incidents in the lake", lake) : null;
+  const none = ifNone(warehouse, lake);
+  replace(view.age, age ? h("p", { class: "note" }, age) : null);
+  const text = JSON.stringify([incidents, missing, none]);
   if (text !== view.last) {
     view.last = text;
     const opened = incidents.filter((it) => !it.resolved_at);
     const closed = incidents.filter((it) => it.resolved_at);
-    const none = warehouse.read_at ? "No incident is open." : "The warehouse has not been read yet.";
     replace(
       view.container,
       missing.incidents ? h("p", { class: "note" }, `The incidents could not be read: ${missing.incidents}.`) : null,
@@ -37,17 +42,26 @@ async function readAll(view, signal) {
       closed.length ? [h("h3", null, "Resolved in the last 30 days"), incidentList(closed)] : null,
     );
   }
-  return warehouse;
+  return { warehouse, parts: lake ? [lake] : [] };
+}
+
+/** What is said where no incident is listed: the lake has those that are open when the warehouse cannot be read. */
+function ifNone(warehouse, lake) {
+  if (warehouse.reachable ? warehouse.read_at : lake?.read_at && lake.reachable) return "No incident is open.";
+  const read = warehouse.read_at ?? lake?.read_at;
+  return read ? `No incident was open at ${moment(read)}.` : "The incidents have not been read yet.";
 }
 
 async function readOne(view, signal) {
-  const { warehouse, report } = await get(["incidents", view.id], signal);
-  const shown = warehouse.read_at ? (report ?? "There is no such incident.") : "";
+  const { lake, report } = await get(["incidents", view.id], signal);
+  const age = partNote("The report", lake);
+  const shown = lake.read_at ? (report ?? "There is no such incident.") : null;
+  replace(view.age, age ? h("p", { class: "note" }, age) : null);
   if (shown !== view.last) {
     view.last = shown;
     replace(view.container, h("pre", { class: "report", tabindex: 0 }, shown));
   }
-  return warehouse;
+  return { parts: [lake] };
 }
 
 /** A list of incidents. */

@@ -28,7 +28,7 @@ async function read(view, signal) {
     view.last = text;
     draw(view, data);
   }
-  return warehouse;
+  return { warehouse };
 }
 
 function draw(view, data) {

@@ -3,8 +3,8 @@
 import { followTheme, shareAddress } from "./airflow.js";
 import { Failure } from "./api.js";
 import { h, replace } from "./dom.js";
-import { moment, span } from "./format.js";
 import * as columns from "./columns.js";
+import { headline, isArriving } from "./health.js";
 import * as incidents from "./incidents.js";
 import * as lineage from "./lineage.js";
 import * as overview from "./overview.js";
@@ -34,28 +34,13 @@ function markNavigation(name) {
 
 function showHealth(warehouse) {
   const status = document.getElementById("health");
-  if (!warehouse) return;
-  document.getElementById("version").textContent = `redshift-airflow ${warehouse.version}`;
-  if (warehouse.reading) replace(status, "Reading the warehouse…");
-  else if (warehouse.reachable) replace(status, `As of ${moment(warehouse.read_at)}`);
-  else replace(status, ...unreachable(warehouse));
-  status.classList.toggle("down", !warehouse.reachable);
+  const [problem, text] = warehouse ? headline(warehouse) : ["", ""];
+  replace(status, problem ? h("strong", null, problem) : null, text);
+  status.classList.toggle("down", problem !== "");
 }
 
-/** Whether the data is older than the server's limit, which means that the server is reading it again. */
-function isStale(warehouse) {
-  return warehouse?.reachable && Date.parse(warehouse.now) - Date.parse(warehouse.read_at) > INTERVAL;
-}
-
-function unreachable(warehouse) {
-  const seconds = (Date.parse(warehouse.now) - Date.parse(warehouse.failing_since)) / 1000;
-  const shown = warehouse.read_at
-    ? `The data on this page was read at ${moment(warehouse.read_at)}.`
-    : "Only the content of the repository is shown.";
-  return [
-    h("strong", null, `The warehouse cannot be read since ${moment(warehouse.failing_since)} (${span(seconds)}). `),
-    `${warehouse.error} ${shown}`,
-  ];
+function showVersion(version) {
+  if (version) document.getElementById("version").textContent = `redshift-airflow ${version}`;
 }
 
 async function show() {
@@ -72,19 +57,27 @@ async function show() {
   replace(main);
   const page = view.open(main, argument);
   document.title = page.title;
+  main.classList.add("waiting"); // an empty table and a count of 0 would be wrong
+  main.prepend(h("p", { class: "wait", role: "status" }, "Reading the contracts and the warehouse…"));
   await read(visit, page, main);
 }
 
-/** Refresh the page's data, and again after an interval, until the visit is stopped. */
+/**
+ * Refresh the page's data, and again after an interval, until the visit is stopped. `page.read` draws it and returns the
+ * state of the warehouse, if the data is from there, and of the parts that are read by themselves.
+ */
 async function read(visit, page, main) {
   const { signal } = visit.stop;
   let interval = INTERVAL;
   try {
-    const warehouse = await page.read(signal);
+    const { warehouse, parts = [] } = await page.read(signal);
     if (signal.aborted) return;
     showFailure(main, null);
+    main.classList.remove("waiting");
     showHealth(warehouse);
-    if (warehouse?.reading || isStale(warehouse)) interval = SHORT_INTERVAL;
+    const all = warehouse ? [warehouse, ...parts] : parts;
+    showVersion(all[0]?.version);
+    if (all.some(isArriving)) interval = SHORT_INTERVAL;
   } catch (error) {
     if (signal.aborted || error.name === "AbortError") return;
     showFailure(main, error);
@@ -96,7 +89,7 @@ async function read(visit, page, main) {
 }
 
 function showFailure(main, error) {
-  main.querySelector(":scope > .failure")?.remove();
+  main.querySelectorAll(":scope > .failure, :scope > .wait").forEach((it) => it.remove());
   if (!error) return;
   const isExpected = error instanceof Failure;
   main.prepend(h("p", { class: "failure", role: "alert" }, isExpected ? error.message : String(error)));

@@ -5,6 +5,7 @@ import { get } from "./api.js";
 import { sparkline } from "./chart.js";
 import { h, replace, route } from "./dom.js";
 import { LOADS, STATES, ago, changes, changesInWords, moment, number, size, span } from "./format.js";
+import { partNote } from "./health.js";
 import { COLUMNS, filterRows, isAscending, problems, sortRows } from "./table_list.js";
 
 const FIRST_ROWS = 60; // those that fit on a screen; the others are drawn afterwards
@@ -50,17 +51,23 @@ export function open(main) {
 }
 
 async function read(view, signal) {
-  const { warehouse, ...data } = await get(["overview"], signal);
-  const text = JSON.stringify(data);
+  const { warehouse, parts, ...data } = await get(["overview"], signal);
+  const ages = [
+    partNote("The content of the repository", parts.contracts),
+    partNote("The list of paused DAGs", parts.paused),
+  ].filter(Boolean);
+  const known = warehouse.read_at !== null;
+  const text = JSON.stringify([data, ages, known]);
   if (text !== view.last) {
     view.last = text;
     view.rows = data.tables;
     view.missing = data.missing;
     view.paused = data.paused;
+    Object.assign(view, { ages, known });
     draw(view);
     performance.mark("tables drawn");
   }
-  return warehouse;
+  return { warehouse, parts: Object.values(parts) };
 }
 
 function form(view) {
@@ -149,13 +156,14 @@ function tile(view, state, title, value) {
   return h(
     "button",
     { type: "button", class: `tile ${state}${value ? "" : " none"}`, "aria-pressed": String(pressed), click: toggle },
-    h("b", null, number(value)),
+    h("b", null, number(view.known ? value : null)), // before the warehouse was read, 0 would be wrong
     h("span", null, title),
   );
 }
 
 function notes(view) {
   return [
+    ...view.ages.map((text) => note(text)),
     ...Object.entries(view.missing ?? {}).map(([what, why]) => note(`The ${what} could not be read: ${why}.`)),
     ...(view.paused ?? []).map(({ dag, cost }) =>
       note(h("a", { href: runAddress(dag, ""), click: openInAirflow }, dag), ` is paused: ${cost}.`),

@@ -3,6 +3,7 @@
 import { get } from "./api.js";
 import { h, originList, replace, route, tableLink } from "./dom.js";
 import { LOADS, ago, moment, number, size, span } from "./format.js";
+import { partNote } from "./health.js";
 import { drawHistory, dataTable, run } from "./history.js";
 import { incidentList } from "./incidents.js";
 import { badges, freshness } from "./overview.js";
@@ -12,7 +13,8 @@ export function open(main, name) {
   const view = {
     name,
     page: h("div"),
-    history: h("section", { "aria-label": "History" }, h("p", { class: "quiet" }, "Reading the history…")),
+    history: h("section", { "aria-label": "History" }),
+    historyAge: h("div"),
     last: "",
     lastHistory: "",
   };
@@ -29,8 +31,10 @@ async function read(view, signal) {
   if (changed(view, "last", data)) draw(view, data);
   performance.mark("table drawn");
   const { warehouse: historyHealth, ...history } = historyPage;
-  if (changed(view, "lastHistory", { history, historyHealth: historyHealth.error })) drawHistory(view.history, history, historyHealth);
-  return historyHealth.reading || !historyHealth.reachable ? historyHealth : warehouse;
+  const age = partNote("The history of this table", historyHealth);
+  replace(view.historyAge, age ? h("p", { class: "note" }, age) : null);
+  if (changed(view, "lastHistory", history)) drawHistory(view.history, history);
+  return { warehouse, parts: [historyHealth] };
 }
 
 function changed(view, key, data) {
@@ -48,6 +52,7 @@ function draw(view, data) {
     h("p", { class: "lead" }, data.description),
     data.open_incidents.length ? [h("h3", null, "Open incidents"), incidentList(data.open_incidents)] : null,
     facts(data),
+    view.historyAge,
     view.history,
     h("h3", null, "Lineage"),
     lineage(data),
@@ -57,14 +62,14 @@ function draw(view, data) {
 }
 
 function facts(data) {
-  const { contract, last } = data;
+  const { contract } = data;
   const freshWithin = data.fresh_within_s ? `within ${span(data.fresh_within_s)}` : "not monitored";
   const rows = [
     ["Owner", data.owner],
     ["Loaded", LOADS[data.load] ?? data.load],
     ["Fresh", freshWithin],
     ["Data until", data.data_until ? moment(data.data_until) : null],
-    ["Last load", last ? [h("span", { title: moment(last.at) }, ago(last.at)), ", by ", run(last)] : "never"],
+    ["Last load", lastLoad(data)],
     ["Rows", number(data.rows)],
     ["Size", size(data.size_mb)],
   ];
@@ -83,6 +88,12 @@ function facts(data) {
     { class: "facts" },
     rows.filter(([, value]) => value).map(([term, value]) => h("div", null, h("dt", null, term), h("dd", null, value))),
   );
+}
+
+/** Nothing before the warehouse has been read: "never" would be wrong. */
+function lastLoad({ last, state }) {
+  if (last) return [h("span", { title: moment(last.at) }, ago(last.at)), ", by ", run(last)];
+  return state === "unknown" ? null : "never";
 }
 
 function code(names) {
