@@ -95,6 +95,19 @@ def test_missing_and_short_days_are_found_by_counting_and_only_said(target: Load
     assert """airflow dags trigger things --conf '{"start": "2013-01-02", "end": "2013-01-03"}'""" in text
 
 
+@pytest.mark.usefixtures("lake")
+def test_the_days_missing_are_recorded_until_the_next_comparison_finds_none(target: LoadTarget) -> None:
+    target.create(contracts.load("core.things"))
+    load(target, 1, 5)
+    load(target, 2, 3)
+    compare({})
+    for day in (2, 3):
+        load(target, day, 5)
+    compare({})
+    found = "SELECT outcome, failing_rows FROM etl.check_results WHERE check_name = 'reconciled' AND table_name = '{}'"
+    assert target.rows(f"{found.format('core.things')} ORDER BY checked_at") == [("warned", 2), ("passed", 0)]
+
+
 def test_an_empty_form_compares_what_was_loaded_and_not_the_weeks_before_today(target: LoadTarget, lake: Lake) -> None:
     things, now = contracts.load("core.things"), datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     target.create(things)

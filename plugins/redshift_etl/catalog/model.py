@@ -8,11 +8,9 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from redshift_etl.incidents.model import Incident
+from redshift_etl.reconcile.run import RECONCILED
 from redshift_etl.warehouse import freshness as monitor
 from redshift_etl.warehouse.freshness import Reach
-
-RECONCILED = "reconciled"
-"""The check that a comparison with the source records; it counts days."""
 
 
 class Freshness(StrEnum):

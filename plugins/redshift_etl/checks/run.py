@@ -119,24 +119,28 @@ class Audit:
             log.warning("%s: could not record the failing rows: %s", self.contract.table, error)
 
     def _records(self) -> list[Statement]:
-        audit_id, now = uuid4().hex, utc_now()
-        table, run = self.contract.table, self.run
-        results = [
-            (
-                audit_id, table, o.check.name, _cut(o.check.description), o.check.severity, o.check.on, o.verdict,
-                o.failing, run.dag_id, run.run_id, run.task_id, run.try_number, now,
-            )
-            for o in self.outcomes
-        ]  # fmt: skip
-        rows = [
-            (audit_id, table, o.check.name, o.check.severity, number, _cut(key), _cut(reason), now)
-            for o in self.outcomes
-            for number, (key, reason) in enumerate(o.rows, 1)
-        ]
-        return [
-            *insert_rows("etl.check_results", _RESULTS, results, "record the checks"),
-            *insert_rows("etl.check_failures", _FAILURES, rows, "record the failing rows"),
-        ]
+        return records(self.contract.table, self.outcomes, self.run)
+
+
+def records(table: str, outcomes: Sequence[Outcome], run: Run) -> list[Statement]:
+    """Record the outcomes of a table's checks, and the rows that failed them."""
+    audit_id, now = uuid4().hex, utc_now()
+    results = [
+        (
+            audit_id, table, o.check.name, _cut(o.check.description), o.check.severity, o.check.on, o.verdict,
+            o.failing, run.dag_id, run.run_id, run.task_id, run.try_number, now,
+        )
+        for o in outcomes
+    ]  # fmt: skip
+    rows = [
+        (audit_id, table, o.check.name, o.check.severity, number, _cut(key), _cut(reason), now)
+        for o in outcomes
+        for number, (key, reason) in enumerate(o.rows, 1)
+    ]
+    return [
+        *insert_rows("etl.check_results", _RESULTS, results, "record the checks"),
+        *insert_rows("etl.check_failures", _FAILURES, rows, "record the failing rows"),
+    ]
 
 
 def of(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from redshift_etl.operators.context import slug
+from redshift_etl.operators.context import run_of, slug
 from redshift_etl.run_conf import started_by_hand
 from redshift_etl.warehouse.connect import warehouse
 
@@ -46,7 +46,13 @@ class ReconcileOperator(BaseOperator):
         days = (form.days[0], form.days[-1]) if form else None
         connect, lake = warehouse(self.redshift_conn_id), Lake.connect()
         lines, gaps, errors = compared.run(
-            connect, count_by_day, file_changed(lake), days, datetime.now(UTC), all_loaded=started_by_hand(context)
+            connect,
+            count_by_day,
+            file_changed(lake),
+            days,
+            datetime.now(UTC),
+            all_loaded=started_by_hand(context),
+            by=run_of(context),
         )
         text = compare.report(lines, gaps, len(errors))
         run = context["ti"].run_id

@@ -6,15 +6,22 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 
+from redshift_etl.checks import run as checks
+from redshift_etl.checks.run import Outcome
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts import reconcile_spec
+from redshift_etl.contracts.check import RESULT, WARN, Check
 from redshift_etl.contracts.reconcile_spec import ReconcileSpec
 from redshift_etl.errors import EtlError
 from redshift_etl.reconcile import compare as reconcile
 from redshift_etl.reconcile.compare import Gap
 from redshift_etl.warehouse import history, migrate
+from redshift_etl.warehouse.model import Run
 from redshift_etl.warehouse.session import Connect, Session, open_session
 from redshift_etl.window import Window, aware_utc
+
+RECONCILED = "reconciled"
+"""The check whose failing rows are the days that are missing or short."""
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +43,13 @@ def run(
     tables: Sequence[str] | None = None,
     *,
     all_loaded: bool = False,
+    by: Run | None = None,
 ) -> tuple[list[str], list[Gap], list[EtlError]]:
     """Compare every table that has a spec. Returns a line a table, the gaps, and the errors of those not compared.
 
     ``form_days``: first and last day; without it, by table, the weeks before its newest load, or with ``all_loaded``
-    the days that were loaded. A table never loaded is reported as such.
+    the days that were loaded. A table never loaded is reported as such. What was found is a check's outcome of each
+    table, recorded as that of the run ``by``, if given.
     """
 
     def choose(loaded: Sequence[Window], counted: bool) -> list[Days]:
@@ -68,10 +77,20 @@ def run(
             except EtlError as error:  # one source that does not respond must not hide the gaps of the others
                 line, found = f"**not compared**: {error.what}", []
                 errors.append(error)
+            else:
+                if by:
+                    _record(session, plan, sum(gap.problem in reconcile.REPAIRED for gap in found), by)
         lines.append(f"`{table}`: {line}")
         gaps += found
         log.info("%s", lines[-1])
     return lines, gaps, errors
+
+
+def _record(session: Session, plan: ReconcileSpec, days: int, by: Run) -> None:
+    """As the last outcome of the check, which the Warehouse page shows as days missing."""
+    check = Check(RECONCILED, WARN, RESULT, "Its source has no days that it lacks, by the last comparison.", "")
+    with session.transaction():
+        session.run_step(checks.records(plan.contract.table, [Outcome(check, days)], by))
 
 
 def _file(session: Session, plan: ReconcileSpec, file_changed: FileChanged) -> tuple[str, list[Gap]]:

@@ -217,14 +217,13 @@ function days(count, what) {
 /** A table's problems as words. */
 export function badges(row) {
   const { failed = 0, warned = 0 } = row.checks;
-  return [
-    row.incidents
-      ? h("span", { class: "badge bad" }, row.incidents === 1 ? "incident" : `${row.incidents} incidents`)
-      : null,
-    failed ? h("span", { class: "badge bad" }, `${failed} failed`) : null,
-    warned ? h("span", { class: "badge warn" }, `${warned} warned`) : null,
-    row.stale_days ? h("span", { class: "badge warn" }, days(row.stale_days, "stale")) : null,
-    row.missing_days ? h("span", { class: "badge bad" }, days(row.missing_days, "missing")) : null,
-    row.problem ? h("span", { class: "badge bad" }, "broken file") : null,
+  const reasons = [
+    ["bad", row.incidents, row.incidents === 1 ? "incident" : `${row.incidents} incidents`],
+    ["bad", failed, `${failed} failed`],
+    ["warn", warned, `${warned} warned`],
+    ["warn", row.stale_days, days(row.stale_days, "stale")],
+    ["bad", row.missing_days, days(row.missing_days, "missing")],
+    ["bad", row.problem, "broken file"],
   ];
+  return reasons.filter(([, is]) => is).map(([kind, , text]) => h("span", { class: `badge ${kind}` }, text));
 }
