@@ -161,6 +161,17 @@ def test_a_source_without_modified_at_is_refused_by_table_and_column(source: Sou
     assert error.value.where["source"] == "things"
     assert error.value.where["column"] == "modified_at"
     assert error.value.where["source_columns"] == "id, note, Changed At"
+    assert "new_columns" not in error.value.where, "there was no extract that knows the columns of before"
+
+
+def test_a_column_that_is_renamed_is_named_as_the_new_one_of_those_that_there_are(source: Source, lake: Lake) -> None:
+    source.run(TABLE, "ALTER TABLE things ADD COLUMN never_read int")
+    extract(lake)
+    extract(lake)
+    source.run('ALTER TABLE things RENAME COLUMN modified_at TO "Changed At"')
+    with pytest.raises(SourceError) as error:
+        extract(lake)
+    assert error.value.where["source_columns"] == "id, note, Changed At, never_read"
     assert error.value.where["new_columns"] == "Changed At"
 
 

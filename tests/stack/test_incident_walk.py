@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -210,24 +211,16 @@ def commands_of(report: str) -> list[str]:
 @pytest.mark.parametrize("kind", BREAKAGES)
 def test_an_incident_is_followed_from_the_run_to_its_end(stack: Stack, tab: Tab, kind: str) -> None:
     breakage, page = BREAKAGES[kind], f"{stack.command_line.state_dir.url('ui')}/warehouse"
-    breakage.break_it(stack)
-    run_id = stack.start(breakage.dag_id, FORM)
-    assert stack.end_of(breakage.dag_id, run_id) == "failed"
+    with ExitStack() as repairs:
+        breakage.break_it(stack)
+        repairs.callback(breakage.repair, stack)
+        run_id = stack.start(breakage.dag_id, FORM)
+        assert stack.end_of(breakage.dag_id, run_id) == "failed"
+        incident, report = read_report(tab, page, breakage)
+        for words in breakage.says:
+            assert words in report, report
+        assert run_id in report
 
-    tab.goto(f"{page}/#/")
-    row = tab.locator("tbody tr").filter(has=tab.get_by_role("link", name=breakage.table, exact=True))
-    row.locator(".badge.bad", has_text="incident").wait_for()
-    row.get_by_role("link", name=breakage.table, exact=True).click()
-    link = tab.locator(".incidents .open a").first
-    link.wait_for()
-    incident = str(link.get_attribute("href")).rpartition("/")[2]
-    link.click()
-    report = tab.locator("pre.report").inner_text()
-    for words in breakage.says:
-        assert words in report, words
-    assert run_id in report
-
-    breakage.repair(stack)
     commands = commands_of(report)
     assert len(commands) > 1
     for command in commands:
@@ -241,6 +234,19 @@ def test_an_incident_is_followed_from_the_run_to_its_end(stack: Stack, tab: Tab,
     tab.goto(f"{page}/#/tables/{breakage.table}")
     tab.locator("h2 .state").wait_for()
     assert tab.locator(".incidents .open").count() == 0
+
+
+def read_report(tab: Tab, page: str, breakage: Breakage) -> tuple[str, str]:
+    """Go from the overview to the table's page, to its incident. Returns the incident's id, and its report."""
+    tab.goto(f"{page}/#/")
+    row = tab.locator("tbody tr").filter(has=tab.get_by_role("link", name=breakage.table, exact=True))
+    row.locator(".badge.bad", has_text="incident").wait_for()
+    row.get_by_role("link", name=breakage.table, exact=True).click()
+    link = tab.locator(".incidents .open a").first
+    link.wait_for()
+    incident = str(link.get_attribute("href")).rpartition("/")[2]
+    link.click()
+    return incident, tab.locator("pre.report").inner_text()
 
 
 def test_the_commands_of_a_late_table_start_its_dag(stack: Stack, tab: Tab) -> None:

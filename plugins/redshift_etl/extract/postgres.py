@@ -9,6 +9,7 @@ import logging
 import re
 import time
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -17,6 +18,7 @@ import sqlglot
 from sqlglot import exp
 
 from redshift_etl.errors import ConfigError, TransientError
+from redshift_etl.extract import source_columns
 from redshift_etl.extract.postgres_errors import translated
 from redshift_etl.extract.unversioned import count_without_window
 from redshift_etl.lake.batch import RAW, Batch, prefix
@@ -55,12 +57,15 @@ def extract(
     started, read = time.monotonic(), read or window
     _verify_select(sql, conn_id, sql_file)
     below = prefix(zone, table, window, run)
-    with translated(conn_id, sql, sql_file), connect(conn_id) as conn:
+    columns_today = partial(source_columns.compare, conn_id, sql, table, lake)
+    with translated(conn_id, sql, sql_file, columns_today), connect(conn_id) as conn:
         extracted_at = _begin(conn)
         query = psycopg.ClientCursor(conn).mogrify(placeholders_only(sql), vars(read) if read else {})
         with PartWriter(lake, below) as writer:
             rows = _copy_out(conn, f"COPY (\n{query}\n) TO STDOUT (FORMAT csv, HEADER)", writer)
             entries = writer.finish()
+        if zone == RAW:
+            source_columns.remember(conn, sql, table, lake)
         without_window = _count_without_window(conn, sql, table) if read else None
     manifest = lake.write_manifest(below, entries, extracted_at)
     size = sum(entry.bytes for entry in entries)

@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psycopg
-import sqlglot
 from sqlglot import exp
 
 from redshift_etl.connections import no_connection, of_another_host
 from redshift_etl.errors import ConfigError, SourceError, TransientError
+from redshift_etl.extract.source_columns import parsed
 
-log = logging.getLogger(__name__)
+ColumnsToday = Callable[[], dict[str, str]]
 
 _REFUSED = re.compile(
     r"authentication failed|no pg_hba|role .* does not exist|database .* does not exist|no password", re.I
 )
 _SETTINGS = re.compile(r"invalid (connection option|integer value|\w+ value)|SSL|certificate", re.I)
 _QUOTED_MARK = re.compile(r"'%\((start|end)\)s'")
-_COLUMNS = (
-    "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped "
-    "ORDER BY attnum"
-)
 _NAMED = re.compile(r'"([^"]+)"|column ([\w.]+) does not exist')
 
 
 @contextmanager
-def translated(conn_id: str, sql: str, sql_file: str = "include/sql/extract") -> Iterator[None]:
-    """PostgreSQL's errors as ours; ``sql_file`` is what to correct."""
+def translated(
+    conn_id: str, sql: str, sql_file: str = "include/sql/extract", columns_today: ColumnsToday = dict
+) -> Iterator[None]:
+    """PostgreSQL's errors as ours; ``sql_file`` is what to correct, ``columns_today`` describes those of the source."""
     from airflow.sdk.exceptions import AirflowNotFoundException
 
     try:
@@ -38,10 +35,12 @@ def translated(conn_id: str, sql: str, sql_file: str = "include/sql/extract") ->
     except AirflowNotFoundException as error:
         raise no_connection(conn_id) from error
     except psycopg.Error as error:
-        raise _from_postgres(error, conn_id, sql, sql_file) from error
+        raise _from_postgres(error, conn_id, sql, sql_file, columns_today) from error
 
 
-def _from_postgres(error: psycopg.Error, conn_id: str, sql: str, sql_file: str) -> Exception:
+def _from_postgres(
+    error: psycopg.Error, conn_id: str, sql: str, sql_file: str, columns_today: ColumnsToday
+) -> Exception:
     message = " ".join(str(error).split())
     if isinstance(error, (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedTable)):
         named = _NAMED.search(message)
@@ -53,7 +52,7 @@ def _from_postgres(error: psycopg.Error, conn_id: str, sql: str, sql_file: str) 
             connection=conn_id,
             source=_tables(sql),
             **{kind: name},
-            **(_columns_today(conn_id, sql) if kind == "column" else {}),
+            **(columns_today() if kind == "column" else {}),
         )
     if isinstance(error, psycopg.errors.InsufficientPrivilege) or (not error.sqlstate and _REFUSED.search(message)):
         return ConfigError(
@@ -101,33 +100,7 @@ def _mark_hint(message: str, sql: str) -> str:
     return ": the placeholders are %(start)s and %(end)s" if 'near "%"' in message else ""
 
 
-def _parsed(sql: str) -> exp.Expr | None:
-    try:
-        return sqlglot.parse_one(re.sub(r"%\(\w+\)s", "NULL", sql), dialect="postgres")
-    except sqlglot.errors.SqlglotError:  # the server's own words must not be lost over a nicer message
-        return None
-
-
 def _tables(sql: str) -> str:
     """The tables that a query reads, for a message."""
-    parsed = _parsed(sql)
-    return ", ".join(table.sql() for table in parsed.find_all(exp.Table)) if parsed else "see include/sql/extract"
-
-
-def _columns_today(conn_id: str, sql: str) -> dict[str, str]:
-    """The columns that the tables of a query have now, and those of them that it does not read; none if unreadable."""
-    from airflow.providers.postgres.hooks.postgres import PostgresHook
-
-    parsed, columns = _parsed(sql), list[str]()
-    if parsed is None:
-        return {}
-    try:
-        for table in parsed.find_all(exp.Table):
-            name = exp.Table(this=table.this, db=table.args.get("db")).sql("postgres")
-            columns += [str(row[0]) for row in PostgresHook(conn_id).get_records(_COLUMNS, parameters=[name])]
-    except psycopg.Error as error:  # what failed first is what the person must know
-        log.warning("The source's columns cannot be read: %s", " ".join(str(error).split()))
-        return {}
-    read = {column.name for column in parsed.find_all(exp.Column)}
-    new = ", ".join(name for name in columns if name not in read)
-    return {"source_columns": ", ".join(columns), "new_columns": new or "none"}
+    query = parsed(sql)
+    return ", ".join(table.sql() for table in query.find_all(exp.Table)) if query else "see include/sql/extract"

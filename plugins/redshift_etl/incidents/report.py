@@ -120,7 +120,7 @@ def _what_failed(failure: Failure) -> list[str]:
     lines += ["", *_code(redact(failure.message))]
     where = {name: value for name, value in failure.where.items() if name != "statement"}
     if where:
-        lines += ["", "Where:", "", *_table(where.items())]
+        lines += ["", "Where:", "", *_table((name.replace("_", " "), value) for name, value in where.items())]
     if "statement" in failure.where:
         lines += ["", "The SQL step:", "", *_code(redact(failure.where["statement"]), "sql")]
     return lines
