@@ -18,7 +18,7 @@ import pytest
 
 from redshift_etl import __version__, dag
 from redshift_etl.catalog import incident_reports
-from redshift_etl.errors import SourceError, TransientError
+from redshift_etl.errors import ConfigError, SourceError, TransientError
 from redshift_etl.incidents import lake_store, model, table_store
 from redshift_etl.incidents import on_failure as failures
 from redshift_etl.incidents.on_failure import on_failure, on_retry
@@ -348,6 +348,13 @@ def test_a_report_begins_with_what_counts_and_ends_with_the_traceback(target: Lo
     )
     sections = [line for line in text.splitlines() if line.startswith("## ")]
     assert sections[-1] == "## Traceback"
+
+
+def test_a_report_says_when_rows_are_wrong_and_not_only_late(target: LoadTarget, lake: Lake) -> None:
+    target.load(INCREMENTAL, [(1, "2013-01-01", "2013-01-01", "a", None)])
+    on_failure(context(ConfigError("A key is there twice.", fix="delete one", table="core.things").of_wrong_data()))
+    (text,) = reports(lake)
+    assert "`core.things` **has wrong rows**: something other than this pipeline has written to it since " in text
 
 
 def test_a_report_has_the_error_of_each_try(lake: Lake) -> None:
