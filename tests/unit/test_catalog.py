@@ -87,6 +87,15 @@ def test_without_a_snapshot_of_the_warehouse_a_row_has_no_state(repository: Repo
     assert (row["state"], row["rows"], row["last"], row["spark"]) == ("unknown", None, None, [])
 
 
+def test_an_incident_of_the_lake_is_shown_at_its_table_where_the_warehouse_was_never_read(
+    repository: Repository,
+) -> None:
+    assert pages.table_row(repository, None, FLIGHTS, NOW, [incident()])["incidents"] == 1
+    assert len(pages.table_page(repository, None, FLIGHTS, NOW, [incident()])["open_incidents"]) == 1
+    rows = pages.overview(repository, None, NOW, [incident()])["tables"]
+    assert [row["name"] for row in rows if row["incidents"]] == [FLIGHTS]
+
+
 def test_a_row_shows_the_newest_load_and_the_last_ones_oldest_first(repository: Repository) -> None:
     loads = (load(1), load(25, inserted=100))
     row = pages.table_row(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
@@ -88,15 +88,6 @@ class Snapshot:
         """The rows that the last load counted, else those of the system views; None if neither has them."""
         last = self.last(table)
         return last.rows_after if last and last.rows_after is not None else self.rows.get(table)
-
-    def open_incidents(self, table: str) -> tuple[Incident, ...]:
-        """The incidents of a table that are not resolved."""
-        return tuple(it for it in self.incidents if table in it.tables and it.resolved_at is None)
-
-    def with_incidents(self, others: Iterable[Incident]) -> Snapshot:
-        """The same with these incidents, each once: those of the lake, which has them while the warehouse is down."""
-        by_id = {it.incident_id: it for it in [*others, *self.incidents]}
-        return replace(self, incidents=tuple(by_id.values()))
 
     def missing_days(self, table: str) -> int:
         """The days on which the source had rows that the table lacked, by the last comparison of the two."""

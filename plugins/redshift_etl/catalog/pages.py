@@ -27,16 +27,26 @@ def overview(
 
     ``incidents`` are those of the lake; one that is also in the snapshot is shown once.
     """
-    by_id = {it.incident_id: it for it in [*incidents, *(snapshot.incidents if snapshot else ())]}
-    newest = sorted(by_id.values(), key=lambda it: it.opened_at, reverse=True)
+    newest = sorted(_each_once(snapshot, incidents), key=lambda it: it.opened_at, reverse=True)
     return {
-        "tables": [table_row(repository, snapshot, table, now) for table in repository.tables],
+        "tables": [table_row(repository, snapshot, table, now, newest) for table in repository.tables],
         "incidents": [incident(repository, it) for it in newest],
         "missing": dict(snapshot.missing) if snapshot else {},
     }
 
 
-def table_row(repository: Repository, snapshot: Snapshot | None, table: str, now: datetime) -> Json:
+def _each_once(snapshot: Snapshot | None, in_lake: Iterable[Incident]) -> Iterable[Incident]:
+    return {it.incident_id: it for it in [*in_lake, *(snapshot.incidents if snapshot else ())]}.values()
+
+
+def open_incidents(snapshot: Snapshot | None, table: str, in_lake: Iterable[Incident] = ()) -> list[Incident]:
+    """The incidents of a table that are not resolved, also where the warehouse was never read."""
+    return [it for it in _each_once(snapshot, in_lake) if table in it.tables and it.resolved_at is None]
+
+
+def table_row(
+    repository: Repository, snapshot: Snapshot | None, table: str, now: datetime, in_lake: Iterable[Incident] = ()
+) -> Json:
     """One row of the first page."""
     contract, last = repository.contracts.get(table), snapshot.last(table) if snapshot else None
     loads = snapshot.loads.get(table, ()) if snapshot else ()
@@ -55,7 +65,7 @@ def table_row(repository: Repository, snapshot: Snapshot | None, table: str, now
         "last": load(last) if last else None,
         "spark": [it.changed for it in reversed(loads)],
         "checks": _outcomes(snapshot.checks.get(table, ())) if snapshot else {},
-        "incidents": len(snapshot.open_incidents(table)) if snapshot else 0,
+        "incidents": len(open_incidents(snapshot, table, in_lake)),
         "data_until": _iso(reach.data_until) if reach else None,
         "stale_days": snapshot.stale_days.get(table, 0) if snapshot else 0,
         "missing_days": snapshot.missing_days(table) if snapshot else 0,
@@ -79,15 +89,17 @@ def state_of(contract: Contract | None, snapshot: Snapshot | None, now: datetime
     return freshness(contract.table, contract.fresh_within, snapshot, now)
 
 
-def table_page(repository: Repository, snapshot: Snapshot | None, table: str, now: datetime) -> Json:
+def table_page(
+    repository: Repository, snapshot: Snapshot | None, table: str, now: datetime, in_lake: Iterable[Incident] = ()
+) -> Json:
     """A table's page: its row of the first page, contract, columns, lineage, SQL. The history is a separate request."""
     contract, graph = repository.contracts.get(table), repository.graph
-    page = table_row(repository, snapshot, table, now) | {
+    page = table_row(repository, snapshot, table, now, in_lake) | {
         "inputs": list(graph.inputs(table)),
         "outputs": list(graph.outputs(table)),
         "upstream": list(graph.upstream(table)),
         "downstream": list(graph.downstream(table)),
-        "open_incidents": [incident(repository, it) for it in snapshot.open_incidents(table)] if snapshot else [],
+        "open_incidents": [incident(repository, it) for it in open_incidents(snapshot, table, in_lake)],
     }
     if contract is None:
         return page
@@ -187,7 +199,7 @@ def lineage_graph(repository: Repository, snapshot: Snapshot | None, now: dateti
             "name": name,
             "kind": kind_of(repository, name),
             "state": state_of(contracts.get(name), snapshot, now),
-            "incidents": len(snapshot.open_incidents(name)) if snapshot else 0,
+            "incidents": len(open_incidents(snapshot, name)),
         }
         for name in names
     ]

@@ -115,8 +115,7 @@ def overview(state: PageState, files: Files) -> JSONResponse:
     in_lake = None
     if reading.error:
         parts["lake"] = in_lake = state.incidents()
-    found = in_lake.value or () if in_lake else ()
-    page = pages.overview(files, reading.value and reading.value.with_incidents(found), now, found)
+    page = pages.overview(files, reading.value, now, in_lake.value or () if in_lake else ())
     healths = {name: health(part, now) for name, part in parts.items()}
     return _json(page | {"paused": paused.value or [], "parts": healths}, reading, now)
 
@@ -125,10 +124,8 @@ def overview(state: PageState, files: Files) -> JSONResponse:
 def table_page(table: Table, state: PageState, files: Files) -> JSONResponse:
     """One table; its incidents are also those of the lake while the warehouse cannot be read."""
     reading, now = state.snapshot(), datetime.now(UTC)
-    snapshot = reading.value
-    if snapshot and reading.error:
-        snapshot = snapshot.with_incidents(state.incidents().value or ())
-    return _json(pages.table_page(files, snapshot, table, now), reading, now)
+    in_lake = state.incidents().value or () if reading.error else ()
+    return _json(pages.table_page(files, reading.value, table, now, in_lake), reading, now)
 
 
 @router.get("/api/tables/{table}/history")
