@@ -66,6 +66,7 @@ def test_ctrl_c_says_what_goes_on_and_how_to_stop_it(stack_path: Path) -> None:
     assert "Traceback" not in errors
 
 
+@pytest.mark.slow
 def test_a_second_make_run_waits_for_the_first_and_says_so(stack_path: Path, start_program: StartProgram) -> None:
     first = start_program("-c", OTHER_COMMAND, str(stack_path), env=env())
     wait_for((stack_path / "holds").exists)
@@ -218,6 +219,7 @@ sys.exit(stack.wait())
 """
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_later_is_named_and_the_stack_recovers(tmp_path: Path) -> None:
     if not can_mount(tmp_path):
         pytest.skip("no mount namespaces here")

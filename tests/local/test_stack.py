@@ -55,6 +55,7 @@ def test_a_port_that_is_taken_between_choosing_and_binding_is_replaced(start_sta
     assert (tmp_path / "told").read_text().split()[-1] == s3_of(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_while_the_service_starts_is_replaced_and_everyone_learns_the_new_one(
     start_stack: StartStack, tmp_path: Path
 ) -> None:
@@ -74,6 +75,7 @@ def test_a_port_that_is_taken_while_the_service_starts_is_replaced_and_everyone_
     assert s3_of(tmp_path).rsplit(":", 1)[1] in log.splitlines()
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_after_a_crash_is_replaced(start_stack: StartStack, tmp_path: Path) -> None:
     start_stack(1)
     wait_for(lambda: is_ready(tmp_path))

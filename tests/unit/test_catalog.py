@@ -30,9 +30,9 @@ def load(hours_ago: float, **changes: object) -> Load:
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
-def incident(resolved: bool = False) -> Incident:
+def incident(resolved: bool = False, name: str = "i") -> Incident:
     return Incident(
-        incident_id="i", cause="c", kind="failure", table_name=FLIGHTS, dag_id="d", run_id="r", task_id="t",
+        incident_id=name, cause="c", kind="failure", table_name=FLIGHTS, dag_id="d", run_id="r", task_id="t",
         error_class="SourceError", who_acts="owner", summary="text", report="incidents/i.md", opened_at=NOW,
         last_seen_at=NOW, resolved_at=NOW if resolved else None, tables=(FLIGHTS,),
     )  # fmt: skip
@@ -114,7 +114,7 @@ def test_the_count_of_the_last_load_is_preferred_to_the_system_views() -> None:
 
 def test_only_open_incidents_and_last_outcomes_count_against_a_table(repository: Repository) -> None:
     check = CheckResult(FLIGHTS, "key_unique", "fail", "failed", 3, NOW)
-    snapshot = Snapshot(NOW, checks={FLIGHTS: (check,)}, incidents=(incident(), incident(resolved=True)))
+    snapshot = Snapshot(NOW, checks={FLIGHTS: (check,)}, incidents=(incident(), incident(resolved=True, name="j")))
     row = pages.table_row(repository, snapshot, FLIGHTS, NOW)
     assert row["incidents"] == 1
     assert row["checks"] == {"failed": 1, "warned": 0, "passed": 0}
