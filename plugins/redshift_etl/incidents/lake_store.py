@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 import logging
 from datetime import datetime
+from time import sleep
 
 from redshift_etl.errors import TransientError
+from redshift_etl.incidents import report
 from redshift_etl.incidents.model import QUIET, Incident
 from redshift_etl.lake.storage import Lake
 
@@ -19,6 +21,7 @@ log = logging.getLogger(__name__)
 
 _OPEN = "incidents/open"
 _ATTEMPTS = 20
+_PAUSE_SECONDS = 0.1
 
 
 def open_or_count(lake: Lake, incident: Incident) -> tuple[Incident, bool]:
@@ -45,6 +48,20 @@ def open_or_count(lake: Lake, incident: Incident) -> tuple[Incident, bool]:
 def put_report(lake: Lake, incident: Incident, text: str) -> str:
     """Store the report; returns its URL."""
     return lake.put(incident.report, text.encode()).url
+
+
+def add_command(lake: Lake, incident: Incident, command: str) -> None:
+    """Add what runs a further failed run again to the report; what cannot be added is logged."""
+    for _ in range(_ATTEMPTS):
+        stored = lake.get(incident.report)
+        if stored is None:  # whoever opened the incident is about to write it
+            sleep(_PAUSE_SECONDS)
+            continue
+        text = stored[0].decode()
+        longer = report.with_command(text, command)
+        if longer == text or lake.put_if(incident.report, longer.encode(), etag=stored[1]):
+            return
+    log.warning("The report of %s could not be changed; run again what it lacks: %s", incident.incident_id, command)
 
 
 def url(lake: Lake, incident: Incident) -> str:

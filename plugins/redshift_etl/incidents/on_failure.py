@@ -157,11 +157,16 @@ def _store(incident: Incident, failure: Failure, context: IncidentContext) -> tu
     from redshift_etl.incidents import lake_store
     from redshift_etl.lake.storage import Lake
 
-    text = render(incident, failure, context, model.rerun_commands(failure, context.days, context.form))
+    commands = model.rerun_commands(failure, context.days, context.form)
+    text = render(incident, failure, context, commands)
     try:
         lake = Lake.connect()
         incident, new = lake_store.open_or_count(lake, incident)
-        url = lake_store.put_report(lake, incident, text) if new else lake_store.url(lake, incident)
+        if new:
+            lake_store.put_report(lake, incident, text)
+        else:
+            lake_store.add_command(lake, incident, commands[0])
+        url = lake_store.url(lake, incident)
     except Exception as error:  # noqa: BLE001 — the log is the report's last place
         log.warning("The report could not be written to the lake (%s); here it is:\n%s", redact(str(error)), text)
         new, url = True, "the task's log"

@@ -9,6 +9,7 @@ from redshift_etl.incidents.context import IncidentContext
 from redshift_etl.incidents.model import Failure, Incident
 from redshift_etl.redaction import redact
 
+RUN_AGAIN = "Run it again"
 MAX_TRIES = 20
 RESULT_FIELDS = ("extracted", "rows", "rejected", "staged", "inserted", "updated", "deleted", "files", "manifest")
 
@@ -25,7 +26,7 @@ def render(incident: Incident, failure: Failure, context: IncidentContext, comma
         _section("Has the target changed?", _target_changes(failure, context)),
         _section("What is late or stale now", _affected(context)),
         _section("Counts so far", _counts(context)),
-        _section("Run it again", ["Once the cause is fixed:", "", *_code("\n".join(commands), "sh")]),
+        _section(RUN_AGAIN, ["Once the cause is fixed:", "", *_code("\n".join(commands), "sh")]),
         _section("Cause", ["_What made it happen? (to be written)_"]),
         _section("Impact", ["_Who noticed, what was wrong or late, for how long? (to be written)_"]),
         _section("Follow-up", ["- [ ] _What prevents it from happening again? (owner, date)_"]),
@@ -38,6 +39,15 @@ def render(incident: Incident, failure: Failure, context: IncidentContext, comma
         sections.append(_section("Traceback", _code(redact(failure.traceback))))
     sections.append(f"_Reported by redshift-airflow {__version__}._")
     return "\n\n".join(sections) + "\n"
+
+
+def with_command(text: str, command: str) -> str:
+    """The report with a command more to run again: that of another run that the same cause has stopped."""
+    before, title, after = text.partition(f"## {RUN_AGAIN}")
+    block, fence, rest = after.partition("\n```\n")
+    if not fence or command in block.splitlines():
+        return text
+    return f"{before}{title}{block}\n{command}{fence}{rest}"
 
 
 def _section(title: str, lines: Iterable[str]) -> str:
