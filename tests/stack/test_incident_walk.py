@@ -124,18 +124,6 @@ def set_carrier(change: str) -> Callable[[Stack], None]:
     )
 
 
-def take_the_warehouse_away(stack: Stack) -> None:
-    stack.execute(
-        "postgres",
-        "ALTER DATABASE warehouse ALLOW_CONNECTIONS false",
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'warehouse'",
-    )
-
-
-def give_the_warehouse_back(stack: Stack) -> None:
-    stack.execute("postgres", "ALTER DATABASE warehouse ALLOW_CONNECTIONS true")
-
-
 SPOILED = "carrier = 'UA' AND flight_date = '2013-01-02'"
 
 
@@ -163,11 +151,6 @@ BREAKAGES = {
         set_carrier("'NO CARRIER'"),
         set_carrier(f"(SELECT carrier FROM flights WHERE modified_at < '{DAY}' LIMIT 1)"),
         ("is late** and not wrong", "break the contract", "the owner of the source to act"),
-    ),
-    "warehouse": Breakage(
-        take_the_warehouse_away,
-        give_the_warehouse_back,
-        ("every try has failed", "| 1 |", "| 2 |", "| 3 |", "| 4 |", "--only-failed"),
     ),
     "mart": Breakage(
         spoil_the_inputs_of_a_mart,
