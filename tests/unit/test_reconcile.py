@@ -75,6 +75,9 @@ def test_without_dates_it_looks_from_some_weeks_before_the_newest_load_to_yester
     assert reconcile.span([], now, counted=True) is None
     assert reconcile.span(loaded(1, 31), now, counted=True) == (date(2013, 1, 1), date(2013, 3, 9))
     assert reconcile.span(loaded(1, 31), now, counted=False) == (date(2013, 1, 1), date(2013, 1, 31))
+    live = [*loaded(1, 7), Window(datetime(2013, 3, 9, tzinfo=UTC), datetime(2013, 3, 10, tzinfo=UTC))]
+    assert reconcile.span(live, now, counted=True) == (date(2013, 2, 3), date(2013, 3, 9))
+    assert reconcile.span(live, now, counted=False) == (date(2013, 3, 9), date(2013, 3, 9)), "nobody loaded the others"
     year = [Window(day(1), datetime(2013, 3, 10, tzinfo=UTC))]
     assert reconcile.span(year, now, counted=True) == (date(2013, 2, 3), date(2013, 3, 9))
 

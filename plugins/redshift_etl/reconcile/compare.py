@@ -67,14 +67,17 @@ class Range:
 def span(loaded: Sequence[Window], now: datetime, counted: bool) -> tuple[date, date] | None:
     """The days that the schedule compares: first and last, or None when nothing was ever loaded.
 
-    From some weeks before the newest load to yesterday; a source that cannot be counted only up to the newest load.
+    From some weeks before the newest load to yesterday. Of a source that cannot be counted nobody knows whether it had
+    rows on days that were never loaded: there it is the part of the newest of ``loaded_spans``.
     """
     if not loaded:
         return None
     newest = max(window.end for window in loaded)
-    yesterday = now.astimezone(UTC).date() - _DAY
-    first = max(min(window.start for window in loaded), min(newest, now) - LOOK_BACK).date()
-    last = yesterday if counted else min(yesterday, (newest - timedelta(microseconds=1)).date())
+    earliest = (min(newest, now) - LOOK_BACK).date()
+    if not counted:
+        spans = loaded_spans(loaded, now, counted)
+        return (max(spans[-1][0], earliest), spans[-1][1]) if spans else None
+    first, last = max(min(window.start for window in loaded).date(), earliest), now.astimezone(UTC).date() - _DAY
     return (first, last) if first <= last else None
 
 
