@@ -16,8 +16,11 @@ from redshift_etl.errors import ConfigError, SourceError, TransientError
 from redshift_etl.incidents import lake_store, monitor, table_store
 from redshift_etl.incidents import model as incidents
 from redshift_etl.incidents import on_failure as failure
+from redshift_etl.warehouse import freshness
 from redshift_etl.warehouse.model import Run
-from tests.integration.batches import LoadTarget
+from redshift_etl.warehouse.session import open_session
+from redshift_etl.window import Window
+from tests.integration.batches import INCREMENTAL, LoadTarget
 from tests.integration.operations import connect_airflow, repository
 from tests.integration.test_incidents import context, failure_now, refused, reports, webhook
 
@@ -85,6 +88,44 @@ def test_the_first_run_makes_the_tables_that_it_reads(redshift: Any, redshift_se
     first = monitor.Monitor(empty.connect, lake, "freshness", "run", "watch")
     assert monitor.run(first, in_days(0)) == {"late": [], "opened": [], "resolved": []}
     assert rows(empty) == []
+
+
+def test_the_first_run_after_an_upgrade_adds_the_columns_that_it_and_the_page_read(
+    target: LoadTarget, watch: monitor.Monitor
+) -> None:
+    failure.on_failure(context(refused()))
+    for table, column in (("incidents", "source"), ("incidents", "tables"), ("load_history", "marked_deleted")):
+        target.run(f"ALTER TABLE etl.{table} DROP COLUMN {column}")
+    assert monitor.run(watch, in_days(0))["resolved"] == []
+    assert target.rows("SELECT source, tables FROM etl.incidents") == [(None, None)]
+    assert target.rows("SELECT SUM(marked_deleted) FROM etl.load_history") == [(None,)]
+
+
+def window(first: int, last: int) -> dict[str, Any]:
+    days = (datetime(2013, 1, day, tzinfo=UTC) for day in (first, last))
+    return {"window": Window(*days), "extracted_at": datetime(2013, 1, last, tzinfo=UTC)}
+
+
+def test_how_far_a_table_is_comes_from_its_windows(target: LoadTarget, watch: monitor.Monitor) -> None:
+    target.create(INCREMENTAL)
+    target.load(INCREMENTAL, [(1, "2013-01-01 10:00:00", "2013-01-01", "a", None)], **window(1, 2))
+    target.load(INCREMENTAL, [], **window(2, 3))
+    target.run("UPDATE etl.load_history SET committed_at = '2013-01-05' WHERE window_start = '2013-01-01'")
+    target.run("UPDATE etl.load_history SET committed_at = '2013-01-09' WHERE window_start = '2013-01-02'")
+    with open_session(watch.connect, "test") as session:
+        reach = freshness.read_reaches(session)["core.things"]
+    assert [moment and moment.day for moment in vars(reach).values()] == [9, 3, 2, None], "both are of a backfill"
+    target.run("UPDATE etl.load_history SET committed_at = '2013-01-02 00:05' WHERE window_start = '2013-01-01'")
+    with open_session(watch.connect, "test") as session:
+        reach = freshness.read_reaches(session)["core.things"]
+    assert [moment and moment.day for moment in vars(reach).values()] == [9, 3, 2, 2]
+
+
+def test_a_copy_has_data_until_it_was_read(target: LoadTarget, watch: monitor.Monitor) -> None:
+    target.load(contracts.load("core.small"), [(1, "a")], window=None)
+    with open_session(watch.connect, "test") as session:
+        reach = freshness.read_reaches(session)["core.small"]
+    assert reach.data_until == reach.read_until == datetime(2013, 1, 2, tzinfo=UTC)
 
 
 def test_the_report_of_a_failure_says_which_table_is_late_by_now(target: LoadTarget, watch: monitor.Monitor) -> None:

@@ -71,7 +71,11 @@ def run(monitor: Monitor, now: datetime) -> dict[str, list[str]]:
 
 
 def _read(monitor: Monitor, now: datetime) -> _Readings:
-    """Freshness, last loads and open incidents. Only where a table is missing are the tables made, on the first run."""
+    """Freshness, last loads and open incidents.
+
+    Only where a table or column is missing, on the first run of a version, are those made that it and the Warehouse
+    page read.
+    """
     limited = [contract for name in contracts.all_tables() if (contract := contracts.load(name)).fresh_within]
 
     def read() -> _Readings:
@@ -82,9 +86,10 @@ def _read(monitor: Monitor, now: datetime) -> _Readings:
     try:
         return read()
     except StatementError as error:
-        if error.code not in catalog_query.UNDEFINED_TABLE:
+        if error.code not in catalog_query.UNDEFINED:
             raise
-    migrate.ensure(monitor.connect, table_store.TABLE)
+    for table in (table_store.TABLE, load_history.TABLE):
+        migrate.ensure(monitor.connect, table)
     return read()
 
 

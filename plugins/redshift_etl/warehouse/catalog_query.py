@@ -25,6 +25,8 @@ _TABLE, _VIEW = "r", "v"
 
 UNDEFINED_TABLE = ("42P01", "3F000")
 """The SQLSTATEs of a table, and of a schema, that does not exist."""
+UNDEFINED = (*UNDEFINED_TABLE, "42703")
+"""The same, and that of a column."""
 
 
 @dataclass(frozen=True)
