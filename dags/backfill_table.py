@@ -78,9 +78,9 @@ with DAG(
         task_id="load_again",
         wait_for_completion=True,
         poke_interval=10,
+        fail_when_dag_is_paused=True,  # an undo does not need the table's DAG, its loads do
         max_active_tis_per_dagrun=1,
         execution_timeout=settings.RUN_TIMEOUT,
-        on_failure_callback=None,  # as above
     ).expand_kwargs(PlanLoadsAfterUndoOperator(task_id="plan_loads_after_undo", finished=finish.output).output)
     close = CloseBackfillOperator(task_id="close").as_teardown()  # which does not change the state of the run
     load >> finish >> load_again >> close
