@@ -10,6 +10,7 @@ import pytest
 
 from redshift_etl.catalog.warehouse_reader import SizeCache, read_history, read_snapshot
 from redshift_etl.contracts.mart import load_mart
+from redshift_etl.warehouse import migrate
 from tests.integration.batches import INCREMENTAL, LoadTarget
 
 pytestmark = pytest.mark.slow
@@ -49,6 +50,16 @@ def test_the_rows_of_a_mart_are_those_that_its_builds_counted(target: LoadTarget
         "inputs) VALUES ('mart.m', 'b', '2013-01-01', 1, '2013-01-02', 1, 'd', 'r', '{}')"
     )
     assert read_snapshot(target.connect, NOW, SizeCache(timedelta(minutes=10))).rows["mart.m"] == 1
+
+
+def test_the_stale_days_of_each_mart_are_counted(target: LoadTarget) -> None:
+    marts = [load_mart(f"mart.{name}") for name in ("carrier_day", "weather_delay_day")]
+    migrate.ensure(target.connect, "mart.carrier_day")
+    for load_id, table, day in (("a", "core.flights", 1), ("b", "core.flights", 2), ("c", "core.weather", 2)):
+        target.run(f"INSERT INTO etl.touched_days VALUES ('{table}', '2013-01-0{day}', '{load_id}')")
+    snapshot = read_snapshot(target.connect, NOW, SizeCache(timedelta(minutes=10)), marts)
+    assert snapshot.missing == {}
+    assert snapshot.stale_days == {"mart.carrier_day": 2, "mart.weather_delay_day": 1}
 
 
 def test_the_history_of_a_table_and_of_a_mart_are_read_without_anything_missing(target: LoadTarget) -> None:

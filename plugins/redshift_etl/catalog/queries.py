@@ -66,7 +66,9 @@ WHERE position = 1 GROUP BY mart_name""",
 def stale_days(marts: Sequence[Mart]) -> Statement:
     """How many days of each mart are stale."""
     counts = [build.stale_days(mart) for mart in marts]
-    text = "\nUNION ALL\n".join(f"SELECT %s, COUNT(*) FROM (\n{count.sql}\n) AS stale" for count in counts)
+    text = "\nUNION ALL\n".join(
+        f"SELECT CAST(%s AS VARCHAR(128)), COUNT(*) FROM (\n{count.sql}\n) AS stale" for count in counts
+    )
     values = [
         value for mart, count in zip(marts, counts, strict=True) for value in (mart.contract.table, *count.values)
     ]
