@@ -22,6 +22,7 @@ from redshift_etl.errors import ConfigError, SourceError, TransientError
 from redshift_etl.incidents import lake_store, model, table_store
 from redshift_etl.incidents import on_failure as failures
 from redshift_etl.incidents.on_failure import on_failure, on_retry
+from redshift_etl.incidents.report import RUN_AGAIN
 from redshift_etl.lake.storage import Lake
 from tests.integration.batches import INCREMENTAL, LoadTarget
 from tests.integration.operations import connect_airflow, instance
@@ -108,7 +109,7 @@ def test_a_failure_leaves_a_report_that_answers_the_first_questions(target: Load
         "| last load of core.things, run |",
         "it failed; this report",
         "extract: success, 1.2 s",
-        "- `core.things`: **no**. `etl.load_history` has no load of this run; the table is as load",
+        "- `core.things`: **no**. This attempt of the run has committed no load of it; the table is as load",
         "- `extract`: extracted 7, rows 6, rejected 1",
         "| 2 | – | killed, or ended without an error of its own: see its log |",
         "| SourceError: COPY refused a row: line 5. |",
@@ -198,6 +199,23 @@ def test_of_two_that_find_no_incident_at_once_one_opens_it(lake: Lake) -> None:
     incident, new = lake_store.open_or_count(slow, one)
     assert meanwhile[1] == (one, True)
     assert (incident.occurrences, new) == (2, False)
+
+
+def test_of_two_that_add_a_command_at_once_each_is_in_the_report(lake: Lake) -> None:
+    one, _ = lake_store.open_or_count(lake, model.new_incident(failure_now(refused())))
+    lake_store.put_report(lake, one, f"## {RUN_AGAIN}\n\n```sh\nfirst\n```\n\n## Cause\n")
+    slow = Lake.connect()
+    meanwhile: list[str] = []
+
+    def another_is_faster(**_: Any) -> None:
+        if not meanwhile:
+            meanwhile.append("second")
+            lake_store.add_command(lake, one, "second")
+
+    slow.client.meta.events.register("before-send.s3.PutObject", another_is_faster)
+    lake_store.add_command(slow, one, "third")
+    assert meanwhile
+    assert reports(lake) == [f"## {RUN_AGAIN}\n\n```sh\nfirst\nsecond\nthird\n```\n\n## Cause\n"]
 
 
 def test_a_dag_that_fails_every_day_is_one_incident(lake: Lake) -> None:
@@ -354,6 +372,19 @@ def test_a_report_begins_with_what_counts_and_ends_with_the_traceback(target: Lo
     assert sections[-1] == "## Traceback"
 
 
+def test_what_an_earlier_attempt_of_the_run_has_loaded_is_not_what_this_one_has(target: LoadTarget, lake: Lake) -> None:
+    run = replace(target.batch(INCREMENTAL, []).run, dag_id="things", run_id=DAY.run_id)
+    target.load(INCREMENTAL, [(1, "2013-01-01", "2013-01-01", "a", None)], run=run)
+    before, cleared = datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC)
+    on_failure(context(refused()) | {"dag_run": SimpleNamespace(**vars(DAY), start_date=cleared)})
+    on_failure(context(KeyError("x")) | {"dag_run": SimpleNamespace(**vars(DAY), start_date=before)})
+    first, second = sorted(reports(lake), key=lambda text: "KeyError" in text)
+    assert "`core.things` **is late** and not " in first
+    assert "- `core.things`: **no**. This attempt of the run has committed no load of it; the table is as load" in first
+    assert "`core.things` is right, and has what this run loaded before it failed." in second
+    assert "- `core.things`: **yes**, 1 load(s) of this run were committed before it failed." in second
+
+
 def test_a_report_says_when_rows_are_wrong_and_not_only_late(target: LoadTarget, lake: Lake) -> None:
     target.load(INCREMENTAL, [(1, "2013-01-01", "2013-01-01", "a", None)])
     on_failure(context(ConfigError("A key is there twice.", fix="delete one", table="core.things").of_wrong_data()))
@@ -371,6 +402,23 @@ def test_a_report_has_the_error_of_each_try(lake: Lake) -> None:
     killed = "killed, or ended without an error of its own: see its log |"
     lost, last = "TransientError: Lost. |", "SourceError: COPY refused a row: line 5. |"
     assert [line.split(" | ")[-1] for line in tries] == [lost, lost, killed, last]
+
+
+def test_the_tries_before_a_run_was_cleared_are_not_listed(lake: Lake) -> None:
+    cleared = context(refused(), max_tries=4)  # its first two succeeded, or are of another failure
+    cleared["task"].retries = 2
+    on_failure(cleared)
+    (text,) = reports(lake)
+    assert [line[:5] for line in text.splitlines() if line.startswith(tuple(f"| {n} |" for n in range(1, 5)))] == [
+        "| 3 |", "| 4 |",
+    ]  # fmt: skip
+
+
+def test_a_report_of_a_failure_that_makes_nothing_late_says_so(target: LoadTarget, lake: Lake) -> None:
+    target.load(INCREMENTAL, [(1, "2013-01-01", "2013-01-01", "a", None)])
+    on_failure(context(refused()))
+    (text,) = reports(lake)
+    assert "## What is late or stale now\n\nNone: each table with a contract is within its limits." in text
 
 
 class Store(dict[str, Any]):

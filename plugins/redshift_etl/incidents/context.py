@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 class WarehouseState:
     """The last loads of the failure's tables, the run's committed loads by table, and a sentence for each late table.
 
+    Loads of the run from before it was cleared do not count: they had another batch.
     ``data_until``: up to when (UTC) the source of each table was read. ``committed_by_run`` is None if the warehouse
     could not be read.
     """
@@ -69,7 +70,7 @@ def read_warehouse(connect: Connect, failure: Failure, downstream: Sequence[str]
         return WarehouseState(
             [loads[table] for table in tables if table in loads],
             {table: until for table, it in reaches.items() if (until := it.data_until)},
-            history.committed_by(session, failure.dag_id, failure.run_id),
+            history.committed_by(session, failure.dag_id, failure.run_id, since=failure.run_started_at),
             _lateness(session, (*tables, *downstream)),
         )
 

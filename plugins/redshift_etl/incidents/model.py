@@ -136,7 +136,10 @@ class FailedTry:
 
 @dataclass(frozen=True)
 class Failure:
-    """A task that failed after its last try. What could not be read has its default."""
+    """A task that failed after its last try. What could not be read has its default.
+
+    ``first_try`` is the first one since the run was last cleared, ``run_started_at`` (UTC) when it began after that.
+    """
 
     dag_id: str
     run_id: str
@@ -147,9 +150,11 @@ class Failure:
     failed_at: datetime
     map_index: int = -1
     try_number: int = 1
+    first_try: int = 1
     window_start: datetime | None = None
     window_end: datetime | None = None
     started_at: datetime | None = None
+    run_started_at: datetime | None = None
     log_url: str = ""
     fix: str = ""
     where: Mapping[str, str] = field(default_factory=dict)

@@ -90,7 +90,9 @@ def read_failure(task_context: Mapping[str, Any], context: IncidentContext) -> F
         "failed_at": datetime.now(UTC),
         "map_index": -1 if getattr(instance, "map_index", None) is None else instance.map_index,
         "try_number": getattr(instance, "try_number", 1),
+        "first_try": _first_try(instance, task),
         "started_at": getattr(instance, "start_date", None),
+        "run_started_at": getattr(task_context.get("dag_run"), "start_date", None),
         "tables": _tables(task),
     }
     values |= model.describe_error(error)
@@ -100,6 +102,11 @@ def read_failure(task_context: Mapping[str, Any], context: IncidentContext) -> F
         # Redact before cutting: a secret that is cut in two is no longer recognized.
         values["traceback"] = redact("".join(traceback.format_exception(error)))[-TRACEBACK_CHARS:]
     return Failure(**values)
+
+
+def _first_try(instance: Any, task: Any) -> int:
+    """The first try since the task was last cleared: a clear adds its retries to ``max_tries``, and no try is lost."""
+    return max(1, getattr(instance, "max_tries", 0) - (getattr(task, "retries", 0) or 0) + 1)
 
 
 def _read_window(task_context: Mapping[str, Any], context: IncidentContext) -> dict[str, datetime]:

@@ -104,7 +104,7 @@ def _tries(failure: Failure, context: IncidentContext) -> list[str]:
     known = {it.number: f"{it.failed_at:%Y-%m-%d %H:%M:%S} | {it.error_class}: {it.message}" for it in context.tries}
     known[failure.try_number] = f"{failure.failed_at:%Y-%m-%d %H:%M:%S} | {failure.error_class}: {failure.message}"
     lines = ["| Try | Failed (UTC) | Error |", "|---|---|---|"]
-    for number in range(max(1, failure.try_number - MAX_TRIES), failure.try_number + 1):
+    for number in range(max(failure.first_try, failure.try_number - MAX_TRIES), failure.try_number + 1):
         moment, _, error = known.get(number, "– | killed, or ended without an error of its own: see its log").partition(
             " | "
         )
@@ -168,7 +168,7 @@ def _target_changes(failure: Failure, context: IncidentContext) -> list[str]:
         elif last:
             rows = f", with {last.rows_after} rows" if last.rows_after is not None else ""
             lines.append(
-                f"- `{table}`: **no**. `etl.load_history` has no load of this run; the table is as load "
+                f"- `{table}`: **no**. This attempt of the run has committed no load of it; the table is as load "
                 f"`{last.load_id}` left it at {last.committed_at:%Y-%m-%d %H:%M:%S}{rows}."
             )
         else:
@@ -179,7 +179,9 @@ def _target_changes(failure: Failure, context: IncidentContext) -> list[str]:
 def _affected(context: IncidentContext) -> list[str]:
     lines = [f"- {line}" for line in context.warehouse.lateness]
     lines += [f"- `{table}` is filled from it and stays as it is until then." for table in context.downstream]
-    return lines or ["No table with a contract."]
+    if context.warehouse.committed_by_run is None:
+        lines.append("Which tables are late is not known: the warehouse could not be queried.")
+    return lines or ["None: each table with a contract is within its limits."]
 
 
 def _counts(context: IncidentContext) -> list[str]:

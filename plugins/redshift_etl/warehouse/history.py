@@ -7,7 +7,7 @@ are stored in UTC without a zone.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from redshift_etl.warehouse.model import Counts, Run
@@ -214,16 +214,19 @@ ORDER BY 5""",
     return [_record(row) for row in rows]
 
 
-def committed_by(session: Session, dag_id: str, run_id: str) -> dict[str, int]:
-    """How many loads and builds a run has committed, by table."""
+def committed_by(session: Session, dag_id: str, run_id: str, since: datetime | None = None) -> dict[str, int]:
+    """How many loads and builds a run has committed, by table; ``since`` a moment if one is given."""
+    values = (dag_id, run_id, naive_utc(since or datetime.fromtimestamp(0, UTC)))
     rows = session.run(
         Statement(
             "read what the run committed",
-            f"SELECT table_name, COUNT(*) FROM {TABLE} WHERE dag_id = %s AND run_id = %s GROUP BY table_name\n"
+            f"SELECT table_name, COUNT(*) FROM {TABLE} WHERE dag_id = %s AND run_id = %s AND committed_at >= %s\n"
+            "GROUP BY table_name\n"
             "UNION ALL\n"
-            "SELECT mart_name, COUNT(DISTINCT build_id) FROM etl.mart_builds WHERE dag_id = %s AND run_id = %s\n"
+            "SELECT mart_name, COUNT(DISTINCT build_id) FROM etl.mart_builds\n"
+            "WHERE dag_id = %s AND run_id = %s AND built_at >= %s\n"
             "GROUP BY mart_name",
-            (dag_id, run_id) * 2,
+            values * 2,
         )
     )
     return {str(table): int(loads) for table, loads in rows}
