@@ -19,6 +19,7 @@ from psycopg import sql
 
 from local_redshift.storage import embedded_postgres
 from local_redshift.storage.embedded_postgres import Postgres
+from local_redshift.testing.data_folder import data_folder
 from redshift_etl.lake.storage import Lake
 from redshift_etl.settings import S3Location
 from tests.integration.batches import LoadTarget
@@ -38,16 +39,17 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def postgres_server() -> Iterator[Postgres]:
     """A running PostgreSQL."""
     fast = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")  # it need not survive a crash of the machine
-    server = Postgres(tmp_path_factory.mktemp("postgres") / "data", free_port(), secrets.token_hex(8), fast)
-    embedded_postgres.init(server)
-    embedded_postgres.start(server)
-    try:
-        yield server
-    finally:
-        embedded_postgres.stop(server)
+    with data_folder() as folder:
+        server = Postgres(folder / "data", free_port(), secrets.token_hex(8), fast)
+        embedded_postgres.init(server)
+        embedded_postgres.start(server)
+        try:
+            yield server
+        finally:
+            embedded_postgres.stop(server)
 
 
 @pytest.fixture(scope="session")

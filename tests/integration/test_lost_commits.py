@@ -48,7 +48,7 @@ class Losing:
         return Observed(connection, [], before)
 
 
-@pytest.mark.parametrize("kind", WRITES)
+@pytest.mark.parametrize("kind", [pytest.param(it, marks=pytest.mark.slow if it != "upsert" else ()) for it in WRITES])
 def test_a_write_that_its_lost_backend_commits_late_is_written_and_recorded_once(
     of_one_level: LoadTarget, kind: str
 ) -> None:
@@ -69,6 +69,7 @@ def test_retention_archives_a_slice_once_whose_deletion_is_committed_late(of_one
     assert len([entry for entry in found if entry["Key"].endswith("/manifest")]) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("action", "status"), [("undo", "undone"), ("drop", "dropped")])
 def test_an_undo_and_a_drop_that_are_committed_late_are_done_once(
     of_one_level: LoadTarget, things: Contract, action: str, status: str
@@ -84,6 +85,7 @@ def test_an_undo_and_a_drop_that_are_committed_late_are_done_once(
     assert shadows == [(0 if action == "drop" else 2,)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", [
     lambda connect, request: history.begin(connect, request, "manual 9", "ada"),
     lambda connect, request: actions.finish(connect, request, Run("backfill_table", "manual 9", "finish", 1), "ada"),

@@ -36,6 +36,7 @@ def fetch(connection: psycopg.Connection, sql: str) -> list[tuple[Any, ...]]:
     return connection.execute(sql.encode()).fetchall()
 
 
+@pytest.mark.slow
 def test_flights_are_the_published_ones(seeded: psycopg.Connection) -> None:
     carriers = dict(fetch(seeded, "SELECT carrier, count(*) FROM flights GROUP BY carrier"))
 

@@ -37,6 +37,7 @@ def test_the_folder_is_gone_at_the_end(temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_folder_of_a_killed_task_goes_with_the_next_and_that_of_a_running_one_stays(temporary: Path) -> None:
     killed, running = holder(), holder()
     killed.kill()

@@ -9,8 +9,8 @@
   database has the isolation level SNAPSHOT, as on a new cluster; a test runs at both with
   `@pytest.mark.parametrize("redshift", ["SNAPSHOT", "SERIALIZABLE"], indirect=True)`.
 
-The PostgreSQL, the S3 server (moto) and the local Redshift run on free ports, their data in a temporary folder; all
-are stopped at the end of the run, also when it is interrupted.
+The PostgreSQL, the S3 server (moto) and the local Redshift run on free ports, their data in a temporary folder, in
+memory if there is room; all are stopped at the end of the run, also when it is interrupted.
 
 pytest imports this module whenever it starts, so drivers and servers are imported where they are used.
 """
@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -28,6 +27,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from local_redshift.testing.data_folder import data_folder
 
 if TYPE_CHECKING:
     import subprocess
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from local_redshift.storage.embedded_postgres import Postgres
 
 # A test's server need not survive a crash of the machine.
-_FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
+_FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_wal_size=128MB")
 
 
 @dataclass(frozen=True)
@@ -145,9 +146,8 @@ class RedshiftServer:
         from local_redshift.catalog import template_database
 
         name = f"test_{next(self.names)}"
-        template_database.create_database(
-            self.config.admin(), name, self.user, like or template_database.template_name(), isolation
-        )
+        template = like or template_database.template_name()
+        template_database.create_database(self.config.admin(), name, self.user, template, isolation, "FILE_COPY")
         return name
 
     def add_load_error(
@@ -184,7 +184,7 @@ class RedshiftServer:
 @pytest.fixture(scope="session")
 def redshift_server() -> Iterator[RedshiftServer]:
     """A local Redshift with its own PostgreSQL and S3, for the whole run."""
-    with tempfile.TemporaryDirectory(prefix="redshift-test-") as folder, running(Path(folder)) as server:
+    with data_folder() as folder, running(folder) as server:
         yield server
 
 
