@@ -77,12 +77,13 @@ def _watch(parts: Sequence[subprocess.Popen[bytes]], path: Path, seeds: Sequence
 
 def _play(seeds: Sequence[int], path: Path) -> None:
     """Those that are not in the file yet, on a local Redshift of this process."""
+    from local_redshift.testing.data_folder import data_folder
     from local_redshift.testing.pytest_plugin import running
     from tests.faults import histories
     from tests.integration.batches import LoadTarget
 
     done = {result.seed for result in _results(path)}
-    with tempfile.TemporaryDirectory(prefix="faults-redshift-") as folder, running(Path(folder)) as server:
+    with data_folder() as folder, running(folder) as server:
         template = server.new_database()
         LoadTarget(server, server.connection(template), server.s3).keep_books()
         gc.collect()
