@@ -33,6 +33,7 @@ from redshift_etl.operators.backfill import (
     PlanBackfillOperator,
     PlanLoadsAfterUndoOperator,
 )
+from redshift_etl.run_conf import BACKFILL_ID
 
 with DAG(
     "backfill_table",
@@ -45,7 +46,7 @@ with DAG(
     default_args=dag.default_args("data-engineering"),
     params={
         "table": dag.table_choice("reconcile", "Table"),
-        **dag.date_form("Load the rows changed"),
+        **dag.days_form("Load the rows changed"),
         "reason": Param(
             type="string",
             minLength=request.MIN_REASON,
@@ -54,9 +55,7 @@ with DAG(
             description="Recorded in the backfill history",
         ),
         "action": Param(request.BACKFILL, type="string", enum=list(request.ACTIONS), title="Action"),
-        "backfill_id": dag.optional_text(
-            "Backfill", "To swap, undo or drop", max_length=12, pattern=request.BACKFILL_ID
-        ),
+        "backfill_id": dag.optional_text("Backfill", "To swap, undo or drop", max_length=12, pattern=BACKFILL_ID),
         "days_a_run": Param(31, type="integer", minimum=1, maximum=366, title="Days a run"),
         "dry_run": Param(True, type="boolean", title="Dry run", description="Check and log only"),
     },

@@ -33,7 +33,7 @@ with DAG(
     max_active_runs=1,
     dagrun_timeout=settings.RUN_TIMEOUT,
     default_args=dag.default_args("analytics"),
-    params=dag.date_form("Build the marts again, stale or not"),
+    params=dag.days_form("Build the marts again, stale or not"),
     tags=["mart"],
     doc_md=dag.documented(__doc__, *(f"mart.{name}" for name in MARTS)),
 ):

@@ -32,7 +32,7 @@ with DAG(
     dagrun_timeout=settings.RUN_TIMEOUT,
     default_args=dag.default_args("data-engineering"),
     params={
-        **dag.date_form("Compare the source"),
+        **dag.days_form("Compare the source"),
         "repair": Param(False, type="boolean", title="Repair", description="Start the runs; off: only list them"),
     },
     tags=["monitoring"],

@@ -9,7 +9,7 @@ from airflow.sdk import Asset, AssetAlias, CronDataIntervalTimetable, Param
 
 from redshift_etl import settings
 from redshift_etl.contracts.front_matter import about, tables_in
-from redshift_etl.run_conf import END, START, check_conf
+from redshift_etl.run_conf import BACKFILL_ID, END, SHADOW, START, check_conf
 
 
 def sql_folder() -> str:
@@ -61,12 +61,18 @@ def report_retry(context: Any) -> None:
     on_retry(context)
 
 
-def date_form(what: str) -> dict[str, Param]:
+def days_form(what: str) -> dict[str, Param]:
     """The dates of the trigger form. Both, or neither: then the interval of its logical date, else the last."""
     return {
         START: _day("First day", f"{what}, from this day"),
         END: _day("Last day", "to this day, included (UTC)"),
     }
+
+
+def date_form(what: str) -> dict[str, Param]:
+    """The trigger form of a DAG that loads a table: the dates, and the shadow to load into instead of the table."""
+    shadow = optional_text("Shadow", "Leave it empty: backfill_table fills it in", max_length=12, pattern=BACKFILL_ID)
+    return {**days_form(what), SHADOW: shadow}
 
 
 def _day(title: str, description: str) -> Param:

@@ -9,7 +9,8 @@ from redshift_etl.errors import FormError
 
 START, END = "start", "end"
 SHADOW = "shadow"
-"""The key by which ``backfill_table`` makes the DAG of a table load into a shadow of it; not in the trigger form."""
+"""The key by which ``backfill_table`` makes the DAG of a table load into a shadow of it."""
+BACKFILL_ID = r"^[0-9a-f]{12}$"
 
 BACKFILL = "backfill"
 _BY_HAND = ("manual", BACKFILL)
@@ -33,7 +34,7 @@ def check_conf(context: Mapping[str, Any]) -> None:
         return
     dag = context["dag"]
     known = set(dag.params) | {name for task in dag.tasks for name in task.params}
-    unknown = sorted(set(conf) - known - ({SHADOW} if START in known else set()))
+    unknown = sorted(set(conf) - known)
     if unknown:
         raise FormError(
             f"The run's conf has keys that the DAG does not know: {', '.join(unknown)}.",

@@ -19,6 +19,8 @@ from redshift_etl.schedule import Schedule, no_intervals
 
 log = logging.getLogger(__name__)
 
+MAX_DAYS = 366
+"""The most days that a run which is started with dates loads: it is one batch, and one transaction."""
 PRESENT = timedelta(hours=1)
 """How far the logical date that the trigger form fills in may be from the moment at which the run is created."""
 
@@ -110,11 +112,12 @@ def resolve(context: Mapping[str, Any]) -> Window:
     In order: the dates of the trigger form (``start`` inclusive, ``end`` inclusive when it is a date); the data
     interval that the DAG's timetable has for the run's logical date; with neither, the last complete interval (without
     a schedule: UTC day), which is logged. Never "now".
-    Raises FormError for a conf that ``check_conf`` refuses, a date that is not one, an end before the start or after
-    the present, and an interval that is not over or not the timetable's; ConfigError for a schedule without intervals.
+    Raises FormError for a conf that ``check_conf`` refuses, a date that is none or before the DAG's first day, an end
+    before the start or after the present, too many days, and an interval that is not over or not the timetable's;
+    ConfigError for a schedule without intervals.
     """
     check_conf(context)
-    form = from_form(context.get("params") or {})
+    form = from_form(context.get("params") or {}, context["dag"])
     if form and form.end > datetime.now(UTC):
         raise FormError(
             "The last day of the form is not over (UTC): the window would be recorded as loaded.",
@@ -122,6 +125,7 @@ def resolve(context: Mapping[str, Any]) -> Window:
             end=form.days[-1],
         )
     if form:
+        _refuse_many_days(form)
         return form
     run = context["dag_run"]
     if run.logical_date is None:
@@ -131,6 +135,7 @@ def resolve(context: Mapping[str, Any]) -> Window:
         if start is None or start == end:
             raise no_intervals(context["dag"].dag_id)
         return Window(start, end)
+    _refuse_before_first_day(context["dag"], "logical_date", run.logical_date)
     return _by_hand(run, Schedule(context["dag"]))
 
 
@@ -186,8 +191,12 @@ def _day_of(moment: datetime) -> Window:
     return Window(start, start + timedelta(days=1))
 
 
-def from_form(params: Mapping[str, Any]) -> Window | None:
-    """The dates of the trigger form, if it was filled in; ``end`` is inclusive when it is a date without a time."""
+def from_form(params: Mapping[str, Any], dag: Any) -> Window | None:
+    """The dates of the trigger form, if it was filled in; ``end`` is inclusive when it is a date without a time.
+
+    Raises FormError for dates that cannot be read, begin before the DAG's first day or after the present, or end before
+    they start.
+    """
     if not (params.get(START) or params.get(END)):
         return None
     if not (params.get(START) and params.get(END)):
@@ -204,7 +213,28 @@ def from_form(params: Mapping[str, Any]) -> Window | None:
     end += timedelta(days=1 if is_date else 0)
     if end <= start:
         raise FormError("The window ends before it starts.", fix="choose a start before the end", start=start, end=end)
+    _refuse_before_first_day(dag, START, start)
     return Window(start, end)
+
+
+def _refuse_many_days(form: Window) -> None:
+    number = (form.whole_days.end - form.whole_days.start).days
+    if number > MAX_DAYS:
+        raise FormError(
+            f"The form has {number} days, and a run loads at most {MAX_DAYS}.",
+            fix="load them in parts: `airflow dags backfill`, or `backfill_table` with its days a run",
+            form=form,
+        )
+
+
+def _refuse_before_first_day(dag: Any, field: str, moment: datetime) -> None:
+    first = dag.start_date
+    if first and moment.date() < first.astimezone(UTC).date():
+        raise FormError(
+            "The run is of days before the DAG's first day.",
+            fix=f"start on {first:%Y-%m-%d}, or give the DAG an earlier start_date",
+            **{field: moment.isoformat()},
+        )
 
 
 def _moment(name: str, text: str) -> tuple[datetime, bool]:

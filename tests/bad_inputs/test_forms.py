@@ -65,7 +65,7 @@ def fill_in(pipelines: Pipelines, given: Mapping[str, Any]) -> object:
         (pipelines.sql / name).write_text(text, encoding="utf-8")
     dag = DagBag(str(DAGS / "backfill_table.py")).dags["backfill_table"]  # its choices are those of the SQL files
     params = validated(dag, {**FORM, **given["backfill"]})
-    request = backfill.read(params, "manual__1", datetime.now(UTC))
+    request = backfill.read(params, "manual__1", datetime.now(UTC), dag)
     if not given.get("finish"):
         return request
     return actions.finish(warehouse("redshift_default"), request, run_of(pipelines.context()), "somebody")

@@ -27,6 +27,7 @@ from redshift_etl.reconcile.source_counts import count_by_day, file_changed
 from redshift_etl.warehouse.connect import warehouse
 from tests.dags import how_to
 from tests.dags.world import World
+from tests.integration.operations import DAG_BY_HAND
 
 pytestmark = pytest.mark.slow
 
@@ -82,7 +83,12 @@ def run(folder: Path, day: str) -> dict[str, Any]:
 
 def context(task_id: str, day: str) -> dict[str, Any]:
     instance = SimpleNamespace(dag_id="crews", run_id=f"page {day}", task_id=task_id, try_number=1, map_index=-1)
-    return {"ti": instance, "dag_run": SimpleNamespace(conf={}), "params": {"start": day, "end": day}}
+    return {
+        "ti": instance,
+        "dag_run": SimpleNamespace(conf={}),
+        "dag": DAG_BY_HAND,
+        "params": {"start": day, "end": day},
+    }
 
 
 def test_the_page_makes_the_source_corrects_a_first_draft_and_loads_the_table(

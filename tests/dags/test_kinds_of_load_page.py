@@ -21,6 +21,7 @@ from redshift_etl.operators.extract import PostgresToLakeOperator
 from redshift_etl.operators.load import LoadToRedshiftOperator
 from redshift_etl.operators.transform import TransformOperator
 from tests.dags.world import World
+from tests.integration.operations import DAG_BY_HAND
 
 pytestmark = pytest.mark.slow
 
@@ -66,7 +67,12 @@ def run(name: str, day: str, run_id: str = "page") -> dict[str, Any]:
 
 def context(task_id: str, day: str, run_id: str) -> Any:
     instance = SimpleNamespace(dag_id="page", run_id=run_id, task_id=task_id, try_number=1, map_index=-1)
-    return {"ti": instance, "dag_run": SimpleNamespace(conf={}), "params": {"start": day, "end": day}}
+    return {
+        "ti": instance,
+        "dag_run": SimpleNamespace(conf={}),
+        "dag": DAG_BY_HAND,
+        "params": {"start": day, "end": day},
+    }
 
 
 def source(connection: psycopg.Connection[Any], *statements: str) -> None:

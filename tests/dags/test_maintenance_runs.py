@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from airflow.models.dagrun import DagRun
 
 from redshift_etl.incidents import lake_store
 from redshift_etl.lake.storage import Lake
@@ -41,23 +42,47 @@ def test_a_dry_run_of_retention_and_of_a_backfill_goes_to_its_end(dag_bag: Any) 
     }
 
 
-def test_the_shadow_of_a_staged_backfill_takes_the_rows_and_the_table_none(dag_bag: Any, world: World) -> None:
+def staged(world: World, monkeypatch: pytest.MonkeyPatch, backfill_id: str) -> None:
+    """What `backfill_table` does before it starts a run: its row of the history, and the run's id."""
+    monkeypatch.setattr(DagRun, "generate_run_id", lambda **_: f"backfill_{backfill_id}_20130101")
+    row = f"'{backfill_id}', 'core.flights', 'stage', '2013-01-01', '2013-01-01', 'r', 'ada', 'running', 1, 'm'"
+    # It begins after all loads: the undo has none to load again, whose runs only a scheduler would end.
+    execute(world, f"INSERT INTO etl.backfill_history VALUES ({row}, '2100-01-01', NULL, NULL, NULL)")
+
+
+def execute(world: World, sql: str) -> None:
+    with world.warehouse.connect() as connection:
+        connection.cursor().execute(sql)
+        connection.commit()
+
+
+def test_the_shadow_of_a_staged_backfill_takes_the_rows_and_the_table_none(
+    dag_bag: Any, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staged(world, monkeypatch, "abc123abc123")
     day = world.rows("SELECT COUNT(*) FROM core.flights WHERE modified_at < '2013-01-02'")
     before = world.rows("SELECT COUNT(*) FROM core.flights")
-    assert set(states(dag_bag, "flights", **DAYS, shadow="abc123").values()) == {"success"}
-    shadow = world.rows("SELECT COUNT(*), COUNT(DISTINCT flight_id) FROM etl_shadow.core__flights__abc123")
+    assert set(states(dag_bag, "flights", **DAYS, shadow="abc123abc123").values()) == {"success"}
+    shadow = world.rows("SELECT COUNT(*), COUNT(DISTINCT flight_id) FROM etl_shadow.core__flights__abc123abc123")
     assert shadow == [(day[0][0], day[0][0])]
     assert world.rows("SELECT COUNT(*) FROM core.flights") == before
 
 
-def test_a_swap_and_an_undo_wake_what_waits_for_the_table(dag_bag: Any, world: World) -> None:
-    assert set(states(dag_bag, "flights", **DAYS, shadow="abcdef123456").values()) == {"success"}
-    with world.warehouse.connect() as connection:
-        staged = "'abcdef123456', 'core.flights', 'stage', '2013-01-01', '2013-01-01', 'r', 'ada', 'compared', 1, 'm'"
-        # It begins after all loads: the undo has none to load again, whose runs only a scheduler would end.
-        sql = f"INSERT INTO etl.backfill_history VALUES ({staged}, '2100-01-01', NULL, NULL, NULL)"
-        connection.cursor().execute(sql)
-        connection.commit()
+def test_a_run_that_no_staged_backfill_has_asked_for_writes_no_shadow(dag_bag: Any, world: World) -> None:
+    found = states(dag_bag, "flights", **DAYS, shadow="abcabcabcabc")
+    assert (found["transform"], found["load"]) == ("success", "failed")
+    assert world.rows("SELECT 1 FROM svv_tables WHERE table_name = 'core__flights__abcabcabcabc'") == []
+    assert lake_store.all_open(Lake.connect()) == []
+
+
+def test_a_swap_and_an_undo_wake_what_waits_for_the_table(
+    dag_bag: Any, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        staged(world, patch, "abcdef123456")
+        assert set(states(dag_bag, "flights", **DAYS, shadow="abcdef123456").values()) == {"success"}
+    compared = """'compared', detail = '{"shadow_rows": 100000, "new": 0, "changed": 0}'"""
+    execute(world, f"UPDATE etl.backfill_history SET status = {compared} WHERE backfill_id = 'abcdef123456'")
     form = {"table": "core.flights", "reason": "to see what it wakes", "backfill_id": "abcdef123456"}
     for dry_run, action, woken in ((True, "swap", 0), (False, "swap", 1), (False, "undo", 2), (False, "drop", 2)):
         found = states(dag_bag, "backfill_table", **form, action=action, dry_run=dry_run)

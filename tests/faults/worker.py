@@ -17,6 +17,7 @@ from typing import Any
 from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 from airflow.providers.http.hooks.http import HttpHook
 from airflow.providers.postgres.hooks.postgres import PostgresHook
+from airflow.sdk import DAG
 from airflow.sdk.execution_time import supervisor
 from sqlglot.dialects import duckdb
 
@@ -43,6 +44,7 @@ from tests.faults.plan import Fault, Run
 from tests.faults.tables import MART, START, Kind
 
 DONE, AGAIN, FROM_THE_START = 0, 1, 2
+BACKFILL_TABLE = DAG("backfill_table", schedule=None, start_date=START)
 """How a try ends: done, to be tried again from the step that failed, or (its input is gone) from the first one."""
 TABLE = "core.items"
 GONE = ".gone"
@@ -242,7 +244,7 @@ class _Work:
             "table": TABLE, "start": day, "end": day, "reason": "amounts were computed wrongly", "action": action,
             "backfill_id": backfill_id, "days_a_run": 31, "dry_run": False,
         }  # fmt: skip
-        return backfill.read(form, f"{action}-{self.it.run_id}", datetime.now(UTC))
+        return backfill.read(form, f"{action}-{self.it.run_id}", datetime.now(UTC), BACKFILL_TABLE)
 
     def _finish(self, request: Request) -> dict[str, Any]:
         run = LoadRun("backfill_table", f"{request.action}-{self.it.run_id}", "finish", self.it.number)

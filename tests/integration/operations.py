@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from airflow.sdk import DAG
 
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.lake.storage import Lake
 from redshift_etl.settings import S3Location
 from tests.airflow_names import name_warehouse
 from tests.integration.batches import LoadTarget
+
+DAG_BY_HAND = DAG("by_hand", schedule=None, start_date=datetime(2013, 1, 1, tzinfo=UTC))
+"""The DAG of a task's context whose run was started with dates."""
 
 
 def connect_airflow(target: LoadTarget, monkeypatch: pytest.MonkeyPatch) -> Lake:

@@ -16,12 +16,13 @@ from redshift_etl.backfill import history, shadow_table
 from redshift_etl.checks import run as audit
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts.contract import Contract
-from redshift_etl.errors import ConfigError
+from redshift_etl.errors import ConfigError, FormError
 from redshift_etl.operators.backfill import CloseBackfillOperator, FinishBackfillOperator, PlanBackfillOperator
 from redshift_etl.warehouse import load
 from redshift_etl.warehouse.model import Run
+from redshift_etl.window import Window
 from tests.integration.batches import LoadTarget
-from tests.integration.operations import connect_airflow, instance, repository
+from tests.integration.operations import DAG_BY_HAND, connect_airflow, instance, repository
 
 pytestmark = pytest.mark.slow
 
@@ -67,7 +68,8 @@ def things(target: LoadTarget, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 def context(run: str = "manual 1", paused: bool = False, user: str = "ada", **form: Any) -> Any:
     ti = instance(dag="backfill_table", run=run, get_dag=lambda _: SimpleNamespace(is_paused=paused))
     run_of_form = SimpleNamespace(triggering_user_name=user)
-    return {"ti": ti, "params": {**FORM, **form}, "dag_run": run_of_form, "outlet_events": OutletEventAccessors()}
+    own = {"params": {**FORM, **form}, "dag_run": run_of_form, "dag": DAG_BY_HAND}
+    return {"ti": ti, "outlet_events": OutletEventAccessors(), **own}
 
 
 def plan(**form: Any) -> list[dict[str, Any]]:
@@ -140,6 +142,47 @@ def test_a_staged_backfill_is_compared_swapped_in_and_undone(target: LoadTarget,
     assert len(before) == 5
     finish(action="drop", backfill_id=backfill_id, run="manual 5")
     assert target.rows(f"SELECT COUNT(*) FROM svv_tables WHERE table_schema = '{shadow_table.SCHEMA}'") == [(0,)]
+
+
+def test_what_nobody_has_seen_compared_is_not_swapped_in(target: LoadTarget, things: Contract) -> None:
+    target.load(things, [row(1, 10), row(2, 20)])
+    backfill_id = stage(target, things, [row(1, 11)])
+    finish()
+    shadow = shadow_table.create(target.connect, things, backfill_id)
+    load.execute(target.connect, target.batch(shadow, [row(2, 99)]))
+    before = target.table(things)
+    with pytest.raises(FormError, match=r"shadow_rows=1 when compared, now 2.*Fix: stage the days again"):
+        finish(action="swap", backfill_id=backfill_id, run="manual 2")
+    assert target.table(things) == before
+    assert history_rows(target)[0][0] == "compared"
+
+
+@pytest.mark.parametrize(
+    ("asking", "run_id", "day"),
+    [
+        ("abcabcabcabc", "backfill_abcabcabcabc_20130101", DAY1),
+        (None, "manual__1", DAY1),
+        (None, "backfill_{}_20130102", DAY1),
+        (None, "backfill_{}_20130102", DAY2),
+    ],
+    ids=["an id of nobody", "another run", "another run's day", "a day that was not asked for"],
+)
+def test_only_a_running_staged_backfill_can_ask_a_run_for_its_shadow(
+    target: LoadTarget, things: Contract, asking: str | None, run_id: str, day: str
+) -> None:
+    (trigger,) = plan()
+    backfill_id = asking or trigger["conf"]["shadow"]
+    window = Window(datetime.fromisoformat(f"{day[:10]}T00:00Z"), datetime.fromisoformat(f"{day[:10]}T23:00Z"))
+    with pytest.raises(FormError, match="No staged backfill that is running has asked for this run"):
+        history.require_asked(target.connect, backfill_id, things.table, run_id.format(backfill_id), window)
+    own = trigger["conf"]["shadow"]
+    first = Window(datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 1, 2, tzinfo=UTC))
+    history.require_asked(target.connect, own, things.table, trigger["trigger_run_id"], first)
+    with pytest.raises(FormError):
+        history.require_asked(target.connect, own, "core.others", trigger["trigger_run_id"], first)
+    finish()
+    with pytest.raises(FormError):
+        history.require_asked(target.connect, own, things.table, trigger["trigger_run_id"], first)
 
 
 def test_an_undo_counts_the_rows_that_the_swap_had_added_as_deleted(target: LoadTarget, things: Contract) -> None:

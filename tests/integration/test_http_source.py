@@ -271,7 +271,7 @@ def test_the_operator_waits_as_long_as_the_run_may_take(
     context: Any = {
         "ti": instance,
         "dag_run": run,
-        "dag": SimpleNamespace(dagrun_timeout=timedelta(hours=2)),
+        "dag": SimpleNamespace(dagrun_timeout=timedelta(hours=2), start_date=datetime(2013, 1, 1, tzinfo=UTC)),
         "params": {"start": "2013-01-01", "end": "2013-01-01"},
     }
     task = HttpToLakeOperator(

@@ -16,6 +16,7 @@ from redshift_etl.lake.batch import Batch
 from redshift_etl.lake.storage import Lake
 from redshift_etl.operators.extract import S3ToLakeOperator
 from redshift_etl.window import Window
+from tests.integration.operations import DAG_BY_HAND
 from tests.integration.raw_files import DAY, SqlDir, staged, transform, use_sql_dir
 
 pytestmark = pytest.mark.slow
@@ -154,7 +155,7 @@ def test_a_placeholder_that_does_not_exist_is_refused(lake: Lake, orders: str, n
 def context(**params: str) -> Any:
     instance = SimpleNamespace(dag_id="orders", run_id="r", task_id="extract", try_number=1, map_index=-1)
     run = SimpleNamespace(conf={}, run_type="manual", run_id="r", logical_date=None, run_after=None)
-    return {"ti": instance, "dag_run": run, "params": params}
+    return {"ti": instance, "dag_run": run, "dag": DAG_BY_HAND, "params": params}
 
 
 def test_the_operator_takes_the_days_of_the_form(lake: Lake, orders: str) -> None:

@@ -18,7 +18,7 @@ from redshift_etl.reconcile.source_counts import count_by_day, file_changed
 from redshift_etl.window import Window
 from tests.integration.batches import LoadTarget
 from tests.integration.conftest import Source
-from tests.integration.operations import connect_airflow, instance, repository
+from tests.integration.operations import DAG_BY_HAND, connect_airflow, instance, repository
 
 THINGS = """/*
 description: Things.
@@ -74,7 +74,9 @@ def load(target: LoadTarget, day: int, rows: int) -> None:
 
 def compare(params: dict[str, object], run_type: str = "scheduled") -> list[dict[str, object]]:
     operator, run = ReconcileOperator(task_id="compare"), SimpleNamespace(run_type=run_type)
-    return operator.execute({"ti": instance(dag="reconcile", run="run 1"), "dag_run": run, "params": params})
+    return operator.execute(
+        {"ti": instance(dag="reconcile", run="run 1"), "dag_run": run, "dag": DAG_BY_HAND, "params": params}
+    )
 
 
 def report(lake: Lake) -> str:

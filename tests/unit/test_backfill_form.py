@@ -5,10 +5,12 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from airflow.sdk import DAG
 
 from redshift_etl.backfill import request as backfill
 from redshift_etl.errors import ConfigError
 
+BACKFILL_TABLE = DAG("backfill_table", schedule=None, start_date=datetime(2013, 1, 1, tzinfo=UTC))
 NOW = datetime(2013, 3, 1, 12, tzinfo=UTC)
 FORM: dict[str, Any] = {
     "table": "core.flights",
@@ -23,7 +25,7 @@ FORM: dict[str, Any] = {
 
 
 def read(**form: Any) -> backfill.Request:
-    return backfill.read({**FORM, **form}, "manual__1", NOW)
+    return backfill.read({**FORM, **form}, "manual__1", NOW, BACKFILL_TABLE)
 
 
 def test_the_days_are_cut_into_runs_of_the_tables_dag_and_a_retry_starts_the_same_ones() -> None:
@@ -32,7 +34,9 @@ def test_the_days_are_cut_into_runs_of_the_tables_dag_and_a_retry_starts_the_sam
     assert first["conf"] == {"start": "2013-01-01", "end": "2013-01-31"}
     assert second["conf"] == {"start": "2013-02-01", "end": "2013-02-10"}
     assert read().triggers() == [first, second]
-    assert backfill.read(FORM, "manual__2", NOW).triggers()[0]["trigger_run_id"] != first["trigger_run_id"]
+    assert (
+        backfill.read(FORM, "manual__2", NOW, BACKFILL_TABLE).triggers()[0]["trigger_run_id"] != first["trigger_run_id"]
+    )
 
 
 def test_a_staged_backfill_names_its_shadow_to_each_run() -> None:
@@ -72,7 +76,7 @@ def test_a_swap_starts_no_runs_and_needs_the_id_of_a_backfill() -> None:
         ({"action": "swap"}, "the id of a backfill"),
         ({"action": "undo", "backfill_id": "x'; DROP --"}, "the id of a backfill"),
         ({"action": "stage", "table": "core.airlines"}, "incremental"),
-        ({"start": "2012-01-01", "days_a_run": 1}, "at most 20"),
+        ({"days_a_run": 1}, "at most 20"),
     ],
 )
 def test_a_form_that_does_not_hold_together_is_refused_with_the_field(form: dict[str, Any], message: str) -> None:

@@ -23,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redshift_etl import window
-from redshift_etl.errors import ConfigError
+from redshift_etl.errors import ConfigError, FormError
 from redshift_etl.run_conf import check_conf
 from redshift_etl.schedule import Schedule
 from redshift_etl.window import Window
@@ -32,7 +32,7 @@ JAN1, JAN2, JAN3 = (datetime(2013, 1, day, tzinfo=UTC) for day in (1, 2, 3))
 SECONDS = st.datetimes(datetime(2000, 1, 1), datetime(2030, 1, 1)).map(lambda m: m.replace(microsecond=0, tzinfo=UTC))
 MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.timezones())
 HOUR = timedelta(hours=1)
-FORM = {"start": Param(None, type=["null", "string"]), "end": Param(None, type=["null", "string"])}
+FORM = {name: Param(None, type=["null", "string"]) for name in ("start", "end", "shadow")}
 
 
 def cron(expression: str, timezone: str = "UTC") -> CronDataIntervalTimetable:
@@ -191,7 +191,7 @@ def test_a_run_without_dates_covers_the_last_complete_interval_and_says_so(
 
 @pytest.mark.parametrize("name", ["date", "start_date", "end_date", "START", "shadow "])
 def test_a_key_of_the_conf_that_the_dag_does_not_know_is_refused_by_name(name: str) -> None:
-    with pytest.raises(ConfigError, match=f"{name}.* Fix: use end, start"):
+    with pytest.raises(ConfigError, match=f"{name}.* Fix: use end, shadow, start"):
         window.resolve(context(interval=(JAN1, JAN2), logical=JAN1, conf={name: "2013-01-02"}))
 
 
@@ -205,9 +205,35 @@ def test_a_dag_without_parameters_takes_no_conf() -> None:
 
 def test_a_parameter_of_one_task_is_a_key_of_the_conf() -> None:
     run = context(logical=JAN1)
-    run["dag_run"].conf = {"own": 1, "shadow": "abc"}
+    run["dag_run"].conf = {"own": 1}
     run["dag"].tasks[0].params = ParamsDict({"own": Param(2)})
     check_conf(run)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "message"),
+    [
+        ("1013-01-01", "1013-01-02", r"before the DAG's first day.*Fix: start on 2013-01-01.*start_date"),
+        ("2012-12-31", "2013-01-02", r"before the DAG's first day"),
+        ("2013-01-01", "2014-01-02", r"367 days, and a run loads at most 366.*`airflow dags backfill`"),
+    ],
+)
+def test_the_forms_dates_begin_with_the_dag_and_are_no_more_than_a_run_can_load(
+    start: str, end: str, message: str
+) -> None:
+    with pytest.raises(FormError, match=message):
+        window.resolve(context(logical=JAN1, conf={"start": start, "end": end}))
+
+
+def test_a_run_loads_a_leap_year() -> None:
+    assert len(window.resolve(context(logical=JAN1, conf={"start": "2016-01-01", "end": "2016-12-31"})).days) == 366
+
+
+@pytest.mark.parametrize("schedule", [DAILY, NEW_YORK, WEEKLY, None])
+@pytest.mark.parametrize("logical", ["0001-01-02", "1013-06-05", "2012-12-20"])
+def test_a_logical_date_before_the_dag_s_first_day_is_refused(schedule: Any, logical: str) -> None:
+    with pytest.raises(FormError, match="before the DAG's first day"):
+        window.resolve(context(schedule, interval=(JAN1, JAN2), logical=at(logical)))
 
 
 def test_the_forms_dates_are_inclusive_and_go_before_the_interval() -> None:

@@ -90,8 +90,10 @@ def mark_as_failed(connect: Connect, backfill_id: str) -> None:
 
 def _swapped(session: Session, request: Request, run: Run, who: str) -> dict[str, Any]:
     first, last = history.days(session, request.backfill_id, request.contract.table, history.COMPARED)
+    found = _small(comparison.compare(session, request.contract, request.backfill_id, first, last).as_dict())
     if request.dry_run:
-        return _small(comparison.compare(session, request.contract, request.backfill_id, first, last).as_dict())
+        return found
+    history.require_as_compared(session, request.backfill_id, found)
     counts, records = shadow_table.swap(session, request.contract, request.backfill_id, run)
     done = history.done_with(request, run.run_id, who, first, last, vars(counts))
     session.run_step((*records, history.ended(request.backfill_id, history.SWAPPED), done))

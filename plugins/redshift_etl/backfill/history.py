@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
-from redshift_etl.backfill.request import Request, own_id
+from redshift_etl.backfill.request import STAGE, Request, own_id, run_id_of
 from redshift_etl.errors import FormError
 from redshift_etl.warehouse import catalog_query, migrate
-from redshift_etl.warehouse.retry import transaction
+from redshift_etl.warehouse.retry import read, transaction
 from redshift_etl.warehouse.session import Connect, Session, StatementError
 from redshift_etl.warehouse.statement import Statement, insert_row, truncate_bytes
-from redshift_etl.window import utc_now
+from redshift_etl.window import Window, utc_now
 
 TABLE = "etl.backfill_history"
 RUNNING, DONE, FAILED, DIED = "running", "done", "failed", "died"
@@ -103,6 +105,30 @@ def days(session: Session, backfill_id: str, table: str, *statuses: str) -> tupl
     return found[2], found[3]
 
 
+def require_asked(connect: Connect, backfill_id: str, table: str, run_id: str, window: Window | None) -> None:
+    """Raise FormError unless a staged backfill of the table that is running has asked for this run and its days."""
+    migrate.ensure(connect, TABLE)
+    query = Statement(
+        "check who asked for the run",
+        f"SELECT first_day, last_day FROM {TABLE}\n"
+        "WHERE backfill_id = %s AND table_name = %s AND action = %s AND status = %s",
+        (backfill_id, table, STAGE, RUNNING),
+    )
+    found = read(connect, table, lambda session: session.run(query))
+    days = window.days if window else ()
+    if not (found and days and _asked(run_id, backfill_id, days, *found[0])):
+        raise FormError(
+            "No staged backfill that is running has asked for this run.",
+            fix="leave `shadow` out; to load into a shadow, trigger backfill_table with the action stage",
+            shadow=backfill_id,
+            table=table,
+        )
+
+
+def _asked(run_id: str, backfill_id: str, days: Sequence[date], first: date, last: date) -> bool:
+    return first <= days[0] and days[-1] <= last and run_id == run_id_of(backfill_id, days[0])
+
+
 def was_done(session: Session, request: Request, run_id: str, status: str) -> bool:
     """Whether an earlier try of this run has committed its action, after which the backfill has this status still."""
     query = Statement(
@@ -112,6 +138,21 @@ def was_done(session: Session, request: Request, run_id: str, status: str) -> bo
         (own_id(run_id), request.backfill_id, request.action, status),
     )
     return bool(session.run(query))
+
+
+def require_as_compared(session: Session, backfill_id: str, found: Mapping[str, int]) -> None:
+    """Raise FormError when a swap would change more than the comparison in the history says, which people have read."""
+    query = Statement("read the comparison", f"SELECT detail FROM {TABLE} WHERE backfill_id = %s", (backfill_id,))
+    (detail,) = session.run(query)[0]
+    for name in ("shadow_rows", "new", "changed"):  # they are its first values: a long one is cut
+        compared = re.search(rf'"{name}": (\d+)', detail or "")
+        if compared is None or found[name] > int(compared[1]):
+            raise FormError(
+                "The shadow or its table has changed since the two were compared.",
+                fix="stage the days again, and read that comparison",
+                backfill_id=backfill_id,
+                **{name: f"{compared[1] if compared else 'unknown'} when compared, now {found[name]}"},
+            )
 
 
 def ended(backfill_id: str, status: str, detail: object = None) -> Statement:

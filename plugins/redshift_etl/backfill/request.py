@@ -20,7 +20,6 @@ ACTIONS = (BACKFILL, STAGE, SWAP, UNDO, DROP)
 LOADS = (BACKFILL, STAGE)
 MAX_RUNS = 20  # what starts them goes through XCom: under 4 KiB together
 MIN_REASON, MAX_REASON = 10, 256  # characters; etl.backfill_history has room for them in bytes
-BACKFILL_ID = r"^[0-9a-f]{12}$"
 
 
 @dataclass(frozen=True)
@@ -45,10 +44,15 @@ class Request:
             conf = {"start": str(start), "end": str(end)}
             if self.action == STAGE:
                 conf[SHADOW] = self.backfill_id
-            run_id = f"backfill_{self.backfill_id}_{start:%Y%m%d}"
+            run_id = run_id_of(self.backfill_id, start)
             found.append({"trigger_dag_id": self.dag_id, "trigger_run_id": run_id, "conf": conf})
             start = end + timedelta(days=1)
         return found
+
+
+def run_id_of(backfill_id: str, first: date) -> str:
+    """The id of the run that a backfill starts for the days from ``first``."""
+    return f"backfill_{backfill_id}_{first:%Y%m%d}"
 
 
 def own_id(run_id: str) -> str:
@@ -56,8 +60,8 @@ def own_id(run_id: str) -> str:
     return hashlib.sha256(run_id.encode()).hexdigest()[:12]
 
 
-def read(params: Mapping[str, Any], run_id: str, now: datetime) -> Request:
-    """Check the form. Raises FormError that names the field."""
+def read(params: Mapping[str, Any], run_id: str, now: datetime, dag: Any) -> Request:
+    """Check the form of a run of ``dag``. Raises FormError that names the field."""
     from redshift_etl.contracts import contract as contracts
     from redshift_etl.contracts import reconcile_spec
 
@@ -71,7 +75,7 @@ def read(params: Mapping[str, Any], run_id: str, now: datetime) -> Request:
     if len(str(params["reason"] or "").strip()) < MIN_REASON:
         raise FormError("A backfill has a reason.", fix=f"write at least {MIN_REASON} characters", field="reason")
     if action in LOADS:
-        first, last = _days(params, now)
+        first, last = _days(params, now, dag)
         backfill_id = own_id(run_id)
     else:
         first = last = now.date()
@@ -108,8 +112,8 @@ def read(params: Mapping[str, Any], run_id: str, now: datetime) -> Request:
     return request
 
 
-def _days(params: Mapping[str, Any], now: datetime) -> tuple[date, date]:
-    window = from_form(params)
+def _days(params: Mapping[str, Any], now: datetime, dag: Any) -> tuple[date, date]:
+    window = from_form(params, dag)
     if window is None:
         raise FormError("A backfill has a first and a last day.", fix="fill in both", field="start, end")
     first, last = window.days[0], window.days[-1]

@@ -33,7 +33,7 @@ class PlanBackfillOperator(BaseOperator):
         from redshift_etl.errors import ConfigError
 
         instance = context["ti"]
-        request = backfill.read(context["params"], instance.run_id, datetime.now(UTC))
+        request = backfill.read(context["params"], instance.run_id, datetime.now(UTC), context["dag"])
         triggers = request.triggers()
         for trigger in triggers:
             self.log.info("%s %s", request.dag_id, trigger["conf"])
@@ -63,7 +63,7 @@ class FinishBackfillOperator(BaseOperator):
         from redshift_etl.backfill import actions
         from redshift_etl.backfill import request as backfill
 
-        request = backfill.read(context["params"], context["ti"].run_id, datetime.now(UTC))
+        request = backfill.read(context["params"], context["ti"].run_id, datetime.now(UTC), context["dag"])
         found = actions.finish(warehouse(self.redshift_conn_id), request, run_of(context), _who(context))
         self.log.info("%s of %s (%s): %s", request.action, request.contract.table, request.backfill_id, found)
         if request.action in (backfill.SWAP, backfill.UNDO) and not request.dry_run:

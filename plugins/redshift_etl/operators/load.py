@@ -35,7 +35,7 @@ class LoadToRedshiftOperator(LineageMixin, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, object]:
         """Load the batch; returns its load_id and counts."""
-        from redshift_etl.backfill import shadow_table
+        from redshift_etl.backfill import history, shadow_table
         from redshift_etl.checks import run as checks
         from redshift_etl.contracts import contract as contracts
         from redshift_etl.lake.batch import Batch
@@ -44,8 +44,10 @@ class LoadToRedshiftOperator(LineageMixin, BaseOperator):
 
         connect, batch, run = warehouse(self.redshift_conn_id), Batch.from_dict(self.batch), run_of(context)
         contract = contracts.load(self.table).without(batch.left_out)
-        shadow = (context["dag_run"].conf or {}).get(SHADOW)
-        target = shadow_table.create(connect, contract, shadow) if shadow else contract
+        target, shadow = contract, context["params"].get(SHADOW)
+        if shadow:
+            history.require_asked(connect, str(shadow), self.table, run.run_id, batch.window)
+            target = shadow_table.create(connect, contract, str(shadow))
         audits = checks.of(connect, contract, run, batch.window, into=target, without_window=batch.without_window)
         return load.load_batch(connect, batch, target, run, audits).as_dict()
 

@@ -47,7 +47,7 @@ class FindStaleDaysOperator(BaseOperator):
 
         connect = warehouse(self.redshift_conn_id)
         migrate.ensure(connect, self.mart)
-        forced = window.from_form(context["params"])
+        forced = window.from_form(context["params"], context["dag"])
         days: Sequence[date] = forced.days if forced else marts.find_stale(connect, load_mart(self.mart))
         self.log.info("%s: %d days to build%s", self.mart, len(days), ", by the dates of the form" if forced else "")
         return batches_of_form(days) if forced else batches(days)

@@ -42,7 +42,7 @@ class ReconcileOperator(BaseOperator):
         from redshift_etl.reconcile.source_counts import count_by_day, file_changed
 
         params = context["params"]
-        form = window.from_form(params)
+        form = window.from_form(params, context["dag"])
         days = (form.days[0], form.days[-1]) if form else None
         connect, lake = warehouse(self.redshift_conn_id), Lake.connect()
         lines, gaps, errors = compared.run(

@@ -19,7 +19,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from redshift_etl.contracts.model import EXTRACTED_AT, Contract
 from redshift_etl.contracts.reconcile_spec import ReconcileSpec
 from redshift_etl.warehouse.statement import Statement, column_name, ident
-from redshift_etl.window import Window
+from redshift_etl.window import MAX_DAYS, Window
 
 MISSING, SHORT, STALE = "missing", "short", "stale"
 LOOK_BACK = timedelta(days=35)
@@ -50,6 +50,12 @@ class Range:
     dag_id: str
     first: date | None
     last: date | None
+
+    def takes(self, day: date | None) -> bool:
+        """Whether the range goes on with this day, and a run may load as many."""
+        if not (self.first and self.last and day):
+            return False
+        return day <= self.last + _DAY and (day - self.first).days < MAX_DAYS
 
     @property
     def command(self) -> str:
@@ -162,7 +168,7 @@ def ranges(gaps: Iterable[Gap]) -> list[Range]:
     repaired = [gap for gap in gaps if gap.day is None or gap.problem in REPAIRED]
     for gap in sorted(repaired, key=lambda gap: (gap.dag_id, gap.day or date.min)):
         last = found[-1] if found else None
-        if last and last.dag_id == gap.dag_id and last.last and gap.day and gap.day <= last.last + _DAY:
+        if last and last.dag_id == gap.dag_id and last.takes(gap.day):
             found[-1] = Range(last.dag_id, last.first, gap.day)
         elif last != Range(gap.dag_id, gap.day, gap.day):
             found.append(Range(gap.dag_id, gap.day, gap.day))
