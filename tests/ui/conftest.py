@@ -31,6 +31,7 @@ class Page:
 
     url: str
     viewer: str
+    partial: str
     no_role: str
     sample: SampleWarehouse
     dsn: str = field(repr=False)
@@ -53,6 +54,7 @@ def running(
     """
     env = os.environ | {
         "AIRFLOW_HOME": str(folder / "airflow"),
+        "AIRFLOW__CORE__AUTH_MANAGER": "tests.ui.auth.PerDagManager",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
@@ -109,7 +111,14 @@ def page_over(
 
 def page_of(served: dict[str, Any], sample: SampleWarehouse, dsn: str = "") -> Page:
     """The page that ``running`` serves."""
-    return Page(f"http://127.0.0.1:{served['port']}/warehouse", served["viewer"], served["no_role"], sample, dsn)
+    return Page(
+        f"http://127.0.0.1:{served['port']}/warehouse",
+        served["viewer"],
+        served["partial"],
+        served["no_role"],
+        sample,
+        dsn,
+    )
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from local_redshift.testing.pytest_plugin import RedshiftServer
 from redshift_etl import __version__
 from redshift_etl.ui import app as web
 from tests.ui import sample_warehouse
+from tests.ui.auth import HIDDEN_TABLE
 from tests.ui.conftest import Page, page_of, page_over, running
 
 ROUTES = [route.path for route in web.create().routes]  # type: ignore[attr-defined]
@@ -124,10 +126,44 @@ def test_each_part_of_a_page_has_the_age_of_its_own_data(page: Page) -> None:
     settled(page, "/api/overview")
     parts = page.get("/api/overview").json()["parts"]
     assert set(parts) == {"contracts", "paused"}
-    report = page.get("/api/incidents/20130102T031500-core-orders-1a2b3c4d").json()
+    name = sample_warehouse.insert_incident(page.dsn, CORE, "Failed.", "20130102T031500-core-orders-00000001")
+    report = known_report(page, name).json()
     assert "warehouse" not in report, "the report is in the lake"
     for part in (*parts.values(), report["lake"], settled(page, f"/api/tables/{CORE}/history")["warehouse"]):
         assert set(part) >= {"read_at", "error", "failing_since", "reading", "refreshing", "old"}
+
+
+def known_report(page: Page, incident_id: str) -> httpx.Response:
+    """The response once the page has read that there is the incident."""
+    while (response := page.get(f"/api/incidents/{incident_id}")).status_code in (404, 503):
+        time.sleep(0.05)
+    return response
+
+
+def test_who_may_not_read_the_dag_of_a_table_sees_neither_the_table_nor_its_incidents(page: Page) -> None:
+    name = sample_warehouse.insert_incident(page.dsn, HIDDEN_TABLE, "Failed.", "20130102T031500-core-orders-00000002")
+    assert known_report(page, name).status_code == 200
+    below = page.sample.core[1]
+    for token, seen in ((page.viewer, True), (page.partial, False)):
+        found = page.get("/api/overview", token).json()
+        assert (HIDDEN_TABLE in {row["name"] for row in found["tables"]}) == seen
+        assert (name in {it["id"] for it in found["incidents"]}) == seen
+        nodes = page.get("/api/lineage", token).json()["nodes"]
+        assert (HIDDEN_TABLE in {node["name"] for node in nodes}) == seen
+        of_table = (f"tables/{HIDDEN_TABLE}", f"tables/{HIDDEN_TABLE}/history", f"lineage/{HIDDEN_TABLE}")
+        for path in (*of_table, f"incidents/{name}"):
+            assert page.get(f"/api/{path}", token).status_code == (200 if seen else 404), path
+        assert page.get(f"/api/tables/core.{below}", token).status_code == 200
+
+
+def test_ids_of_incidents_that_nobody_knows_are_answered_at_once_and_read_nothing(page: Page) -> None:
+    settled(page, "/api/overview")
+    with ThreadPoolExecutor(60) as pool:
+        ids = [f"20130101T000000-x{number:05}" for number in range(400)]
+        flood = [pool.submit(page.get, f"/api/incidents/{name}") for name in ids]
+        others = [page.get("/api/overview").status_code for _ in range(5)]
+        assert {it.result().status_code for it in flood} == {404}
+    assert others == [200] * 5
 
 
 def test_a_table_s_page_has_its_contract_lineage_and_sql(page: Page) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from redshift_etl.errors import TransientError
 from redshift_etl.ui.background_value import BackgroundCache, BackgroundValue, Reading
+from redshift_etl.ui.workers import BusyError, Workers
 
 T = TypeVar("T")
 
@@ -145,7 +146,7 @@ def test_a_value_past_twice_its_age_is_old_until_it_has_been_read_again(gate: th
 
 def test_a_cache_drops_the_least_recently_requested_value() -> None:
     calls: list[str] = []
-    cache: BackgroundCache[None] = BackgroundCache(NEVER_DUE_AGAIN, size=2)
+    cache: BackgroundCache[None] = BackgroundCache(NEVER_DUE_AGAIN, 2, Workers(1, 8))
 
     def get(name: str) -> None:
         cache.get(name, lambda: calls.append(name), LONG)
@@ -153,3 +154,21 @@ def test_a_cache_drops_the_least_recently_requested_value() -> None:
     for name in ("a", "b", "a", "c", "a", "b"):
         get(name)
     assert calls == ["a", "b", "c", "b"]
+
+
+def test_many_names_at_once_take_a_few_threads_and_the_rest_is_refused(gate: threading.Event) -> None:
+    cache: BackgroundCache[str] = BackgroundCache(ALWAYS_DUE, 500, Workers(4, 32))
+    values = ["old"]
+    assert cache.get("before", lambda: values[0], LONG).value == "old"
+    values[0] = "new"
+    before, refused = threading.active_count(), 0
+    for number in range(400):
+        try:
+            cache.get(str(number), lambda: str(gate.wait(LONG)))
+        except BusyError:
+            refused += 1
+    assert threading.active_count() - before <= 3
+    assert 400 - 37 <= refused <= 400 - 32
+    assert cache.get("before", lambda: values[0]).value == "old", "what has been read is shown meanwhile"
+    gate.set()
+    until(lambda: cache.get("before", lambda: values[0]), lambda reading: reading.value == "new")

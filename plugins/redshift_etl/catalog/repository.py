@@ -16,17 +16,21 @@ from redshift_etl.lineage.graph import Edge, Fill, Graph
 
 @dataclass(frozen=True)
 class Repository:
-    """The files as they are now. ``problems`` has the reason why a table's files could not be read, by table."""
+    """The files as they are now. ``problems`` has the reason why a table's files could not be read, by table.
+
+    ``hidden`` tables are not listed: whoever looks may not see them.
+    """
 
     contracts: Mapping[str, Contract]
     fills: Mapping[str, Fill]
     graph: Graph
     problems: Mapping[str, str]
+    hidden: frozenset[str] = frozenset()
 
     @property
     def tables(self) -> tuple[str, ...]:
         """Every table that has a file, valid or not."""
-        return tuple(sorted({*self.contracts, *self.problems}))
+        return tuple(sorted({*self.contracts, *self.problems} - self.hidden))
 
     def columns(self, table: str) -> ColumnLineage | None:
         """Where the table's columns come from; None when nothing fills it. Raises ValueError for invalid SQL."""

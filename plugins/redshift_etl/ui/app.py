@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, TypeVar, cast
 
 from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
-from airflow.api_fastapi.core_api.security import requires_access_view
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_view
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.middleware.gzip import GZipMiddleware
@@ -16,7 +16,11 @@ from starlette.middleware.gzip import GZipMiddleware
 from redshift_etl.catalog import pages
 from redshift_etl.catalog.repository import Repository
 from redshift_etl.ui.background_value import Reading
+from redshift_etl.ui.rights import Rights, readable_dags
 from redshift_etl.ui.state import State, health
+from redshift_etl.ui.workers import BusyError
+
+T = TypeVar("T")
 
 STATIC = Path(__file__).parent / "static"
 GZIP_FROM_BYTES = 1024
@@ -33,6 +37,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 REVALIDATED = "private, no-cache"
+RETRY = {"Retry-After": "1"}
 CACHED = "private, max-age=31536000, immutable"
 
 router = APIRouter()
@@ -50,6 +55,7 @@ def create(state: State | None = None) -> FastAPI:
     app.state.warehouse = state or State()
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM_BYTES, compresslevel=GZIP_LEVEL)
     app.middleware("http")(_with_headers)
+    app.add_exception_handler(BusyError, _busy)
     app.include_router(router)
     return app
 
@@ -61,14 +67,32 @@ async def _with_headers(request: Request, call_next: Callable[[Request], Awaitab
     return response
 
 
+async def _busy(request: Request, _: Exception) -> Response:  # noqa: ARG001 — FastAPI's signature
+    return JSONResponse({"detail": "The page has too much to read at once; ask again."}, 503, RETRY)
+
+
 def _state(request: Request) -> State:
     return cast("State", request.app.state.warehouse)
 
 
-def _files(state: Annotated[State, Depends(_state)]) -> Repository:
-    reading = state.files()
+PageState = Annotated[State, Depends(_state)]
+
+
+def _rights(state: PageState, user: GetUserDep) -> Rights:
+    """What the user may see. Nothing is shown until it is known which DAG writes which table."""
+    return Rights(readable_dags(user), _value(state.writers(), "The DAGs' tables are being read."))
+
+
+UserRights = Annotated[Rights, Depends(_rights)]
+
+
+def _files(state: PageState, rights: UserRights) -> Repository:
+    return rights.files(_value(state.files(), "The contracts are being read."))
+
+
+def _value(reading: Reading[T], being_read: str) -> T:
     if reading.value is None:
-        raise HTTPException(503, reading.error or "The contracts are being read.", {"Retry-After": "1"})
+        raise HTTPException(503, reading.error or being_read, RETRY)
     return reading.value
 
 
@@ -78,7 +102,6 @@ def _table(table: str, repository: Annotated[Repository, Depends(_files)]) -> st
     return table
 
 
-PageState = Annotated[State, Depends(_state)]
 Files = Annotated[Repository, Depends(_files)]
 Table = Annotated[str, Depends(_table)]
 
@@ -105,7 +128,7 @@ def _version() -> str:
 
 
 @router.get("/api/overview")
-def overview(state: PageState, files: Files) -> JSONResponse:
+def overview(state: PageState, files: Files, rights: UserRights) -> JSONResponse:
     """Every table, the incidents, and which of the DAGs that look after the tables are paused.
 
     ``parts`` has the health of what is not read from the warehouse.
@@ -115,17 +138,19 @@ def overview(state: PageState, files: Files) -> JSONResponse:
     in_lake = None
     if reading.error:
         parts["lake"] = in_lake = state.incidents()
-    page = pages.overview(files, reading.value, now, in_lake.value or () if in_lake else ())
+    incidents = rights.incidents(in_lake.value or ()) if in_lake else ()
+    page = pages.overview(files, rights.snapshot(reading.value), now, incidents)
     healths = {name: health(part, now) for name, part in parts.items()}
-    return _json(page | {"paused": paused.value or [], "parts": healths}, reading, now)
+    seen = [it for it in paused.value or () if it["dag"] in rights.dags]
+    return _json(page | {"paused": seen, "parts": healths}, reading, now)
 
 
 @router.get("/api/tables/{table}")
-def table_page(table: Table, state: PageState, files: Files) -> JSONResponse:
+def table_page(table: Table, state: PageState, files: Files, rights: UserRights) -> JSONResponse:
     """One table; its incidents are also those of the lake while the warehouse cannot be read."""
     reading, now = state.snapshot(), datetime.now(UTC)
-    in_lake = state.incidents().value or () if reading.error else ()
-    return _json(pages.table_page(files, reading.value, table, now, in_lake), reading, now)
+    in_lake = rights.incidents(state.incidents().value or ()) if reading.error else ()
+    return _json(pages.table_page(files, rights.snapshot(reading.value), table, now, in_lake), reading, now)
 
 
 @router.get("/api/tables/{table}/history")
@@ -136,10 +161,10 @@ def history(table: Table, state: PageState, files: Files) -> JSONResponse:
 
 
 @router.get("/api/lineage")
-def lineage(state: PageState, files: Files) -> JSONResponse:
+def lineage(state: PageState, files: Files, rights: UserRights) -> JSONResponse:
     """The whole graph."""
     reading, now = state.snapshot(), datetime.now(UTC)
-    return _json(pages.lineage_graph(files, reading.value, now), reading, now)
+    return _json(pages.lineage_graph(files, rights.snapshot(reading.value), now), reading, now)
 
 
 @router.get("/api/lineage/{name}")
@@ -151,8 +176,14 @@ def columns(name: str, files: Files) -> JSONResponse:
 
 
 @router.get("/api/incidents/{incident_id}")
-def report(incident_id: str, state: PageState) -> JSONResponse:
-    """One incident's report, which is in the lake."""
+def report(incident_id: str, state: PageState, rights: UserRights) -> JSONResponse:
+    """One incident's report, which is in the lake: only of an incident that the warehouse or the lake lists."""
+    snapshot, in_lake = state.snapshot().value, state.incidents().value
+    if snapshot is None and in_lake is None:
+        raise HTTPException(503, "The incidents are being read.", RETRY)
+    known = rights.incidents([*(snapshot.incidents if snapshot else ()), *(in_lake or ())])
+    if incident_id not in {it.incident_id for it in known}:
+        raise HTTPException(404, "There is no such incident, open or of the last 30 days.")
     reading = state.report(incident_id)
     return JSONResponse({"lake": health(reading, datetime.now(UTC)), "report": reading.value})
 

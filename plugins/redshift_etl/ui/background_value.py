@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
 from redshift_etl.errors import EtlError
+from redshift_etl.ui.workers import BusyError, Workers, own_thread
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +43,15 @@ class BackgroundValue(Generic[T]):
     """Calls ``read`` in a thread when the value is requested and the last attempt is older than ``max_age``."""
 
     def __init__(
-        self, name: str, read: Callable[[], T], max_age: timedelta, no_response_after: timedelta = NO_RESPONSE_AFTER
+        self,
+        name: str,
+        read: Callable[[], T],
+        max_age: timedelta,
+        no_response_after: timedelta = NO_RESPONSE_AFTER,
+        start: Callable[[Callable[[], None]], None] = own_thread,
     ) -> None:
         self._name = name
+        self._start = start
         self._read = read
         self._max_age = max_age
         self._no_response_after = no_response_after
@@ -55,7 +62,10 @@ class BackgroundValue(Generic[T]):
         self._done = threading.Event()
 
     def get(self, wait: float = 0.0) -> Reading[T]:
-        """The last value; waits at most ``wait`` seconds, and only when there is none yet."""
+        """The last value; waits at most ``wait`` seconds, and only when there is none yet.
+
+        Raises BusyError when there is none and none can be read now.
+        """
         self._start_if_due()
         if self._reading.read_at is None and wait:
             self._done.wait(wait)
@@ -75,7 +85,13 @@ class BackgroundValue(Generic[T]):
                 return
             self._started = now
             self._done.clear()
-        threading.Thread(target=self._refresh, name=f"refresh {self._name}", daemon=True).start()
+        try:
+            self._start(self._refresh)
+        except BusyError:
+            with self._lock:
+                self._started = None
+            if self._reading.read_at is None:
+                raise
 
     def _refresh(self) -> None:
         reading = self._attempt()
@@ -100,16 +116,19 @@ class BackgroundValue(Generic[T]):
 class BackgroundCache(Generic[T]):
     """A cache of background values by name, at most ``size``; the least recently requested are dropped."""
 
-    def __init__(self, max_age: timedelta, size: int) -> None:
+    def __init__(self, max_age: timedelta, size: int, workers: Workers) -> None:
         self._max_age = max_age
+        self._workers = workers
         self._size = size
         self._lock = threading.Lock()
         self._values: OrderedDict[str, BackgroundValue[T]] = OrderedDict()
 
     def get(self, name: str, read: Callable[[], T], wait: float = 0.0) -> Reading[T]:
-        """The value called ``name``, read by ``read`` when it is due; ``wait`` as in ``BackgroundValue.get``."""
+        """The value called ``name``, read by ``read`` when it is due; see ``BackgroundValue.get``."""
         with self._lock:
-            value = self._values.setdefault(name, BackgroundValue(name, read, self._max_age))
+            value = self._values.get(name)
+            if value is None:
+                value = self._values[name] = BackgroundValue(name, read, self._max_age, start=self._workers.start)
             self._values.move_to_end(name)
             while len(self._values) > self._size:
                 self._values.popitem(last=False)

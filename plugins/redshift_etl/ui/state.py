@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from redshift_etl import __version__, settings
 from redshift_etl.catalog import incident_reports, warehouse_reader
@@ -14,8 +15,12 @@ from redshift_etl.catalog.repository import Reader, Repository
 from redshift_etl.contracts.mart import Mart
 from redshift_etl.incidents.model import Incident
 from redshift_etl.lake.storage import Lake
+from redshift_etl.ui import rights
 from redshift_etl.ui.background_value import BackgroundCache, BackgroundValue, Reading
+from redshift_etl.ui.workers import Workers
 from redshift_etl.warehouse.session import Connect
+
+T = TypeVar("T")
 
 FILES_MAX_AGE = timedelta(seconds=5)
 CACHE_SIZE = 64
@@ -26,6 +31,7 @@ WITHOUT = {
 }
 """The DAGs that look after the tables, and what it costs that one is paused."""
 FILES_SECONDS = 10.0
+THREADS, WAITING = 4, 32  # for histories and reports, each of which a viewer may ask for
 WAIT_SECONDS = 0.2  # short enough to be perceived as immediate
 
 
@@ -55,7 +61,7 @@ class State:
         max_age = settings.page_interval()
         sizes = warehouse_reader.SizeCache(settings.sizes_interval())
         self._connect = connect
-        self._lake = lake
+        self._lake = OneLake(lake)
         self._files: BackgroundValue[Repository] = BackgroundValue("the contracts", Reader().read, FILES_MAX_AGE)
         self._snapshot: BackgroundValue[Snapshot] = BackgroundValue(
             "the warehouse",
@@ -63,11 +69,13 @@ class State:
             max_age,
         )
         self._incidents: BackgroundValue[tuple[Incident, ...]] = BackgroundValue(
-            "the incidents in the lake", lambda: incident_reports.open_incidents(lake()), max_age
+            "the incidents in the lake", lambda: self._lake.read(incident_reports.open_incidents), max_age
         )
         self._paused: BackgroundValue[list[Json]] = BackgroundValue("the paused DAGs", paused_monitors, max_age)
-        self._histories: BackgroundCache[History] = BackgroundCache(max_age, CACHE_SIZE)
-        self._reports: BackgroundCache[str | None] = BackgroundCache(max_age, CACHE_SIZE)
+        self._writers: BackgroundValue[rights.Writers] = BackgroundValue("the DAGs' tables", rights.writers, max_age)
+        workers = Workers(THREADS, WAITING)
+        self._histories: BackgroundCache[History] = BackgroundCache(max_age, CACHE_SIZE, workers)
+        self._reports: BackgroundCache[str | None] = BackgroundCache(max_age, CACHE_SIZE, workers)
 
     def files(self) -> Reading[Repository]:
         """The contracts and their lineage."""
@@ -96,9 +104,37 @@ class State:
         """The monitors that are paused, and what that costs."""
         return self._paused.get(WAIT_SECONDS)
 
+    def writers(self) -> Reading[rights.Writers]:
+        """Which DAGs write which table."""
+        return self._writers.get(WAIT_SECONDS)
+
     def report(self, incident_id: str) -> Reading[str | None]:
-        """The report of an incident; its value is None when there is no such report."""
-        return self._reports.get(incident_id, lambda: incident_reports.read(self._lake(), incident_id), WAIT_SECONDS)
+        """The report of an incident that is known; its value is None when there is no such report."""
+        return self._reports.get(
+            incident_id,
+            lambda: self._lake.read(lambda lake: incident_reports.read(lake, incident_id)),
+            WAIT_SECONDS,
+        )
+
+
+class OneLake:
+    """One connection to the lake for all reads, made anew after one that has failed: its credentials may have ended."""
+
+    def __init__(self, connect: Callable[[], Lake]) -> None:
+        self._connect = connect
+        self._lock = threading.Lock()
+        self._lake: Lake | None = None
+
+    def read(self, work: Callable[[Lake], T]) -> T:
+        """The result of the work. Raises its errors, and those of the connection."""
+        with self._lock:
+            lake = self._lake = self._lake or self._connect()
+        try:
+            return work(lake)
+        except Exception:
+            with self._lock:
+                self._lake = None
+            raise
 
 
 def mart_of(repository: Repository, table: str) -> Mart | None:
