@@ -19,11 +19,12 @@ from airflow.sdk import DAG, Param
 
 from redshift_etl import dag, settings
 from redshift_etl.operators import retention
+from redshift_etl.retention.ages import FLOORS
 
 
-def days(default: int, what: str) -> Param:
+def days(zone: str, default: int, what: str) -> dict[str, Param]:
     """The parameter for an age in days."""
-    return Param(default, type="integer", minimum=1, maximum=36500, title=f"{what}, days")
+    return {f"{zone}_days": Param(default, type="integer", minimum=FLOORS[zone], maximum=36500, title=f"{what}, days")}
 
 
 with DAG(
@@ -41,10 +42,10 @@ with DAG(
         ),
         "max_percent": Param(10, type="integer", minimum=0, maximum=100, title="Most of a table in one go, per cent"),
         "allow_large": dag.optional_table("tables", "Table that may lose more"),
-        "raw_days": days(90, "Raw files"),
-        "staged_days": days(14, "Staged files"),
-        "rejects_days": days(90, "Rejected rows"),
-        "airflow_days": days(90, "Airflow's runs and logs"),
+        **days("raw", 90, "Raw files"),
+        **days("staged", 14, "Staged files"),
+        **days("rejects", 90, "Rejected rows"),
+        **days("airflow", 90, "Airflow's runs and logs"),
         "report": Param(
             False, type="boolean", title="Report unused tables", description="now, and not only on Mondays"
         ),

@@ -1,6 +1,7 @@
 """What retention would delete, in which slices, and what it may not."""
 
 import os
+import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,8 +12,9 @@ from typing import Any
 import pytest
 
 from redshift_etl.contracts import contract
+from redshift_etl.errors import FormError
 from redshift_etl.operators import retention as operators
-from redshift_etl.retention import files, rows, table_stats
+from redshift_etl.retention import ages, files, rows, table_stats
 from redshift_etl.retention.rows import Archive, Slice
 from redshift_etl.retention.table_stats import Read, Table
 
@@ -132,6 +134,20 @@ def test_old_logs_and_the_folders_that_this_empties_are_deleted_and_new_ones_sta
     assert new.exists()
 
 
+@pytest.mark.parametrize(("what", "days"), [("raw", 6), ("staged", 1), ("rejects", 0), ("airflow", 29)])
+def test_nobody_can_have_young_files_and_runs_deleted(what: str, days: int) -> None:
+    with pytest.raises(FormError, match=f"field={what}_days"):
+        ages.age({f"{what}_days": days}, what)
+    assert ages.age({f"{what}_days": ages.FLOORS[what]}, what) == timedelta(days=ages.FLOORS[what])
+
+
+def test_the_audit_log_is_out_of_reach_of_retention() -> None:
+    command = operators.clean_command(NOW, dry_run=False)
+    tables = command[command.index("--tables") + 1].split(",")
+    assert {"dag_run", "task_instance", "xcom"} <= set(tables)
+    assert "log" not in tables
+
+
 def test_the_database_is_in_the_environment_of_db_clean_and_not_in_its_arguments() -> None:
     address = operators.database_url("postgres://airflow:pw@db/airflow")
     assert address == "postgresql+psycopg2://airflow:pw@db/airflow"
@@ -146,5 +162,9 @@ def test_db_clean_runs_against_the_database_that_it_is_given(tmp_path: Path, mon
     environment = operators.clean_environment(f"sqlite:///{tmp_path}/airflow.db")
     migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
     subprocess.run(migrate, env=environment, check=True, capture_output=True)
+    with sqlite3.connect(tmp_path / "airflow.db") as database:
+        database.execute("INSERT INTO log (dttm, event) VALUES ('2001-01-01', 'trigger')")
     done = subprocess.run(operators.clean_command(NOW, False), env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
+    with sqlite3.connect(tmp_path / "airflow.db") as database:
+        assert database.execute("SELECT COUNT(*) FROM log WHERE event = 'trigger'").fetchall() == [(1,)]

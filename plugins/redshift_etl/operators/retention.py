@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+AUDIT_LOG = "log"
 METADATA = "airflow_db"
 """The connection of Airflow's own database. Airflow 3 withholds it from tasks, so it must be configured on purpose."""
 
@@ -94,17 +95,20 @@ class ExpireFilesOperator(BaseOperator):
 
         from redshift_etl.lake.storage import Lake
         from redshift_etl.retention import files
+        from redshift_etl.retention.ages import age
 
         params, now, dry_run = context["params"], datetime.now(UTC), only_counts(context)
-        before = {zone: now - timedelta(days=params[f"{zone}_days"]) for zone in files.ZONES}
+        before = {zone: now - age(params, zone) for zone in files.ZONES}
         found: dict[str, Any] = dict(files.expire(Lake.connect(), before, dry_run))
         folder = Path(conf.get("logging", "base_log_folder"))
-        found["logs"] = files.expire_logs(folder, now - timedelta(days=params["airflow_days"]), dry_run)
+        found["logs"] = files.expire_logs(folder, now - age(params, "airflow"), dry_run)
         return found
 
 
 class CleanAirflowOperator(BaseOperator):
-    """``airflow db clean``: the runs, task instances, XComs and log rows of Airflow's own database past their age.
+    """``airflow db clean``: the runs, task instances and XComs of Airflow's own database past their age.
+
+    Never its audit log (the table ``log``): whoever may start this DAG could take away the traces of what he did.
 
     Skipped where the connection ``airflow_db`` is not configured.
     """
@@ -117,6 +121,7 @@ class CleanAirflowOperator(BaseOperator):
         from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipException
 
         from redshift_etl.errors import ConfigError
+        from redshift_etl.retention.ages import age
 
         try:
             address = database_url(BaseHook.get_connection(METADATA).get_uri())
@@ -124,7 +129,7 @@ class CleanAirflowOperator(BaseOperator):
             raise AirflowSkipException(
                 f"The connection {METADATA} is not configured; run `airflow db clean` where the database is reached."
             ) from error
-        before = datetime.now(UTC) - timedelta(days=context["params"]["airflow_days"])
+        before = datetime.now(UTC) - age(context["params"], "airflow")
         command = clean_command(before, only_counts(context))
         done = subprocess.run(
             command, env=clean_environment(address), capture_output=True, text=True, check=False, timeout=3000
@@ -206,8 +211,11 @@ def database_url(uri: str) -> str:
 
 def clean_command(before: datetime, dry_run: bool) -> list[str]:
     """No secret is in it: arguments are seen by every user of the machine."""
+    from airflow.utils.db_cleanup import config_dict
+
     command = [sys.executable, "-m", "airflow", "db", "clean", "--clean-before-timestamp", before.isoformat()]
-    return [*command, "--skip-archive", "--yes", *(["--dry-run"] if dry_run else [])]
+    tables = ",".join(sorted(set(config_dict) - {AUDIT_LOG}))
+    return [*command, "--tables", tables, "--skip-archive", "--yes", *(["--dry-run"] if dry_run else [])]
 
 
 def clean_environment(address: str) -> dict[str, str]:
