@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk import DAG
 
 from redshift_etl import __version__, dag
 from redshift_etl.catalog import incident_reports
@@ -37,6 +38,8 @@ DAY = SimpleNamespace(
     data_interval_end=datetime(2013, 1, 2, tzinfo=UTC),
     logical_date=datetime(2013, 1, 1, tzinfo=UTC),
 )
+
+THINGS = DAG("things", schedule=dag.daily(), start_date=DAY.logical_date)
 
 
 @pytest.fixture
@@ -72,7 +75,7 @@ def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
 def context(error: BaseException | None, **more: Any) -> dict[str, Any]:
     task = SimpleNamespace(outlets=[dag.table_asset("core.things")], get_flat_relative_ids=lambda **_: {"extract"})
     params = {"start": None, "end": None}
-    store = {"task_state_store": Store()}
+    store = {"task_state_store": Store(), "dag": THINGS}
     return store | {"ti": instance(**more), "task": task, "dag_run": DAY, "params": params, "exception": error}
 
 

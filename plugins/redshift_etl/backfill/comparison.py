@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
 
 from redshift_etl.backfill.shadow_table import newer, of, pairs_of, version_of
+from redshift_etl.contracts import personal
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.contracts.ddl import Column
 from redshift_etl.warehouse.compare import comparable, intersection, same_key
@@ -111,8 +112,15 @@ def compare(session: Session, contract: Contract, backfill_id: str, first: date,
         older=older,
         only_in_table=only,
         changed_columns=changed,
-        sums={name: (str(sums[2 * n]), str(sums[2 * n + 1])) for n, name in enumerate(numbers)},
-        examples=tuple(
-            ", ".join(f"{name}={value}" for name, value in zip(contract.key, key, strict=True)) for key in keys
-        ),
+        sums={
+            name: (str(sums[2 * n]), str(sums[2 * n + 1]))
+            for n, name in enumerate(numbers)
+            if personal.may_show(contract, name)
+        },
+        examples=tuple(_example(contract, key) for key in keys),
     )
+
+
+def _example(contract: Contract, key: Sequence[object]) -> str:
+    named = {name: str(value) for name, value in zip(contract.key, key, strict=True)}
+    return ", ".join(f"{name}={value}" for name, value in personal.key(contract, named).items())

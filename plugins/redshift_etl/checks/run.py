@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from redshift_etl.checks import rules
+from redshift_etl.contracts import personal
 from redshift_etl.contracts.check import FAIL, RESULT, ROWS, STAGE, WARN, Check
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.errors import ConfigError, EtlError, SourceError
@@ -217,7 +218,8 @@ def _outcome(session: Session, contract: Contract, check: Check, failing: int, r
     if contract.key:
         text = f"SELECT * FROM (\n{text}\n) AS kept ORDER BY 1"
     found = _run(session, Statement(f"read what fails {check.name}", text, check.values), [check])
-    return Outcome(check, failing, tuple((_key(contract, row[:-1]), str(row[-1])) for row in found))
+    rows_shown = ((_key(contract, row[:-1]), personal.reason(contract, check.sql, str(row[-1]))) for row in found)
+    return Outcome(check, failing, tuple(rows_shown))
 
 
 def _run(session: Session, statement: Statement, some: Sequence[Check]) -> list[tuple[Any, ...]]:
@@ -236,8 +238,9 @@ def _run(session: Session, statement: Statement, some: Sequence[Check]) -> list[
 
 def _key(contract: Contract, values: Sequence[object]) -> str:
     if len(values) != len(contract.key):
-        return ", ".join(map(str, values))
-    return ", ".join(f"{name}={value}" for name, value in zip(contract.key, values, strict=True))
+        return ", ".join(map(str, values)) if not contract.pii else personal.HIDDEN
+    named = {name: str(value) for name, value in zip(contract.key, values, strict=True)}
+    return ", ".join(f"{name}={value}" for name, value in personal.key(contract, named).items())
 
 
 def _sentence(outcome: Outcome) -> str:

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from redshift_etl import settings
-from redshift_etl.contracts import ddl, verify
+from redshift_etl.contracts import ddl, personal, verify
 from redshift_etl.contracts.accepted import accepted_values
 from redshift_etl.contracts.ddl import Column
 from redshift_etl.contracts.front_matter import flag, number, refuse_unknown, tables_in
@@ -26,6 +26,7 @@ NEVER = "never"
 FIELDS = {
     "description", "owner", "load", "version", "deleted", "day", "fresh_within", "retention",
     "accepted", "references", "max_rejects", "may_shrink_to", "may_be_absent", "time", "lookback", "settle",
+    "pii",
 }  # fmt: skip
 _NAME = re.compile(r"^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$")
 _UNIT_DAYS = {"minute": 1 / 1440, "hour": 1 / 24, "day": 1, "week": 7, "month": 30, "year": 365}
@@ -91,6 +92,7 @@ def parse(text: str, path: Path = Path()) -> Contract:
         else None,
         retention=_retention(str(matter["retention"])),
         accepted=accepted_values(matter.get("accepted") or {}, table.columns),
+        pii=personal.columns(matter.get("pii"), [column.name for column in table.columns]),
         max_rejects=int(number(matter, "max_rejects", "0", r"\d+")),
         may_shrink_to=float(number(matter, "may_shrink_to", "0.5", r"0?\.\d+|[01](\.0*)?")),
         may_be_absent=flag(matter, "may_be_absent"),

@@ -46,6 +46,7 @@ class Contract:
     fresh_within: timedelta | None = None
     retention: Retention | None = None
     accepted: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    pii: tuple[str, ...] = ()
     max_rejects: int = 0
     may_shrink_to: float = 0.5
     may_be_absent: bool = False

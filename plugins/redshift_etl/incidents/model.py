@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
+from redshift_etl.contracts import personal
+from redshift_etl.contracts.model import Contract
 from redshift_etl.errors import EtlError, TransientError
 from redshift_etl.redaction import redact
 
@@ -189,8 +191,19 @@ class Failure:
         return tuple(dict.fromkeys(filter(None, (*self.tables, self.where.get("table")))))
 
 
-def describe_error(error: BaseException | str | None) -> dict[str, Any]:
-    """The fields of a Failure that come from its error: class, message, who must act, fix and where it is."""
+def describe_error(error: BaseException | str | None, contract: Contract | None = None) -> dict[str, Any]:
+    """The fields of a Failure that come from its error: class, message, who must act, fix and where it is.
+
+    Without the personal data of the contract's table.
+    """
+    described = _described(error)
+    if contract is None or not contract.pii:
+        return described
+    texts = {name: personal.message(contract, described[name]) for name in ("message", "fix") if name in described}
+    return described | texts | {"where": personal.where(contract, described.get("where", {}))}
+
+
+def _described(error: BaseException | str | None) -> dict[str, Any]:
     if isinstance(error, EtlError):
         where = {name: redact(value if isinstance(value, str) else repr(value)) for name, value in error.where.items()}
         who, fix = _after_the_last_try(error) if isinstance(error, TransientError) else (error.who_acts, error.fix)

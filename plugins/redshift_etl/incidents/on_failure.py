@@ -11,20 +11,23 @@ from __future__ import annotations
 
 import logging
 import threading
-import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from redshift_etl import run_conf, window
-from redshift_etl.errors import FormError
+from redshift_etl.errors import EtlError, FormError
 from redshift_etl.incidents import model
 from redshift_etl.incidents.context import IncidentContext, read_warehouse
 from redshift_etl.incidents.model import FailedTry, Failure, Incident
 from redshift_etl.incidents.report import render
+from redshift_etl.incidents.tracebacks import traceback_of
 from redshift_etl.redaction import redact
 from redshift_etl.schedule import Schedule
+
+if TYPE_CHECKING:
+    from redshift_etl.contracts.model import Contract
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +56,7 @@ def on_failure(task_context: Mapping[str, Any]) -> None:
 def on_retry(task_context: Mapping[str, Any]) -> None:
     """Keep the error of a try that is followed by another. Never raises."""
     try:
-        described = model.describe_error(task_context.get("exception"))
+        described = model.describe_error(task_context.get("exception"), _contract(task_context))
         number, message = task_context["ti"].try_number, described["message"][: model.SUMMARY_CHARS]
         tries = [*_tries(task_context), FailedTry(number, datetime.now(UTC), described["error_class"], message)]
         task_context["task_state_store"].set(TRIES, [it.as_dict() for it in tries[-MAX_TRIES:]])
@@ -95,13 +98,29 @@ def read_failure(task_context: Mapping[str, Any], context: IncidentContext) -> F
         "run_started_at": getattr(task_context.get("dag_run"), "start_date", None),
         "tables": _tables(task),
     }
-    values |= model.describe_error(error)
+    contract = _contract(task_context)
+    values |= model.describe_error(error, contract)
     context.attempt("the log's address", lambda: values.update(log_url=instance.log_url))
     context.attempt("the window", lambda: values.update(_read_window(task_context, context)))
     if isinstance(error, BaseException):
         # Redact before cutting: a secret that is cut in two is no longer recognized.
-        values["traceback"] = redact("".join(traceback.format_exception(error)))[-TRACEBACK_CHARS:]
+        values["traceback"] = redact(traceback_of(error, with_messages=not (contract and contract.pii)))[
+            -TRACEBACK_CHARS:
+        ]
     return Failure(**values)
+
+
+def _contract(task_context: Mapping[str, Any]) -> Contract | None:
+    """The contract of the table that the task writes or its error names, which says what may be shown."""
+    from redshift_etl.contracts import contract as contracts
+
+    error = task_context.get("exception")
+    named = error.where.get("table") if isinstance(error, EtlError) else None
+    table = next(iter(_tables(task_context.get("task"))), named)
+    try:
+        return contracts.load(str(table)) if table else None
+    except EtlError:
+        return None  # of a table without a contract nothing is marked
 
 
 def _first_try(instance: Any, task: Any) -> int:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from redshift_etl.contracts import personal
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.contracts.csv_format import NO_HEADER, CsvFormat
 from redshift_etl.contracts.transform_spec import TransformSpec
@@ -93,7 +94,13 @@ def _of_file(
         place = records.lines_of_row(row)
         found = (_explained(problem, spec, contract) for problem in json.loads(problems))
         rejects += [Reject(file.url, *place, key=_named(key), **problem) for problem in found]
-    return sorted(rejects, key=lambda reject: reject.line), records.rows
+    return sorted((_shown(it, contract) for it in rejects), key=lambda reject: reject.line), records.rows
+
+
+def _shown(reject: Reject, contract: Contract) -> Reject:
+    """The reject without personal data."""
+    value = reject.value if personal.may_show(contract, reject.column) else personal.HIDDEN
+    return replace(reject, value=value, key=personal.key(contract, reject.key))
 
 
 def _named(key: str) -> dict[str, str | None]:
