@@ -19,7 +19,7 @@ from redshift_etl.lake.files import RawFile
 from redshift_etl.transform import csv_files, sql
 from redshift_etl.transform.duckdb_process import DuckDB
 from redshift_etl.transform.reasons import reason
-from redshift_etl.transform.value_checks import not_valid
+from redshift_etl.transform.value_checks import literal, not_valid
 
 KEPT = 1000
 
@@ -54,12 +54,11 @@ def find(
 ) -> tuple[list[Reject], int]:
     """The rejects of the files in order, and how many rows the files have, counted without DuckDB.
 
-    Both are complete when no more rows than the contract's ``max_rejects`` are rejected. Raises SourceError for a
-    quoted value that is never closed and for a line that is too long: DuckDB may skip what follows them.
+    ``duck`` must read in order. Both are complete when no more rows than the contract's ``max_rejects`` are rejected.
+    Raises SourceError for a quoted value that is never closed and for a line that is too long: DuckDB may skip what
+    follows them.
     """
     limit = max(contract.max_rejects, KEPT)
-    duck.run("SET threads = 1")
-    duck.run("SET preserve_insertion_order = true")
     found: list[Reject] = []
     rejected = rows = 0
     for file in files:
@@ -75,14 +74,14 @@ def find(
 def _of_file(
     duck: DuckDB, spec: TransformSpec, contract: Contract, types: Mapping[str, str], file: RawFile, limit: int
 ) -> tuple[list[Reject], int]:
-    [[earlier]] = duck.run("SELECT coalesce(max(scan_id), -1) FROM reject_errors")
     beside = sql.Explaining.beside(spec.columns, types)
     relation = sql.files_relation([file], list(spec.columns), limit, spec.csv)
     duck.run(sql.raw_view(relation, spec.columns, beside))
     rows = duck.run(sql.explain(spec.select, contract.columns, types, contract.key, limit, beside))
     broken = duck.run(
         "SELECT line, any_value(column_name), any_value(csv_line), any_value(error_message) FROM reject_errors "
-        f"WHERE scan_id > {earlier} GROUP BY line ORDER BY line"
+        f"JOIN reject_scans USING (scan_id, file_id) WHERE file_path = {literal(file.path.name)} "
+        "GROUP BY line ORDER BY line"
     )
     records = _Records(file, spec.csv, {line for line, *_ in broken}, len(spec.columns))
     rejects = [

@@ -47,10 +47,10 @@ def csv_relation(paths: Iterable[str], columns: Sequence[str], rejects_limit: in
 def files_relation(
     files: Iterable[RawFile], columns: Sequence[str], rejects_limit: int, form: CsvFormat = STANDARD
 ) -> str:
-    """The ``columns`` of CSV files, each of which may have its columns in an order of its own."""
+    """The ``columns`` of CSV files in DuckDB's folder, each of which may have its columns in an order of its own."""
     alike: dict[tuple[str, ...], list[str]] = {}
     for file in files:
-        alike.setdefault(file.columns or tuple(columns), []).append(str(file.path))
+        alike.setdefault(file.columns or tuple(columns), []).append(file.path.name)
     if list(alike) == [tuple(columns)]:
         return csv_relation(alike[tuple(columns)], columns, rejects_limit, form)
     names = ", ".join(map(quoted, columns))
