@@ -23,6 +23,9 @@ _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
 _ROLE = r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+"
 _ROLES = re.compile(rf"{_ROLE}(,{_ROLE})*")  # several: role chaining
 
+MAX_BATCH = f"AIRFLOW__{SECTION.upper()}__MAX_BATCH_GB"
+_MAX_GIGABYTES = 1e9
+
 REDSHIFT = "redshift_default"
 AWS = "aws_default"
 
@@ -134,6 +137,25 @@ def transform_memory() -> int:
             value=value,
         )
     return int(value)
+
+
+def max_batch() -> int:
+    """How many bytes one run may extract: an API's responses unpacked, landing files as they are and each unpacked.
+
+    50 GB, which a worker's disk may not have: a person who needs more sets [redshift_etl] max_batch_gb.
+    """
+    value = conf.get(SECTION, "max_batch_gb", fallback="") or "50"
+    try:
+        gigabytes = float(value)
+    except ValueError:
+        gigabytes = 0.0
+    if not 0 < gigabytes < _MAX_GIGABYTES:
+        raise ConfigError(
+            f"The setting [{SECTION}] max_batch_gb is no number of gigabytes above 0.",
+            fix="use a number without its unit, e.g. 200",
+            value=value,
+        )
+    return int(gigabytes * 1e9)
 
 
 def freshness_schedule() -> str:
