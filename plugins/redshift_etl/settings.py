@@ -182,3 +182,10 @@ def sql_dir() -> Path:
             f"The setting [{SECTION}] sql_dir is not a folder.", fix="use the folder that has tables/", value=value
         )
     return Path(value or REPOSITORY / "include" / "sql")
+
+
+def shown(path: Path) -> str:
+    """A file's path as messages have it: below the repository or ``sql_dir``, without the folders of the machine."""
+    roots = (root for root in (REPOSITORY, sql_dir()) if path.is_relative_to(root))
+    root = next(roots, None)
+    return (path.relative_to(root) if root else path).as_posix()

@@ -192,3 +192,32 @@ def test_a_nested_answer_is_refused(service: Service, lake: Lake, tides: str) ->
     service.answers = [Answer(b"[" * 100_000)]
     with pytest.raises(SourceError, match="JSON"):
         extract(lake, tides)
+
+
+def test_a_pause_that_somebody_else_has_recorded_leads_to_no_other_host(
+    service: Service, other: Service, lake: Lake, tides: str
+) -> None:
+    record = {
+        "extracted_at": "2013-01-02T00:00:00+00:00", "entries": [], "done": [], "unpacked": 0, "expires": None,
+        "following": f"{other.url}/v1/tides",
+    }  # fmt: skip
+    below = f"raw/{tides}/{DAY.slug}/run-try1"
+    lake.put(f"{below}/progress.json", json.dumps(record).encode())
+    with pytest.raises(SourceError, match="not of the connection's host"):
+        extract(lake, tides)
+    assert other.asked == []
+    service.answers = [hours("2013-01-01T00:00")]
+    for form in (b"", b"[]", b"{}", b"7", json.dumps({**record, "entries": [1]}).encode()):
+        lake.put(f"{below}/progress.json", form)
+        assert extract(lake, tides).rows == 1
+
+
+@pytest.mark.parametrize(
+    "changed", ["yesterday", "Thu, 01 Jan 1969 00:00:00 GMT", "Thu, 01 Jan 0101 00:00:00 GMT",
+                "Fri, 31 Dec 9999 23:59:59 GMT", "Fri, 31 Dec 9999 23:59:59 -1200", "Fri, 02 Jan 2099 12:00:00 GMT"]
+)  # fmt: skip
+def test_a_version_before_1970_or_to_come_is_refused(service: Service, lake: Lake, tides: str, changed: str) -> None:
+    service.answers = [hours("2013-01-01T00:00", **{"Last-Modified": changed})]
+    with pytest.raises(SourceError, match="Last-Modified") as error:
+        extract(lake, tides)
+    assert error.value.where["value"] == changed

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from redshift_etl import settings
 from redshift_etl.contracts.transform_spec import TransformSpec
 from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.extract.http_page import MAX_BYTES
@@ -158,7 +159,7 @@ def flatten(path: Path, entry: Entry, spec: TransformSpec) -> Path:
     if unknown:
         raise ConfigError(
             "The transform needs a value that the extract does not have.",
-            fix=f"name only {', '.join(entry.about)} in `about`: {spec.path}",
+            fix=f"name only {', '.join(entry.about)} in `about`: {settings.shown(spec.path)}",
             about=", ".join(unknown),
         )
     columns = [arrays[name] if name in arrays else [entry.about[name]] * length for name in spec.columns]

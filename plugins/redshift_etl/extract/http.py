@@ -69,15 +69,20 @@ class _Progress:
     def read(cls, lake: Lake, below: str) -> _Progress:
         """That of this try before its pause; else a new one. What a run that has ended left behind is not read."""
         now, stored = datetime.now(UTC), lake.get(f"{below}/{_PROGRESS}")
-        values = json.loads(stored[0]) if stored else None
-        if not values or (values["expires"] and datetime.fromisoformat(values["expires"]) < now):
+        try:
+            values = json.loads(stored[0]) if stored else None
+            if not values or (values["expires"] and datetime.fromisoformat(values["expires"]) < now):
+                return cls(now)
+            entries = list(map(Entry.from_dict, values["entries"]))
+            began = datetime.fromisoformat(values["extracted_at"])
+            progress = cls(began, entries, list(values["done"]), values["following"], int(values["unpacked"]))
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+            log.warning("Begun anew: %s/%s has another form: %r", below, _PROGRESS, error)
             return cls(now)
         # `airflow dags test` gives the next run the same keys: what it resumes must be of a try that is not over.
         lake.put(f"{below}/{_PROGRESS}", b"null")
-        entries = list(map(Entry.from_dict, values["entries"]))
         log.info("Continued after a pause: %d responses are in the lake", len(entries))
-        began = datetime.fromisoformat(values["extracted_at"])
-        return cls(began, entries, values["done"], values["following"], values["unpacked"])
+        return progress
 
     def count(self, page: Page, table: str) -> None:
         """Count a page's bytes. Raises SourceError when all responses together have more than a run may."""

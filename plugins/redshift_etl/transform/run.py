@@ -64,6 +64,7 @@ def transform_batch(batch: Batch, *, run: str, lake: Lake) -> Batch:
     contract = contracts.load(batch.table).staged
     spec = transform_spec.load(contract)
     with tempdir.folder() as folder:
+        tempdir.require(folder, batch.bytes)
         files = _raw_files(batch, spec, lake, folder)
         width = max(len(spec.columns), len(contract.columns))
         with DuckDB(folder, width) as duck, _explained(spec, contract, duck):
@@ -124,7 +125,7 @@ def _explained(spec: TransformSpec, contract: Contract, duck: DuckDB) -> Iterato
     except DuckDBError as error:
         if _NO_SPACE in str(error):
             raise tempdir.full(str(error)) from error
-        fix = f"edit {spec.path}; wrap what can fail on a value in try(…)"
+        fix = f"edit {settings.shown(spec.path)}; wrap what can fail on a value in try(…)"
         if error.kind == "OutOfMemoryException":
             fix = (
                 f"set AIRFLOW__REDSHIFT_ETL__TRANSFORM_MEMORY above {settings.transform_memory()}, in MB (this table "
