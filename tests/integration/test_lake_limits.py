@@ -8,6 +8,7 @@ import os
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from redshift_etl.lake import files, storage
 from redshift_etl.lake.batch import Batch
 from redshift_etl.lake.files import RawFile
 from redshift_etl.lake.storage import Lake
+from redshift_etl.operators.load import LoadToRedshiftOperator
 from tests.integration.raw_files import DAY, SqlDir, raw, rejects, staged, transform, use_sql_dir
 
 MIB = 1 << 20
@@ -85,6 +87,20 @@ def test_a_manifest_names_no_object_of_another_bucket(lake: Lake, table: str) ->
     finally:
         lake.client.delete_object(Bucket="of-others", Key="landing/x.csv")
         lake.client.delete_bucket(Bucket="of-others")
+
+
+def test_copy_is_not_sent_for_a_manifest_that_names_another_object(lake: Lake, table: str) -> None:
+    drop(lake, "private/salaries.csv", ROWS.encode())
+    batch = transform(lake, raw(lake, table, ROWS))
+    rewritten(lake, batch, {"entries": [entry(lake, "private/salaries.csv")]})
+    context: Any = {
+        "ti": SimpleNamespace(dag_id="d", run_id="r", task_id="load", try_number=1, map_index=-1),
+        "dag_run": SimpleNamespace(conf={}, run_type="manual"),
+        "dag": SimpleNamespace(),
+        "params": {},
+    }
+    with pytest.raises(SourceError, match="manifest names"):
+        LoadToRedshiftOperator(task_id="load", table=table, batch=batch.as_dict()).execute(context)
 
 
 @pytest.mark.parametrize(
