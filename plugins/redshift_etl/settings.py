@@ -23,6 +23,9 @@ _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
 _ROLE = r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+"
 _ROLES = re.compile(rf"{_ROLE}(,{_ROLE})*")  # several: role chaining
 
+MAX_BATCH = f"AIRFLOW__{SECTION.upper()}__MAX_BATCH_GB"
+_MAX_GIGABYTES = 1e9
+
 REDSHIFT = "redshift_default"
 AWS = "aws_default"
 
@@ -136,6 +139,25 @@ def transform_memory() -> int:
     return int(value)
 
 
+def max_batch() -> int:
+    """How many bytes one run may extract: an API's responses unpacked, landing files as they are and each unpacked.
+
+    50 GB, which a worker's disk may not have: a person who needs more sets [redshift_etl] max_batch_gb.
+    """
+    value = conf.get(SECTION, "max_batch_gb", fallback="") or "50"
+    try:
+        gigabytes = float(value)
+    except ValueError:
+        gigabytes = 0.0
+    if not 0 < gigabytes < _MAX_GIGABYTES:
+        raise ConfigError(
+            f"The setting [{SECTION}] max_batch_gb is no number of gigabytes above 0.",
+            fix="use a number without its unit, e.g. 200",
+            value=value,
+        )
+    return int(gigabytes * 1e9)
+
+
 def freshness_schedule() -> str:
     """The cron expression of the DAG ``freshness``, in UTC.
 
@@ -160,3 +182,10 @@ def sql_dir() -> Path:
             f"The setting [{SECTION}] sql_dir is not a folder.", fix="use the folder that has tables/", value=value
         )
     return Path(value or REPOSITORY / "include" / "sql")
+
+
+def shown(path: Path) -> str:
+    """A file's path as messages have it: below the repository or ``sql_dir``, without the folders of the machine."""
+    roots = (root for root in (REPOSITORY, sql_dir()) if path.is_relative_to(root))
+    root = next(roots, None)
+    return (path.relative_to(root) if root else path).as_posix()

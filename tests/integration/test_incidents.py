@@ -246,6 +246,31 @@ def test_a_closed_incident_is_not_counted_on(lake: Lake) -> None:
     assert lake_store.open_or_count(lake, one)[1]
 
 
+MARKS: dict[str, dict[str, object]] = {
+    "a report elsewhere": {"report": "staged/core.flights/manifest.json"},
+    "a report above": {"report": "incidents/2013-01-01/../../x.md"},
+    "another cause": {"cause": "of-others"},
+    "a number for a text": {"summary": 7},
+    "a text for a number": {"occurrences": "many"},
+    "a time of no zone": {"last_seen_at": "2013-01-01T00:00:00"},
+    "a year that is none": {"opened_at": "99999-01-01T00:00:00+00:00"},
+    "a field more": {"unknown": 1},
+    "a run that is none": {"parts": [[]]},
+}
+
+
+@pytest.mark.parametrize("change", [*MARKS.values(), "", "{", "null", "[]", "7"], ids=[*MARKS, *"abcde"])
+def test_a_mark_that_somebody_else_has_written_is_no_incident(lake: Lake, change: dict[str, object] | str) -> None:
+    one = model.new_incident(failure_now(refused()))
+    other, _ = lake_store.open_or_count(lake, model.new_incident(failure_now(KeyError("x"))))
+    text = change if isinstance(change, str) else json.dumps({**one.as_dict(), **change})
+    lake.put(f"incidents/open/{one.cause}.json", text.encode())
+    assert lake_store.all_open(lake) == [other]
+    assert not lake_store.is_open(lake, one.cause)
+    assert lake_store.open_or_count(lake, one) == (one, True)
+    assert lake_store.open_or_count(lake, one)[0].occurrences == 2
+
+
 def failure_now(error: BaseException) -> model.Failure:
     return model.Failure("things", "r", "load", failed_at=datetime.now(UTC), **model.describe_error(error))
 

@@ -203,3 +203,40 @@ def test_references_point_at_columns_that_exist(loaded: list[Contract]) -> None:
         for column in contract.columns:
             if column.references:
                 assert column.references.column in tables[column.references.table].column_names, column.name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "core.flights\n",
+        "\ncore.flights",
+        "core.flights\r",
+        "core.flights ",
+        "core.fl\u0131ghts",
+        "../etc.passwd",
+        "a.b.c",
+    ],
+)
+def test_a_name_that_is_none_reaches_no_path(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"is named schema\.table"):
+        contracts.load(name)
+
+
+def test_a_message_names_a_file_without_the_folders_of_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for sql_dir, expected in (("", "include/sql/tables/core/nowhere.sql"), (str(tmp_path), "tables/core/nowhere.sql")):
+        monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__SQL_DIR", sql_dir)
+        with pytest.raises(ConfigError, match="no contract") as error:
+            contracts.load("core.nowhere")
+        assert error.value.fix == f"write {expected}"
+
+
+def test_no_message_of_a_file_has_the_folders_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__SQL_DIR", str(tmp_path))
+    (tmp_path / "tables/core").mkdir(parents=True)
+    (tmp_path / "tables/core/broken.sql").write_text("/*\nunknown: 1\n*/\nSELECT 1")
+    with pytest.raises(ConfigError) as error:
+        contracts.load("core.broken")
+    assert str(tmp_path) not in str(error.value)
+    assert "tables/core/broken.sql" in str(error.value)

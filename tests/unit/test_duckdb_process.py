@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from redshift_etl.errors import ConfigError, TransientError
@@ -50,6 +51,42 @@ def test_nothing_can_be_downloaded_at_run_time(tmp_path: Path) -> None:
             "SELECT current_setting('autoinstall_known_extensions'), current_setting('autoload_known_extensions')"
         )
     assert (install, load) == (False, False)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM read_text('/etc/passwd')",
+        "SELECT * FROM read_blob('/proc/self/environ')",
+        "SELECT * FROM '../outside.csv'",
+        "ATTACH '/etc/passwd'",
+        "COPY (SELECT 1) TO '../outside.csv'",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "SET enable_external_access = true",
+        "SET threads = 7",
+        "RESET memory_limit",
+        "SELECT getenv('HOME')",
+        "SELECT * FROM duckdb_secrets()",
+    ],
+)
+def test_a_statement_reaches_the_folder_only(tmp_path: Path, statement: str) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (tmp_path / "outside.csv").write_text("a\n1\n")
+    with DuckDB(folder) as database, pytest.raises(DuckDBError):
+        database.run(statement)
+    assert (tmp_path / "outside.csv").read_text() == "a\n1\n"
+
+
+def test_the_process_has_nothing_of_the_environment_that_may_be_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_SOURCE", "postgres://reader:very-secret@source/db")
+    monkeypatch.setenv("ANY_NAME", "very-secret")
+    with DuckDB(tmp_path) as database:
+        assert "very-secret" not in str(psutil.Process(database._process.pid).environ())
+        assert database.run("SELECT 'é'") == [["é"]]
 
 
 def test_new_york_is_known_offline(tmp_path: Path) -> None:

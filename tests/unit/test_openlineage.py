@@ -131,3 +131,22 @@ def test_other_sources_are_datasets_too(make: Callable[[], Any], source: str) ->
     found = told(make())
     assert [name(it) for it in found.inputs] == [source]
     assert found.outputs[0].facets["columnLineage"].fields
+
+
+@pytest.mark.parametrize(
+    "host", ["https://u:very-secret@api.example", "u:very-secret@api.example", "https://api.example/"]
+)
+def test_no_login_and_no_query_is_in_an_event(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    connection = {"conn_type": "http", "schema": "https", "host": host, "login": "u", "password": "very-secret"}
+    monkeypatch.setenv("AIRFLOW_CONN_WEATHER_API", json.dumps(connection))
+    operator = HttpToLakeOperator(
+        task_id="a",
+        table="core.weather",
+        endpoint="/v1/archive?sig=very-secret",
+        query={"appid": "very-secret"},
+        places={},
+        http_conn_id="weather_api",
+    )
+    found = told(operator)
+    assert [name(it) for it in found.inputs] == ["https://api.example/v1/archive"]
+    assert "very-secret" not in repr(found)

@@ -53,7 +53,9 @@ def parse(text: str, path: Path) -> Check:
         severity, on = str(matter.get("severity")), str(matter.get("on", STAGE))
         _verify(matter, severity, on, sql)
     except ValueError as error:
-        raise ConfigError(f"The check cannot be used: {error}.", fix=f"edit {path}", check=path.stem) from error
+        raise ConfigError(
+            f"The check cannot be used: {error}.", fix=f"edit {settings.shown(path)}", check=path.stem
+        ) from error
     return Check(path.stem, severity, on, str(matter["description"]), sql, path=path)
 
 

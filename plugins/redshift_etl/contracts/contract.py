@@ -28,7 +28,7 @@ FIELDS = {
     "accepted", "references", "max_rejects", "may_shrink_to", "may_be_absent", "time", "lookback", "settle",
     "pii",
 }  # fmt: skip
-_NAME = re.compile(r"^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$")
+_NAME = re.compile(r"[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*")
 _UNIT_DAYS = {"minute": 1 / 1440, "hour": 1 / 24, "day": 1, "week": 7, "month": 30, "year": 365}
 
 
@@ -40,15 +40,19 @@ def load(table: str) -> Contract:
     """
     path = _path(table)
     if not path.is_file():
-        raise ConfigError(
-            "The table has no contract.", fix=f"write {path.parent.name}/{path.name} in {path.parents[1]}", table=table
-        )
+        raise ConfigError("The table has no contract.", fix=f"write {settings.shown(path)}", table=table)
     try:
         contract = parse(path.read_text(encoding="utf-8"), path)
     except ValueError as error:
-        raise ConfigError(f"The contract does not hold together: {error}.", fix=f"edit {path}", table=table) from error
+        raise ConfigError(
+            f"The contract does not hold together: {error}.", fix=f"edit {settings.shown(path)}", table=table
+        ) from error
     if contract.table != table:
-        raise ConfigError(f"The contract creates {contract.table}.", fix=f"name the file after it: {path}", table=table)
+        raise ConfigError(
+            f"The contract creates {contract.table}.",
+            fix=f"name the file after it: {settings.shown(path)}",
+            table=table,
+        )
     return contract
 
 
@@ -58,7 +62,7 @@ def all_tables() -> tuple[str, ...]:
 
 
 def _path(table: str) -> Path:
-    if not _NAME.match(table):
+    if not _NAME.fullmatch(table):
         raise ConfigError("A table is named schema.table, in lower case.", fix="correct the name", table=table)
     schema, name = table.split(".")
     return settings.sql_dir() / "tables" / schema / f"{name}.sql"

@@ -86,5 +86,7 @@ def about(table: str) -> dict[str, str]:
     try:
         matter, _ = front_matter(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ConfigError(f"The contract cannot be read: {error}.", fix=f"edit {path}", table=table) from error
+        raise ConfigError(
+            f"The contract cannot be read: {error}.", fix=f"edit {settings.shown(path)}", table=table
+        ) from error
     return {name: str(matter[name]) for name in ABOUT if name in matter}

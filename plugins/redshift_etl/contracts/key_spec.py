@@ -57,7 +57,9 @@ def read(table: str) -> KeySpec:
     contract = contracts.load(table)
     path = settings.sql_dir() / "keys" / contract.schema / f"{contract.name}.sql"
     if not path.is_file():
-        raise ConfigError("The table has no file of its source's keys.", fix=f"write {path}", table=table)
+        raise ConfigError(
+            "The table has no file of its source's keys.", fix=f"write {settings.shown(path)}", table=table
+        )
     return parse(contract, path.read_text(encoding="utf-8"), path)
 
 
@@ -68,7 +70,9 @@ def parse(contract: Contract, text: str, path: Path = Path()) -> KeySpec:
         _verify(contract, matter)
         _verify_select(contract, sql)
     except ValueError as error:
-        raise ConfigError(f"The keys cannot be read: {error}.", fix=f"edit {path}", table=contract.table) from error
+        raise ConfigError(
+            f"The keys cannot be read: {error}.", fix=f"edit {settings.shown(path)}", table=contract.table
+        ) from error
     return KeySpec(contract, str(matter["connection"]), sql.rstrip().rstrip(";"), path)
 
 

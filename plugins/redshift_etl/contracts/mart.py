@@ -37,13 +37,13 @@ def load_mart(table: str) -> Mart:
     contract = contracts.load(table)
     path = settings.sql_dir() / "marts" / f"{contract.name}.sql"
     if not path.is_file():
-        raise ConfigError("The mart has no SELECT.", fix=f"write {path}", table=table)
+        raise ConfigError("The mart has no SELECT.", fix=f"write {settings.shown(path)}", table=table)
     mart = parse_mart(contract, path.read_text(encoding="utf-8"), path)
     for name in mart.inputs:
         if name not in contracts.all_tables():
             raise ConfigError(
                 "The mart has an input without a contract: no load of it would ever make a day stale.",
-                fix=f"correct `inputs` in {path}",
+                fix=f"correct `inputs` in {settings.shown(path)}",
                 table=table,
                 input=name,
             )
@@ -56,7 +56,9 @@ def parse_mart(contract: Contract, text: str, path: Path) -> Mart:
         matter, select = contracts.front_matter(text)
         refuse_unknown(matter, FIELDS)
     except ValueError as error:
-        raise ConfigError(f"The mart cannot be read: {error}.", fix=f"edit {path}", table=contract.table) from error
+        raise ConfigError(
+            f"The mart cannot be read: {error}.", fix=f"edit {settings.shown(path)}", table=contract.table
+        ) from error
     inputs = tuple(matter.get("inputs", ()))
     lacks = None
     if not inputs:
@@ -64,7 +66,7 @@ def parse_mart(contract: Contract, text: str, path: Path) -> Mart:
     elif f"({DAYS})" not in select:
         lacks = f"a restriction to the days that are built: WHERE … IN ({DAYS})"
     elif not contract.day:
-        lacks = f"`day` in its contract, {contract.path}"
+        lacks = f"`day` in its contract, {settings.shown(contract.path)}"
     if lacks:
-        raise ConfigError(f"The mart lacks {lacks}.", fix=f"edit {path}", table=contract.table)
+        raise ConfigError(f"The mart lacks {lacks}.", fix=f"edit {settings.shown(path)}", table=contract.table)
     return Mart(contract, inputs, select.rstrip().rstrip(";"))

@@ -41,14 +41,14 @@ def parse(contract: Contract, text: str, path: Path) -> ReconcileSpec:
         matter, sql = front_matter(text)
         refuse_unknown(matter, FIELDS)
     except ValueError as error:
-        raise ConfigError(f"The comparison cannot be read: {error}.", fix=f"edit {path}") from error
+        raise ConfigError(f"The comparison cannot be read: {error}.", fix=f"edit {settings.shown(path)}") from error
     statement = "\n".join(line for line in sql.splitlines() if not line.startswith("--")).strip()
     counted = "connection" in matter
     if not matter.get("dag") or counted != bool(statement) or (counted and not contract.version):
         raise ConfigError(
             "A comparison has a `dag`, and either a `connection` with a SELECT (for a table with a version), or a "
             "`landing` file, or neither.",
-            fix=f"edit {path}",
+            fix=f"edit {settings.shown(path)}",
             table=contract.table,
         )
     return ReconcileSpec(contract, str(matter["dag"]), matter.get("connection"), statement, matter.get("landing"))

@@ -52,12 +52,12 @@ def load(contract: Contract) -> TransformSpec:
     """The transform of a contract's table. Raises ConfigError when there is none or it is not sound."""
     path = settings.sql_dir() / "transform" / f"{contract.name}.sql"
     if not path.is_file():
-        raise ConfigError("The table has no transform.", fix=f"write {path}", table=contract.table)
+        raise ConfigError("The table has no transform.", fix=f"write {settings.shown(path)}", table=contract.table)
     try:
         return parse(path.read_text(encoding="utf-8"), path)
     except ValueError as error:
         what = f"The transform does not hold together: {error}."
-        raise ConfigError(what, fix=f"edit {path}", table=contract.table) from error
+        raise ConfigError(what, fix=f"edit {settings.shown(path)}", table=contract.table) from error
 
 
 def parse(text: str, path: Path = Path()) -> TransformSpec:

@@ -13,10 +13,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from redshift_etl import settings
 from redshift_etl.contracts.transform_spec import TransformSpec
 from redshift_etl.errors import ConfigError, SourceError
+from redshift_etl.extract.http_page import MAX_BYTES
 from redshift_etl.lake.batch import Entry
 from redshift_etl.lake.files import opened
+from redshift_etl.redaction import redact
 
 _SHOWN_BYTES = 120
 _TIME = "time"
@@ -38,10 +41,10 @@ def parse(
 
     Raises SourceError naming the URL, and the field or the response's first bytes.
     """
-    shown = body[:_SHOWN_BYTES].decode("utf-8", errors="replace")
+    shown = redact(body[:_SHOWN_BYTES].decode("utf-8", errors="replace"))
     try:
         response = json.loads(body, parse_float=str, parse_int=str, parse_constant=str)  # NaN is a reject later
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SourceError(_not_json(body, error), fix=_FIX, url=url, answer=shown) from error
     if not isinstance(response, dict) or response.get("error"):
         reason = response.get("reason", "no reason") if isinstance(response, dict) else "it is not an object"
@@ -60,7 +63,7 @@ def parse(
     return {name: hours[name] for name in arrays}
 
 
-def _not_json(body: bytes, error: ValueError) -> str:
+def _not_json(body: bytes, error: Exception) -> str:
     if not body.strip():
         return "The response is empty."
     if body.lstrip().startswith(b"<"):
@@ -146,13 +149,17 @@ def _day(hour: object) -> date | None:
 def flatten(path: Path, entry: Entry, spec: TransformSpec) -> Path:
     """Write a response as CSV beside it, one line an hour, with the manifest's values about it. Returns the path."""
     with opened(path) as stream:
-        arrays = parse(stream.read(), spec.arrays, entry.url, spec.units)
+        body = stream.read(MAX_BYTES + 1)
+    if len(body) > MAX_BYTES:
+        what = f"The response is larger than {MAX_BYTES / (1 << 20):g} MiB, unpacked."
+        raise SourceError(what, fix="clear the extract task and those after it", file=entry.url)
+    arrays = parse(body, spec.arrays, entry.url, spec.units)
     length = len(arrays[spec.arrays[0]])
     unknown = [name for name in spec.about if name not in entry.about]
     if unknown:
         raise ConfigError(
             "The transform needs a value that the extract does not have.",
-            fix=f"name only {', '.join(entry.about)} in `about`: {spec.path}",
+            fix=f"name only {', '.join(entry.about)} in `about`: {settings.shown(spec.path)}",
             about=", ".join(unknown),
         )
     columns = [arrays[name] if name in arrays else [entry.about[name]] * length for name in spec.columns]

@@ -10,38 +10,48 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-import requests
 from airflow.sdk.exceptions import AirflowRescheduleException
 
+from redshift_etl import settings
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts import transform_spec
 from redshift_etl.errors import SourceError
 from redshift_etl.extract import columnar_json
-from redshift_etl.extract.http_client import Client, connected, is_secret, joined, shown
+from redshift_etl.extract.http_client import Client, connected
+from redshift_etl.extract.http_page import Page
 from redshift_etl.extract.retry import Retry
 from redshift_etl.lake.batch import RAW, Batch, Entry, prefix
 from redshift_etl.lake.part_writer import compress
 from redshift_etl.lake.storage import Lake
+from redshift_etl.redaction import is_public
+from redshift_etl.redaction import redact_urls as shown
 from redshift_etl.window import Window
 
 log = logging.getLogger(__name__)
 
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_CLOCK_DIFFERENCE = timedelta(days=1)
+MAX_PAGES = 10_000
+"""How many pages one call may have."""
 _PROGRESS = "progress.json"
 
 
 @dataclass
 class _Progress:
-    """What an extract has in the lake: its files, the places that are done, the next page of the one that is not."""
+    """What an extract has in the lake: its files, the places that are done, the next page of the one that is not.
+
+    ``unpacked`` are the bytes of all responses.
+    """
 
     extracted_at: datetime
     entries: list[Entry] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     following: str | None = None
+    unpacked: int = 0
 
     def write(self, lake: Lake, below: str, query: Mapping[str, str], deadline: datetime | None) -> None:
         """Store it, for the same try after its pause. ``query`` is that of the place that is not done."""
@@ -50,6 +60,7 @@ class _Progress:
             "entries": [entry.as_dict() for entry in self.entries],
             "done": self.done,
             "following": _without_secrets(self.following, query) if self.following else None,
+            "unpacked": self.unpacked,
             "expires": deadline.isoformat() if deadline else None,
         }
         lake.put(f"{below}/{_PROGRESS}", json.dumps(values).encode())
@@ -58,14 +69,31 @@ class _Progress:
     def read(cls, lake: Lake, below: str) -> _Progress:
         """That of this try before its pause; else a new one. What a run that has ended left behind is not read."""
         now, stored = datetime.now(UTC), lake.get(f"{below}/{_PROGRESS}")
-        values = json.loads(stored[0]) if stored else None
-        if not values or (values["expires"] and datetime.fromisoformat(values["expires"]) < now):
+        try:
+            values = json.loads(stored[0]) if stored else None
+            if not values or (values["expires"] and datetime.fromisoformat(values["expires"]) < now):
+                return cls(now)
+            entries = list(map(Entry.from_dict, values["entries"]))
+            began = datetime.fromisoformat(values["extracted_at"])
+            progress = cls(began, entries, list(values["done"]), values["following"], int(values["unpacked"]))
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+            log.warning("Begun anew: %s/%s has another form: %r", below, _PROGRESS, error)
             return cls(now)
         # `airflow dags test` gives the next run the same keys: what it resumes must be of a try that is not over.
         lake.put(f"{below}/{_PROGRESS}", b"null")
-        entries = list(map(Entry.from_dict, values["entries"]))
         log.info("Continued after a pause: %d responses are in the lake", len(entries))
-        return cls(datetime.fromisoformat(values["extracted_at"]), entries, values["done"], values["following"])
+        return progress
+
+    def count(self, page: Page, table: str) -> None:
+        """Count a page's bytes. Raises SourceError when all responses together have more than a run may."""
+        self.unpacked += len(page.content)
+        if self.unpacked > settings.max_batch():
+            raise SourceError(
+                f"The responses have more than {settings.max_batch() / 1e9:g} GB together, unpacked.",
+                fix=f"shorten the window, or raise {settings.MAX_BATCH} where the disk has the space",
+                table=table,
+                url=shown(page.url),
+            )
 
 
 def extract(
@@ -104,6 +132,7 @@ def extract(
             for place in [name for name in places if name not in progress.done]:
                 parameters = {**query, **days, **places[place]}
                 for page in _pages(api, parameters, progress):
+                    progress.count(page, table)
                     hours = columnar_json.parse(page.content, spec.arrays, shown(page.url), spec.units, requested)
                     key = f"{below}/part-{len(progress.entries):05d}.json.zst"
                     about = {"place": place, "as_of": _as_of(page), "requested": shown(page.url)}
@@ -121,7 +150,7 @@ def extract(
     return Batch(table, window, run, manifest, rows, size, len(entries), rows, 0, progress.extracted_at)
 
 
-def _pages(api: Client, query: Mapping[str, str], progress: _Progress) -> Iterator[requests.Response]:
+def _pages(api: Client, query: Mapping[str, str], progress: _Progress) -> Iterator[Page]:
     """The responses to one call, from the page that progress names, else the first, to the last with rows.
 
     Progress moves to the next page when the caller asks for it, so when the page before is stored.
@@ -130,44 +159,65 @@ def _pages(api: Client, query: Mapping[str, str], progress: _Progress) -> Iterat
     if progress.following:
         url, parameters = progress.following, _secrets(query, progress.following)
     visited = {url}
-    while page := api.get(url, parameters):
+    for _ in range(MAX_PAGES):
+        page = api.get(url, parameters)
+        if page is None:
+            break
         visited.add(page.url)
-        url, parameters = joined(page.url, page.links.get("next", {}).get("url", "")), {}
-        is_last = "next" not in page.links
-        if not is_last and (not api.is_own(url) or url in visited):
+        if page.following is not None and (not api.is_own(page.following) or page.following in visited):
             raise SourceError(
                 "The API's next page leads to another host or back to a page already read.",
                 fix="ask the API's owner",
                 url=shown(page.url),
-                next=shown(url),
+                next=shown(page.following),
             )
         yield page
-        if is_last:
+        if page.following is None:
             break
+        url, parameters = page.following, {}
         visited.add(url)
         progress.following = url
+    else:
+        raise SourceError(
+            f"The API has more than {MAX_PAGES} pages for one call.",
+            fix="request more rows a page by the query's parameter for it, or shorten the window; else ask the API's "
+            "owner",
+            url=shown(url),
+        )
     progress.following = None
 
 
 def _secrets(query: Mapping[str, str], url: str) -> dict[str, str]:
-    """The query's keys and passwords that a URL does not have."""
+    """The parameters of the query that a URL does not have, of those that are stored nowhere."""
     present = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
-    return {name: value for name, value in query.items() if is_secret(name) and name not in present}
+    return {name: value for name, value in query.items() if not is_public(name) and name not in present}
 
 
 def _without_secrets(url: str, query: Mapping[str, str]) -> str:
     """A next page's URL as it may be stored: what is secret in it comes from the query, and is in the DAG."""
     parts = urlsplit(url)
     pairs = parse_qsl(parts.query, keep_blank_values=True)
-    kept = [(name, value) for name, value in pairs if not (is_secret(name) and query.get(name) == value)]
+    kept = [(name, value) for name, value in pairs if is_public(name) or query.get(name) != value]
     return url if kept == pairs else parts._replace(query=urlencode(kept)).geturl()
 
 
-def _as_of(page: requests.Response) -> str:
-    changed: Any = page.headers.get("Last-Modified")
+def _as_of(page: Page) -> str:
+    """When the rows were last changed (UTC), which is their version."""
+    now, changed = datetime.now(UTC), page.last_modified
     try:
-        moment = parsedate_to_datetime(changed).astimezone(UTC) if changed else datetime.now(UTC)
+        moment = parsedate_to_datetime(changed).astimezone(UTC) if changed else now
     except (ValueError, OverflowError) as error:
-        what = "The response's header Last-Modified, which is the version of its rows, is no date."
-        raise SourceError(what, fix="ask the API's owner", url=shown(page.url), value=changed) from error
+        raise _no_version(page) from error
+    if not _EARLIEST <= moment <= now + _CLOCK_DIFFERENCE:
+        raise _no_version(page)
     return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def _no_version(page: Page) -> SourceError:
+    return SourceError(
+        "The response's header Last-Modified, which is the version of its rows, is no date, or one before 1970 or to "
+        "come.",
+        fix="ask the API's owner",
+        url=shown(page.url),
+        value=page.last_modified,
+    )

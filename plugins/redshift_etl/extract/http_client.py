@@ -1,4 +1,4 @@
-"""Requests to one service: its redirects, statuses and pauses. The connection's credentials go to its own host only."""
+"""Requests to one service: its redirects, statuses and pauses. Credentials go to the connection's own host only."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
-from urllib.parse import urljoin, urlsplit
 
 import requests
 from airflow.sdk.exceptions import AirflowRescheduleException
 
 from redshift_etl.connections import no_connection
 from redshift_etl.errors import ConfigError, SourceError, TransientError
+from redshift_etl.extract import http_page
+from redshift_etl.extract.http_page import Page
 from redshift_etl.extract.retry import RequestFailed, Retry
+from redshift_etl.redaction import redact_urls as shown
 
 log = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 60
-_SECRET = re.compile(r"((?:key|token|secret|password|signature)=)[^&]+", re.I)
-_SHOWN_BYTES = 200
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 _UNAUTHORIZED = (401, 403)
 _NO_CONTENT, _REDIRECT, _NOT_FOUND, _SERVER_ERROR = 204, 300, 404, 500
 _FAILURES = (
@@ -53,21 +52,24 @@ class Client:
     deadline: datetime | None = None
     may_be_absent: bool = False
 
-    def get(self, url: str, query: Mapping[str, str]) -> requests.Response | None:
+    def get(self, url: str, query: Mapping[str, str]) -> Page | None:
         """The response, requested again where that can help; None when the service has no rows.
 
         Raises AirflowRescheduleException when the service names a later time, SourceError when the run ends before it,
         TransientError when every attempt failed, ConfigError when the request is refused or redirected to another host.
         """
+        if not self.is_own(url):  # that of the lake's record of a pause
+            what = "The next page's address is not of the connection's host: not requested."
+            raise SourceError(what, fix="clear the extract task", url=shown(url), host=shown(self.url))
         try:
             page = self.retry.call(lambda: self._attempt(url, query))
         except RequestFailed as failure:
             self._give_up(failure, url)
-        return None if page.status_code in (_NO_CONTENT, _NOT_FOUND) else page
+        return None if page.status in (_NO_CONTENT, _NOT_FOUND) else page
 
-    def _attempt(self, url: str, query: Mapping[str, str]) -> requests.Response:
+    def _attempt(self, url: str, query: Mapping[str, str]) -> Page:
         try:
-            page = self._redirected(url, query)
+            return self._redirected(url, query)
         except requests.exceptions.SSLError as error:
             if not _TLS_SETTINGS.search(str(error)):
                 raise RequestFailed(shown(str(error))) from error
@@ -79,34 +81,45 @@ class Client:
             ) from error
         except _FAILURES as error:
             raise RequestFailed(shown(str(error))) from error
-        if page.status_code < _REDIRECT or (page.status_code == _NOT_FOUND and self.may_be_absent):
-            return page
-        raise RequestFailed(_temporary_failure(page), page.headers.get("Retry-After"))
 
-    def _redirected(self, url: str, query: Mapping[str, str]) -> requests.Response:
+    def _redirected(self, url: str, query: Mapping[str, str]) -> Page:
         """The response, after redirects within the host. requests would take all headers but one to any other."""
-        for _ in range(self.session.max_redirects):
-            try:
-                page = self.session.get(url, params=query, timeout=TIMEOUT_SECONDS, allow_redirects=False)
-            except (requests.exceptions.InvalidHeader, UnicodeError) as error:
-                raise self._wrong_header() from error
-            except ValueError as error:
-                what = f"The request, or a redirect of the API, has an address that is not well-formed: {error}."
-                raise ConfigError(
-                    what, fix="correct the Airflow connection, or ask the API's owner", url=shown(url)
-                ) from error
-            target = self.session.get_redirect_target(page)
-            if target is None:
-                return page
-            url, query = joined(page.url, target), {}
-            if not self.is_own(url):
-                raise ConfigError(
-                    "The API redirects to another host, which gets no credentials of the connection: not followed.",
-                    fix="if it is the API's address now, correct schema, host and port of the Airflow connection",
-                    url=shown(page.url),
-                    target=url.partition("?")[0],
-                )
-        raise SourceError("The API's redirects do not end.", fix="ask the API's owner", url=shown(self.url))
+        for _ in range(http_page.MAX_REDIRECTS + 1):
+            with self._send(url, query) as response:
+                target = self.session.get_redirect_target(response)
+                if target is None:
+                    return self._read(response)
+                url, query = http_page.joined(response.url, target), {}
+                if not self.is_own(url):
+                    raise ConfigError(
+                        "The API redirects to another host, which gets no credentials of the connection: not followed.",
+                        fix="if it is the API's address now, correct schema, host and port of the Airflow connection",
+                        url=shown(response.url),
+                        target=shown(url).partition("?")[0],
+                    )
+        raise SourceError(
+            f"The API's redirects do not end: {http_page.MAX_REDIRECTS} were followed.",
+            fix="ask the API's owner",
+            url=shown(self.url),
+        )
+
+    def _send(self, url: str, query: Mapping[str, str]) -> requests.Response:
+        """The response, of which only the headers were read."""
+        try:
+            return self.session.get(url, params=query, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True)
+        except (requests.exceptions.InvalidHeader, UnicodeError) as error:
+            raise self._wrong_header() from error
+        except ValueError as error:
+            what = f"The request has an address that is not well-formed: {shown(str(error))}."
+            raise ConfigError(
+                what, fix="correct the Airflow connection, or ask the API's owner", url=shown(url)
+            ) from error
+
+    def _read(self, response: requests.Response) -> Page:
+        status = response.status_code
+        if status < _REDIRECT or (status == _NOT_FOUND and self.may_be_absent):
+            return http_page.read(response)
+        raise RequestFailed(_temporary_failure(response), response.headers.get("Retry-After"))
 
     def _wrong_header(self) -> ConfigError:
         """The error of a login or header that cannot be sent. Their values are secrets, so it has the names alone."""
@@ -119,7 +132,7 @@ class Client:
 
     def is_own(self, url: str) -> bool:
         """Whether a URL has the scheme, host and port of the connection."""
-        return _origin(url) == _origin(self.url)
+        return http_page.is_own(url, self.url)
 
     def _give_up(self, failure: RequestFailed, url: str) -> NoReturn:
         where = {"url": shown(url), "retry_after": failure.retry_after}
@@ -161,27 +174,9 @@ def _is_header(value: object) -> bool:
         return False
 
 
-def joined(url: str, target: str) -> str:
-    """A target relative to a URL; as it is when it is not well-formed, which no host's is."""
-    try:
-        return urljoin(url, target)
-    except ValueError:
-        return target
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None] | None:
-    """Scheme, host and port (RFC 6454); None for a URL that is none."""
-    try:
-        parts = urlsplit(url)
-        return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
-    except ValueError:
-        return None
-
-
 def _temporary_failure(page: requests.Response) -> str:
     """The message of a failed response. Raises ConfigError where another request cannot help."""
-    text = page.content[:_SHOWN_BYTES].decode("utf-8", errors="replace")
-    message = f"{page.status_code} {page.reason}: {text}"
+    message = f"{page.status_code} {page.reason}: {http_page.beginning(page)}"
     if page.status_code in _TEMPORARY or page.status_code >= _SERVER_ERROR:
         return message
     fix = "correct the DAG's query"
@@ -190,13 +185,3 @@ def _temporary_failure(page: requests.Response) -> str:
     elif page.status_code == _NOT_FOUND:
         fix += "; where it means that there are no rows, write `may_be_absent: true` in the table's contract"
     raise ConfigError(f"The API refuses the request: {message}.", fix=fix, url=shown(page.url))
-
-
-def shown(url: str) -> str:
-    """A URL without its secrets."""
-    return _SECRET.sub(r"\1***", url)
-
-
-def is_secret(name: str) -> bool:
-    """Whether the value of a parameter of this name is shown nowhere."""
-    return _SECRET.search(f"{name}=x") is not None

@@ -12,6 +12,7 @@ import string
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 from redshift_etl import settings
 from redshift_etl.contracts import contract as contracts
@@ -27,6 +28,8 @@ _PERIODS = {DAY: timedelta(days=1), HOUR: timedelta(hours=1)}
 _FORMATS = {DAY: "%Y-%m-%d", HOUR: "%H"}
 _TEMPLATE = re.compile(r"\{\{\s+.*\}\}")
 _SHOWN_NAMES = 5
+MAX_FILES = 50_000
+"""How many files one run may load."""
 
 
 def extract(
@@ -44,9 +47,10 @@ def extract(
         found = dict(zip(names, pool.map(lambda name: _entries(name, lake), names), strict=True))
     _verify([name for name in found if not found[name]], table, lake)
     entries = list({entry.url: _pinned(entry, table) for some in found.values() for entry in some}.values())
+    size = sum(entry.bytes for entry in entries)
+    _verify_size(len(entries), size, table)
     below = prefix(RAW, table, window, run)
     manifest = lake.write_manifest(below, entries, extracted_at)
-    size = sum(entry.bytes for entry in entries)
     log.info("Pinned %s %s: %d files, %d bytes, below %s", table, window, len(entries), size, landing.prefix)
     return Batch(table, window, run, manifest, NOT_COUNTED, size, len(entries), NOT_COUNTED, 0, extracted_at)
 
@@ -115,11 +119,12 @@ def _entries(name: str, lake: Lake) -> list[Entry]:
             return []
     matches = re.compile(_regex(full), re.DOTALL).fullmatch
     # A key that ends in / is what the S3 console makes for an empty folder.
-    return [
+    found = (
         entry
         for entry in lake.list_entries(landing, full.partition("*")[0])
         if matches(entry.object[1]) and not entry.url.endswith("/")
-    ]
+    )
+    return list(islice(found, MAX_FILES + 1))
 
 
 def _regex(pattern: str) -> str:
@@ -153,13 +158,27 @@ def _absence(name: str, lake: Lake) -> str:
         return "There is no S3 object below the prefix."
     if "*" in name:
         return "There is no S3 object that the pattern matches."
-    if lake.list_entries(landing, f"{landing.key(name)}/"):
+    if any(lake.list_entries(landing, f"{landing.key(name)}/")):
         raise ConfigError(
             "The name of a file is that of a folder.",
             fix=f"write `{name}/` for all files below it, or the name of one of them",
             key=landing.url(landing.key(name)),
         )
     return "There is no such S3 object."
+
+
+def _verify_size(number: int, size: int, table: str) -> None:
+    """Raise SourceError for more files, or more bytes, than one run may have."""
+    if number > MAX_FILES:
+        what = f"The names stand for more than {MAX_FILES} files."
+        raise SourceError(what, fix="shorten the window, or ask who writes them for fewer larger ones", table=table)
+    if size > settings.max_batch():
+        raise SourceError(
+            f"The files have {size / 1e9:g} GB together, which is more than {settings.max_batch() / 1e9:g}.",
+            fix=f"shorten the window, or raise {settings.MAX_BATCH} where the disk has the space",
+            table=table,
+            files=number,
+        )
 
 
 def _pinned(entry: Entry, table: str) -> Entry:

@@ -54,12 +54,12 @@ def compare(conn_id: str, sql: str, table: str, lake: Lake) -> dict[str, str]:
         with PostgresHook(postgres_conn_id=conn_id).get_conn() as conn:
             today = read(conn, sql)
         stored = lake.get(_key(table))
+        known = set(json.loads(stored[0])) if stored else set[str]()
     except Exception as error:  # noqa: BLE001 — what failed first is what the person must know
         log.warning("The source's columns cannot be read: %s", " ".join(str(error).split()))
         return {}
     if stored is None:
         return {"source_columns": ", ".join(today)}
-    known = set(json.loads(stored[0]))
     return {
         "source_columns": ", ".join(today),
         "new_columns": ", ".join(name for name in today if name not in known) or "none",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from datetime import datetime
 from time import sleep
 
@@ -20,6 +21,7 @@ from redshift_etl.lake.storage import Lake
 log = logging.getLogger(__name__)
 
 _OPEN = "incidents/open"
+_REPORT = re.compile(r"incidents/\d{4}-\d{2}-\d{2}/[A-Za-z0-9-]+\.md")
 _ATTEMPTS = 20
 _PAUSE_SECONDS = 0.1
 
@@ -32,7 +34,7 @@ def open_or_count(lake: Lake, incident: Incident) -> tuple[Incident, bool]:
     for _ in range(_ATTEMPTS):
         existing, etag = _read(lake, incident.cause)
         if existing is None:
-            if _write(lake, incident, None):
+            if _write(lake, incident, etag or None):
                 return incident, True
             continue
         if incident.opened_at - existing.last_seen_at > QUIET:
@@ -99,9 +101,36 @@ def _key(cause: str) -> str:
 
 
 def _read(lake: Lake, cause: str) -> tuple[Incident | None, str]:
-    """The open incident of a cause and its ETag; None and an empty text if there is none."""
+    """The open incident of a cause and its ETag; None, and an empty text where there is no mark.
+
+    A mark that is no incident of this cause is none: whoever can write to the lake may have written it.
+    """
     mark = lake.get(_key(cause))
-    return (Incident.from_dict(json.loads(mark[0])), mark[1]) if mark else (None, "")
+    if mark is None:
+        return None, ""
+    try:
+        incident = Incident.from_dict(json.loads(mark[0]))
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+        log.warning("The mark %s is no incident: %r", _key(cause), error)
+        return None, mark[1]
+    if not _is_sound(incident, cause):
+        log.warning("The mark %s is that of no incident of its cause", _key(cause))
+        return None, mark[1]
+    return incident, mark[1]
+
+
+def _is_sound(incident: Incident, cause: str) -> bool:
+    """Whether the values have their types, and the report is where reports are: it is written to."""
+    named = (incident.opened_at, incident.last_seen_at)
+    others = ("occurrences", "opened_at", "last_seen_at", "resolved_at", "tables", "failed_runs")
+    texts = (*(value for name, value in vars(incident).items() if name not in others), *incident.tables)
+    return (
+        all(isinstance(text, str) for text in texts)
+        and type(incident.occurrences) is int
+        and all(moment.tzinfo for moment in named)
+        and incident.cause == cause
+        and bool(_REPORT.fullmatch(incident.report))
+    )
 
 
 def _write(lake: Lake, incident: Incident, etag: str | None) -> bool:

@@ -14,9 +14,11 @@ from typing import IO
 
 import zstandard
 
+from redshift_etl import settings
 from redshift_etl.errors import SourceError
 
 _CHUNK = 1 << 17
+_ZSTD_STEP = 1 << 10
 _NAMED = {".gz": "gzip", ".zst": "zstd"}
 _FIRST_BYTES = {
     "gzip": re.compile(rb"\x1f\x8b"),
@@ -55,13 +57,23 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 def chunks(file: RawFile) -> Iterator[bytes]:
     """A file's bytes, decompressed, to its end.
 
-    Raises SourceError, with the file and the line that was reached, when the bytes are not compressed as the name says.
+    Raises SourceError, with the file and the line that was reached, when the bytes are not compressed as the name says,
+    or are more than a batch may have.
     """
-    named, line = _NAMED.get(file.path.suffix), 1
+    named, line, size = _NAMED.get(file.path.suffix), 1, 0
+    limit = settings.max_batch()
     _verify_first_bytes(file, named)
     try:
         for chunk in _zstd(file.path) if named == "zstd" else _plain(file.path):
             line += chunk.count(b"\n")
+            size += len(chunk)
+            if size > limit:
+                raise SourceError(
+                    f"The file has more than {limit / 1e9:g} GB, unpacked.",
+                    fix=f"ask who writes it, or raise {settings.MAX_BATCH} where the disk has the space",
+                    file=file.url,
+                    line=line,
+                )
             yield chunk
     except EOFError as error:
         raise SourceError(
@@ -79,15 +91,23 @@ def _plain(path: Path) -> Iterator[bytes]:
 
 
 def _zstd(path: Path) -> Iterator[bytes]:
-    """As `opened`, but a frame that is cut is an EOFError; zstandard's own reader ends there silently."""
-    frame, begun = zstandard.ZstdDecompressor().decompressobj(), False
+    """As `opened`, but a frame that is cut is an EOFError; zstandard's own reader ends there silently.
+
+    A step of one block of 4 bytes may have 128 KiB (RFC 8878, 3.1.1.2): 1 KiB is unpacked to 32 MiB at most.
+    """
+    frame, begun, waiting = zstandard.ZstdDecompressor().decompressobj(), False, bytearray()
     with path.open("rb") as file:
-        while data := file.read(_CHUNK):
+        while data := file.read(_ZSTD_STEP):
             while data:
-                yield frame.decompress(data)
+                waiting += frame.decompress(data)
                 begun, data = not frame.eof, frame.unused_data
                 if frame.eof:
                     frame = zstandard.ZstdDecompressor().decompressobj()
+            if len(waiting) >= _CHUNK:
+                yield bytes(waiting)
+                waiting.clear()
+    if waiting:
+        yield bytes(waiting)
     if begun:
         raise EOFError
 

@@ -19,11 +19,14 @@ from botocore.exceptions import ClientError
 
 from redshift_etl import settings
 from redshift_etl.errors import SourceError
+from redshift_etl.lake import manifest as parsed
 from redshift_etl.lake.batch import Entry
 from redshift_etl.lake.s3_errors import connecting, translated
 from redshift_etl.settings import S3Location
 
 DOWNLOAD_THREADS = 4
+MAX_DOCUMENT_BYTES = 32 << 20
+"""The size to which an object is read into memory: a manifest of some 80,000 files."""
 _CHUNK = 1 << 20
 _MANIFEST = "manifest.json"
 _CONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "404")
@@ -103,7 +106,10 @@ class Lake:
         return True
 
     def get(self, key: str, max_bytes: int | None = None) -> tuple[bytes, str] | None:
-        """The (first ``max_bytes``) bytes of an object and its etag; None when there is no such object."""
+        """The (first ``max_bytes``) bytes of an object and its etag; None when there is no such object.
+
+        Without ``max_bytes``, raises SourceError for one that is larger than MAX_DOCUMENT_BYTES.
+        """
         name = self.location.key(key)
         with translated(self.location.url(name)):
             try:
@@ -112,7 +118,8 @@ class Lake:
                 if error.response["Error"]["Code"] == "NoSuchKey":
                     return None
                 raise
-            return response["Body"].read(max_bytes), response["ETag"]
+            body = self._whole(response, key) if max_bytes is None else response["Body"].read(max_bytes)
+            return body, response["ETag"]
 
     def list_objects(self, below: str) -> Iterator[Listed]:
         """The objects below a key, in the order of their keys."""
@@ -149,14 +156,13 @@ class Lake:
             response = self.client.head_object(Bucket=location.bucket, Key=name)
         return Entry(url, response["ContentLength"], None, response["ETag"], _changed(response))
 
-    def list_entries(self, location: S3Location, start: str) -> list[Entry]:
+    def list_entries(self, location: S3Location, start: str) -> Iterator[Entry]:
         """The objects of any bucket whose full keys start so, by key: URL, size and etag."""
         with translated(location.url(start)):
             pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=location.bucket, Prefix=start)
-            objects = [found for page in pages for found in page.get("Contents", ())]
-        return [
-            Entry(location.url(found["Key"]), found["Size"], None, found["ETag"], _changed(found)) for found in objects
-        ]
+            for page in pages:
+                for found in page.get("Contents", ()):
+                    yield Entry(location.url(found["Key"]), found["Size"], None, found["ETag"], _changed(found))
 
     def write_manifest(self, below: str, entries: Iterable[Entry], extracted_at: datetime | None = None) -> str:
         """Write the manifest of a try's files and return its key below the lake; of raw files with ``extracted_at``."""
@@ -174,17 +180,27 @@ class Lake:
 
     def read_extracted_at(self, key: str) -> datetime:
         """When the source of a raw manifest's files was read."""
-        return datetime.fromisoformat(json.loads(self.read(key))["extracted_at"])
+        return parsed.extracted_at(self.read(key), key)
 
     def read_manifest(self, key: str) -> tuple[Entry, ...]:
-        """The files that a manifest (a key below the lake) names."""
-        return tuple(Entry.from_dict(entry) for entry in json.loads(self.read(key))["entries"])
+        """The files that a manifest (a key below the lake) names. Raises SourceError for what it may not name."""
+        return parsed.entries(self.read(key), key, self.location)
 
     def read(self, key: str) -> bytes:
-        """The bytes of an object. Raises SourceError when there is no such object."""
+        """The bytes of an object. Raises SourceError when there is none, or it is larger than MAX_DOCUMENT_BYTES."""
         name = self.location.key(key)
         with translated(self.location.url(name)):
-            body: bytes = self.client.get_object(Bucket=self.location.bucket, Key=name)["Body"].read()
+            return self._whole(self.client.get_object(Bucket=self.location.bucket, Key=name), key)
+
+    def _whole(self, response: dict[str, Any], key: str) -> bytes:
+        if response["ContentLength"] > MAX_DOCUMENT_BYTES:
+            raise SourceError(
+                f"The object is larger than {MAX_DOCUMENT_BYTES >> 20} MiB, to which a document of the lake is read.",
+                fix="if it is a manifest, load fewer files at once: shorten the window; else ask who has written it",
+                key=self.location.url(self.location.key(key)),
+                bytes=response["ContentLength"],
+            )
+        body: bytes = response["Body"].read()
         return body
 
     def fetch(self, manifest: str, folder: Path) -> list[tuple[Entry, Path]]:
@@ -205,6 +221,8 @@ class Lake:
             with path.open("wb") as file:
                 for chunk in response["Body"].iter_chunks(_CHUNK):
                     file.write(chunk)
+                    if file.tell() > entry.bytes:
+                        break
         got = (response["ETag"], path.stat().st_size)
         if got != (entry.etag or response["ETag"], entry.bytes):
             raise SourceError(

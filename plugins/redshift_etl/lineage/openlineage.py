@@ -106,7 +106,8 @@ def http(conn_id: str, endpoint: str) -> list[Dataset]:
     connection = BaseHook.get_connection(conn_id)
     scheme = connection.schema or "http"
     port = f":{connection.port}" if connection.port else ""
-    return [Dataset(f"{scheme}://{(connection.host or '').rpartition('/')[2]}{port}", endpoint.lstrip("/"))]
+    host = (connection.host or "").rstrip("/").rpartition("/")[2].rpartition("@")[2]  # without the login of a URL
+    return [Dataset(f"{scheme}://{host}{port}", endpoint.lstrip("/").partition("?")[0])]
 
 
 def landing(files: Iterable[str]) -> list[Dataset]:

@@ -45,7 +45,9 @@ class PostgresToLakeOperator(LineageMixin, BaseOperator):
         from redshift_etl import settings
         from redshift_etl.extract import bounds, postgres
 
-        sql_file = str(settings.sql_dir() / self.sql_file) if self.sql_file else f"`sql` of the task {self.task_id}"
+        sql_file = (
+            settings.shown(settings.sql_dir() / self.sql_file) if self.sql_file else f"`sql` of the task {self.task_id}"
+        )
 
         def extract(lake: Lake, recorded: Window, read: Window) -> Batch:
             """From the database."""

@@ -47,6 +47,7 @@ class MarkHardDeletesOperator(LineageMixin, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, object]:
         """Compare; returns the load_id of the history's row and the counts: ``deleted`` are the rows marked now."""
+        from redshift_etl import settings
         from redshift_etl.contracts import key_spec
         from redshift_etl.extract import postgres
         from redshift_etl.lake.batch import STAGED
@@ -62,7 +63,7 @@ class MarkHardDeletesOperator(LineageMixin, BaseOperator):
             run=run_key(context),
             lake=Lake.connect(),
             zone=STAGED,  # the cluster's role reads no raw files (docs/connect-a-cluster.md)
-            sql_file=str(spec.path),
+            sql_file=settings.shown(spec.path),
         )
         record = tombstones.mark(warehouse(self.redshift_conn_id), keys, spec.contract, run_of(context))
         if record.counts.marked_deleted:

@@ -39,11 +39,14 @@ class LoadToRedshiftOperator(LineageMixin, BaseOperator):
         from redshift_etl.checks import run as checks
         from redshift_etl.contracts import contract as contracts
         from redshift_etl.lake.batch import Batch
+        from redshift_etl.lake.storage import Lake
         from redshift_etl.run_conf import SHADOW
         from redshift_etl.warehouse import load
 
         connect, batch, run = warehouse(self.redshift_conn_id), Batch.from_dict(self.batch), run_of(context)
         contract = contracts.load(self.table).without(batch.left_out)
+        if batch.rows:
+            Lake.connect().read_manifest(batch.manifest)  # COPY reads whatever a manifest names
         target, shadow = contract, context["params"].get(SHADOW)
         if shadow:
             history.require_asked(connect, str(shadow), self.table, run.run_id, batch.window)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
+from redshift_etl import settings
 from redshift_etl.contracts.contract import Contract, Retention
 from redshift_etl.contracts.ddl import Column
 from redshift_etl.errors import ConfigError, SourceError
@@ -215,5 +216,5 @@ def _slice(session: Session, contract: Contract, part: Slice, archive: Archive, 
 
 def _refused(contract: Contract, error: StatementError) -> ConfigError:
     rule = contract.retention
-    fix = f"correct `retention` in {contract.path}, or the table; nothing of this slice was deleted"
+    fix = f"correct `retention` in {settings.shown(contract.path)}, or the table; nothing of this slice was deleted"
     return error.explained(fix, table=contract.table, column=rule.column if rule else None)

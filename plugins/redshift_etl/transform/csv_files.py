@@ -15,6 +15,7 @@ from pathlib import Path
 
 import zstandard
 
+from redshift_etl import settings
 from redshift_etl.contracts.csv_format import BY_NAME, NO_HEADER, UTF8, CsvFormat
 from redshift_etl.contracts.transform_spec import TransformSpec
 from redshift_etl.errors import SourceError
@@ -46,7 +47,7 @@ def _utf8(file: RawFile, spec: TransformSpec) -> Iterator[bytes]:
     for number, chunk in enumerate(chunks(file)):
         encoding = next((name for name, first in _UTF16.items() if number == 0 and first.match(chunk)), None)
         if encoding:
-            fix = f"write `encoding: {encoding}` in {spec.path}, or ask who writes the file for UTF-8"
+            fix = f"write `encoding: {encoding}` in {settings.shown(spec.path)}, or ask who writes the file for UTF-8"
             mark = "" if encoding == "utf-16" else " without a byte order mark"
             what = f"The file is UTF-16{mark}, and the transform reads UTF-8."
             raise SourceError(what, fix=fix, file=file.url, line=1)
@@ -178,7 +179,7 @@ def _columns(file: RawFile, spec: TransformSpec, table: str) -> tuple[str, ...]:
     what, fix = _difference(header, expected, by_name)
     raise SourceError(
         what,
-        fix=f"{fix}: {spec.path}",
+        fix=f"{fix}: {settings.shown(spec.path)}",
         table=table,
         file=file.url,
         line=1,

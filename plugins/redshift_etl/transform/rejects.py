@@ -6,8 +6,7 @@ This reads the files a second time, in order, and only when there was something 
 from __future__ import annotations
 
 import json
-from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +19,7 @@ from redshift_etl.lake.files import RawFile
 from redshift_etl.transform import csv_files, sql
 from redshift_etl.transform.duckdb_process import DuckDB
 from redshift_etl.transform.reasons import reason
-from redshift_etl.transform.value_checks import not_valid
+from redshift_etl.transform.value_checks import literal, not_valid
 
 KEPT = 1000
 
@@ -55,12 +54,11 @@ def find(
 ) -> tuple[list[Reject], int]:
     """The rejects of the files in order, and how many rows the files have, counted without DuckDB.
 
-    Both are complete when no more rows than the contract's ``max_rejects`` are rejected. Raises SourceError for a
-    quoted value that is never closed and for a line that is too long: DuckDB may skip what follows them.
+    ``duck`` must read in order. Both are complete when no more rows than the contract's ``max_rejects`` are rejected.
+    Raises SourceError for a quoted value that is never closed and for a line that is too long: DuckDB may skip what
+    follows them.
     """
     limit = max(contract.max_rejects, KEPT)
-    duck.run("SET threads = 1")
-    duck.run("SET preserve_insertion_order = true")
     found: list[Reject] = []
     rejected = rows = 0
     for file in files:
@@ -76,16 +74,17 @@ def find(
 def _of_file(
     duck: DuckDB, spec: TransformSpec, contract: Contract, types: Mapping[str, str], file: RawFile, limit: int
 ) -> tuple[list[Reject], int]:
-    [[earlier]] = duck.run("SELECT coalesce(max(scan_id), -1) FROM reject_errors")
     beside = sql.Explaining.beside(spec.columns, types)
     relation = sql.files_relation([file], list(spec.columns), limit, spec.csv)
     duck.run(sql.raw_view(relation, spec.columns, beside))
     rows = duck.run(sql.explain(spec.select, contract.columns, types, contract.key, limit, beside))
     broken = duck.run(
-        "SELECT line, any_value(column_name), any_value(csv_line), any_value(error_message) FROM reject_errors "
-        f"WHERE scan_id > {earlier} GROUP BY line ORDER BY line"
+        f"SELECT line, any_value(column_name), any_value(left(csv_line, {sql.SHOWN_CHARS})), any_value(error_message) "
+        "FROM reject_errors "
+        f"JOIN reject_scans USING (scan_id, file_id) WHERE file_path = {literal(file.path.name)} "
+        "GROUP BY line ORDER BY line"
     )
-    records = _Records(file, spec.csv, {line for line, *_ in broken}, len(spec.columns))
+    records = _Records(file, spec.csv, {line for line, *_ in broken}, {row for row, *_ in rows}, len(spec.columns))
     rejects = [
         Reject(file.url, *records.lines_of_record(line), column, text, _broken(message), {})
         for line, column, text, message in broken
@@ -125,47 +124,64 @@ def _broken(message: str) -> str:
 
 
 class _Records:
-    """Where records begin. DuckDB numbers records (the header is the first), and a quoted value may span lines."""
+    """Where records begin. DuckDB numbers records (the header is the first), and a quoted value may span lines.
 
-    def __init__(self, file: RawFile, form: CsvFormat, broken: set[int], columns: int) -> None:
-        self._begins = array("Q", [0])
-        empty, number, goes_on = set(), 1, False
+    Only the places of the ``broken`` records, of the ``wanted`` rows and of the last record are kept in memory.
+    """
+
+    def __init__(self, file: RawFile, form: CsvFormat, broken: set[int], wanted: set[int], columns: int) -> None:
+        self._file, self._broken, self._wanted = file, broken, wanted
+        self._skip_empty = columns > 1  # as DuckDB does
+        self._of_record: dict[int, tuple[int, int]] = {}
+        self._of_row: dict[int, tuple[int, int]] = {}
+        self._last = (1, 1)
+        self.rows = self._good = 0
+        first = 1 if form.header == NO_HEADER else 2
         # Those of a file that was written again are UTF-8.
-        for line, still in csv_files.lines(file, CsvFormat(form.delimiter, form.quote)):
+        for record, place, empty in self._each(CsvFormat(form.delimiter, form.quote)):
+            if record >= first and not empty:
+                self._count(record, place)
+            if record in broken:
+                self._of_record[record] = place
+            self._last = place
+
+    def _each(self, form: CsvFormat) -> Iterator[tuple[int, tuple[int, int], bool]]:
+        """The records in order: number, first line and number of lines, and whether DuckDB skips it."""
+        record, begin, empty, goes_on = 0, 1, False, False
+        for number, (line, still) in enumerate(csv_files.lines(self._file, form), 1):
             if not goes_on:
-                self._begins.append(number)
-                if columns > 1 and not line.strip("\r\n"):
-                    empty.add(len(self._begins) - 1)  # DuckDB skips it
+                record, begin = record + 1, number
+                empty = self._skip_empty and not line.strip("\r\n")
             if len(line) >= csv_files.LINE_CHARS:
                 raise SourceError(
                     f"A line has more than {csv_files.LINE_CHARS} characters, which is more than Redshift takes.",
                     fix="ask who writes it",
-                    file=file.url,
+                    file=self._file.url,
                     line=number,
                 )
-            goes_on, number = still, number + 1
-        self._begins.append(number)
+            goes_on = still
+            if not goes_on:
+                yield record, (begin, number - begin + 1), empty
         if goes_on:
-            self._refuse(file)
-        first = 1 if form.header == NO_HEADER else 2
-        records = [record for record in range(first, len(self._begins) - 1) if record not in empty]
-        self.rows = len(records)
-        self._rows = array("Q", (record for record in records if record not in broken))
+            raise SourceError(
+                f"A quoted value is never closed: the last {number - begin + 1} lines of the file would be one row.",
+                fix="ask who writes it; where quotes are a part of the text, declare `quote` in the transform",
+                file=self._file.url,
+                line=begin,
+            )
 
-    def _refuse(self, file: RawFile) -> None:
-        *_, begin, after = self._begins
-        raise SourceError(
-            f"A quoted value is never closed: the last {after - begin} lines of the file would be one row.",
-            fix="ask who writes it; where quotes are a part of the text, declare `quote` in the transform",
-            file=file.url,
-            line=begin,
-        )
+    def _count(self, record: int, place: tuple[int, int]) -> None:
+        """Count a row of the file, and keep its place when it is one of those wanted."""
+        self.rows += 1
+        if record not in self._broken:
+            self._good += 1
+            if self._good in self._wanted:
+                self._of_row[self._good] = place
 
     def lines_of_record(self, record: int) -> tuple[int, int]:
-        """The line that a record begins on, and how many it has; the last record's for one beyond the end."""
-        begin, after = self._begins[record : record + 2] if record < len(self._begins) - 1 else self._begins[-2:]
-        return begin, after - begin
+        """The line that a broken record begins on, and how many it has; the last record's for one beyond the end."""
+        return self._of_record.get(record, self._last)
 
     def lines_of_row(self, row: int) -> tuple[int, int]:
-        """The same for a row, counted over the records that are neither broken nor empty."""
-        return self.lines_of_record(self._rows[min(row, len(self._rows)) - 1])
+        """The same for a wanted row, counted over the records that are neither broken nor empty."""
+        return self._of_row.get(row, self._last)

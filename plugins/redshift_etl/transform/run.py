@@ -7,6 +7,7 @@ extracted = staged + rejected must be true, or the task fails.
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import os
 import time
@@ -30,9 +31,11 @@ from redshift_etl.lake.storage import Lake
 from redshift_etl.transform import csv_files, output_columns, rejects, sql, tempdir
 from redshift_etl.transform.duckdb_process import DuckDB, DuckDBError
 from redshift_etl.transform.rejects import Reject
+from redshift_etl.transform.value_checks import literal
 
 log = logging.getLogger(__name__)
 
+_STAGED = "staged"
 _NO_SPACE = os.strerror(errno.ENOSPC)  # as DuckDB reports it
 
 
@@ -61,15 +64,17 @@ def transform_batch(batch: Batch, *, run: str, lake: Lake) -> Batch:
     contract = contracts.load(batch.table).staged
     spec = transform_spec.load(contract)
     with tempdir.folder() as folder:
+        tempdir.require(folder, batch.bytes)
         files = _raw_files(batch, spec, lake, folder)
         width = max(len(spec.columns), len(contract.columns))
         with DuckDB(folder, width) as duck, _explained(spec, contract, duck):
-            staged = _stage(duck, spec, contract, files, folder / "staged")
-            if staged.held_back:
+            staged = _stage(duck, spec, contract, files, folder)
+        if staged.held_back:
+            with DuckDB(folder, width, in_order=True) as duck, _explained(spec, contract, duck):
                 found, rows = rejects.find(duck, spec, staged.contract, staged.types, files)
-                _report(batch, contract, staged, found, run, lake)
-                if batch.extracted == NOT_COUNTED:
-                    batch = replace(batch, extracted=rows)
+            _report(batch, contract, staged, found, run, lake)
+            if batch.extracted == NOT_COUNTED:
+                batch = replace(batch, extracted=rows)
         _reconcile(batch, contract, staged)
         result = _upload(batch, staged, run, lake)
     log.info(
@@ -90,15 +95,26 @@ def _raw_files(batch: Batch, spec: TransformSpec, lake: Lake, folder: Path) -> l
 def _stage(duck: DuckDB, spec: TransformSpec, contract: Contract, files: Sequence[RawFile], folder: Path) -> _Staged:
     if not files:
         return _Staged(0, 0, (), {}, contract)
+    _verify_single(duck, spec)
     duck.run(f"CREATE SEQUENCE {sql.BAD}")
     relation = sql.files_relation(files, list(spec.columns), contract.max_rejects + rejects.KEPT, spec.csv)
     duck.run(sql.raw_view(relation, spec.columns))
     types = output_columns.types(duck.run(f"DESCRIBE {spec.select}"), contract)
     contract = contract.without(output_columns.left_out(types, spec, contract))
-    [[rows, paths]] = duck.run(sql.stage(spec.select, contract.columns, types, contract.key, str(folder), PART_BYTES))
+    [[rows, paths]] = duck.run(sql.stage(spec.select, contract.columns, types, contract.key, _STAGED, PART_BYTES))
     [[values]] = duck.run(f"SELECT nextval('{sql.BAD}') - 1")
     [[lines]] = duck.run("SELECT count(*) FROM (SELECT DISTINCT scan_id, file_id, line FROM reject_errors)")
-    return _Staged(rows, values + lines, tuple(map(Path, paths)) if rows else (), types, contract)
+    return _Staged(rows, values + lines, tuple(folder / path for path in paths) if rows else (), types, contract)
+
+
+def _verify_single(duck: DuckDB, spec: TransformSpec) -> None:
+    """Raise DuckDBError for what DuckDB's own parser does not read as one SELECT."""
+    [[text]] = duck.run(f"SELECT json_serialize_sql({literal(spec.select)})")
+    parsed = json.loads(text)
+    if parsed["error"]:
+        raise DuckDBError("ParserException", parsed["error_message"])
+    if len(parsed["statements"]) != 1:
+        raise DuckDBError("ParserException", "it is more than one statement")
 
 
 @contextmanager
@@ -109,7 +125,7 @@ def _explained(spec: TransformSpec, contract: Contract, duck: DuckDB) -> Iterato
     except DuckDBError as error:
         if _NO_SPACE in str(error):
             raise tempdir.full(str(error)) from error
-        fix = f"edit {spec.path}; wrap what can fail on a value in try(…)"
+        fix = f"edit {settings.shown(spec.path)}; wrap what can fail on a value in try(…)"
         if error.kind == "OutOfMemoryException":
             fix = (
                 f"set AIRFLOW__REDSHIFT_ETL__TRANSFORM_MEMORY above {settings.transform_memory()}, in MB (this table "

@@ -24,6 +24,7 @@ from redshift_etl.transform.value_checks import (
 
 BAD = "bad"  # the sequence that counts rows that were held back
 MAX_LINE_BYTES = 4 << 20  # AWS, "COPY": a row is at most 4 MB
+SHOWN_CHARS = 65_535  # of a rejected value: as many bytes as the longest VARCHAR has
 BUFFER_BYTES = 2 * MAX_LINE_BYTES
 
 
@@ -47,10 +48,10 @@ def csv_relation(paths: Iterable[str], columns: Sequence[str], rejects_limit: in
 def files_relation(
     files: Iterable[RawFile], columns: Sequence[str], rejects_limit: int, form: CsvFormat = STANDARD
 ) -> str:
-    """The ``columns`` of CSV files, each of which may have its columns in an order of its own."""
+    """The ``columns`` of CSV files in DuckDB's folder, each of which may have its columns in an order of its own."""
     alike: dict[tuple[str, ...], list[str]] = {}
     for file in files:
-        alike.setdefault(file.columns or tuple(columns), []).append(str(file.path))
+        alike.setdefault(file.columns or tuple(columns), []).append(file.path.name)
     if list(alike) == [tuple(columns)]:
         return csv_relation(alike[tuple(columns)], columns, rejects_limit, form)
     names = ", ".join(map(quoted, columns))
@@ -102,11 +103,16 @@ def _hold_back(checks: Sequence[Check]) -> str:
 
 def _problems(checks: Sequence[Check]) -> str:
     found = [
-        f"CASE WHEN {check.bad} THEN {{'column': {literal(check.column)}, 'value': {quoted(check.column)}::VARCHAR, "
+        f"CASE WHEN {check.bad} THEN {{'column': {literal(check.column)}, 'value': {_shown(check.column)}, "
         f"'reason': {literal(check.reason)}}} END"
         for check in checks
     ]
     return f"list_filter([{', '.join(found) or 'NULL'}], lambda problem: problem IS NOT NULL)"
+
+
+def _shown(name: str) -> str:
+    """A column's value as a reject has it."""
+    return f"left({quoted(name)}::VARCHAR, {SHOWN_CHARS})"
 
 
 def stage(
@@ -136,7 +142,7 @@ def explain(
     row, raw = explaining.row, explaining.problems
     shaped = f"SELECT {row}, {raw}, {select[len('SELECT') :]}"
     found = _problems(contract_checks(columns, types, key))
-    keys = ", ".join(f"{literal(name)}: {quoted(name)}::VARCHAR" for name in key) or "'': NULL"
+    keys = ", ".join(f"{literal(name)}: {_shown(name)}" for name in key) or "'': NULL"
     # What follows from a bad raw value is not named twice.
     problems = f"CASE WHEN len({raw}) > 0 THEN {raw} ELSE {found} END"
     listed = f"SELECT {row} AS n, {problems} AS problems, {{{keys}}} AS row_key FROM (\n{shaped}\n) AS shaped"

@@ -35,6 +35,13 @@ def folder() -> Iterator[Path]:
         raise full(str(error)) from error
 
 
+def require(folder: Path, size: int) -> None:
+    """Raise TransientError when a folder's disk has less free space than ``size`` bytes."""
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise full(f"no space left for {size / 1e9:g} GB of raw files, {free / 1e9:g} GB are free")
+
+
 def full(message: str) -> TransientError:
     """The error of a disk without space: other tasks of the machine may free some."""
     where = tempfile.gettempdir()

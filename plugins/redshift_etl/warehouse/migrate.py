@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from redshift_etl import settings
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts.contract import Contract
 from redshift_etl.contracts.ddl import Column
@@ -89,7 +90,7 @@ def _verify_reference(contract: Contract, column: Column, other: Contract) -> No
     if reference and reference.column not in other.column_names:
         raise ConfigError(
             f"The contract refers to a column that {other.table} does not have.",
-            fix=f"edit {contract.path}",
+            fix=f"edit {settings.shown(contract.path)}",
             table=contract.table,
             column=column.name,
             references=f"{reference.table} ({reference.column})",
@@ -121,7 +122,9 @@ def _ensure(session: Session, contract: Contract, actual: ActualTable | None) ->
         except StatementError as error:
             if actual and error.code == _NO_PRIVILEGE:
                 raise table_changes.of_another(contract, actual, error.what) from error
-            raise error.explained(f"correct {contract.path}, or grant what is missing", table=contract.table) from error
+            raise error.explained(
+                f"correct {settings.shown(contract.path)}, or grant what is missing", table=contract.table
+            ) from error
         if not raced:
             return
         actual = _read(session, [contract.table]).get(contract.table)
