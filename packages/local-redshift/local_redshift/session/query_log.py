@@ -22,7 +22,7 @@ from local_redshift.sql.lexer import LexError, first_word
 # Writing single rows would slow the sessions' statements down.
 _COPY = """COPY redshift_internal.queries (query, userid, username, database_name, session, transaction_id, query_type,
     status, starttime, endtime, returned_rows, error_message, querytxt, reads) FROM STDIN"""
-_IDS = "SELECT nextval('redshift_internal.query_ids') FROM generate_series(1, %s)"
+_IDS = "SELECT pg_catalog.nextval('redshift_internal.query_ids') FROM pg_catalog.generate_series(1, %s)"
 _LOG_NAME = re.compile(r"\b(?:stl|svl|stv|sys|svv|svcs)_\w|redshift_internal")
 _LOG_NAME_PARTS = ("stl_", "svl_", "stv_", "sys_", "svv_", "svcs_", "redshift_internal")
 _SECRET_WORDS = ("password", "credentials", "access_key", "session_token")
@@ -112,7 +112,7 @@ def _write(config: Config, entries: list[Entry]) -> None:
 
 
 def _copy(connection: psycopg.Connection, entries: list[Entry]) -> None:
-    users: dict[str, int] = dict(connection.execute("SELECT usename, usesysid FROM pg_user").fetchall())
+    users: dict[str, int] = dict(connection.execute("SELECT usename, usesysid FROM pg_catalog.pg_user").fetchall())
     unnumbered = sum(entry.query_id is None for entry in entries)
     ids = iter(connection.execute(_IDS, [unnumbered]).fetchall())
     with connection.cursor().copy(_COPY) as copy:
