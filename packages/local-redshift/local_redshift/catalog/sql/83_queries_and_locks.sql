@@ -65,18 +65,19 @@ CREATE FUNCTION redshift_internal.transactions()
 RETURNS TABLE (pid int, usename name, datname name, xact_start timestamp, backend_xid xid, relation oid, mode text, granted bool)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT a.pid, a.usename, a.datname, a.xact_start::timestamp, a.backend_xid, l.relation, l.mode, l.granted
-    FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid AND a.datid = l.database
+    FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid AND a.datid = l.database JOIN pg_class c ON c.oid = l.relation AND c.relkind IN ('r', 'p', 'v', 'm')
+        JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname <> 'pg_toast'
     WHERE l.locktype = 'relation' AND a.backend_type = 'client backend' AND a.datname = current_database() AND l.relation >= 16384 $$;
 -- Locks on tables, without those of readers (r_STV_LOCKS).
 CREATE VIEW pg_catalog.stv_locks AS
     SELECT DISTINCT l.relation::int AS table_id, NULL::timestamp AS last_commit, NULL::timestamp AS last_update, l.backend_xid::text::bigint AS lock_owner, l.pid AS lock_owner_pid,
            l.xact_start AS lock_owner_start_ts, NULL::timestamp AS lock_owner_end_ts, CASE WHEN l.granted THEN 'Holding write lock' ELSE 'Waiting for write lock' END::bpchar(22) AS lock_status
-    FROM redshift_internal.transactions() l JOIN redshift_internal.relations r ON r.relid = l.relation
+    FROM redshift_internal.transactions() l
     WHERE l.mode NOT IN ('AccessShareLock', 'RowShareLock');
 CREATE VIEW pg_catalog.svv_transactions AS
     SELECT l.usename::text AS txn_owner, l.datname::text AS txn_db, l.backend_xid::text::bigint AS xid, l.pid, l.xact_start AS txn_start, l.mode AS lock_mode,
            'relation'::text AS lockable_object_type, l.relation::int AS relation, l.granted
-    FROM redshift_internal.transactions() l JOIN redshift_internal.relations r ON r.relid = l.relation;
+    FROM redshift_internal.transactions() l;
 
 GRANT SELECT ON pg_catalog.stl_query, pg_catalog.svl_qlog, pg_catalog.stl_querytext, pg_catalog.stl_ddltext, pg_catalog.stl_utilitytext, pg_catalog.svl_statementtext,
     pg_catalog.sys_query_history, pg_catalog.sys_query_text, pg_catalog.stv_sessions, pg_catalog.stv_recents, pg_catalog.stv_inflight, pg_catalog.stv_locks,
