@@ -29,6 +29,9 @@ def prepare(stack: state_dir.StateDir) -> None:
         for database, owner in ((AIRFLOW, role), (AIRLINE, sql.Identifier(embedded_postgres.SUPERUSER))):
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,)).fetchone():
                 connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), owner))
+            # Users of the local Redshift neither see nor enter it.
+            connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database)))
+        connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(sql.Identifier(AIRLINE), role))
 
 
 def service_file(server: embedded_postgres.Postgres, database: str = AIRLINE) -> str:

@@ -22,6 +22,7 @@ import psycopg
 from botocore.config import Config
 from psycopg import sql
 
+from local_redshift.storage.embedded_postgres import dsn
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.lake.storage import Lake
 from redshift_etl.settings import S3Location
@@ -87,7 +88,7 @@ def _create(server: Any, name: str) -> None:
 
 def _run(history: plan.History, server: Any, database: str, source_database: str, folder: Path, began: float) -> Result:
     kind = kind_of(history)
-    source = Source(server.config.admin(source_database), kind)
+    source = Source(dsn(server.pg, source_database), kind)
     lake = Lake(server.s3, S3Location(server.bucket, f"faults/{uuid4().hex}"))
     client = _client(server.s3_endpoint, server.region, server.access_key, server.secret_key)
     target = LoadTarget(server, server.connection(database), server.s3)

@@ -23,6 +23,7 @@ import psutil
 import psycopg
 
 from local_redshift.config import to_environment
+from local_redshift.storage.embedded_postgres import dsn
 from local_redshift.testing.pytest_plugin import RedshiftServer, running
 
 ROUNDS = 9
@@ -84,7 +85,7 @@ class Bench:
         self.server, self.folder, self.rows = server, folder, rows
         self.name = server.new_database()
         self.ours = server.connection(self.name).psycopg(autocommit=True)
-        self.peer = psycopg.connect(server.config.admin("postgres"), autocommit=True)
+        self.peer = psycopg.connect(dsn(server.pg, "postgres"), autocommit=True)
         for connection, table in ((self.ours, "t"), (self.peer, "t")):
             connection.execute(f"create table {table} ({COLUMNS})")
 

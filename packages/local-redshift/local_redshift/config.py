@@ -41,9 +41,17 @@ class Config:
     check_keys: str = "off"  # or warn, error: compare declared keys with the data (session/key_checks.py)
 
     def admin(self, database: str = "postgres") -> str:
-        """A superuser's conninfo for the storage server."""
+        """A superuser's conninfo for the storage server.
+
+        The owner of a database may set its search path and its role; these options have priority.
+        """
         return make_conninfo(
-            host=self.pg_host, port=self.pg_port, user="postgres", password=self.pg_password, dbname=database
+            host=self.pg_host,
+            port=self.pg_port,
+            user="postgres",
+            password=self.pg_password,
+            dbname=database,
+            options="-c search_path=pg_catalog,pg_temp -c role=none",
         )
 
 

@@ -42,6 +42,13 @@ def connection(empty_redshift: Connection) -> Iterator[psycopg.Connection[Any]]:
 
 
 @pytest.fixture
+def superuser(empty_redshift: Connection, redshift_server: RedshiftServer) -> Iterator[psycopg.Connection[Any]]:
+    """PostgreSQL's superuser in the same database: what users cannot see."""
+    with psycopg.connect(redshift_server.config.admin(empty_redshift.database), autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
 def driver_connection(empty_redshift: Connection) -> Iterator[Any]:
     """A redshift_connector connection in autocommit."""
     with empty_redshift.connect() as connection:

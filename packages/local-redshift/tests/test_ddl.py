@@ -7,19 +7,22 @@ import pytest
 
 from local_redshift.testing.pytest_plugin import Connection
 
+Session = psycopg.Connection[Any]
 
-def attributes(connection: psycopg.Connection[Any], table: str) -> tuple[Any, ...] | None:
-    row = connection.execute(
+
+def attributes(superuser: Session, table: str) -> tuple[Any, ...] | None:
+    row = superuser.execute(
         "select diststyle, distkey, sortstyle, sortkey from redshift_internal.table_attributes "
-        "where relid = %s::regclass",
+        "where relid = (select oid from pg_class where relname = %s)",
         (table,),
     )
     return row.fetchone()
 
 
-def keys(connection: psycopg.Connection[Any], table: str) -> list[tuple[Any, ...]]:
-    found = connection.execute(
-        "select conname, contype, conkey from redshift_internal.declared_keys where relid = %s::regclass order by 1",
+def keys(superuser: Session, table: str) -> list[tuple[Any, ...]]:
+    found = superuser.execute(
+        "select conname, contype, conkey from redshift_internal.declared_keys "
+        "where relid = (select oid from pg_class where relname = %s) order by 1",
         (table,),
     )
     return [tuple(row) for row in found.fetchall()]
@@ -44,13 +47,13 @@ def keys(connection: psycopg.Connection[Any], table: str) -> list[tuple[Any, ...
     ],
 )
 def test_distribution_and_sort_order_are_registered(
-    connection: psycopg.Connection[Any], sql: str, expected: tuple[object, ...]
+    connection: Session, superuser: Session, sql: str, expected: tuple[object, ...]
 ) -> None:
     connection.execute(sql)
-    assert attributes(connection, "t") == expected
+    assert attributes(superuser, "t") == expected
 
 
-def test_keys_are_declared_and_not_enforced_while_not_null_is(connection: psycopg.Connection[Any]) -> None:
+def test_keys_are_declared_and_not_enforced_while_not_null_is(connection: Session, superuser: Session) -> None:
     connection.execute("create table p (id int primary key, name varchar(5) unique)")
     connection.execute(
         "create table c (id int references p (id), name varchar(5), constraint ck unique (id, name), "
@@ -58,22 +61,22 @@ def test_keys_are_declared_and_not_enforced_while_not_null_is(connection: psycop
     )
     connection.execute("insert into p values (1, 'a'), (1, 'a')")
     connection.execute("insert into c values (7, 'zz')")
-    assert keys(connection, "p") == [("p_name_key", "u", [2]), ("p_pkey", "p", [1])]
-    assert keys(connection, "c") == [("c_id_fkey", "f", [1]), ("c_name_fkey", "f", [2]), ("ck", "u", [1, 2])]
+    assert keys(superuser, "p") == [("p_name_key", "u", [2]), ("p_pkey", "p", [1])]
+    assert keys(superuser, "c") == [("c_id_fkey", "f", [1]), ("c_name_fkey", "f", [2]), ("ck", "u", [1, 2])]
     with pytest.raises(psycopg.errors.NotNullViolation, match="Cannot insert a NULL value into column id"):
         connection.execute("insert into p values (null, 'a')")
     with pytest.raises(psycopg.errors.UndefinedTable):
         connection.execute("create table d (id int references missing (id))")
 
 
-def test_like_inherits_distribution_and_not_null_but_no_keys(connection: psycopg.Connection[Any]) -> None:
+def test_like_inherits_distribution_and_not_null_but_no_keys(connection: Session, superuser: Session) -> None:
     connection.execute(
         "create table p (id int primary key, name varchar(3) default 'x' encode lzo) distkey(id) sortkey(name)"
     )
     connection.execute("create temp table s (like p including defaults)")
     connection.execute("create table bare (like p)")
-    assert attributes(connection, "s") == ("KEY", 1, "COMPOUND", [2])
-    assert keys(connection, "s") == []
+    assert attributes(superuser, "s") == ("KEY", 1, "COMPOUND", [2])
+    assert keys(superuser, "s") == []
     connection.execute("insert into s (id) values (1)")
     connection.execute("insert into bare (id) values (1)")
     assert connection.execute("select s.name, b.name from s, bare b").fetchone() == ("x", None)
@@ -94,9 +97,7 @@ def test_like_inherits_distribution_and_not_null_but_no_keys(connection: psycopg
         ("varchar(max)", "x" * 65535, "x" * 65536),
     ],
 )
-def test_lengths_count_bytes_and_fail_with_22001(
-    connection: psycopg.Connection[Any], kind: str, fits: str, too_long: str
-) -> None:
+def test_lengths_count_bytes_and_fail_with_22001(connection: Session, kind: str, fits: str, too_long: str) -> None:
     connection.execute(f"create table t (a {kind})")
     connection.execute("insert into t values (%s)", (fits,))
     for sql in ("insert into t values (%s)", "update t set a = %s"):
@@ -104,7 +105,7 @@ def test_lengths_count_bytes_and_fail_with_22001(
             connection.execute(sql, (too_long,))
 
 
-def test_ctas_and_added_columns_count_bytes_too(connection: psycopg.Connection[Any]) -> None:
+def test_ctas_and_added_columns_count_bytes_too(connection: Session) -> None:
     connection.execute("create table t (a varchar(3))")
     connection.execute("create table u as select a, 1 as n from t")
     connection.execute("alter table u add column b varchar(3) encode zstd")
@@ -113,7 +114,7 @@ def test_ctas_and_added_columns_count_bytes_too(connection: psycopg.Connection[A
             connection.execute(f"insert into u ({column}) values ('한글')")
 
 
-def test_identity_values_and_explicit_ones_refused(connection: psycopg.Connection[Any]) -> None:
+def test_identity_values_and_explicit_ones_refused(connection: Session) -> None:
     connection.execute(
         "create table t (id bigint identity(0, 10), g int generated by default as identity(1, 1), a int)"
     )
@@ -124,7 +125,7 @@ def test_identity_values_and_explicit_ones_refused(connection: psycopg.Connectio
         connection.execute("insert into t (id) values (5)")
 
 
-def test_identifiers_fold_even_when_quoted_and_hash_names_are_temporary(connection: psycopg.Connection[Any]) -> None:
+def test_identifiers_fold_even_when_quoted_and_hash_names_are_temporary(connection: Session) -> None:
     connection.execute('create table "Mixed" ("Col" int)')
     connection.execute('insert into MIXED ("COL") values (1)')
     cursor = connection.execute('select "COL" as "Total" from "mixed"')
@@ -134,7 +135,7 @@ def test_identifiers_fold_even_when_quoted_and_hash_names_are_temporary(connecti
     assert connection.execute("select count(*) from #tmp").fetchone() == (1,)
 
 
-def test_alter_table_forms(connection: psycopg.Connection[Any]) -> None:
+def test_alter_table_forms(connection: Session, superuser: Session) -> None:
     connection.execute("create table t (a int not null, b varchar(5), c int) distkey(a)")
     connection.execute("alter table t add column d decimal(5,2) default 1.5")
     connection.execute("alter table t drop column c")
@@ -145,12 +146,12 @@ def test_alter_table_forms(connection: psycopg.Connection[Any]) -> None:
     connection.execute("alter table t alter column a encode zstd")
     connection.execute("alter table t add constraint k primary key (a)")
     connection.execute("insert into t (a, name) values (1, '한글12'), (1, 'x')")
-    assert attributes(connection, "t") == ("KEY", 4, "COMPOUND", [2, 1])
-    assert keys(connection, "t") == [("k", "p", [1])]
+    assert attributes(superuser, "t") == ("KEY", 4, "COMPOUND", [2, 1])
+    assert keys(superuser, "t") == [("k", "p", [1])]
     connection.execute("alter table t drop constraint k")
     connection.execute("alter table t rename to u")
-    assert keys(connection, "u") == []
-    assert attributes(connection, "u") == ("KEY", 4, "COMPOUND", [2, 1])
+    assert keys(superuser, "u") == []
+    assert attributes(superuser, "u") == ("KEY", 4, "COMPOUND", [2, 1])
     for sql, code in [
         ("alter table u alter column name type varchar(7)", "22001"),
         ("alter table u alter column a type bigint", "0A000"),
@@ -165,7 +166,7 @@ def test_alter_table_forms(connection: psycopg.Connection[Any]) -> None:
         assert error.value.sqlstate == code, sql
 
 
-def test_append_moves_rows_and_checks_columns(connection: psycopg.Connection[Any]) -> None:
+def test_append_moves_rows_and_checks_columns(connection: Session) -> None:
     connection.execute(
         "create table t (a int, b varchar(5)); create table s (a int, b varchar(5)); create table x (a int)"
     )
@@ -178,7 +179,7 @@ def test_append_moves_rows_and_checks_columns(connection: psycopg.Connection[Any
     assert connection.execute("select a, b from t order by a").fetchall() == [(1, "x"), (2, None)]
 
 
-def test_users_groups_roles_and_grants(connection: psycopg.Connection[Any], empty_redshift: Connection) -> None:
+def test_users_groups_roles_and_grants(connection: Session, empty_redshift: Connection) -> None:
     try:
         connection.execute("create user reader with password 'Readerpass1' nocreatedb session timeout 60")
         connection.execute("create group analysts with user reader")

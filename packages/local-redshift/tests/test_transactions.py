@@ -241,10 +241,10 @@ def test_the_log_has_statements_with_secrets_masked_and_survives_a_rollback(two_
         )
     one.rollback()
     rows = other.execute(
-        "select querytxt, status, query_type from redshift_internal.queries "
-        "where querytxt like '%logged%' or querytxt like 'copy%'"
+        "select trim(query_text), trim(status), trim(query_type) from sys_query_history "
+        "where query_text like '%logged%' or query_text like 'copy%'"
     )
-    found = {row[0][:6]: row for row in rows.fetchall() if "redshift_internal" not in row[0]}
+    found = {row[0][:6]: row for row in rows.fetchall() if "sys_query" not in row[0]}
     assert found["select"][1:] == ("success", "SELECT")
     assert found["copy t"][1:] == ("failed", "COPY")
     assert "SECRET" not in found["copy t"][0]

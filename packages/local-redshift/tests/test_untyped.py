@@ -11,6 +11,7 @@ import psycopg2
 import pytest
 
 from local_redshift.query.rewrite import rewrite
+from local_redshift.storage.embedded_postgres import dsn
 from local_redshift.testing.pytest_plugin import Connection, RedshiftServer
 
 SETUP = [
@@ -121,7 +122,7 @@ def test_a_column_with_a_type_and_a_bare_copy_are_accepted(
     """With the rows of PostgreSQL itself; but for quotients, whose scale is another."""
     cursor.execute(sql)
     if cursor.description and "/" not in sql:
-        with psycopg.connect(redshift_server.config.admin()) as plain:
+        with psycopg.connect(dsn(redshift_server.pg, "postgres")) as plain:
             for statement in SETUP:
                 plain.execute(statement)
             expected = plain.execute(sql).fetchall()

@@ -92,9 +92,79 @@ def test_sessions_and_locks_of_others_are_not_seen_but_their_transactions_are(
         pid = writer.info.backend_pid
         assert reader.execute("select count(*) from stv_sessions where process = %s", [pid]).fetchone() == (0,)
         assert reader.execute("select count(*) from stv_locks").fetchone() == (0,)
-        assert reader.execute("select count(*) from stv_recents where db_name = current_database()").fetchone() != (0,)
-        own = reader.execute("select trim(user_name) from stv_sessions").fetchall()
-        assert own == [("regular",)]
+        for view in ("stv_recents", "stv_sessions"):
+            assert reader.execute(f"select distinct trim(user_name) from {view}").fetchall() == [("regular",)]
+        transactions = f"select trim(txn_owner) from svv_transactions where pid = {pid}"
+        assert ("awsuser",) in reader.execute(transactions).fetchall()
+
+
+def test_running_statements_of_others_are_seen_with_unrestricted_syslog_access_only(
+    redshift: Connection, admin: Session, reader: Session
+) -> None:
+    """https://docs.aws.amazon.com/redshift/latest/dg/r_STV_RECENTS.html"""
+    with redshift.psycopg(autocommit=True) as other:
+        other.execute("select 'idle after it'")
+        recent = "select count(*) from stv_recents where query like '%idle after it%' and query not like '%recents%'"
+        assert admin.execute(recent).fetchone() == (1,)
+        assert reader.execute(recent).fetchone() == (0,)
+        activity = (
+            "select count(*) from pg_stat_activity where query like '%idle after it%' and query not like '%activ%'"
+        )
+        assert reader.execute(activity).fetchone() == (0,)
+        admin.execute("alter user regular syslog access unrestricted")
+        assert reader.execute(recent).fetchone() == (1,)
+
+
+def test_no_condition_of_a_query_is_tested_before_that_of_the_view(admin: Session) -> None:
+    """Its error would show the row of another user: https://www.postgresql.org/docs/18/rules-privileges.html"""
+    open_to_all = admin.execute(
+        "select relname from pg_class where relnamespace = 'pg_catalog'::regnamespace and relkind = 'v' "
+        "and (relname ~ '^(stl|stv|svl|svcs|sys)_' or relname = 'svv_table_info') "
+        "and coalesce(array_to_string(reloptions, ''), '') not like 'security_barrier%'"
+    ).fetchall()
+    assert open_to_all == []
+
+
+def load_errors(redshift_server: RedshiftServer, admin: Session) -> None:
+    """A load of the admin with rows that were rejected."""
+    redshift_server.s3.put_object(Bucket=redshift_server.bucket, Key="seen/1.csv", Body=b"1\nsecret-of the admin\n")
+    source, role = f"s3://{redshift_server.bucket}/seen/1.csv", redshift_server.iam_role
+    admin.execute(f"copy t from '{source}' iam_role '{role}' csv maxerror 10")
+
+
+@pytest.mark.parametrize(
+    "view", ["stl_load_errors", "stl_loaderror_detail", "sys_load_error_detail", "sys_load_history", "stl_load_commits"]
+)
+def test_loads_and_rejected_rows_of_others_are_not_seen(
+    redshift_server: RedshiftServer, admin: Session, reader: Session, view: str
+) -> None:
+    load_errors(redshift_server, admin)
+    assert users(admin, view) == {own_id(admin)}
+    assert users(reader, view) == set()
+    admin.execute("alter user regular syslog access unrestricted")
+    assert users(reader, view) == {own_id(admin)}
+
+
+def test_a_view_over_svv_table_info_shows_what_its_owner_may_read(admin: Session, reader: Session) -> None:
+    admin.execute("insert into t values (1)")
+    admin.execute('create view sizes as select "table" as name, tbl_rows from svv_table_info')
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        reader.execute("select * from sizes")
+    admin.execute("grant select on sizes to regular")
+    assert reader.execute("select name, tbl_rows from sizes").fetchall() == [("t", 1)]
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        reader.execute("select * from svv_table_info")
+
+
+def test_tables_of_all_users_are_counted_and_empty_ones_are_left_out(admin: Session, reader: Session) -> None:
+    reader.execute("create table of_the_reader (id int)")
+    reader.execute("create temporary table passing (id int)")
+    reader.execute("insert into of_the_reader values (1), (2)")
+    rows = admin.execute('select "table", tbl_rows, size from svv_table_info order by 1').fetchall()
+    assert rows == [("of_the_reader", 2, 1)]
+    rows = admin.execute("select trim(name), rows, temp from stv_tbl_perm where slice = 0 order by 1").fetchall()
+    assert rows == [("of_the_reader", 2, 0), ("t", 0, 0)]
+    reader.execute("drop table of_the_reader")
 
 
 def test_svv_table_info_needs_a_grant_and_then_lists_the_tables_of_all_users(admin: Session, reader: Session) -> None:

@@ -11,6 +11,16 @@ from local_redshift.config import Config
 
 def prepare(config: Config) -> None:
     """Create the user and the database unless they exist, and set the user's password."""
+    with psycopg.connect(config.admin(), autocommit=True) as admin:
+        # A database of the cluster belongs to one of its users. The others of the server are not for them to enter.
+        others = admin.execute(
+            "SELECT datname FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE r.rolsuper AND datallowconn"
+        ).fetchall()
+        for (name,) in others:
+            admin.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+        # The server's log is not the cluster's: it gets neither the text of a failed statement nor the values in it.
+        admin.execute("ALTER ROLE ALL SET log_min_error_statement = 'panic'")
+        admin.execute("ALTER ROLE ALL SET log_error_verbosity = 'terse'")
     template_database.ensure(config.admin())
     ensure_user(config)
     if not template_database.database_exists(config.admin(), config.database):

@@ -27,7 +27,7 @@ _BATCH_BYTES = 1 << 18
 
 async def run(session: Host, job: Job) -> None:
     """Load the job through the stage. Raises load_errors.LoadFailedError, S3Error, BackendError."""
-    await session.backend.query(f"SELECT redshift_internal.create_stage({len(job.columns)}, current_user)")
+    await session.backend.query(f"SELECT redshift_internal.create_stage({len(job.columns)})")
     client = s3_client(session.config, job.command.credentials, job.command.region)
     await session.backend.copy_in(f"COPY {_STAGE} FROM STDIN WITH (FORMAT csv, NULL '')", ahead(_rows(client, job)))
     await _check_stage(session, job, client)

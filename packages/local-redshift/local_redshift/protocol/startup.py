@@ -43,6 +43,8 @@ _AUTHENTICATION_STEPS = (3, 5, 10, 11)  # with a reply by the client: password i
 _SASL = (10).to_bytes(4, "big")
 _DRIVER_PARAMETER = "client_protocol_version"  # only redshift_connector sends it
 _VERSION = "8.0.2"
+# The statements are read as UTF-8. PostgreSQL does not convert SQL_ASCII, which psql requests in the locale C.
+_UTF8 = ("", "utf8", "unicode", "sqlascii")
 
 
 def session_parameters(config: Config) -> dict[str, str]:
@@ -57,6 +59,7 @@ def session_parameters(config: Config) -> dict[str, str]:
         "DateStyle": "ISO, MDY",
         "TimeZone": "UTC",
         "extra_float_digits": "0",
+        "client_encoding": "UTF8",
         # A client that has disconnected must not hold its locks while a long statement runs.
         "client_connection_check_interval": "1000",
     }
@@ -101,8 +104,11 @@ async def login(config: Config, client: Stream, body: bytes) -> tuple[Backend, d
     requested = startup_parameters(body)
     parameters = session_parameters(config)
     parameters.update({key: value for key, value in requested.items() if key.lower() in _PASSED_ON})
-    if parameters.get("client_encoding", "").lower() in ("utf-8", "unicode", ""):
-        parameters["client_encoding"] = "UTF8"
+    if "redshift_internal" in parameters.get("options", "").replace("\\", "").lower():
+        raise ProtocolError('invalid value for parameter "options"')
+    if (encoding := parameters["client_encoding"].lower().replace("-", "").replace("_", "")) not in _UTF8:
+        raise ProtocolError(f'invalid value for parameter "client_encoding": "{encoding}" is not UTF8')
+    parameters["client_encoding"] = "UTF8"
     try:
         backend = await connect(config)
     except OSError as unreachable:

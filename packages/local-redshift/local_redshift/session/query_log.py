@@ -17,19 +17,15 @@ import psycopg
 
 from local_redshift.config import Config
 from local_redshift.query.rewrite import Refused, tables_read
+from local_redshift.session.masking import mask, mask_error
 from local_redshift.sql.lexer import LexError, first_word
 
 # Writing single rows would slow the sessions' statements down.
 _COPY = """COPY redshift_internal.queries (query, userid, username, database_name, session, transaction_id, query_type,
     status, starttime, endtime, returned_rows, error_message, querytxt, reads) FROM STDIN"""
-_IDS = "SELECT nextval('redshift_internal.query_ids') FROM generate_series(1, %s)"
+_IDS = "SELECT pg_catalog.nextval('redshift_internal.query_ids') FROM pg_catalog.generate_series(1, %s)"
 _LOG_NAME = re.compile(r"\b(?:stl|svl|stv|sys|svv|svcs)_\w|redshift_internal")
 _LOG_NAME_PARTS = ("stl_", "svl_", "stv_", "sys_", "svv_", "svcs_", "redshift_internal")
-_SECRET_WORDS = ("password", "credentials", "access_key", "session_token")
-_SECRETS = re.compile(
-    r"(password|credentials|secret_access_key|access_key_id|session_token)(\s+(?:as\s+)?)'(?:[^'\\]|\\.|'')*(?:'|\Z)",
-    re.IGNORECASE,
-)
 _KINDS = {
     "select": "SELECT",
     "with": "SELECT",
@@ -72,6 +68,7 @@ class StatementInfo(NamedTuple):
     kind: str
     text: str
     reads: list[str]
+    secrets: tuple[str, ...]
 
 
 class QueryLog:
@@ -112,7 +109,7 @@ def _write(config: Config, entries: list[Entry]) -> None:
 
 
 def _copy(connection: psycopg.Connection, entries: list[Entry]) -> None:
-    users: dict[str, int] = dict(connection.execute("SELECT usename, usesysid FROM pg_user").fetchall())
+    users: dict[str, int] = dict(connection.execute("SELECT usename, usesysid FROM pg_catalog.pg_user").fetchall())
     unnumbered = sum(entry.query_id is None for entry in entries)
     ids = iter(connection.execute(_IDS, [unnumbered]).fetchall())
     with connection.cursor().copy(_COPY) as copy:
@@ -126,7 +123,8 @@ def _row(entry: Entry) -> tuple[object, ...]:
     info = _statement_info(entry.sql) if len(entry.sql) <= _CACHED_TEXT else _statement_info.__wrapped__(entry.sql)
     times = (_moment(entry.started), _moment(entry.ended))
     identity = (entry.user, entry.database, entry.pid, 0)
-    return (*identity, info.kind, status, *times, entry.rows, entry.error, info.text, info.reads)
+    error = mask_error(entry.error, info.secrets)
+    return (*identity, info.kind, status, *times, entry.rows, error, info.text, info.reads)
 
 
 def _moment(seconds: float) -> datetime:
@@ -142,10 +140,8 @@ def may_read_log(sql: str, start: int = 0, end: int | None = None) -> bool:
 
 @functools.lru_cache(maxsize=512)
 def _statement_info(sql: str) -> StatementInfo:
-    text = sql[:_MAX_TEXT]
-    if any(word in text.lower() for word in _SECRET_WORDS):
-        text = _SECRETS.sub(r"\1\2'***'", text)
-    return StatementInfo(kind(sql), text.replace("\0", "")[:_MAX_TEXT], _reads(sql))
+    text, secrets = mask(sql[:_MAX_TEXT])
+    return StatementInfo(kind(sql), text.replace("\0", "")[:_MAX_TEXT], _reads(sql), secrets)
 
 
 def kind(sql: str) -> str:

@@ -13,34 +13,49 @@ from typing import NamedTuple
 
 WORD, QUOTED, STRING, NUMBER, PARAMETER, OPERATOR = "word", "quoted", "string", "number", "parameter", "operator"
 
+# As PostgreSQL's scanner has them (src/backend/parser/scan.l); tests/test_lexer_agrees.py compares the two.
+_LETTER = r"A-Za-z_\u0080-\U0010ffff"
+_SPACE = r"[ \t\n\r\f\v]+|--[^\n\r]*"
+_PLAIN = r"'(?:[^'\\]++|\\.|'')*+'"
+# Without escapes, also where it continues on another line.
+_BITS = r"'[^']*+'(?:(?:[ \t\f\v]|--[^\n\r]*+)*+[\n\r](?:[ \t\n\r\f\v]++|--[^\n\r]*+[\n\r])*+'[^']*+')*+"
+_QUOTED = r'"(?:[^"]++|"")*+"'
+_INTEGER = r"\d(?:_?\d)*+"
+_NUMBER = (
+    rf"0[xX](?:_?[0-9A-Fa-f])++|0[oO](?:_?[0-7])++|0[bB](?:_?[01])++"
+    rf"|(?:{_INTEGER}(?:\.(?:{_INTEGER})?)?|\.{_INTEGER})(?:[eE][+-]?{_INTEGER})?"
+)
 _TOKEN = re.compile(
-    r"""
-    (?P<space>\s+|--[^\n]*)
+    rf"""
+    (?P<space>{_SPACE})
   | (?P<comment>/\*)
-  | (?P<string>[eEbBxXnN]?'(?:[^'\\]++|\\.|'')*+')
-  | (?P<quoted>"(?:[^"]++|"")*+")
+  | (?P<unicode>[uU]&['"])
+  | (?P<string>[bBxX]{_BITS}|[eEnN]?{_PLAIN})
+  | (?P<quoted>{_QUOTED})
   | (?P<parameter>\$\d+)
-  | (?P<word>\#{0,2}[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)
-  | (?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)
+  | (?P<word>[{_LETTER}][\w${_LETTER}]*+|\#{{1,2}}[{_LETTER}][\w${_LETTER}]*+(?!'))
+  | (?P<number>{_NUMBER})
   | (?P<operator>::|<=|>=|<>|!=|\|\||!~\*|!~|~\*|=>|:=|.)
     """,
-    re.VERBOSE | re.DOTALL,
+    re.VERBOSE | re.DOTALL | re.ASCII,
 )
-_DOLLAR = re.compile(r"\$\$.*?\$\$|\$([A-Za-z_]\w*)\$.*?\$\1\$", re.DOTALL)
+_DOLLAR = re.compile(rf"\$\$.*?\$\$|\$([{_LETTER}][\w{_LETTER}]*)\$.*?\$\1\$", re.DOTALL | re.ASCII)
+_PARAMETER = re.compile(r"\$\d+", re.ASCII)
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 # What may contain a semicolon, and the semicolon itself. Searching for the first character only is much faster over
 # megabytes of literals than trying the alternatives at each position.
 _FIRST = re.compile(r"""['"/$;-]""")
-_EDGE = re.compile(
-    r"""'(?:[^'\\]++|\\.|'')*+'|"(?:[^"]++|"")*+"|--[^\n]*|/\*|\$\$.*?\$\$|\$([A-Za-z_]\w*)\$.*?\$\1\$|;""", re.DOTALL
-)
+_EDGE = re.compile(rf"""{_PLAIN}|{_QUOTED}|--[^\n\r]*|/\*|;""", re.DOTALL)
+_BIT_EDGE = re.compile(_BITS)
+_REST_OF_WORD = re.compile(rf"[\w${_LETTER}]*", re.ASCII)
+_NUMBERS = re.compile(rf"(?:\$\d+|{_NUMBER})*", re.ASCII)
 
 
 class LexError(ValueError):
-    """An unterminated string, identifier or comment; `position` is its offset in the text."""
+    """An unterminated string, identifier or comment, or one that is refused; `position` is its offset in the text."""
 
-    def __init__(self, what: str, position: int) -> None:
-        super().__init__(f"unterminated {what} at character {position + 1}")
+    def __init__(self, what: str, position: int, problem: str = "unterminated") -> None:
+        super().__init__(f"{problem} {what} at character {position + 1}")
         self.position = position
 
 
@@ -80,6 +95,8 @@ def tokens(sql: str, start: int = 0) -> Iterator[Token]:
             if match is None:
                 raise LexError("dollar-quoted string", position)
             kind = STRING
+        if kind == "unicode":
+            raise LexError("literal or name with Unicode escapes", position, "unsupported")
         if kind == "operator" and match.group() in "'\"":
             raise LexError("quoted string" if match.group() == "'" else "quoted identifier", position)
         if kind != "space":
@@ -102,15 +119,46 @@ def split(sql: str) -> list[str]:
 
 def marks(sql: str) -> Iterator[tuple[int, int]]:
     """Yield the offsets of literals, quoted identifiers, comments and semicolons, in order. Raises LexError."""
-    position = 0
+    position = floor = 0  # where to search on, and where the mark before ends
     while first := _FIRST.search(sql, position):
         start = first.start()
+        position, is_mark = _dollar(sql, start, floor) if sql[start] == "$" else _edge(sql, start, floor)
+        if is_mark:
+            yield start, position
+            floor = position
+
+
+def _edge(sql: str, start: int, floor: int) -> tuple[int, bool]:
+    """The end of a literal, quoted identifier, comment or semicolon; of a division or minus, with False."""
+    first = sql[start]
+    if first == "'" and start > floor and sql[start - 1] in "bBxX" and not _ends_word(sql, start - 1, floor):
+        match = _BIT_EDGE.match(sql, start)
+    else:
         match = _EDGE.match(sql, start)
-        if match is None:
-            position = start + 1
-            continue
-        position = _comment_end(sql, start) if match.end() - start == 2 and sql.startswith("/*", start) else match.end()
-        yield start, position
+    if match is None and first in "'\"":
+        raise LexError("quoted string" if first == "'" else "quoted identifier", start)
+    if match is None:
+        return start + 1, False
+    return (_comment_end(sql, start) if match.group() == "/*" else match.end()), True
+
+
+def _dollar(sql: str, start: int, floor: int) -> tuple[int, bool]:
+    """The end of a dollar-quoted literal; of a parameter, or of the name that the $ is in, with False."""
+    begin = start
+    while _ends_word(sql, begin, floor):
+        begin -= 1
+    if not _NUMBERS.fullmatch(sql, begin, start):
+        return _REST_OF_WORD.match(sql, start).end(), False  # type: ignore[union-attr]
+    if match := _PARAMETER.match(sql, start):
+        return match.end(), False
+    if match := _DOLLAR.match(sql, start):
+        return match.end(), True
+    raise LexError("dollar-quoted string", start)
+
+
+def _ends_word(sql: str, end: int, floor: int) -> bool:
+    """Whether the character before may be of a word or number."""
+    return end > floor and (sql[end - 1].isalnum() or sql[end - 1] in "_$" or sql[end - 1] >= "\u0080")
 
 
 def has_code(sql: str) -> bool:

@@ -17,7 +17,7 @@ from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import TokenReader, qualified_sql
 from local_redshift.statements.alter_table import alter_table
 from local_redshift.statements.create_table import create_table
-from local_redshift.statements.grants import create_user, grant
+from local_redshift.statements.grants import create_user, grant, without_password
 from local_redshift.statements.plan import Forward, Plan, Script
 from local_redshift.statements.views import create_materialized_view, create_view
 
@@ -87,6 +87,8 @@ def alter(sql: str) -> Plan:
         return alter_table(sql)
     if word == "user":
         return create_user(sql)
+    if word in ("group", "role"):
+        return without_password(sql)
     if word == "default":
         return grant(sql)
     if word == "database" and any(token.lower == "isolation" for token in reader.tokens):
@@ -179,6 +181,8 @@ _CREATE: dict[str, Callable[[str], Plan]] = {
     "schema": _create_schema,
     "database": _create_database,
     "user": create_user,
+    "group": without_password,
+    "role": without_password,
 }
 
 

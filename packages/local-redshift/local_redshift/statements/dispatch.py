@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from local_redshift.query.rewrite import rewrite
+from local_redshift.query.unsupported.unsafe_functions import check_unsafe
 from local_redshift.sql.identifiers import fold
 from local_redshift.sql.lexer import LexError, first_word
 from local_redshift.sql.refusal import Refusal, RefusedError
@@ -96,6 +97,7 @@ def plan(sql: str, known: Known | None = None) -> Plan:
 
 
 def _decide(sql: str, known: Known) -> Plan:
+    check_unsafe(sql)
     word = first_word(sql)
     if word in _POSTGRES_ONLY:
         raise RefusedError(_POSTGRES_ONLY[word])

@@ -8,9 +8,10 @@ https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_DEFAULT_PRIVILEGES.html
 
 from __future__ import annotations
 
-from local_redshift.sql.lexer import quote_name
+from local_redshift.sql.lexer import STRING, quote_literal, quote_name
 from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import TokenReader
+from local_redshift.statements.passwords import verifier
 from local_redshift.statements.plan import Forward, Plan, Script
 
 _WRITES = ("insert", "update", "delete")
@@ -61,9 +62,21 @@ def create_user(sql: str) -> Plan:
     return Script((statement, *memberships), None) if memberships else Forward(statement)
 
 
+def without_password(sql: str) -> Plan:
+    """CREATE or ALTER of a group or role, which have no password on Redshift; PostgreSQL would take one."""
+    reader = TokenReader(sql)
+    while not reader.done():
+        if reader.peek("password"):
+            raise reader.syntax_error()
+        reader.next()
+    return Forward(sql)
+
+
 def _user_option(reader: TokenReader, user: str, memberships: list[str]) -> list[str]:
     if reader.take("password"):
-        return ["PASSWORD", "NULL" if reader.take("disable") else reader.next().text]
+        return ["PASSWORD", "NULL" if reader.take("disable") else quote_literal(verifier(reader.string()))]
+    if reader.take("valid", "until"):
+        return ["VALID UNTIL", quote_literal(reader.string())]
     if reader.take("syslog", "access"):
         access = reader.take_any("restricted", "unrestricted")
         if access is None:
@@ -75,6 +88,8 @@ def _user_option(reader: TokenReader, user: str, memberships: list[str]) -> list
         return []
     if reader.take("reset", "session", "timeout"):
         return []
+    if reader.token is not None and reader.token.kind == STRING:
+        raise reader.syntax_error()
     word = reader.next()
     if word.lower in ("createuser", "nocreateuser"):
         memberships.append(_membership("pg_monitor", user, granted=word.lower == "createuser"))

@@ -19,7 +19,6 @@ _SHARED = frozenset(
         "search_path",
         "statement_timeout",
         "timezone",
-        "client_encoding",
         "application_name",
     ]
 )
@@ -77,11 +76,23 @@ def set_parameter(sql: str) -> Plan:
     if verb == "reset" and reader.take("all"):
         return Script((sql, USE_LEVEL_OF_DATABASE), "RESET")
     name = reader.name()
+    if name == "client_encoding" and (verb == "reset" or _is_utf8(reader)):
+        return Forward("RESET client_encoding")
     if verb == "reset" and name in _SHARED:
         return Forward(sql)
     if name in _SHARED or reader.peek("."):
         return Forward(sql)
     return _own(reader, verb, scope, name)
+
+
+def _is_utf8(reader: TokenReader) -> bool:
+    """Whether the value is UTF8, the one encoding of a session (protocol/startup.py). Raises RefusedError."""
+    if reader.take_any("to", "=") is None:
+        raise reader.syntax_error()
+    value = reader.next().text.strip("'\"").lower()
+    if value.replace("-", "") not in ("utf8", "unicode", "default"):
+        raise RefusedError(f"client_encoding = {value} is not modelled by the local Redshift; use UTF8")
+    return True
 
 
 def _own(reader: TokenReader, verb: str, scope: str | None, name: str) -> Plan:

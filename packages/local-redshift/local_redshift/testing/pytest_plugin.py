@@ -163,9 +163,10 @@ class RedshiftServer:
             admin.execute(
                 "INSERT INTO redshift_internal.load_errors (userid, database_name, query, session, tbl, starttime, "
                 "filename, line_number, colname, type, raw_line, raw_field_value, err_code, err_reason) "
-                "SELECT usesysid, current_database(), nextval('redshift_internal.query_ids'), %s, 0, "
-                "clock_timestamp()::timestamp - %s, %s, 1, %s, 'varchar', %s, %s, 1204, %s "
-                "FROM pg_user WHERE usename = %s",
+                "SELECT usesysid, pg_catalog.current_database(), "
+                "pg_catalog.nextval('redshift_internal.query_ids'), %s, 0, "
+                "pg_catalog.clock_timestamp()::timestamp - %s, %s, 1, %s, 'varchar', %s, %s, 1204, %s "
+                "FROM pg_catalog.pg_user WHERE usename = %s",
                 [session, age, file, column, value, value, reason, self.user],
             )
 

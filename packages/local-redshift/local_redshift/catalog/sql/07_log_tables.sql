@@ -1,4 +1,4 @@
--- The log of statements and loads. The server writes it on a connection of its own, so that a rollback does not remove entries.
+-- The log of statements and loads, which users read through the system views only. The server writes it on a connection of its own, so that a rollback does not remove entries.
 
 CREATE SEQUENCE redshift_internal.query_ids;
 GRANT USAGE ON SEQUENCE redshift_internal.query_ids TO PUBLIC;
@@ -18,5 +18,3 @@ CREATE TABLE redshift_internal.load_files (
 CREATE TABLE redshift_internal.queries (
     query bigint, userid int, username text, database_name text, session int, transaction_id bigint, query_type text, status text,
     starttime timestamp, endtime timestamp, returned_rows bigint, error_message text, querytxt text, reads text[]);
-
-GRANT SELECT ON ALL TABLES IN SCHEMA redshift_internal TO PUBLIC;

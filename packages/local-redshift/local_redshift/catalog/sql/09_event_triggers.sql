@@ -39,8 +39,10 @@ BEGIN
     END IF;
 END $$;
 
--- The stage of COPY, which needs no TEMP privilege on Redshift.
-CREATE FUNCTION redshift_internal.create_stage(columns int, owner name) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+-- The stage of COPY, which needs no TEMP privilege on Redshift. Its owner is the caller, whom a SECURITY DEFINER function finds here only.
+CREATE FUNCTION redshift_internal.create_stage(columns int) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    owner name := coalesce(nullif(current_setting('role'), 'none'), session_user);
 BEGIN
     EXECUTE format('CREATE TEMPORARY TABLE redshift$stage (file int, line bigint%s)', (SELECT string_agg(format(', c%s text', n), '' ORDER BY n) FROM generate_series(0, columns - 1) n));
     EXECUTE format('ALTER TABLE pg_temp.redshift$stage OWNER TO %I', owner);

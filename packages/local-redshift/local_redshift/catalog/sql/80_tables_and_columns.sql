@@ -48,7 +48,10 @@ CREATE VIEW pg_catalog.pg_table_def AS
     FROM redshift_internal.columns
     WHERE kind = 'TABLE' AND schema_name = ANY (current_schemas(true)::text[]);
 
-CREATE FUNCTION redshift_internal.count_rows(relation oid) RETURNS bigint LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+-- Of a table only: the functions of a view would run as the caller, who may be the superuser (all_table_info). The setting holds also where the
+-- name is given to a view between the caller's look and this statement.
+CREATE FUNCTION redshift_internal.count_rows(relation oid) RETURNS bigint LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp SET restrict_nonsystem_relation_kind = 'view, foreign-table' AS $$
 DECLARE
     found bigint;
 BEGIN
@@ -63,7 +66,7 @@ CREATE FUNCTION redshift_internal.row_counts(relation oid, OUT visible bigint, O
 CREATE FUNCTION redshift_internal.diststyle(style text, key text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE style WHEN 'KEY' THEN format('KEY(%s)', key) WHEN 'AUTO' THEN 'AUTO(ALL)' ELSE style END $$;
 
--- Columns that depend on Redshift's storage (unsorted, skew, sort benefit) are NULL. Empty tables are not listed (r_SVV_TABLE_INFO).
+-- Columns that depend on Redshift's storage (unsorted, skew, sort benefit) are NULL. NULL for stats_off of a table without rows.
 CREATE VIEW redshift_internal.table_info AS
     SELECT current_database()::text AS database, r.schema_name AS schema, r.relid::oid AS table_id, r.table_name AS "table",
            CASE WHEN EXISTS (SELECT FROM redshift_internal.columns c WHERE c.relid = r.relid AND c.encoding <> 'none') THEN 'Y' ELSE 'N' END || CASE
@@ -75,21 +78,35 @@ CREATE VIEW redshift_internal.table_info AS
            (SELECT encoding FROM redshift_internal.columns c WHERE c.relid = r.relid AND c.attnum = t.sortkey[1]) AS sortkey1_enc,
            coalesce(cardinality(t.sortkey), 0) AS sortkey_num, greatest(1, ceil(pg_total_relation_size(r.relid) / 1048576.0::float8))::bigint AS size,
            NULL::numeric(10, 4) AS pct_used, 0::bigint AS empty, NULL::numeric(5, 2) AS unsorted,
-           round(least(100, 100.0::float8 * coalesce(pg_stat_get_mod_since_analyze(r.relid), 0) / n.total), 2)::numeric(5, 2) AS stats_off, n.total::numeric(38, 0) AS tbl_rows,
+           round(least(100, 100.0::float8 * coalesce(pg_stat_get_mod_since_analyze(r.relid), 0) / nullif(n.total, 0)), 2)::numeric(5, 2) AS stats_off, n.total::numeric(38, 0) AS tbl_rows,
            NULL::numeric(19, 2) AS skew_sortkey1, NULL::numeric(19, 2) AS skew_rows, n.visible::numeric(38, 0) AS estimated_visible_rows, NULL::text AS risk_event,
-           NULL::numeric(12, 2) AS vacuum_sort_benefit, NULL::timestamp AS create_time
+           NULL::numeric(12, 2) AS vacuum_sort_benefit, NULL::timestamp AS create_time,
+           r.is_temporary
     FROM redshift_internal.relations r JOIN redshift_internal.table_attributes t ON t.relid = r.relid
     CROSS JOIN LATERAL redshift_internal.row_counts(r.relid) n
-    WHERE r.kind = 'TABLE' AND n.total > 0 AND NOT pg_is_other_temp_schema(r.schema_id);
--- Who may read the view sees the tables of all users.
-CREATE FUNCTION redshift_internal.all_table_info() RETURNS SETOF redshift_internal.table_info LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
-    SELECT * FROM redshift_internal.table_info $$;
-CREATE VIEW pg_catalog.svv_table_info AS SELECT * FROM redshift_internal.all_table_info();
+    WHERE r.kind = 'TABLE' AND NOT pg_is_other_temp_schema(r.schema_id);
+-- Who may read SVV_TABLE_INFO or STV_TBL_PERM sees the tables of all users. PostgreSQL checks the tables of a view as its owner, but the functions
+-- as the current user: so these views pass what they alone can read.
+CREATE TABLE redshift_internal.view_pass (pass uuid NOT NULL);
+INSERT INTO redshift_internal.view_pass VALUES (gen_random_uuid());
+CREATE FUNCTION redshift_internal.all_table_info(pass uuid) RETURNS SETOF redshift_internal.table_info LANGUAGE plpgsql STABLE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM redshift_internal.view_pass p WHERE p.pass = all_table_info.pass) THEN
+        RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = 'permission denied for relation svv_table_info';
+    END IF;
+    RETURN QUERY SELECT * FROM redshift_internal.table_info;
+END $$;
+-- Empty tables are not listed (r_SVV_TABLE_INFO).
+CREATE VIEW pg_catalog.svv_table_info WITH (security_barrier) AS
+    SELECT i.database, i.schema, i.table_id, i."table", i.encoded, i.diststyle, i.sortkey1, i.max_varchar, i.sortkey1_enc, i.sortkey_num, i.size, i.pct_used,
+           i.empty, i.unsorted, i.stats_off, i.tbl_rows, i.skew_sortkey1, i.skew_rows, i.estimated_visible_rows, i.risk_event, i.vacuum_sort_benefit, i.create_time
+    FROM redshift_internal.view_pass p CROSS JOIN LATERAL redshift_internal.all_table_info(p.pass) i WHERE i.tbl_rows > 0;
 
 CREATE VIEW pg_catalog.stv_tbl_perm AS
-    SELECT 0 AS slice, r.relid::int AS id, r.table_name::bpchar(72) AS name, n.total AS rows, n.total AS sorted_rows,
-           r.is_temporary::int AS temp, (SELECT oid FROM pg_database WHERE datname = current_database())::int AS db_id, 0 AS insert_pristine, 0 AS delete_pristine, 1 AS backup
-    FROM redshift_internal.relations r CROSS JOIN LATERAL redshift_internal.row_counts(r.relid) n WHERE r.kind = 'TABLE';
+    SELECT 0 AS slice, i.table_id::int AS id, i."table"::bpchar(72) AS name, i.tbl_rows::bigint AS rows, i.tbl_rows::bigint AS sorted_rows,
+           i.is_temporary::int AS temp, (SELECT oid FROM pg_database WHERE datname = current_database())::int AS db_id, 0 AS insert_pristine, 0 AS delete_pristine, 1 AS backup
+    FROM redshift_internal.view_pass p CROSS JOIN LATERAL redshift_internal.all_table_info(p.pass) i;
 
 CREATE VIEW pg_catalog.pg_class_info AS
     SELECT c.oid AS reloid, c.relname, c.relnamespace, c.relowner, c.relkind, c.relnatts,
@@ -98,4 +115,4 @@ CREATE VIEW pg_catalog.pg_class_info AS
     FROM pg_class c LEFT JOIN redshift_internal.table_attributes t ON t.relid = c.oid;
 
 GRANT SELECT ON pg_catalog.pg_table_def, pg_catalog.svv_table_info, pg_catalog.stv_tbl_perm, pg_catalog.pg_class_info TO PUBLIC;
-GRANT SELECT ON ALL TABLES IN SCHEMA redshift_internal TO PUBLIC;
+GRANT SELECT ON redshift_internal.relations, redshift_internal.columns, redshift_internal.sized_columns TO PUBLIC;

@@ -33,7 +33,7 @@ CREATE VIEW pg_catalog.svv_redshift_columns AS
 CREATE VIEW pg_catalog.svv_all_schemas AS
     SELECT current_database()::text AS database_name, nspname::text AS schema_name, nspowner::int AS schema_owner, 'local'::text AS schema_type,
            array_to_string(nspacl, '|') AS schema_acl, NULL::text AS source_database, NULL::text AS schema_option
-    FROM pg_namespace WHERE nspname NOT IN ('redshift_internal', 'pg_toast') AND nspname !~ '^pg_(toast_)?temp_';
+    FROM pg_namespace WHERE nspname <> 'pg_toast' AND nspname !~ '^pg_(toast_)?temp_';
 CREATE VIEW pg_catalog.svv_redshift_schemas AS
     SELECT database_name, schema_name, schema_owner, schema_type, schema_acl, schema_option FROM svv_all_schemas;
 -- A database without a level of its own has the server's, which each session brings (catalog/isolation.py).
@@ -46,14 +46,14 @@ $$;
 CREATE VIEW pg_catalog.svv_redshift_databases AS
     SELECT datname::text AS database_name, datdba::int AS database_owner, 'local'::text AS database_type, array_to_string(datacl, '|') AS database_acl, NULL::text AS database_options,
            redshift_internal.isolation_level(oid) AS database_isolation_level
-    FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres';
+    FROM pg_database;
 -- A regular user sees the databases that he owns or is connected to.
 CREATE VIEW pg_catalog.stv_db_isolation_level AS
     SELECT database_name::bpchar(128) AS db_name, database_isolation_level::bpchar(20) AS isolation_level
     FROM pg_catalog.svv_redshift_databases
     WHERE redshift_internal.is_superuser() OR database_name = current_database() OR pg_has_role(database_owner::oid, 'USAGE');
 
-CREATE FUNCTION redshift_internal.refuse_others(database text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+CREATE FUNCTION redshift_internal.refuse_others(database text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF EXISTS (SELECT FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid
                WHERE a.datname = database AND a.pid <> pg_backend_pid() AND NOT r.rolsuper) THEN

@@ -19,4 +19,4 @@ CREATE VIEW pg_catalog.sys_query_detail AS
            NULL::bigint AS remote_read_io, ''::text AS source, NULL::int AS data_skewness, NULL::int AS time_skewness, 'f'::bpchar(1) AS is_active
     FROM redshift_internal.scans;
 
-GRANT SELECT ON redshift_internal.scans, pg_catalog.stl_scan, pg_catalog.sys_query_detail TO PUBLIC;
+GRANT SELECT ON pg_catalog.stl_scan, pg_catalog.sys_query_detail TO PUBLIC;

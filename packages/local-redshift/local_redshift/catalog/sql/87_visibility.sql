@@ -14,12 +14,11 @@ BEGIN
     RETURN true;
 END $$;
 
--- The condition by which a row of a view is the current user's own; NULL where every user sees all rows, as in STV_RECENTS and SVV_TRANSACTIONS.
+-- The condition by which a row of a view is the current user's own; every user sees all rows of SVV_TRANSACTIONS.
 CREATE FUNCTION redshift_internal.own_row(view regclass) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT CASE relname
-        WHEN 'stv_recents' THEN NULL
         WHEN 'stv_sessions' THEN 'v.user_name = current_user::bpchar(50)'
-        WHEN 'stv_locks' THEN 'v.lock_owner_pid IN (SELECT pid FROM redshift_internal.activity() WHERE usesysid = redshift_internal.current_user_id()::oid)'
+        WHEN 'stv_locks' THEN 'v.lock_owner_pid IN (SELECT pid FROM redshift_internal.activity WHERE usesysid = redshift_internal.current_user_id()::oid)'
         ELSE (SELECT format('v.%I = (SELECT redshift_internal.current_user_id())', attname) FROM pg_attribute
               WHERE attrelid = view AND attname IN ('userid', 'user_id')) END
     FROM pg_class WHERE oid = view $$;
@@ -34,7 +33,8 @@ BEGIN
         own := redshift_internal.own_row(view::regclass);
         conditions := ARRAY[CASE WHEN own IS NOT NULL THEN format('(%s OR (SELECT redshift_internal.sees_all_rows()))', own) END,
                             CASE WHEN NOT starts_with(view, 'sys_') THEN format('redshift_internal.provisioned(%L)', view) END];
-        EXECUTE format('CREATE OR REPLACE VIEW pg_catalog.%I AS SELECT v.* FROM (%s) AS v WHERE %s',
+        -- A barrier: else a condition of the query, such as a cast, could meet the rows of others first, and its error would show them.
+        EXECUTE format('CREATE OR REPLACE VIEW pg_catalog.%I WITH (security_barrier) AS SELECT v.* FROM (%s) AS v WHERE %s',
             view, rtrim(pg_get_viewdef(view::regclass), ';'), array_to_string(conditions, ' AND '));
     END LOOP;
 END $$;
