@@ -82,7 +82,9 @@ def test_a_flood_of_connections_that_do_not_log_in_stops_nobody(
 
     assert seconds_to_log_in(shared_redshift) < 3
 
-    assert open_after(clients, redshift_server.config.max_pending_logins, 5) <= redshift_server.config.max_pending_logins
+    assert (
+        open_after(clients, redshift_server.config.max_pending_logins, 5) <= redshift_server.config.max_pending_logins
+    )
     with psycopg.connect(redshift_server.config.admin()) as admin:
         query = "select count(*) from pg_stat_activity where state is null and backend_type = 'client backend'"
         [waiting] = admin.execute(query).fetchone() or [None]
