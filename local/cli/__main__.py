@@ -118,7 +118,7 @@ def _env(_: argparse.Namespace) -> int:
     if status.read(path) is None:
         print("The local stack does not run; `make run` starts it.", file=sys.stderr)
     running = state_dir.create(path)
-    state_dir.write_private(_service_file(running), database.service_file(running.postgres))
+    state_dir.write_private(_service_file(running), database.service_file(running.metadata))
     for name, value in shell_environment(running).items():
         print(f"export {name}={shlex.quote(value)}")
     return 0

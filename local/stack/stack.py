@@ -108,7 +108,8 @@ def _supervise(
 def _end_leftovers(path: Path) -> None:
     status.delete(path)
     end_recorded(path / "run")
-    embedded_postgres.stop(state_dir.create(path).postgres)
+    for server in state_dir.create(path).servers.values():
+        embedded_postgres.stop(server)
 
 
 def start(path: Path, progress: Callable[[dict[str, Any]], None]) -> state_dir.StateDir:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from local.stack import ports
-from local_redshift.storage.embedded_postgres import Postgres
+from local_redshift.storage.embedded_postgres import PORT, Postgres
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -63,9 +63,19 @@ class StateDir:
         return self.path / "airflow"
 
     @property
+    def metadata(self) -> Postgres:
+        """The PostgreSQL of Airflow's metadata and of the sources."""
+        return Postgres(self.path / "metadata", self.ports["metadata"], self.secrets["metadata"])
+
+    @property
     def postgres(self) -> Postgres:
-        """The one PostgreSQL of this stack."""
-        return Postgres(self.path / "postgres", self.ports["postgres"], self.secrets["postgres"])
+        """The PostgreSQL behind the local Redshift, which nothing else connects to."""
+        return Postgres(self.path / "postgres", PORT, self.secrets["postgres"], private=True)
+
+    @property
+    def servers(self) -> dict[str, Postgres]:
+        """The PostgreSQL servers by service."""
+        return {"metadata": self.metadata, "postgres": self.postgres}
 
     def url(self, service: str) -> str:
         """The HTTP address of `ui`, `s3` or `weather_api`."""
@@ -177,6 +187,7 @@ def _new_secrets() -> dict[str, str]:
     capitals = string.ascii_uppercase + string.digits
     return {
         "postgres": secrets.token_urlsafe(24),
+        "metadata": secrets.token_urlsafe(24),
         "airflow_database": secrets.token_urlsafe(24),
         "airline_database": secrets.token_urlsafe(24),
         # Redshift requires an upper-case letter, a lower-case letter and a digit.

@@ -14,7 +14,7 @@ DEFAULT_ROLE = "arn:aws:iam::000000000000:role/local-redshift"
 
 @dataclass(frozen=True)
 class Config:
-    """Address, storage (a PostgreSQL), user and S3 of one server.
+    """Address, storage (a PostgreSQL), user and S3 of one server. `pg_host` may be the folder of a Unix socket.
 
     With `tls_folder` it offers TLS by an authority that is made there. `iam_role` is the only role that COPY and UNLOAD
     may assume. `isolation`, SNAPSHOT or SERIALIZABLE, holds for the databases without a level of their own; SNAPSHOT is

@@ -116,10 +116,12 @@ def test_a_client_that_does_not_log_in_is_disconnected(
 def test_a_client_that_has_logged_in_may_be_silent_for_longer(
     redshift_server: RedshiftServer, shared_redshift: Connection, tmp_path: Path
 ) -> None:
-    with beside(redshift_server, tmp_path, login_seconds=0.5) as server:
-        with server.connection(shared_redshift.database).psycopg(autocommit=True) as session:
-            time.sleep(0.8)
-            assert session.execute("select 1").fetchone() == (1,)
+    with (
+        beside(redshift_server, tmp_path, login_seconds=0.5) as server,
+        server.connection(shared_redshift.database).psycopg(autocommit=True) as session,
+    ):
+        time.sleep(0.8)
+        assert session.execute("select 1").fetchone() == (1,)
 
 
 def test_long_messages_before_the_login_take_no_memory(

@@ -5,7 +5,7 @@ import gzip
 import itertools
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psutil
 import pytest
@@ -18,7 +18,11 @@ from local_redshift.testing.pytest_plugin import Connection, RedshiftServer
 MIB = 1 << 20
 LIMIT = 4 * MIB
 _ROWS = b"".join(b"%d,row %d\n" % (i, i * i) for i in range(200_000))
-_COMPRESS = {"gzip": gzip.compress, "bzip2": bz2.compress, "zstd": zstandard.ZstdCompressor().compress}
+_COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "bzip2": bz2.compress,
+    "zstd": zstandard.ZstdCompressor().compress,
+}
 
 
 def zeros(compression: str, size: int) -> bytes:
@@ -26,7 +30,7 @@ def zeros(compression: str, size: int) -> bytes:
     if compression == "zstd":
         chunker = zstandard.ZstdCompressor(level=1).chunker()
         parts = [part for _ in range(size // MIB) for part in chunker.compress(b"0" * MIB)]
-        return b"".join([*parts, *chunker.finish()])
+        return b"".join([*parts, *chunker.finish()])  # type: ignore[no-untyped-call]
     if compression == "bzip2":
         stream = bz2.BZ2Compressor()
         return b"".join([*(stream.compress(b"0" * MIB) for _ in range(size // MIB)), stream.flush()])

@@ -90,7 +90,11 @@ async def first_packet(client: Stream, tls: ssl.SSLContext | None) -> tuple[int,
 
 async def connect(config: Config) -> Backend:
     """A connection to PostgreSQL, before any login. Raises OSError."""
-    _, backend = await asyncio.get_running_loop().create_connection(Backend, config.pg_host, config.pg_port)
+    loop = asyncio.get_running_loop()
+    if config.pg_host.startswith("/"):  # the folder of its socket
+        _, backend = await loop.create_unix_connection(Backend, f"{config.pg_host}/.s.PGSQL.{config.pg_port}")
+    else:
+        _, backend = await loop.create_connection(Backend, config.pg_host, config.pg_port)
     return backend
 
 

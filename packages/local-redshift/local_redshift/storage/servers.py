@@ -17,7 +17,7 @@ from typing import Any
 import boto3
 
 from local_redshift.config import Config
-from local_redshift.storage import embedded_postgres
+from local_redshift.storage import embedded_postgres, postgres_programs
 from local_redshift.storage.processes import free_port, process, wait_for_port
 
 BUCKET = "lake"
@@ -39,9 +39,11 @@ def running(
     with contextlib.ExitStack() as stack:
         folder.mkdir(parents=True, exist_ok=True)
         stack.enter_context(_locked(folder))
-        embedded_postgres.allow_entry(folder)
+        postgres_programs.allow_entry(folder)
         passwords = _passwords(folder)
-        pg = embedded_postgres.Postgres(folder / "pg", free_port(), passwords["postgres"], postgres_settings)
+        pg = embedded_postgres.Postgres(
+            folder / "pg", embedded_postgres.PORT, passwords["postgres"], postgres_settings, private=True
+        )
         embedded_postgres.stop(pg)  # left by a process that was killed
         embedded_postgres.init(pg)
         stack.callback(embedded_postgres.stop, pg)
@@ -49,6 +51,7 @@ def running(
         config = Config(
             **{
                 "port": 0,
+                "pg_host": pg.host,
                 "pg_port": pg.port,
                 "pg_password": pg.password,
                 "password": passwords["user"],
