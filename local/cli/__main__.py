@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import shutil
 import sys
@@ -41,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "test": _test,
         "supervise": _supervise,
     }
+    if arguments.verb != "test":
+        os.umask(0o077)  # what a command writes for the stack is its user's alone
     try:
         return verbs[arguments.verb](arguments)
     except ERRORS as error:
@@ -140,6 +143,8 @@ def shell_environment(running: state_dir.StateDir) -> dict[str, str]:
         "PGUSER": state_dir.DATABASE_USER,
         "PGPASSWORD": running.secrets["redshift"],
         "PGDATABASE": state_dir.DATABASE,
+        # Whoever takes the port while the stack is stopped could ask for the password in clear.
+        "PGREQUIREAUTH": "scram-sha-256",
         "PGSERVICEFILE": str(_service_file(running)),
     }
 

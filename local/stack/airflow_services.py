@@ -52,6 +52,11 @@ def environment(stack: state_dir.StateDir) -> dict[str, str]:
             "simple_auth_manager_users": f"{USER}:admin",
             "simple_auth_manager_passwords_file": password_file(stack),
         },
+        # Airflow sets the modes of task logs itself, for everybody to read.
+        "logging": {
+            "file_task_handler_new_folder_permissions": "0o700",
+            "file_task_handler_new_file_permissions": "0o600",
+        },
         "database": {"sql_alchemy_conn": f"postgresql+psycopg2://{metadata}"},
         "api": {
             "host": state_dir.HOST,

@@ -59,6 +59,7 @@ def supervise(
     for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(signum, lambda number, _frame: signals.append(number))
     os.chdir(state_dir.REPOSITORY)
+    os.umask(0o077)  # for all that the services write: data, logs, metadata
     with state_dir.lock(path):
         # Before ports are chosen: what a killed stack left behind must not have taken them.
         _end_leftovers(path)

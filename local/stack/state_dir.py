@@ -9,6 +9,7 @@ import base64
 import json
 import os
 import secrets
+import stat
 import string
 import time
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from local.stack import ports
+from local_redshift.storage import postgres_programs
 from local_redshift.storage.embedded_postgres import PORT, Postgres
 
 if TYPE_CHECKING:
@@ -94,6 +96,7 @@ def create(path: Path, *, new_ports: bool = False) -> StateDir:
     """
     path.mkdir(parents=True, exist_ok=True)
     (path / "logs").mkdir(exist_ok=True)
+    _make_private(path)
     secret_values = _read(path / "secrets.json")
     if missing := {name: value for name, value in _new_secrets().items() if name not in secret_values}:
         secret_values |= missing
@@ -103,6 +106,14 @@ def create(path: Path, *, new_ports: bool = False) -> StateDir:
     if chosen != recorded:
         _write_ports(path, chosen)
     return StateDir(path, chosen, secret_values)
+
+
+def _make_private(path: Path) -> None:
+    """Keep other users out of the folder, and of those that earlier versions made for everybody to read."""
+    for folder in (path, *(path / name for name in ("logs", "s3", "airflow", "run"))):
+        if folder.is_dir() and stat.S_IMODE(folder.stat().st_mode) & 0o066:
+            folder.chmod(0o700)
+    postgres_programs.allow_entry(path)
 
 
 def move_port(stack: StateDir, name: str) -> StateDir:

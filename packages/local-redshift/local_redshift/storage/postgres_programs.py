@@ -83,6 +83,8 @@ def _copied_bin_dir(data: Path) -> Path:
         libraries = package.with_name(package.name + ".libs")  # the programs load them by a relative path
         if libraries.exists():
             shutil.copytree(libraries, part / libraries.name, dirs_exist_ok=True)
+        for folder in (part, part / package.name):
+            folder.chmod(0o755)  # whatever the umask is, the server's user must be able to enter them
         part.rename(copy)
     return copy / package.name / "pginstall18" / "bin"
 

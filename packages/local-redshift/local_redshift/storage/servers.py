@@ -37,7 +37,7 @@ def running(
     yielded. Raises FolderInUseError, PostgresError, TimeoutError.
     """
     with contextlib.ExitStack() as stack:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         stack.enter_context(_locked(folder))
         postgres_programs.allow_entry(folder)
         passwords = _passwords(folder)
@@ -55,7 +55,7 @@ def running(
                 "pg_port": pg.port,
                 "pg_password": pg.password,
                 "password": passwords["user"],
-                "s3_endpoint": stack.enter_context(_moto(folder)),
+                "s3_endpoint": stack.enter_context(_s3(folder, passwords)),
                 "access_key": passwords["access_key"],
                 "secret_key": passwords["secret_key"],
                 **settings,
@@ -99,10 +99,11 @@ def _passwords(folder: Path) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _moto(folder: Path) -> Iterator[str]:
-    """The endpoint of a moto server."""
+def _s3(folder: Path, passwords: dict[str, str]) -> Iterator[str]:
+    """The endpoint of an S3 server for the access key of the passwords."""
     port = free_port()
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with process(command, folder / "s3.log", {}):
+    keys = {"AWS_ACCESS_KEY_ID": passwords["access_key"], "AWS_SECRET_ACCESS_KEY": passwords["secret_key"]}
+    command = [sys.executable, "-m", "local_redshift.storage.s3_server"]
+    with process(command, folder / "s3.log", {"S3_PORT": str(port), **keys}):
         wait_for_port(port)
         yield f"http://127.0.0.1:{port}"
