@@ -17,7 +17,7 @@ import boto3
 import psycopg
 
 from local.sources import airline, landing
-from local.stack import airflow_services, state_dir
+from local.stack import airflow_services, database, state_dir
 from local_redshift.storage import embedded_postgres
 
 
@@ -45,12 +45,16 @@ def servers() -> Iterator[Servers]:
             assert process.stdout
             facts = json.loads(process.stdout.readline())
             running = state_dir.create(Path(folder) / "redshift-alone")
+            embedded_postgres.init(running.metadata)
+            embedded_postgres.start(running.metadata)
+            database.prepare(running)
             _seed(running)
             dsn = "postgresql://{user}:{password}@{host}:{port}/{database}?sslmode=disable".format(**facts)
             yield Servers(
                 _environment(running, folder), embedded_postgres.dsn(running.postgres, facts["database"]), dsn
             )
         finally:
+            embedded_postgres.stop(state_dir.create(Path(folder) / "redshift-alone").metadata)
             process.send_signal(signal.SIGTERM)
             process.wait()
 
@@ -64,7 +68,7 @@ def _environment(running: state_dir.StateDir, folder: str) -> dict[str, str]:
 def _seed(running: state_dir.StateDir) -> None:
     env = {
         **os.environ,
-        "AIRLINE_DSN": embedded_postgres.dsn(running.postgres, airline.DATABASE),
+        "AIRLINE_DSN": embedded_postgres.dsn(running.metadata, airline.DATABASE),
         "AIRLINE_READER_PASSWORD": running.secrets["airline_database"],
     }
     subprocess.run([sys.executable, "-m", "local.sources.airline"], env=env, check=True, stdout=subprocess.DEVNULL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import shutil
 import sys
@@ -41,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "test": _test,
         "supervise": _supervise,
     }
+    if arguments.verb != "test":
+        os.umask(0o077)  # what a command writes for the stack is its user's alone
     try:
         return verbs[arguments.verb](arguments)
     except ERRORS as error:
@@ -118,7 +121,7 @@ def _env(_: argparse.Namespace) -> int:
     if status.read(path) is None:
         print("The local stack does not run; `make run` starts it.", file=sys.stderr)
     running = state_dir.create(path)
-    state_dir.write_private(_service_file(running), database.service_file(running.postgres))
+    state_dir.write_private(_service_file(running), database.service_file(running.metadata))
     for name, value in shell_environment(running).items():
         print(f"export {name}={shlex.quote(value)}")
     return 0
@@ -140,6 +143,8 @@ def shell_environment(running: state_dir.StateDir) -> dict[str, str]:
         "PGUSER": state_dir.DATABASE_USER,
         "PGPASSWORD": running.secrets["redshift"],
         "PGDATABASE": state_dir.DATABASE,
+        # Whoever takes the port while the stack is stopped could ask for the password in clear.
+        "PGREQUIREAUTH": "scram-sha-256",
         "PGSERVICEFILE": str(_service_file(running)),
     }
 

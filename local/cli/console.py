@@ -110,7 +110,8 @@ def login(state: state_dir.StateDir) -> str:
 def print_status(running: state_dir.StateDir, state: dict[str, Any]) -> None:
     """Print the services of a running stack, their addresses and logs, and Airflow's own health."""
     addresses = {
-        "postgres": f"{state_dir.HOST}:{running.ports['postgres']}",
+        "metadata": f"{state_dir.HOST}:{running.ports['metadata']}",
+        "postgres": running.postgres.host,
         "redshift": f"{state_dir.HOST}:{running.ports['redshift']}",
         "s3": running.url("s3"),
         "weather-api": running.url("weather_api"),

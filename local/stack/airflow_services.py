@@ -39,7 +39,7 @@ def password_file(stack: state_dir.StateDir) -> Path:
 def environment(stack: state_dir.StateDir) -> dict[str, str]:
     """AIRFLOW_* variables of a process that belongs to the stack: a service, a task, a person's shell."""
     login = f"{database.AIRFLOW}:{stack.secrets['airflow_database']}"
-    metadata = f"{login}@{state_dir.HOST}:{stack.ports['postgres']}/{database.AIRFLOW}"
+    metadata = f"{login}@{state_dir.HOST}:{stack.ports['metadata']}/{database.AIRFLOW}"
     sections: dict[str, dict[str, object]] = {
         "core": {
             "dags_folder": os.environ.get("LOCAL_DAGS_FOLDER") or state_dir.REPOSITORY / "dags",
@@ -51,6 +51,11 @@ def environment(stack: state_dir.StateDir) -> dict[str, str]:
             "execution_api_server_url": f"{stack.url('ui')}/execution/",
             "simple_auth_manager_users": f"{USER}:admin",
             "simple_auth_manager_passwords_file": password_file(stack),
+        },
+        # Airflow sets the modes of task logs itself, for everybody to read.
+        "logging": {
+            "file_task_handler_new_folder_permissions": "0o700",
+            "file_task_handler_new_file_permissions": "0o600",
         },
         "database": {"sql_alchemy_conn": f"postgresql+psycopg2://{metadata}"},
         "api": {
@@ -116,7 +121,7 @@ def _connections(stack: state_dir.StateDir) -> dict[str, dict[str, Any]]:
         "airline_db": {
             "conn_type": "postgres",
             "host": state_dir.HOST,
-            "port": stack.ports["postgres"],
+            "port": stack.ports["metadata"],
             "login": airline.READER,
             "password": stack.secrets["airline_database"],
             "schema": airline.DATABASE,
@@ -143,7 +148,7 @@ def define(stack: state_dir.StateDir, base: Mapping[str, str]) -> list[Service]:
         "triggerer": (airflow, "triggerer", "--skip-serve-logs"),
     }
     return [
-        Service("airflow-migrate", (airflow, "db", "migrate"), env, after=("postgres",), once=True),
+        Service("airflow-migrate", (airflow, "db", "migrate"), env, after=("metadata",), once=True),
         Service(
             "api-server",
             api_server,

@@ -1,12 +1,12 @@
-"""S3 on 127.0.0.1: moto's server, with objects that survive stop, start and a kill, for one access key.
+"""S3 on 127.0.0.1: moto's S3, with objects that survive stop, start and a kill, for one access key.
 
 moto stores everything in memory. A wrapper around it writes what each successful request changed to a SQLite file
 before the response is sent, and restores it at start. Buckets are addressed by path, as boto3 does for an IP
-address. Versions, tags and ACLs are not stored, nor is the state of moto's other services (STS, DynamoDB, …).
+address. Versions, tags and ACLs are not stored. Signatures are checked, and no other service of moto is served.
 
     python -m local.stack.moto_server
 
-with S3_PORT, S3_DATA, AWS_ACCESS_KEY_ID; S3_HOST (default 127.0.0.1), S3_BUCKETS (a,b)
+with S3_PORT, S3_DATA, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY; S3_HOST (default 127.0.0.1), S3_BUCKETS (a,b)
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ import sqlite3
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
 
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.s3.models import s3_backends
-from werkzeug.serving import run_simple
+
+from local_redshift.storage import s3_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,10 +28,6 @@ if TYPE_CHECKING:
 
 # The account of every access key that moto did not create itself (moto.core.DEFAULT_ACCOUNT_ID).
 ACCOUNT = "123456789012"
-_FORBIDDEN = (
-    b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>InvalidAccessKeyId</Code>'
-    b"<Message>The AWS Access Key Id you provided does not exist in our records.</Message></Error>"
-)
 _SCHEMA = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
@@ -94,14 +89,11 @@ class Mirror:
         self._db.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)", row)
 
 
-def persistent(app: WSGIApplication, mirror: Mirror, access_key_id: str) -> WSGIApplication:
-    """Wrap moto: reject other access keys, and save what a successful request changed before the response is sent."""
+def persistent(app: WSGIApplication, mirror: Mirror) -> WSGIApplication:
+    """Wrap moto: save what a successful request changed before the response is sent."""
 
     def handle(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Handle one request; a part of a multipart upload is not saved, its completion is."""
-        if not _is_signed_with(environ, access_key_id):
-            start_response("403 Forbidden", [("Content-Type", "application/xml")])
-            return [_FORBIDDEN]
         statuses: list[str] = []
 
         def record_status(status: str, headers: Any, exc_info: Any = None) -> Callable[[bytes], object]:
@@ -119,27 +111,19 @@ def persistent(app: WSGIApplication, mirror: Mirror, access_key_id: str) -> WSGI
     return handle
 
 
-def _is_signed_with(environ: WSGIEnvironment, access_key_id: str) -> bool:
-    """Whether the request names this access key: in its signature, or in the query of a presigned address."""
-    authorization = environ.get("HTTP_AUTHORIZATION", "")
-    credential = authorization.partition("Credential=")[2]
-    if not credential:
-        query = parse_qs(environ.get("QUERY_STRING", ""))
-        credential = (query.get("X-Amz-Credential") or query.get("AWSAccessKeyId") or [""])[0]
-    return bool(credential.split("/", 1)[0] == access_key_id)
-
-
 def main() -> None:
     """Serve until SIGTERM."""
     host, port = os.environ.get("S3_HOST", "127.0.0.1"), int(os.environ["S3_PORT"])
     data = Path(os.environ["S3_DATA"])
+    os.umask(0o077)  # the objects are its user's alone
     data.mkdir(parents=True, exist_ok=True)
     mirror = Mirror(data / "objects.sqlite")
     mirror.restore()
     for bucket in filter(None, os.environ.get("S3_BUCKETS", "").split(",")):
         mirror.create_bucket(bucket, os.environ.get("AWS_DEFAULT_REGION", "us-east-1"))
-    app = persistent(DomainDispatcherApplication(create_backend_app), mirror, os.environ["AWS_ACCESS_KEY_ID"])
-    run_simple(host, port, app, threaded=True, request_handler=MotoRequestHandler)
+    app = persistent(s3_server.application(), mirror)
+    keys = os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
+    s3_server.serve(s3_server.signed(app, *keys), host, port)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from local.stack.state_dir import StateDir
 
 # Name of its port by service.
-PORTS = {"postgres": "postgres", "redshift": "redshift", "s3": "s3", "weather-api": "weather_api", "api-server": "ui"}
+PORTS = {"metadata": "metadata", "redshift": "redshift", "s3": "s3", "weather-api": "weather_api", "api-server": "ui"}
 
 
 class ForeignServerError(Exception):
@@ -31,7 +31,7 @@ def _processes(stack: StateDir, service: str) -> Iterator[psutil.Process]:
     """The service's process, and PostgreSQL's server, which detaches from the process that starts it."""
     if leader := records.read(stack.run, service):
         yield leader
-    if service == "postgres" and (server := embedded_postgres.server_process(stack.postgres)):
+    if service in stack.servers and (server := embedded_postgres.server_process(stack.servers[service])):
         yield server
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 HOST = "127.0.0.1"
-PREFERRED = {"ui": 8080, "redshift": 5439, "postgres": None, "s3": None, "weather_api": None}
+PREFERRED = {"ui": 8080, "redshift": 5439, "metadata": None, "s3": None, "weather_api": None}
 # Below the range that operating systems hand out to outgoing connections, so that a port is still free after a restart.
 _RANGE = range(20_000, 32_000)
 

@@ -47,7 +47,7 @@ def full_stack(stack: state_dir.StateDir) -> list[Service]:
     base = base_environment(stack.path)
     sources = base | aws_environment(stack)
     seed = {
-        "AIRLINE_DSN": embedded_postgres.dsn(stack.postgres, airline.DATABASE),
+        "AIRLINE_DSN": embedded_postgres.dsn(stack.metadata, airline.DATABASE),
         "AIRLINE_READER_PASSWORD": stack.secrets["airline_database"],
     }
     weather = {"WEATHER_API_PORT": str(stack.ports["weather_api"])}
@@ -57,7 +57,15 @@ def full_stack(stack: state_dir.StateDir) -> list[Service]:
     }
     return [
         *redshift_alone(stack),
-        Service("airline-seed", _module("local.sources.airline"), base | seed, after=("postgres",), once=True),
+        Service(
+            "metadata",
+            _module("local.stack.database", "metadata"),
+            base,
+            ready=lambda: database.is_ready(stack),
+            port_is_taken=lambda: ownership.is_taken(stack, "metadata"),
+            grace=30,
+        ),
+        Service("airline-seed", _module("local.sources.airline"), base | seed, after=("metadata",), once=True),
         Service("landing-files", _module("local.sources.landing"), sources | landing, after=("s3",), once=True),
         Service("weather-api", _module("local.sources.weather_api"), base | weather, **_port(stack, "weather-api")),
         *airflow_services.define(stack, base),
@@ -74,9 +82,9 @@ def redshift_alone(stack: state_dir.StateDir) -> list[Service]:
     }
     redshift = {
         "LOCAL_REDSHIFT_PORT": str(stack.ports["redshift"]),
-        "LOCAL_REDSHIFT_PG_HOST": state_dir.HOST,
-        "LOCAL_REDSHIFT_PG_PORT": str(stack.ports["postgres"]),
-        "LOCAL_REDSHIFT_PG_PASSWORD": stack.secrets["postgres"],
+        "LOCAL_REDSHIFT_PG_HOST": stack.postgres.host,
+        "LOCAL_REDSHIFT_PG_PORT": str(stack.postgres.port),
+        "LOCAL_REDSHIFT_PG_PASSWORD": stack.postgres.password,
         "LOCAL_REDSHIFT_DATABASE": state_dir.DATABASE,
         "LOCAL_REDSHIFT_USER": state_dir.DATABASE_USER,
         "LOCAL_REDSHIFT_PASSWORD": stack.secrets["redshift"],
@@ -86,10 +94,9 @@ def redshift_alone(stack: state_dir.StateDir) -> list[Service]:
     return [
         Service(
             "postgres",
-            _module("local.stack.database"),
+            _module("local.stack.database", "postgres"),
             base,
-            ready=lambda: database.is_ready(stack),
-            port_is_taken=lambda: ownership.is_taken(stack, "postgres"),
+            ready=lambda: database.accepts(stack.postgres),
             grace=30,
         ),
         Service("s3", _module("local.stack.moto_server"), base | s3, **_port(stack, "s3")),
@@ -99,8 +106,8 @@ def redshift_alone(stack: state_dir.StateDir) -> list[Service]:
     ]
 
 
-def _module(name: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", name)
+def _module(name: str, *arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", name, *arguments)
 
 
 def _port(stack: state_dir.StateDir, service: str) -> _Port:

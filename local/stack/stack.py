@@ -59,6 +59,7 @@ def supervise(
     for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(signum, lambda number, _frame: signals.append(number))
     os.chdir(state_dir.REPOSITORY)
+    os.umask(0o077)  # for all that the services write: data, logs, metadata
     with state_dir.lock(path):
         # Before ports are chosen: what a killed stack left behind must not have taken them.
         _end_leftovers(path)
@@ -108,7 +109,8 @@ def _supervise(
 def _end_leftovers(path: Path) -> None:
     status.delete(path)
     end_recorded(path / "run")
-    embedded_postgres.stop(state_dir.create(path).postgres)
+    for server in state_dir.create(path).servers.values():
+        embedded_postgres.stop(server)
 
 
 def start(path: Path, progress: Callable[[dict[str, Any]], None]) -> state_dir.StateDir:

@@ -9,6 +9,7 @@ import base64
 import json
 import os
 import secrets
+import stat
 import string
 import time
 from contextlib import contextmanager
@@ -19,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from local.stack import ports
-from local_redshift.storage.embedded_postgres import Postgres
+from local_redshift.storage import postgres_programs
+from local_redshift.storage.embedded_postgres import PORT, Postgres
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -63,9 +65,19 @@ class StateDir:
         return self.path / "airflow"
 
     @property
+    def metadata(self) -> Postgres:
+        """The PostgreSQL of Airflow's metadata and of the sources."""
+        return Postgres(self.path / "metadata", self.ports["metadata"], self.secrets["metadata"])
+
+    @property
     def postgres(self) -> Postgres:
-        """The one PostgreSQL of this stack."""
-        return Postgres(self.path / "postgres", self.ports["postgres"], self.secrets["postgres"])
+        """The PostgreSQL behind the local Redshift, which nothing else connects to."""
+        return Postgres(self.path / "postgres", PORT, self.secrets["postgres"], private=True)
+
+    @property
+    def servers(self) -> dict[str, Postgres]:
+        """The PostgreSQL servers by service."""
+        return {"metadata": self.metadata, "postgres": self.postgres}
 
     def url(self, service: str) -> str:
         """The HTTP address of `ui`, `s3` or `weather_api`."""
@@ -84,6 +96,7 @@ def create(path: Path, *, new_ports: bool = False) -> StateDir:
     """
     path.mkdir(parents=True, exist_ok=True)
     (path / "logs").mkdir(exist_ok=True)
+    _make_private(path)
     secret_values = _read(path / "secrets.json")
     if missing := {name: value for name, value in _new_secrets().items() if name not in secret_values}:
         secret_values |= missing
@@ -93,6 +106,14 @@ def create(path: Path, *, new_ports: bool = False) -> StateDir:
     if chosen != recorded:
         _write_ports(path, chosen)
     return StateDir(path, chosen, secret_values)
+
+
+def _make_private(path: Path) -> None:
+    """Keep other users out of the folder, and of those that earlier versions made for everybody to read."""
+    for folder in (path, *(path / name for name in ("logs", "s3", "airflow", "run"))):
+        if folder.is_dir() and stat.S_IMODE(folder.stat().st_mode) & 0o066:
+            folder.chmod(0o700)
+    postgres_programs.allow_entry(path)
 
 
 def move_port(stack: StateDir, name: str) -> StateDir:
@@ -177,6 +198,7 @@ def _new_secrets() -> dict[str, str]:
     capitals = string.ascii_uppercase + string.digits
     return {
         "postgres": secrets.token_urlsafe(24),
+        "metadata": secrets.token_urlsafe(24),
         "airflow_database": secrets.token_urlsafe(24),
         "airline_database": secrets.token_urlsafe(24),
         # Redshift requires an upper-case letter, a lower-case letter and a digit.

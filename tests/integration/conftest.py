@@ -6,8 +6,9 @@ import json
 import logging
 import secrets
 import socket
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -19,7 +20,9 @@ from psycopg import sql
 
 from local_redshift.storage import embedded_postgres
 from local_redshift.storage.embedded_postgres import Postgres
+from local_redshift.storage.processes import process, wait_for_port
 from local_redshift.testing.data_folder import data_folder
+from local_redshift.testing.pytest_plugin import RedshiftServer
 from redshift_etl.lake.storage import Lake
 from redshift_etl.settings import S3Location
 from tests.integration.batches import LoadTarget
@@ -63,6 +66,19 @@ def s3_endpoint() -> Iterator[str]:
         yield f"http://{host}:{port}"
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def server_with_iam(redshift_server: RedshiftServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The local Redshift's address book with an S3 that has keys and policies; `beside` it runs one that uses it."""
+    port = free_port()
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with process(command, tmp_path_factory.mktemp("iam") / "s3.log", {}):
+        wait_for_port(port)
+        config = replace(redshift_server.config, s3_endpoint=f"http://127.0.0.1:{port}")
+        server = replace(redshift_server, config=config)
+        server.s3.create_bucket(Bucket=server.bucket)
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -128,34 +128,34 @@ def test_a_cluster_in_order_passes_and_nothing_of_the_checks_remains(
 
 
 def test_the_rights_of_the_document_are_enough_but_for_the_schema_of_the_checks(
-    redshift_server: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    server_with_iam: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    iam = boto3.client("iam", endpoint_url=redshift_server.s3_endpoint, region_name="us-east-1", **KEYS)
-    redshift_server.s3.create_bucket(Bucket=LAKE.bucket)
+    iam = boto3.client("iam", endpoint_url=server_with_iam.s3_endpoint, region_name="us-east-1", **KEYS)
+    server_with_iam.s3.create_bucket(Bucket=LAKE.bucket)
     policies, bucket = read_policies(), f"arn:aws:s3:::{LAKE.bucket}"
     # moto asks for DeleteObjects on the bucket, and its policy for each key; AWS asks the user's policy for each key.
     batches = {"Effect": "Allow", "Action": "s3:DeleteObject", "Resource": bucket}
     policies[WORKER]["Statement"].append(batches)
     archives = {**batches, "Effect": "Deny", "Principal": "*", "Resource": f"{bucket}/{LAKE.key('archive')}/*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [archives]})
-    redshift_server.s3.put_bucket_policy(Bucket=LAKE.bucket, Policy=policy)
+    server_with_iam.s3.put_bucket_policy(Bucket=LAKE.bucket, Policy=policy)
     worker, cluster = (key_for(iam, policies[name]) for name in (WORKER, CLUSTER))
-    with beside(redshift_server, tmp_path, access_key=cluster[0], secret_key=cluster[1]) as server:
+    with beside(server_with_iam, tmp_path, access_key=cluster[0], secret_key=cluster[1]) as server:
         place = replace(place_on(server, monkeypatch), lake=LAKE.url(LAKE.prefix))
         try:
             as_etl(place)
             place.set("LAKE", place.lake)
             use_key(place, worker)
-            ask(redshift_server.s3_endpoint, ALWAYS)
+            ask(server_with_iam.s3_endpoint, ALWAYS)
             results = place.check("connection", "schema of its own", "tables")
             assert_fails(results["schema of its own"], "GRANT CREATE ON DATABASE")
             assert results["tables"].status is Status.UNKNOWN
             place.execute(f"GRANT CREATE ON DATABASE {place.database.database} TO etl")
             results = place.check(*BY_NAME)
         finally:
-            ask(redshift_server.s3_endpoint, NEVER)
-            redshift_server.s3.delete_bucket_policy(Bucket=LAKE.bucket)
-            drop_users(redshift_server, place)
+            ask(server_with_iam.s3_endpoint, NEVER)
+            server_with_iam.s3.delete_bucket_policy(Bucket=LAKE.bucket)
+            drop_users(server_with_iam, place)
     assert [name for name, result in results.items() if result.status is Status.FAILED] == []
     assert results["UNLOAD"].status is Status.OK
     assert_fails(results["removal of files"], f"Delete {LAKE.url(LAKE.key('archive', 'etl_check'))}", Status.WARNING)
@@ -306,7 +306,10 @@ def test_a_setting_that_is_missing_is_named(place: Place) -> None:
     assert results["lake"].status is Status.UNKNOWN
 
 
-def test_a_key_without_rights_fails_the_lake_and_a_role_without_them_copy(place: Place, tmp_path: Path) -> None:
+def test_a_key_without_rights_fails_the_lake_and_a_role_without_them_copy(
+    place: Place, server_with_iam: Any, tmp_path: Path
+) -> None:
+    place = replace(place, server=server_with_iam)
     endpoint = place.server.s3_endpoint
     iam = boto3.client("iam", endpoint_url=endpoint, region_name="us-east-1", **KEYS)
     nobody = key_for(iam, None)

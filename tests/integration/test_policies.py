@@ -46,16 +46,16 @@ class Guarded:
 
 
 @pytest.fixture(scope="module")
-def guarded(redshift_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+def guarded(server_with_iam: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     """Both buckets of the document, a key for each role, and an S3 that from here on asks their policies."""
-    s3, endpoint = redshift_server.s3, redshift_server.s3_endpoint
+    s3, endpoint = server_with_iam.s3, server_with_iam.s3_endpoint
     for place in (LAKE, LANDING):
         s3.create_bucket(Bucket=place.bucket)
     s3.put_object(Bucket=LANDING.bucket, Key=LANDING.key("airlines.csv"), Body=b"carrier,name\n")
     iam = boto3.client("iam", endpoint_url=endpoint, region_name="us-east-1", **KEYS)
     worker, cluster = (key_for(iam, name) for name in (WORKER, CLUSTER))
-    folder, database = tmp_path_factory.mktemp("guarded"), redshift_server.new_database()
-    with beside(redshift_server, folder, access_key=cluster[0], secret_key=cluster[1]) as other:
+    folder, database = tmp_path_factory.mktemp("guarded"), server_with_iam.new_database()
+    with beside(server_with_iam, folder, access_key=cluster[0], secret_key=cluster[1]) as other:
         warehouse = LoadTarget(other, other.connection(database), s3)
         client = boto3.client(
             "s3", endpoint_url=endpoint, region_name="us-east-1",
@@ -63,10 +63,10 @@ def guarded(redshift_server: Any, tmp_path_factory: pytest.TempPathFactory) -> I
         )  # fmt: skip
         ask(endpoint, ALWAYS)
         try:
-            yield Guarded(Lake(client, LAKE), warehouse, redshift_server.bucket)
+            yield Guarded(Lake(client, LAKE), warehouse, server_with_iam.bucket)
         finally:
             ask(endpoint, NEVER)
-    redshift_server.drop_database(database)
+    server_with_iam.drop_database(database)
 
 
 def key_for(iam: Any, policy: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from local_redshift.storage import embedded_postgres
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded_postgres.Postgres]:
-    pg = state_dir.create(tmp_path_factory.mktemp("airline"), new_ports=True).postgres
+    pg = state_dir.create(tmp_path_factory.mktemp("airline"), new_ports=True).metadata
     embedded_postgres.init(pg)
     embedded_postgres.start(pg)
     with psycopg.connect(embedded_postgres.dsn(pg, "postgres"), autocommit=True) as connection:

@@ -14,10 +14,13 @@ import psutil
 import pytest
 
 from local.cli import quickstart
+from local.cli.__main__ import shell_environment
 from local.cli.airflow_api import AirflowApi
 from local.cli.console import Progress
-from local.stack import state_dir
+from local.stack import ports, state_dir
+from local_redshift.storage import embedded_postgres
 from tests.local.conftest import StartProgram, wait_for
+from tests.local.programs import POSTGRES_SERVER
 from tests.local.test_stack import env
 
 # Holds a state directory as a stack does that is still starting: s3 needs a minute.
@@ -111,6 +114,22 @@ def test_each_make_run_has_backfill_logs_of_its_own_and_the_newest_are_kept(tmp_
 
     kept = sorted(int(log.read_text()) for log in logs.glob("backfill-flights-*.log"))
     assert kept == list(range(2, 22))
+
+
+def test_the_shells_settings_send_no_password_to_a_server_that_asks_for_it_in_clear(
+    tmp_path: Path, start_program: StartProgram
+) -> None:
+    running = state_dir.create(tmp_path / "state", new_ports=True)
+    port = running.ports["redshift"]
+    start_program("-c", POSTGRES_SERVER, str(port), str(tmp_path / "received"), env=dict(os.environ))
+    wait_for(lambda: not ports.is_free(port))
+
+    settings = os.environ | shell_environment(running)
+    command = [str(embedded_postgres.bin_dir() / "psql"), "-Atc", "select 1"]
+    done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=60, check=False)
+
+    assert "authentication" in done.stderr
+    assert running.secrets["redshift"].encode() not in (tmp_path / "received").read_bytes()
 
 
 def test_the_supervisors_log_of_the_start_before_is_kept(tmp_path: Path) -> None:

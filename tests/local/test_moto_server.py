@@ -27,6 +27,7 @@ def start_server(start_program: StartProgram, tmp_path: Path) -> StartServer:
         "S3_DATA": str(tmp_path / "data"),
         "S3_BUCKETS": "lake",
         "AWS_ACCESS_KEY_ID": "AKIATEST",
+        "AWS_SECRET_ACCESS_KEY": "secret",
         "AWS_DEFAULT_REGION": "eu-central-1",
     }
 

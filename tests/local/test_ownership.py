@@ -134,13 +134,13 @@ def test_a_service_is_not_ready_because_another_program_answers(
     assert not defined.ready()
 
 
-@pytest.mark.parametrize("service", ["postgres", "redshift"])
+@pytest.mark.parametrize("service", ["metadata", "redshift"])
 def test_no_database_password_is_sent_to_a_server_of_somebody_else(
     stack: state_dir.StateDir, start_server: StartServer, tmp_path: Path, service: str
 ) -> None:
     start_server(POSTGRES_SERVER, service, own=False)
 
-    if service == "postgres":
+    if service == "metadata":
         assert not database.is_ready(stack)
     else:
         with pytest.raises(ownership.ForeignServerError, match="redshift"), summary.connect(stack):
@@ -151,8 +151,8 @@ def test_no_database_password_is_sent_to_a_server_of_somebody_else(
 
 @pytest.mark.parametrize("recorded", ["-123", "", "x"])
 def test_initdbs_own_backend_is_not_the_server(stack: state_dir.StateDir, recorded: str) -> None:
-    stack.postgres.data.mkdir()
-    (stack.postgres.data / "postmaster.pid").write_text(f"{recorded}\n{stack.postgres.data}\n")
+    stack.metadata.data.mkdir()
+    (stack.metadata.data / "postmaster.pid").write_text(f"{recorded}\n{stack.metadata.data}\n")
 
-    assert not ownership.serves(stack, "postgres")
-    assert not ownership.is_taken(stack, "postgres")
+    assert not ownership.serves(stack, "metadata")
+    assert not ownership.is_taken(stack, "metadata")

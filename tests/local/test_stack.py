@@ -89,6 +89,17 @@ def test_a_port_that_is_taken_after_a_crash_is_replaced(start_stack: StartStack,
     assert (tmp_path / "told").read_text().split() == [first, s3_of(tmp_path)]
 
 
+def test_all_that_a_stack_writes_is_its_users_alone(start_stack: StartStack, tmp_path: Path) -> None:
+    (tmp_path / "program.log").touch()  # the test's own
+    before = set(tmp_path.rglob("*"))
+    start_stack()
+    wait_for(lambda: is_ready(tmp_path))
+
+    written = set(tmp_path.rglob("*")) - before
+    assert {path.name for path in written} >= {"state.json", "ports.json", "secrets.json", "s3.log", "told", "lock"}
+    assert {path: oct(path.stat().st_mode) for path in written if path.stat().st_mode & 0o077} == {}
+
+
 def test_a_service_that_is_stopped_is_not_ready_and_is_again_when_it_continues(
     start_stack: StartStack, tmp_path: Path
 ) -> None:

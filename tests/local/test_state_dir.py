@@ -52,3 +52,34 @@ def test_a_state_directory_belongs_to_one_stack_at_a_time(tmp_path: Path) -> Non
             pass
 
     assert not state_dir.is_locked(tmp_path)
+
+
+def modes(path: Path) -> dict[str, int]:
+    return {each.name: stat.S_IMODE(each.stat().st_mode) for each in path.iterdir()}
+
+
+def test_other_users_may_not_enter_a_state_directory_nor_what_earlier_versions_made(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    for folder in ("logs", "s3", "airflow", "run"):
+        (path / folder).mkdir(parents=True)
+        (path / folder).chmod(0o755)
+    path.chmod(0o755)
+
+    state_dir.create(path)
+
+    assert stat.S_IMODE(path.stat().st_mode) & 0o066 == 0
+    assert {mode for name, mode in modes(path).items() if (path / name).is_dir()} == {0o700}
+
+
+def test_a_private_file_is_private_from_its_first_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    write = Path.write_text
+
+    def observed(path: Path, text: str) -> int:
+        seen.append(stat.S_IMODE(path.stat().st_mode))
+        return write(path, text)
+
+    monkeypatch.setattr(Path, "write_text", observed)
+    state_dir.write_private(tmp_path / "secret", "text")
+
+    assert seen == [0o600]

@@ -103,3 +103,32 @@ def test_each_nth_request_fails() -> None:
     api = TestClient(create_app(rate=1000, fault_every=3))
 
     assert [get(api).status_code for _ in range(6)] == [200, 200, 503, 200, 200, 503]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "reason"),
+    [
+        ("0001-01-01", "2013-01-01", "'start_date' is out of allowed range from 1940-01-01"),
+        ("2013-01-01", "9999-12-31", "'end_date' is out of allowed range from 1940-01-01"),
+        ("1940-01-01", "2013-01-01", "at most 3660 days"),
+    ],
+)
+def test_a_request_for_any_number_of_days_is_refused(api: TestClient, start: str, end: str, reason: str) -> None:
+    response = get(api, start_date=start, end_date=end)
+    assert response.status_code == 400
+    assert reason in response.json()["reason"]
+
+
+def test_ten_years_take_no_longer_than_a_page(api: TestClient) -> None:
+    response = get(api, start_date="2010-01-01", end_date="2019-12-31")
+    assert response.status_code == 200
+    assert "next" in response.links
+    last = get(api, start_date="2013-12-30", end_date="2013-12-30", page=10**30)
+    assert last.json()["hourly"]["time"] == []
+    twice = get(api, hourly=",".join(["temperature_2m"] * 500))
+    assert set(twice.json()["hourly"]) == {"time", "temperature_2m"}
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/docs/oauth2-redirect"])
+def test_the_service_describes_itself_to_nobody(api: TestClient, path: str) -> None:
+    assert api.get(path).status_code == 404

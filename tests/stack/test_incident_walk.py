@@ -55,7 +55,7 @@ class Stack:
 
     def execute(self, database: str, *statements: str) -> list[tuple[Any, ...]]:
         """Execute statements as the owner of a database of the stack; returns the rows of the last one."""
-        dsn = embedded_postgres.dsn(self.command_line.state_dir.postgres, database)
+        dsn = embedded_postgres.dsn(self.command_line.state_dir.metadata, database)
         with psycopg.connect(dsn, autocommit=True) as connection:
             for statement in statements:
                 cursor = connection.execute(statement.encode())

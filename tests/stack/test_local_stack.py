@@ -107,7 +107,7 @@ def test_run_loads_the_data_and_prints_the_tables_of_the_warehouse(local: Comman
     assert rows["core.airlines"] == 16
     assert rows["core.airports"] == 1_458
     assert rows["core.planes"] == 3_322
-    with psycopg.connect(embedded_postgres.dsn(local.state_dir.postgres, "airline")) as source:
+    with psycopg.connect(embedded_postgres.dsn(local.state_dir.metadata, "airline")) as source:
         query = "SELECT count(*) FROM flights WHERE modified_at >= '2013-01-01' AND modified_at < '2013-01-03'"
         assert source.execute(query).fetchone() == (rows["core.flights"],)
     for table, count in rows.items():
@@ -153,7 +153,7 @@ def test_each_part_killed_in_mid_backfill_loses_no_row_and_duplicates_none(local
     assert again.returncode == 0, out + errors + again.stdout + again.stderr
     with summary.connect(local.state_dir) as warehouse:
         rows = summary.query(warehouse, query.format("core.flights"))
-    with psycopg.connect(embedded_postgres.dsn(local.state_dir.postgres, "airline")) as source:
+    with psycopg.connect(embedded_postgres.dsn(local.state_dir.metadata, "airline")) as source:
         assert source.execute(query.format("flights").encode()).fetchall() == rows
 
 

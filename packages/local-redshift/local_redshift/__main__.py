@@ -92,6 +92,7 @@ def _run_with_own_servers(data: Path | None, port: int) -> int:
     from local_redshift.storage.embedded_postgres import PostgresError
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    os.umask(0o077)  # passwords, data and logs are its user's alone
     try:
         with _folder(data) as folder, servers.running(folder, port=port) as (config, _):
             prepare(config)

@@ -14,12 +14,15 @@ DEFAULT_ROLE = "arn:aws:iam::000000000000:role/local-redshift"
 
 @dataclass(frozen=True)
 class Config:
-    """Address, storage (a PostgreSQL), user and S3 of one server.
+    """Address, storage (a PostgreSQL), user and S3 of one server. `pg_host` may be the folder of a Unix socket.
 
     With `tls_folder` it offers TLS by an authority that is made there. `iam_role` is the only role that COPY and UNLOAD
     may assume. `isolation`, SNAPSHOT or SERIALIZABLE, holds for the databases without a level of their own; SNAPSHOT is
     the default of a new cluster (https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html). `mode` is
-    provisioned, or serverless for the system views of a workgroup.
+    provisioned, or serverless for the system views of a workgroup. With `require_ssl` no login is accepted without TLS.
+
+    A client that has not logged in after `login_seconds` is disconnected; of more than `max_pending_logins` that are
+    not logged in, the oldest.
     """
 
     port: int
@@ -38,6 +41,9 @@ class Config:
     isolation: str = "SNAPSHOT"
     mode: str = "provisioned"
     tls_folder: str | None = None
+    require_ssl: bool = False
+    login_seconds: float = 30
+    max_pending_logins: int = 50
     check_keys: str = "off"  # or warn, error: compare declared keys with the data (session/key_checks.py)
 
     def admin(self, database: str = "postgres") -> str:
@@ -83,8 +89,20 @@ def from_environment(env: Mapping[str, str]) -> Config:
         isolation=isolation,
         mode=mode,
         tls_folder=env.get("LOCAL_REDSHIFT_TLS_FOLDER"),
+        require_ssl=_require_ssl(env),
+        login_seconds=float(env.get("LOCAL_REDSHIFT_LOGIN_SECONDS", Config.login_seconds)),
+        max_pending_logins=int(env.get("LOCAL_REDSHIFT_MAX_PENDING_LOGINS", Config.max_pending_logins)),
         check_keys=_check_keys(env.get("LOCAL_REDSHIFT_CHECK_KEYS", "off").lower()),
     )
+
+
+def _require_ssl(env: Mapping[str, str]) -> bool:
+    value = env.get("LOCAL_REDSHIFT_REQUIRE_SSL", "false").lower()
+    if value not in ("true", "false"):
+        raise ValueError(f"LOCAL_REDSHIFT_REQUIRE_SSL is {value}; it must be true or false")
+    if value == "true" and not env.get("LOCAL_REDSHIFT_TLS_FOLDER"):
+        raise ValueError("LOCAL_REDSHIFT_REQUIRE_SSL is true; it needs LOCAL_REDSHIFT_TLS_FOLDER")
+    return value == "true"
 
 
 def _check_keys(value: str) -> str:
@@ -106,6 +124,9 @@ def to_environment(config: Config) -> dict[str, str]:
         "LOCAL_REDSHIFT_PASSWORD": config.password,
         "LOCAL_REDSHIFT_IAM_ROLE": config.iam_role,
         "LOCAL_REDSHIFT_ISOLATION": config.isolation,
+        "LOCAL_REDSHIFT_REQUIRE_SSL": str(config.require_ssl).lower(),
+        "LOCAL_REDSHIFT_LOGIN_SECONDS": str(config.login_seconds),
+        "LOCAL_REDSHIFT_MAX_PENDING_LOGINS": str(config.max_pending_logins),
         "LOCAL_REDSHIFT_CHECK_KEYS": config.check_keys,
         "LOCAL_REDSHIFT_MODE": config.mode,
         "LOCAL_REDSHIFT_S3_ENDPOINT": config.s3_endpoint or "",

@@ -9,6 +9,7 @@ import ssl
 from local_redshift.config import Config
 from local_redshift.protocol import messages
 from local_redshift.protocol.backend import Backend
+from local_redshift.protocol.pending_logins import LoginTimeoutError, PendingLogins
 from local_redshift.protocol.startup import cancel, first_packet, login
 from local_redshift.protocol.stream import Stream
 from local_redshift.session.query_log import QueryLog
@@ -24,6 +25,7 @@ class Server:
         self.config = config
         self._tls = tls
         self._log = QueryLog(config)
+        self._logins = PendingLogins(config.login_seconds, config.max_pending_logins)
         self._writer: asyncio.Task[None] | None = None
         self._sessions: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -55,11 +57,10 @@ class Server:
 
     async def _serve(self, client: Stream) -> None:
         try:
-            code, body = await first_packet(client, self._tls)
-            if code == messages.CANCEL_REQUEST:
-                await cancel(self.config, body)
-            elif (session := await login(self.config, client, body)) is not None:
+            if (session := await self._login(client)) is not None:
                 await self._session(client, *session)
+        except LoginTimeoutError:
+            client.transport.abort()
         except messages.ProtocolError as bad:
             client.write(messages.error("08P01", str(bad), severity="FATAL"))
         except ConnectionError:
@@ -69,6 +70,18 @@ class Server:
             client.write(messages.error("XX000", "internal error of the local Redshift; see its log", severity="FATAL"))
         finally:
             client.transport.close()
+
+    async def _login(self, client: Stream) -> tuple[Backend, dict[str, str]] | None:
+        """What a session needs; None when PostgreSQL refused the login, or the client only cancels a statement."""
+        client.buffer.limit = messages.MAX_LOGIN_MESSAGE
+        async with self._logins.entered():
+            code, body = await first_packet(client, self._tls)
+            if code == messages.CANCEL_REQUEST:
+                await cancel(self.config, body)
+                return None
+            session = await login(self.config, client, body)
+        client.buffer.limit = messages.MAX_MESSAGE
+        return session
 
     async def _session(self, client: Stream, backend: Backend, parameters: dict[str, str]) -> None:
         session = asyncio.ensure_future(Session(self.config, client, backend, parameters, self._log).run())

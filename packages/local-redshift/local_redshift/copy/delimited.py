@@ -10,6 +10,7 @@ import codecs
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from local_redshift.copy.row_size import MAX_ROW_BYTES, RowTooLongError, check_row
 from local_redshift.statements.copy import CopyCommand
 
 
@@ -31,17 +32,20 @@ def decoded(chunks: Iterable[bytes], replacement: str | None) -> Iterator[str]:
     """The lines of a file, with their ends, as text.
 
     An invalid byte sequence becomes `replacement`, one for each byte, or a lone surrogate where none is given
-    (which `has_invalid` finds), so that the error can name the line.
+    (which `has_invalid` finds), so that the error can name the line. Raises RowTooLongError.
     """
     errors = "surrogateescape"
     decoder = codecs.getincrementaldecoder("utf-8")(errors)
-    rest = ""
+    rest, number = "", 1
     for chunk in chunks:
         text = rest + decoder.decode(chunk)
         lines = text.split("\n")
         rest = lines.pop()
         for line in lines:
+            check_row(line, number)
+            number += 1
             yield _replaced(line, replacement) + "\n"
+        check_row(rest, number)
     rest += decoder.decode(b"", final=True)
     if rest:
         yield _replaced(rest, replacement)
@@ -59,28 +63,34 @@ def _replaced(line: str, replacement: str | None) -> str:
 
 
 def records(lines: Iterator[str], command: CopyCommand) -> Iterator[Record]:
-    """Group a file's lines into records, header lines left out."""
+    """Group a file's lines into records, header lines left out. Raises RowTooLongError."""
     number = 0
     for line in lines:
         number += 1
         if number <= command.ignore_header:
             continue
-        start, text = number, line
-        if command.format == "csv":
-            while text.count(command.quote) % 2:
-                following = next(lines, None)
-                if following is None:
-                    break
-                text += following
-                number += 1
-        elif command.has("escape"):
-            while _escaped_end(text) and (following := next(lines, None)) is not None:
-                text += following
-                number += 1
-        text = text.removesuffix("\n").removesuffix("\r")
+        start = number
+        parts = _record_lines(line, lines, command, start)
+        number += len(parts) - 1
+        text = "".join(parts).removesuffix("\n").removesuffix("\r")
         if text == "" and command.has("ignoreblanklines"):
             continue
         yield _log_batch(start, text, command)
+
+
+def _record_lines(line: str, lines: Iterator[str], command: CopyCommand, start: int) -> list[str]:
+    """The lines of the record that begins with `line`."""
+    parts, size = [line], len(line)
+    quotes, escapes = command.format == "csv", command.format != "csv" and command.has("escape")
+    within = bool(line.count(command.quote) % 2) if quotes else escapes and _escaped_end(line)
+    while within and (following := next(lines, None)) is not None:
+        parts.append(following)
+        size += len(following)
+        if size > MAX_ROW_BYTES:
+            raise RowTooLongError(start)
+        within = within != bool(following.count(command.quote) % 2) if quotes else _escaped_end(following)
+    check_row("".join(parts).removesuffix("\n"), start) if len(parts) > 1 else None
+    return parts
 
 
 def _escaped_end(text: str) -> bool:

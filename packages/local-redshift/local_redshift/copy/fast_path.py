@@ -12,6 +12,7 @@ from typing import Protocol
 
 from local_redshift.copy.columns import NULL_MARKER, Column
 from local_redshift.copy.quote_check import QuoteCheck
+from local_redshift.copy.row_size import MAX_ROW_BYTES
 from local_redshift.copy.value_formats import ValueFormatCheck, by_default, layout
 from local_redshift.sql.lexer import quote_literal, quote_name
 from local_redshift.sql.token_reader import qualified_sql
@@ -66,6 +67,22 @@ class ByteCheck:
         return self._decimals > 0 and b"." + b"0" * self._decimals in data.translate(_AS_DIGITS)
 
 
+class RowSizeCheck:
+    """Rejects a row that may be longer than COPY allows; the staged path counts its bytes."""
+
+    incomplete = False
+
+    def __init__(self, quotes: QuoteCheck | None) -> None:
+        self._quotes, self._size = quotes, 0
+
+    def rejects(self, data: bytes) -> bool:
+        """Whether a row may be too long, by less than a chunk; `quotes` must have read the chunk before."""
+        ended = b"\n" in data if self._quotes is None else self._quotes.ends_row
+        size = self._size + len(data)
+        self._size = len(data) if ended else size
+        return size > MAX_ROW_BYTES
+
+
 @dataclass(frozen=True)
 class FastCopy:
     """PostgreSQL's COPY, and what makes the load take the staged path: rejected data, or an empty value refused."""
@@ -103,7 +120,8 @@ def fast_copy(command: CopyCommand, columns: list[Column]) -> FastCopy | None:
     bytes_check = ByteCheck((b"\0", *forbidden, *null_forbidden), min(scales) + 1 if scales else 0)
     formats = ValueFormatCheck(command, columns, layout(command))
     quotes = QuoteCheck(command.quote, command.delimiter or ",") if command.format == "csv" else None
-    checks = (bytes_check, formats, quotes) if quotes else (bytes_check, formats)
+    rows = RowSizeCheck(quotes)
+    checks = (bytes_check, formats, quotes, rows) if quotes else (bytes_check, formats, rows)
     return FastCopy(sql, checks, formats, quotes, empty_refused)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from local_redshift.copy.columns import NULL_MARKER
 from local_redshift.copy.duckdb_pipe import engine, load_csv, path_literal, piped
 from local_redshift.copy.job import Job
+from local_redshift.copy.row_size import MAX_ROW_BYTES
 from local_redshift.copy.value_formats import Layout, ValueFormatCheck
 from local_redshift.protocol.host import Host
 from local_redshift.s3.client import Source, read_object
@@ -107,12 +108,16 @@ class _TextCheck:
         self._texts = texts
         self._tail = b""
         self._objects = 0
+        self._row = 0  # bytes since the last newline
         self.lines = 0
 
     def rejects(self, chunk: bytes) -> bool:
         """Whether the next chunk has it."""
         self._objects += chunk.count(b"{")
         self.lines += chunk.count(b"\n")
+        self._row = len(chunk) - chunk.rfind(b"\n") - 1 if b"\n" in chunk else self._row + len(chunk)
+        if self._row > MAX_ROW_BYTES:
+            return True
         data, self._tail = self._tail + chunk, chunk[-_OVERLAP:]
         # More braces than lines, or any bracket: a value inside a value, or text that resembles one.
         return b"[" in chunk or self._objects > self.lines + 1 or self._rewritten(data)

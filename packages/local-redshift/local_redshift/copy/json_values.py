@@ -12,6 +12,7 @@ from typing import Any
 
 from local_redshift.copy.columns import Column
 from local_redshift.copy.delimited import Record, decoded, has_invalid
+from local_redshift.copy.row_size import check_row
 from local_redshift.s3.client import S3Error, read_json, split_url
 from local_redshift.statements.copy import CopyCommand
 
@@ -21,7 +22,7 @@ Path = tuple["str | int", ...]
 
 
 def records(chunks: Iterable[bytes], command: CopyCommand, columns: list[Column], client: Any) -> Iterator[Record]:
-    """One record a JSON value. Raises S3Error for a wrong JSONPaths file."""
+    """One record a JSON value. Raises S3Error for a wrong JSONPaths file, RowTooLongError."""
     paths = _paths(command, columns, client)
     for line, text, value in values(decoded(chunks, command.replace_invalid)):
         if value is _MISSING:
@@ -42,6 +43,7 @@ def values(lines: Iterator[str]) -> Iterator[tuple[int, str, Any]]:
         if not text.strip():
             start, text = number, ""
         text += line
+        check_row(text, start)
         while stripped := text.lstrip():
             try:
                 value, end = decoder.raw_decode(stripped)

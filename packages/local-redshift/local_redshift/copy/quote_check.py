@@ -12,7 +12,10 @@ _SLICE = 1 << 16
 
 
 class QuoteCheck:
-    """Checks one stream, chunk by chunk: its first, third, … quote opens, its second, fourth, … closes."""
+    """Checks one stream, chunk by chunk: its first, third, … quote opens, its second, fourth, … closes.
+
+    `ends_row` is whether a row ended in the last chunk: at a newline outside quotes.
+    """
 
     def __init__(self, quote: str, delimiter: str) -> None:
         self._quote = quote.encode()
@@ -21,6 +24,7 @@ class QuoteCheck:
         self._before = b"\n"  # the end of the text outside quotes so far
         self._open = False
         self.has_quotes = False
+        self.ends_row = False
 
     @property
     def incomplete(self) -> bool:
@@ -30,10 +34,12 @@ class QuoteCheck:
     def rejects(self, data: bytes) -> bool:
         """Whether a quote opens or closes inside other text in the stream's next chunk."""
         if self._quote not in data and (self._open or self._before != self._quote):
+            self.ends_row = not self._open and b"\n" in data
             if not self._open:
                 self._before = data[-1:] or self._before
             return False
         self.has_quotes = True
+        self.ends_row = False
         return any(self._misplaced(data[at : at + _SLICE]) for at in range(0, len(data), _SLICE))
 
     def _misplaced(self, data: bytes) -> bool:
@@ -46,6 +52,7 @@ class QuoteCheck:
         outside = self._quote.join(parts[::2])
         if self._open:
             outside += self._quote
+        self.ends_row = self.ends_row or b"\n" in outside[1:]
         self._before = outside[-1:]
         kinds = outside.translate(self._kinds)
         return b'x"' in kinds or b'"x' in kinds

@@ -16,6 +16,7 @@ from local_redshift.copy.conversions import BadValueError, Converter, converter
 from local_redshift.copy.delimited import Record, decoded, records
 from local_redshift.copy.job import Job, LoadError, LoadFailedError
 from local_redshift.copy.load_errors import TYPE_NAMES, classify
+from local_redshift.copy.row_size import MAX_ROW_BYTES, RowTooLongError
 from local_redshift.protocol.host import Host
 from local_redshift.s3.ahead import ahead
 from local_redshift.s3.client import S3Error, Source, read_object, s3_client
@@ -23,6 +24,7 @@ from local_redshift.sql.lexer import quote_literal, quote_name
 
 _STAGE = 'pg_temp."redshift$stage"'
 _BATCH_BYTES = 1 << 18
+_LOGGED = 1024  # characters of a row and of a value that the error tables hold
 
 
 async def run(session: Host, job: Job) -> None:
@@ -31,7 +33,7 @@ async def run(session: Host, job: Job) -> None:
     client = s3_client(session.config, job.command.credentials, job.command.region)
     await session.backend.copy_in(f"COPY {_STAGE} FROM STDIN WITH (FORMAT csv, NULL '')", ahead(_rows(client, job)))
     await _check_stage(session, job, client)
-    allowed = max(job.command.max_errors - 1, 0)
+    allowed = _allowed_errors(job)
     job.errors.sort(key=lambda error: (error.file, error.line))
     if len(job.errors) > allowed:
         raise LoadFailedError(job.errors[: allowed + 1])
@@ -44,6 +46,10 @@ async def run(session: Host, job: Job) -> None:
         )
         job.rows = int(result.tags[0].split()[2])
     await session.backend.query(f"DROP TABLE {_STAGE}")
+
+
+def _allowed_errors(job: Job) -> int:
+    return max(job.command.max_errors - 1, 0)
 
 
 def _value(name: str, column: Column, job: Job) -> str:
@@ -75,6 +81,8 @@ def _rows(client: object, job: Job) -> Iterator[bytes]:
                     f"{source.url} holds a NUL character in line {record.line}: the local Redshift does not model them"
                 )
             row = _row(job, source, record, convert)
+            if row is None and len(job.errors) > _allowed_errors(job):
+                break  # the load fails: more rows that cannot be converted change nothing
             if row is None:
                 continue
             line = f"{number},{record.line},{row}\n".encode()
@@ -91,9 +99,13 @@ def _rows(client: object, job: Job) -> Iterator[bytes]:
 
 def _records(client: object, job: Job, source: Source) -> Iterator[Record]:
     chunks = read_object(client, source, job.command.compression)
-    if job.command.format == "json":
-        return json_values.records(chunks, job.command, job.columns, client)
-    return records(decoded(chunks, job.command.replace_invalid), job.command)
+    try:
+        if job.command.format == "json":
+            yield from json_values.records(chunks, job.command, job.columns, client)
+        else:
+            yield from records(decoded(chunks, job.command.replace_invalid), job.command)
+    except RowTooLongError as long:
+        raise S3Error(f"{source.url} has a row of more than {MAX_ROW_BYTES >> 20} MB at line {long.line}") from long
 
 
 def _row(job: Job, source: Source, record: Record, convert: list[Converter]) -> str | None:
@@ -129,8 +141,10 @@ def _error(file: str, record: Record, column: Column | None, value: str, code: i
     kind = column.type if column else ""
     size = column.sized_type.partition("(")[2].rstrip(")") if column else "0"
     name = column.name if column else ""
-    text = record.text.encode("utf-8", "replace").decode()
-    return LoadError(file, record.line, name, TYPE_NAMES.get(kind, kind), size or "0", text, value, code, reason)
+    text = record.text[:_LOGGED].encode("utf-8", "replace").decode()
+    return LoadError(
+        file, record.line, name, TYPE_NAMES.get(kind, kind), size or "0", text, value[:_LOGGED], code, reason
+    )
 
 
 async def _check_stage(session: Host, job: Job, client: object) -> None:

@@ -14,7 +14,9 @@ SSL_REQUEST = 80877103
 GSS_REQUEST = 80877104
 # Redshift's statement limit is 16 MB; a longer message belongs to another protocol.
 MAX_MESSAGE = 64 << 20
+# Before the login: what PostgreSQL allows for a start-up packet, and more than a password or SASL response needs.
 MAX_STARTUP = 10_000
+MAX_LOGIN_MESSAGE = 8 << 10
 
 _LENGTH = struct.Struct("!I")
 _HEADER_SIZE = 5  # type and length
@@ -125,10 +127,11 @@ def split_strings(body: bytes, count: int) -> tuple[list[bytes], bytes]:
 
 
 class MessageBuffer:
-    """Splits a stream of bytes into messages. `size` is the number of bytes in the buffer."""
+    """Splits a stream of bytes into messages: `size` is the number of bytes in it, `limit` that of a message's body."""
 
     def __init__(self) -> None:
         self.size = 0
+        self.limit = MAX_MESSAGE
         self._data = b""
         self._at = 0
         self._parts: list[bytes] = []  # joined once there are enough of them: a message may be 64 MB
@@ -160,7 +163,7 @@ class MessageBuffer:
             self._join()
         data, at = self._data, self._at
         (length,) = _LENGTH.unpack_from(data, at + 1)
-        if not 4 <= length <= MAX_MESSAGE:
+        if not 4 <= length <= self.limit:
             raise ProtocolError(f"invalid message length {length}")
         if self.size <= length:
             self._needed = length + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import struct
+from collections.abc import Mapping
 
 from local_redshift.catalog.isolation import USE_LEVEL_OF_DATABASE
 from local_redshift.config import ISOLATION, Config
@@ -66,42 +67,55 @@ def session_parameters(config: Config) -> dict[str, str]:
 
 
 async def first_packet(client: Stream, tls: ssl.SSLContext | None) -> tuple[int, bytes]:
-    """Reply to requests for encryption; return the next packet's code and body.
+    """Reply to requests for encryption, each at most once; return the next packet's code and body.
 
     Raises ProtocolError, StreamClosedError.
     """
+    encryptions = {SSL_REQUEST: "SSL request", GSS_REQUEST: "GSSAPI encryption request"}
     while True:
         length, code = struct.unpack("!II", await client.exactly(8))
         if not 8 <= length <= MAX_STARTUP:
             raise ProtocolError("invalid length of startup packet")
         body = await client.exactly(length - 8)
+        if code in (CANCEL_REQUEST, PROTOCOL_3):
+            return code, body
+        name = encryptions.pop(code, None)
+        if name is None:
+            raise ProtocolError(f"unsupported frontend protocol {code >> 16}.{code & 0xFFFF}: server supports 3.0")
+        if client.buffer.size:  # sent in clear, by anybody on the way: it must not count as sent inside TLS
+            raise ProtocolError(f"received unencrypted data after {name}")
         if code == SSL_REQUEST and tls is not None:
             client.write(b"S")
             await client.encrypt(tls)
-        elif code in (SSL_REQUEST, GSS_REQUEST):
-            client.write(b"N")
-        elif code in (CANCEL_REQUEST, PROTOCOL_3):
-            return code, body
         else:
-            raise ProtocolError(f"unsupported frontend protocol {code >> 16}.{code & 0xFFFF}: server supports 3.0")
+            client.write(b"N")
 
 
 async def connect(config: Config) -> Backend:
     """A connection to PostgreSQL, before any login. Raises OSError."""
-    _, backend = await asyncio.get_running_loop().create_connection(Backend, config.pg_host, config.pg_port)
+    loop = asyncio.get_running_loop()
+    if config.pg_host.startswith("/"):  # the folder of its socket
+        _, backend = await loop.create_unix_connection(Backend, f"{config.pg_host}/.s.PGSQL.{config.pg_port}")
+    else:
+        _, backend = await loop.create_connection(Backend, config.pg_host, config.pg_port)
     return backend
 
 
 async def cancel(config: Config, body: bytes) -> None:
     """Pass a cancel request on to PostgreSQL, whose process id and secret the client received."""
     backend = await connect(config)
-    await backend.send(struct.pack("!II", len(body) + 8, CANCEL_REQUEST) + body)
-    backend.transport.close()
+    try:
+        await backend.send(struct.pack("!II", len(body) + 8, CANCEL_REQUEST) + body)
+    finally:
+        backend.transport.close()
 
 
 async def login(config: Config, client: Stream, body: bytes) -> tuple[Backend, dict[str, str]] | None:
     """Connect to PostgreSQL and let it authenticate the client; None, after an error to the client, when it refuses."""
     requested = startup_parameters(body)
+    if config.require_ssl and client.transport.get_extra_info("sslcontext") is None:
+        await client.send(_encryption_required(client, requested))
+        return None
     parameters = session_parameters(config)
     parameters.update({key: value for key, value in requested.items() if key.lower() in _PASSED_ON})
     if "redshift_internal" in parameters.get("options", "").replace("\\", "").lower():
@@ -116,13 +130,25 @@ async def login(config: Config, client: Stream, body: bytes) -> tuple[Backend, d
             error("57P03", f"the storage of the local Redshift cannot be reached: {unreachable}", severity="FATAL")
         )
         return None
-    await backend.send(startup(parameters))
+    accepted = False
+    try:
+        await backend.send(startup(parameters))
+        accepted = await _authenticate(client, backend, from_driver=_DRIVER_PARAMETER in requested)
+    finally:
+        if not accepted:  # refused, gone or too slow: PostgreSQL would wait for a minute
+            backend.transport.abort()
     if _DRIVER_PARAMETER in requested:
         parameters[_DRIVER_PARAMETER] = requested[_DRIVER_PARAMETER]
-    if await _authenticate(client, backend, from_driver=_DRIVER_PARAMETER in requested):
-        return backend, parameters
-    backend.transport.close()
-    return None
+    return (backend, parameters) if accepted else None
+
+
+def _encryption_required(client: Stream, requested: Mapping[str, str]) -> bytes:
+    """The error of a cluster whose parameter `require_ssl` is true (https://docs.aws.amazon.com/redshift/latest/mgmt/connecting-ssl-support.html)."""
+    host, user = client.transport.get_extra_info("peername")[0], requested.get("user", "")
+    name = requested.get("database", user)
+    return error(
+        "28000", f'no pg_hba.conf entry for host "{host}", user "{user}", database "{name}", SSL off', severity="FATAL"
+    )
 
 
 async def _authenticate(client: Stream, backend: Backend, from_driver: bool) -> bool:

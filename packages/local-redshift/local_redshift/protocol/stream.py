@@ -43,7 +43,7 @@ class Stream(asyncio.Protocol):
         self.buffer.feed(data)
         if self._reading is not None:
             self._wake()
-        elif self.buffer.size > _READ_AHEAD and not self._paused:
+        elif self.buffer.size > min(_READ_AHEAD, self.buffer.limit) and not self._paused:
             self._paused = True
             self.transport.pause_reading()
 

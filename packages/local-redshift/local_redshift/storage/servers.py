@@ -17,7 +17,7 @@ from typing import Any
 import boto3
 
 from local_redshift.config import Config
-from local_redshift.storage import embedded_postgres
+from local_redshift.storage import embedded_postgres, postgres_programs
 from local_redshift.storage.processes import free_port, process, wait_for_port
 
 BUCKET = "lake"
@@ -37,11 +37,13 @@ def running(
     yielded. Raises FolderInUseError, PostgresError, TimeoutError.
     """
     with contextlib.ExitStack() as stack:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         stack.enter_context(_locked(folder))
-        embedded_postgres.allow_entry(folder)
+        postgres_programs.allow_entry(folder)
         passwords = _passwords(folder)
-        pg = embedded_postgres.Postgres(folder / "pg", free_port(), passwords["postgres"], postgres_settings)
+        pg = embedded_postgres.Postgres(
+            folder / "pg", embedded_postgres.PORT, passwords["postgres"], postgres_settings, private=True
+        )
         embedded_postgres.stop(pg)  # left by a process that was killed
         embedded_postgres.init(pg)
         stack.callback(embedded_postgres.stop, pg)
@@ -49,10 +51,11 @@ def running(
         config = Config(
             **{
                 "port": 0,
+                "pg_host": pg.host,
                 "pg_port": pg.port,
                 "pg_password": pg.password,
                 "password": passwords["user"],
-                "s3_endpoint": stack.enter_context(_moto(folder)),
+                "s3_endpoint": stack.enter_context(_s3(folder, passwords)),
                 "access_key": passwords["access_key"],
                 "secret_key": passwords["secret_key"],
                 **settings,
@@ -96,10 +99,11 @@ def _passwords(folder: Path) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _moto(folder: Path) -> Iterator[str]:
-    """The endpoint of a moto server."""
+def _s3(folder: Path, passwords: dict[str, str]) -> Iterator[str]:
+    """The endpoint of an S3 server for the access key of the passwords."""
     port = free_port()
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with process(command, folder / "s3.log", {}):
+    keys = {"AWS_ACCESS_KEY_ID": passwords["access_key"], "AWS_SECRET_ACCESS_KEY": passwords["secret_key"]}
+    command = [sys.executable, "-m", "local_redshift.storage.s3_server"]
+    with process(command, folder / "s3.log", {"S3_PORT": str(port), **keys}):
         wait_for_port(port)
         yield f"http://127.0.0.1:{port}"
