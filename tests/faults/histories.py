@@ -19,6 +19,7 @@ from uuid import uuid4
 
 import boto3
 import psycopg
+import redshift_connector
 from botocore.config import Config
 from psycopg import sql
 
@@ -114,10 +115,15 @@ def _run(history: plan.History, server: Any, database: str, source_database: str
 def _keep(history: plan.History, stage: Stage, target: LoadTarget, wrong: Sequence[str]) -> None:
     """What a person needs to see how it came to be wrong: the log, the errors, the table and what was recorded."""
     folder = KEPT / str(history.seed)
+    shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(stage.folder, folder, symlinks=True, dirs_exist_ok=True)
     (folder / "wrong").write_text("\n".join(wrong))
     for name, query in _EVIDENCE.items():
-        (folder / name).write_text("\n".join(map(str, target.rows(query))))
+        try:
+            text = "\n".join(map(str, target.rows(query)))
+        except redshift_connector.Error as error:  # a table that no run has made
+            text = str(error)
+        (folder / name).write_text(text)
 
 
 def _judge(
@@ -168,7 +174,7 @@ def _names(server: Any, target: LoadTarget, source: Source, lake: Lake, folder: 
     url = lake.location.url(lake.location.prefix)
     return {
         **warehouse_names(server, target.database, url, f"{url}/landing"),
-        "AIRFLOW_CONN_AIRLINE_DB": source.url,
+        "AIRFLOW_CONN_AIRLINE_DB": source.connection,
         "AIRFLOW_CONN_ITEMS_API": json.dumps({"conn_type": "http", "host": address}),
         "AIRFLOW__REDSHIFT_ETL__SQL_DIR": str(folder / "sql"),
     }

@@ -35,10 +35,13 @@ class Seen:
 
 
 def read_table(connect: Any, columns: str) -> list[Any]:
-    """The table's rows, in order."""
+    """The table's rows, in order; none where no run has made it."""
     connection = connect()
     try:
         cursor = connection.cursor()
+        cursor.execute("SELECT 1 FROM svv_tables WHERE table_schema = 'core' AND table_name = 'items'")
+        if not cursor.fetchall():
+            return []
         cursor.execute(f"SELECT {columns} FROM core.items")
         return sorted((tuple(row) for row in cursor.fetchall()), key=repr)
     finally:

@@ -37,7 +37,9 @@ class Source:
     def __init__(self, dsn: str, kind: Kind) -> None:
         self.dsn, self.kind = dsn, kind
         parts = conninfo_to_dict(dsn)
-        self.url = "postgresql://{user}:{password}@{host}:{port}/{dbname}".format(**parts)
+        names = {"host": "host", "port": "port", "login": "user", "password": "password", "schema": "dbname"}
+        connection = {"conn_type": "postgres", **{name: parts[part] for name, part in names.items()}}
+        self.connection = json.dumps(connection | {"port": int(str(parts["port"]))})
         with psycopg.connect(dsn) as connection:
             connection.execute(SOURCE)
 

@@ -20,11 +20,12 @@ from tests.local.conftest import StartProgram, wait_for
 
 
 @pytest.fixture
-def stack(tmp_path: Path) -> Iterator[state_dir.StateDir]:
-    created = state_dir.create(tmp_path / "state", new_ports=True)
-    yield created
-    for server in created.servers.values():
-        embedded_postgres.stop(server)
+def stack() -> Iterator[state_dir.StateDir]:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # noqa: S108 — a socket's path has at most 107 bytes
+        created = state_dir.create(Path(folder) / "state", new_ports=True)
+        yield created
+        for server in created.servers.values():
+            embedded_postgres.stop(server)
 
 
 def start(server: embedded_postgres.Postgres) -> None:
