@@ -38,8 +38,8 @@ class Source:
         self.dsn, self.kind = dsn, kind
         parts = conninfo_to_dict(dsn)
         names = {"host": "host", "port": "port", "login": "user", "password": "password", "schema": "dbname"}
-        connection = {"conn_type": "postgres", **{name: parts[part] for name, part in names.items()}}
-        self.connection = json.dumps(connection | {"port": int(str(parts["port"]))})
+        values = {"conn_type": "postgres", **{name: parts[part] for name, part in names.items()}}
+        self.connection = json.dumps(values | {"port": int(str(parts["port"]))})
         with psycopg.connect(dsn) as connection:
             connection.execute(SOURCE)
 

@@ -104,7 +104,7 @@ def swap(target: LoadTarget) -> Write:
     shadow = shadow_table.create(target.connect, contract, "staged")
     target.load(shadow, [(n, DAY2, DAY2, "swap") for n in range(6)])
     staged = "('staged', 'core.things', 'stage', '2013-01-02', '2013-01-02', 'r', 'ada', 'compared', 1, 'manual 1'"
-    found = '{"shadow_rows": 6, "new": 6, "changed": 6}'
+    found = '{"shadow_rows": 9, "new": 9, "changed": 9}'
     target.run(f"INSERT INTO etl.backfill_history VALUES {staged}, '2013-01-02', NULL, '{found}', NULL)")
     request = Request("swap", contract, "things", date(2013, 1, 2), date(2013, 1, 2), "right", "staged", False, 31)
     return lambda connect: actions.finish(connect, request, SWAP_RUN, "ada")

@@ -21,7 +21,7 @@ from tests.local.conftest import StartProgram, wait_for
 
 @pytest.fixture
 def stack() -> Iterator[state_dir.StateDir]:
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # noqa: S108 — a socket's path has at most 107 bytes
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # a socket's path has at most 107 bytes
         created = state_dir.create(Path(folder) / "state", new_ports=True)
         yield created
         for server in created.servers.values():
