@@ -19,6 +19,8 @@ from tests.integration.http_service import Answer, Service, serving
 from tests.integration.raw_files import DAY, SqlDir, use_sql_dir
 from tests.integration.test_http_source import COLUMNS, QUICK, TIDES, hours
 
+pytestmark = pytest.mark.slow
+
 MIB = 1 << 20
 
 

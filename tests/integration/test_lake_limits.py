@@ -24,6 +24,8 @@ from redshift_etl.lake.storage import Lake
 from redshift_etl.operators.load import LoadToRedshiftOperator
 from tests.integration.raw_files import DAY, SqlDir, raw, rejects, staged, transform, use_sql_dir
 
+pytestmark = pytest.mark.slow
+
 MIB = 1 << 20
 COLUMNS = "id INTEGER NOT NULL, item VARCHAR(40)"
 SELECT = "/*\ncolumns: {id: INTEGER, item: VARCHAR}\n*/\nSELECT id, item FROM raw"
@@ -166,7 +168,6 @@ def test_landing_files_have_a_limit_that_a_setting_raises(
         extract()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".gz", ".zst"])
 def test_a_landing_file_is_unpacked_to_the_limit_in_small_steps(
     lake: Lake, table: str, monkeypatch: pytest.MonkeyPatch, suffix: str
@@ -188,7 +189,6 @@ def test_a_landing_file_is_unpacked_to_the_limit_in_small_steps(
     assert f"bomb.csv{suffix}" in str(error.value.where["file"])
 
 
-@pytest.mark.slow
 def test_a_frame_that_unpacks_to_very_much_does_so_in_steps(tmp_path: Path) -> None:
     path = tmp_path / "zeros.csv.zst"
     with path.open("wb") as file, zstandard.ZstdCompressor().stream_writer(file) as writer:
@@ -204,7 +204,6 @@ def test_files_beyond_the_free_space_are_not_downloaded(lake: Lake, table: str) 
         transform(lake, batch)
 
 
-@pytest.mark.slow
 def test_the_lines_of_a_large_file_take_no_memory(lake: Lake, sql_dir: SqlDir) -> None:
     table = sql_dir.table("t", COLUMNS, SELECT, max_rejects="1")
     body = gzip.compress(ROWS.encode() + b"\n" * MIB + b"x,b\n")

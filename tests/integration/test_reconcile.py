@@ -20,6 +20,8 @@ from tests.integration.batches import LoadTarget
 from tests.integration.conftest import Source
 from tests.integration.operations import DAG_BY_HAND, connect_airflow, instance, repository
 
+pytestmark = pytest.mark.slow
+
 THINGS = """/*
 description: Things.
 owner: us
@@ -145,7 +147,6 @@ def test_mend_returns_the_runs_to_start(target: LoadTarget) -> None:
     ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("dead", ["connection", "file", "both"])
 def test_a_source_that_cannot_be_counted_is_named_after_the_others_are_compared(
     target: LoadTarget, lake: Lake, monkeypatch: pytest.MonkeyPatch, dead: str

@@ -14,6 +14,8 @@ from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.warehouse import load, model
 from tests.integration.batches import RUN, LoadTarget
 
+pytestmark = pytest.mark.slow
+
 START = datetime(2013, 1, 1, tzinfo=UTC)
 
 CHANGES = contracts.parse("""/*
@@ -101,7 +103,6 @@ def test_a_deletion_is_a_state_from_its_time(prices: LoadTarget) -> None:
     assert prices.rows("SELECT COUNT(*) FROM core.prices WHERE current AND deleted_at IS NULL") == [(0,)]
 
 
-@pytest.mark.slow
 def test_changes_in_any_order_and_split_end_in_the_same_history(prices: LoadTarget) -> None:
     chance = random.Random(11)
     rows = [change(chance.randint(1, 6), chance.randint(1, 3), item=chance.randint(1, 2)) for _ in range(14)]
@@ -188,7 +189,6 @@ def intervals(copies: Sequence[tuple[int, Mapping[int, str]]]) -> list[tuple[obj
 
 
 @pytest.mark.parametrize("seed", range(6))
-@pytest.mark.slow
 def test_copies_in_any_order_give_the_history_of_their_reading(staff: LoadTarget, seed: int) -> None:
     chance = random.Random(seed)
     copies = [

@@ -51,6 +51,7 @@ def test_flights_are_the_published_ones(seeded: psycopg.Connection) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_landing_changes_a_flight(seeded: psycopg.Connection) -> None:
     # Row 1 of flights.csv: UA1545, scheduled 05:15 in New York, 2 minutes late, 227 minutes in the air.
     row = fetch(seeded, "SELECT created_at, modified_at, deleted_at FROM flights WHERE flight_id = 1")

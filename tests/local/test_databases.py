@@ -18,6 +18,8 @@ from local.stack import database, ports, state_dir
 from local_redshift.storage import embedded_postgres
 from tests.local.conftest import StartProgram, wait_for
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def stack() -> Iterator[state_dir.StateDir]:
@@ -142,7 +144,6 @@ embedded_postgres.stop(pg)
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["short", "a folder, somebody's", "long" * 50])
 @pytest.mark.parametrize("who", ["root", "without namespaces", "nobody"])
 def test_a_private_server_starts_whoever_runs_it_and_wherever_its_data_is(who: str, name: str) -> None:

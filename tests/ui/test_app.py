@@ -156,6 +156,7 @@ def test_who_may_not_read_the_dag_of_a_table_sees_neither_the_table_nor_its_inci
         assert page.get(f"/api/tables/core.{below}", token).status_code == 200
 
 
+@pytest.mark.slow
 def test_ids_of_incidents_that_nobody_knows_are_answered_at_once_and_read_nothing(page: Page) -> None:
     settled(page, "/api/overview")
     with ThreadPoolExecutor(60) as pool:
@@ -216,6 +217,7 @@ def page_without_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield page_of(served, sample)
 
 
+@pytest.mark.slow
 def test_without_a_warehouse_the_page_shows_the_files_and_since_when_the_warehouse_is_down(
     page_without_warehouse: Page,
 ) -> None:

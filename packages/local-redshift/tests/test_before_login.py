@@ -15,6 +15,8 @@ import pytest
 from local_redshift.protocol.messages import GSS_REQUEST, SSL_REQUEST, startup
 from local_redshift.testing.pytest_plugin import Connection, RedshiftServer, beside
 
+pytestmark = pytest.mark.slow
+
 _MIB = 1 << 20
 _STARTUP = startup({"user": "nobody_here", "database": "warehouse"})
 Connect = Callable[[RedshiftServer], socket.socket]

@@ -15,6 +15,8 @@ from tests.copy_loader import Loader, fails_with
 from local_redshift.s3.decompress import EndOfStreamError, decompressed
 from local_redshift.testing.pytest_plugin import Connection, RedshiftServer
 
+pytestmark = pytest.mark.slow
+
 MIB = 1 << 20
 LIMIT = 4 * MIB
 _ROWS = b"".join(b"%d,row %d\n" % (i, i * i) for i in range(200_000))
