@@ -95,7 +95,10 @@ def refused(call: Callable[[], object]) -> str:
     return str(error.value.response["Error"]["Code"])
 
 
-def test_the_worker_reads_the_landing_zone_and_writes_and_reads_batches(guarded: Guarded, tmp_path: Path) -> None:
+def test_the_worker_reads_the_landing_zone_and_writes_and_reads_batches(
+    guarded: Guarded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__LANDING", f"s3://{LANDING.bucket}/{LANDING.prefix}")
     lake = guarded.lake
     landed = lake.head(LANDING, LANDING.key("airlines.csv"))
     manifest = lake.write_manifest("raw/core.small/full/run", [landed, lake.put("raw/core.small/full/run/part", b"x")])

@@ -154,8 +154,9 @@ def test_a_part_that_cannot_be_read_says_so_and_the_others_are_shown(
 ) -> None:
     with slow_page(redshift_server, tmp_path, max_age=1) as (page, relay):
         relay.gate.set()
+        sample_warehouse.insert_incident(page.dsn, "core.orders_001", "Failed.", INCIDENT)
         with contextlib.closing(sqlite3.connect(tmp_path / "airflow/airflow.db", timeout=30)) as database:
-            database.execute("ALTER TABLE dag RENAME TO dag_away")
+            database.execute("ALTER TABLE dag RENAME COLUMN is_paused TO was_paused")
         with opened(browser_context, page, "") as tab:
             note = tab.wait_for_selector(".note:has-text('paused')", timeout=60_000)
             assert note

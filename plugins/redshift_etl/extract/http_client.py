@@ -58,7 +58,7 @@ class Client:
         Raises AirflowRescheduleException when the service names a later time, SourceError when the run ends before it,
         TransientError when every attempt failed, ConfigError when the request is refused or redirected to another host.
         """
-        if not self.is_own(url):  # that of the lake's record of a pause
+        if url != self.url and not self.is_own(url):  # that of the lake's record of a pause
             what = "The next page's address is not of the connection's host: not requested."
             raise SourceError(what, fix="clear the extract task", url=shown(url), host=shown(self.url))
         try:

@@ -47,7 +47,7 @@ class LoadToRedshiftOperator(LineageMixin, BaseOperator):
         contract = contracts.load(self.table).without(batch.left_out)
         if batch.rows:
             Lake.connect().read_manifest(batch.manifest)  # COPY reads whatever a manifest names
-        target, shadow = contract, context["params"].get(SHADOW)
+        target, shadow = contract, (context["dag_run"].conf or {}).get(SHADOW)
         if shadow:
             history.require_asked(connect, str(shadow), self.table, run.run_id, batch.window)
             target = shadow_table.create(connect, contract, str(shadow))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_view
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.middleware.gzip import GZipMiddleware
 
 from redshift_etl.catalog import pages
@@ -19,6 +21,8 @@ from redshift_etl.ui.background_value import Reading
 from redshift_etl.ui.rights import Rights, readable_dags
 from redshift_etl.ui.state import State, health
 from redshift_etl.ui.workers import BusyError
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -80,7 +84,12 @@ PageState = Annotated[State, Depends(_state)]
 
 def _rights(state: PageState, user: GetUserDep) -> Rights:
     """What the user may see. Nothing is shown until it is known which DAG writes which table."""
-    return Rights(readable_dags(user), _value(state.writers(), "The DAGs' tables are being read."))
+    try:
+        readable = readable_dags(user)
+    except SQLAlchemyError as error:
+        log.warning("The DAGs that the user may read could not be read: %s", type(error).__name__)
+        raise HTTPException(503, "Airflow's database does not respond.", RETRY) from error
+    return Rights(readable, _value(state.writers(), "The DAGs' tables are being read."))
 
 
 UserRights = Annotated[Rights, Depends(_rights)]
