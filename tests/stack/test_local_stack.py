@@ -307,7 +307,7 @@ def test_redshift_alone_prints_one_line_of_json_and_stops_on_sigterm(tmp_path: P
 def test_an_interrupted_test_run_leaves_no_process(tmp_path: Path, signum: signal.Signals) -> None:
     env = os.environ | {
         "TMPDIR": str(tmp_path),
-        "PYTEST_ADDOPTS": "-k test_flights_are_the_published_ones -p no:cacheprovider",
+        "PYTEST_ADDOPTS": "-k test_the_pipelines_login_may_read_and_nothing_else -p no:cacheprovider",
     }
     command = [sys.executable, "-m", "local.cli", "test", "--only", "tests"]
     with (tmp_path / "log").open("w") as log:
