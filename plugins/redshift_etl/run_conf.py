@@ -12,6 +12,8 @@ SHADOW = "shadow"
 """The key by which ``backfill_table`` makes the DAG of a table load into a shadow of it."""
 BACKFILL_ID = r"^[0-9a-f]{12}$"
 
+_OPENLINEAGE = "openlineage"
+"""TriggerDagRunOperator adds it to the conf of each run that it starts, where OpenLineage's provider is installed."""
 BACKFILL = "backfill"
 _BY_HAND = ("manual", BACKFILL)
 
@@ -34,7 +36,7 @@ def check_conf(context: Mapping[str, Any]) -> None:
         return
     dag = context["dag"]
     known = set(dag.params) | {name for task in dag.tasks for name in task.params}
-    unknown = sorted(set(conf) - known)
+    unknown = sorted(set(conf) - known - {_OPENLINEAGE})
     if unknown:
         raise FormError(
             f"The run's conf has keys that the DAG does not know: {', '.join(unknown)}.",

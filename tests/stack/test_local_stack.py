@@ -22,7 +22,7 @@ import redshift_connector
 import requests
 
 from local.cli import quickstart, summary
-from local.stack import airflow_services, state_dir, status
+from local.stack import airflow_services, services, state_dir, status
 from local_redshift.storage import embedded_postgres
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
@@ -125,6 +125,41 @@ def test_a_second_run_changes_nothing(local: CommandLine) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert row_counts(local) == before
+
+
+def airflow(local: CommandLine, *arguments: str) -> None:
+    """A command of Airflow on the running stack."""
+    stack = local.state_dir
+    env = {**services.base_environment(stack.path), **airflow_services.environment(stack)}
+    subprocess.run([airflow_services.executable("airflow"), *arguments], env=env, check=True, capture_output=True)
+
+
+def test_a_staged_backfill_goes_through_the_scheduler_and_its_swap_changes_no_row(local: CommandLine) -> None:
+    def ledger() -> list[tuple[Any, ...]]:
+        sql = "SELECT backfill_id, status FROM etl.backfill_history ORDER BY started_at"
+        with suppress(redshift_connector.Error), summary.connect(local.state_dir) as warehouse:
+            return summary.query(warehouse, sql)
+        return []  # the first makes its table
+
+    def rows() -> list[tuple[Any, ...]]:
+        with summary.connect(local.state_dir) as warehouse:
+            return summary.query(
+                warehouse, "SELECT flight_id, departure_delay_min, deleted_at FROM core.flights ORDER BY 1"
+            )
+
+    before, form = rows(), {"table": "core.flights", "reason": "to see that nothing changes", "dry_run": False}
+    for dag_id in ("flights", "backfill_table"):
+        airflow(local, "dags", "unpause", "--yes", dag_id)
+    staged = {**form, "action": "stage", "start": "2013-01-01", "end": "2013-01-02", "days_a_run": 1}
+    airflow(local, "dags", "trigger", "backfill_table", "--conf", json.dumps(staged))
+    wait_for(lambda: [status for *_, status in ledger()] == ["compared"], seconds=300)
+    backfill_id = ledger()[0][0]
+    airflow(
+        local, "dags", "trigger", "backfill_table",
+        "--conf", json.dumps({**form, "action": "swap", "backfill_id": backfill_id}),
+    )  # fmt: skip
+    wait_for(lambda: [status for *_, status in ledger()] == ["swapped", "done"], seconds=300)
+    assert rows() == before
 
 
 PARTS = ("scheduler", "redshift", "s3", "dag-processor", "weather-api", "triggerer", "api-server", "postgres")

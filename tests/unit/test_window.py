@@ -195,6 +195,14 @@ def test_a_key_of_the_conf_that_the_dag_does_not_know_is_refused_by_name(name: s
         window.resolve(context(interval=(JAN1, JAN2), logical=JAN1, conf={name: "2013-01-02"}))
 
 
+def test_what_airflow_adds_to_the_conf_of_a_run_that_a_task_starts_is_no_key_of_a_person() -> None:
+    conf = {"start": "2013-01-01", "end": "2013-01-01", "openlineage": {"parentJobName": "backfill_table.load"}}
+    assert window.resolve(context(run_type="operator_triggered", conf=conf)) == Window(JAN1, JAN2)
+    with DAG("plain", schedule=None) as dag:
+        EmptyOperator(task_id="only")
+    check_conf({"dag": dag, "dag_run": SimpleNamespace(conf={"openlineage": {}}, run_type="operator_triggered")})
+
+
 def test_a_dag_without_parameters_takes_no_conf() -> None:
     with DAG("plain", schedule=None) as dag:
         EmptyOperator(task_id="only")
