@@ -5,8 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import tracemalloc
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,45 +13,15 @@ from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.extract import http, http_page
 from redshift_etl.lake.batch import Batch
 from redshift_etl.lake.storage import Lake
-from tests.integration.http_service import Answer, Service, serving
-from tests.integration.raw_files import DAY, SqlDir, use_sql_dir
-from tests.integration.test_http_source import COLUMNS, QUICK, TIDES, hours
+from tests.integration.http_service import Answer, Service
+from tests.integration.raw_files import DAY
+from tests.integration.tides_api import QUICK, hours, other, service, sql_dir, tides
+
+__all__ = ["other", "service", "sql_dir", "tides"]
 
 pytestmark = pytest.mark.slow
 
 MIB = 1 << 20
-
-
-@pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    with serving() as service:
-        connection = {
-            "conn_type": "http",
-            "host": service.url,
-            "login": "reader",
-            "password": "very-secret",
-            "extra": {"X-Api-Key": "very-secret", "Cookie": "session=very-secret"},
-        }
-        monkeypatch.setenv("AIRFLOW_CONN_TIDES_API", json.dumps(connection))
-        yield service
-
-
-@pytest.fixture
-def other() -> Iterator[Service]:
-    """A service on another port, which has an answer of its own."""
-    with serving() as service:
-        service.answers = [hours("2013-01-01T00:00")]
-        yield service
-
-
-@pytest.fixture
-def sql_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SqlDir:
-    return use_sql_dir(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def tides(sql_dir: SqlDir) -> str:
-    return sql_dir.table("tides", COLUMNS, TIDES, load="incremental", version="tide_at")
 
 
 def extract(lake: Lake, table: str, **options: Any) -> Batch:
