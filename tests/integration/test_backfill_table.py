@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -354,6 +354,19 @@ def test_a_backfill_that_died_is_said_to_have_by_the_next_one_and_by_time(target
 def test_a_retry_enters_nothing_twice(target: LoadTarget) -> None:
     assert plan() == plan()
     assert len(history_rows(target)) == 1
+
+
+@pytest.mark.parametrize("late", [plan, finish], ids=["plan", "finish"])
+def test_a_worker_of_the_stage_that_comes_back_late_changes_nothing_after_the_swap(
+    late: Callable[[], Any], target: LoadTarget, things: Contract
+) -> None:
+    target.load(things, [row(1, 10)])
+    backfill_id = stage(target, things, [row(1, 11)])
+    finish()
+    finish(action="swap", backfill_id=backfill_id, run="manual 2")
+    late()
+    assert [status for status, *_ in history_rows(target)] == ["swapped", "done"]
+    finish(action="undo", backfill_id=backfill_id, run="manual 3")
 
 
 def test_a_dry_run_enters_and_starts_nothing(target: LoadTarget, things: Contract) -> None:

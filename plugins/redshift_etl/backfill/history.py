@@ -18,13 +18,29 @@ from redshift_etl.window import Window, utc_now
 TABLE = "etl.backfill_history"
 RUNNING, DONE, FAILED, DIED = "running", "done", "failed", "died"
 COMPARED, SWAPPED, UNDONE, DROPPED = "compared", "swapped", "undone", "dropped"
+_GONE_ON = (SWAPPED, UNDONE, DROPPED)
+"""What a worker of the staging run that comes back late does not change."""
 _REASON_BYTES = 1024
 _DETAIL_BYTES = 8192
 
 
 def begin(connect: Connect, request: Request, run_id: str, who: str) -> None:
-    """Record a backfill as running; again for a retry. Others with that status have died: one runs at a time."""
+    """Record a backfill as running; again for a retry. Others with that status have died: one runs at a time.
+
+    One that is swapped stays so, for only then can it be undone: its runs are refused, see `require_asked`.
+    """
     migrate.ensure(connect, TABLE)
+    transaction(connect, request.backfill_id, TABLE, lambda session: _begin(session, request, run_id, who))
+
+
+def _begin(session: Session, request: Request, run_id: str, who: str) -> None:
+    swapped = Statement(
+        "check whether the backfill is swapped",
+        f"SELECT 1 FROM {TABLE} WHERE run_id = %s AND status = %s",
+        (run_id, SWAPPED),
+    )
+    if session.run(swapped):
+        return
     now = utc_now()
     row = _row(request, run_id, who) | {"backfill_id": request.backfill_id, "status": RUNNING, "started_at": now}
     step = (
@@ -37,7 +53,7 @@ def begin(connect: Connect, request: Request, run_id: str, who: str) -> None:
         Statement("delete the row of an earlier try", f"DELETE FROM {TABLE} WHERE run_id = %s", (run_id,)),
         insert_row(TABLE, row, "record the backfill"),
     )
-    transaction(connect, request.backfill_id, TABLE, lambda session: session.run_step(step))
+    session.run_step(step)
 
 
 def _row(request: Request, run_id: str, who: str) -> dict[str, object]:
@@ -156,11 +172,13 @@ def require_as_compared(session: Session, backfill_id: str, found: Mapping[str, 
 
 
 def ended(backfill_id: str, status: str, detail: object = None) -> Statement:
-    """Record how it ended."""
+    """Record how it ended. What is swapped, undone or dropped is that until the next such step, or a new start."""
+    unless = "" if status in _GONE_ON else "\n    AND status NOT IN (%s, %s, %s)"
     return Statement(
         f"record that the backfill is {status}",
-        f"UPDATE {TABLE} SET status = %s, finished_at = %s, detail = COALESCE(%s, detail) WHERE backfill_id = %s",
-        (status, utc_now(), _text(detail), backfill_id),
+        f"UPDATE {TABLE} SET status = %s, finished_at = %s, detail = COALESCE(%s, detail)\n"
+        f"WHERE backfill_id = %s{unless}",
+        (status, utc_now(), _text(detail), backfill_id, *(_GONE_ON if unless else ())),
     )
 
 
