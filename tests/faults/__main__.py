@@ -6,6 +6,7 @@ Each result is a line of build/faults/seed-<seed>.jsonl; a history that is there
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import gc
 import os
 import signal
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 _ROOT = Path(__file__).resolve().parents[2]
 SIDE_BY_SIDE = 2
 _PROGRESS_SECONDS = 30
+_HISTORY_SECONDS = 300
+"""Longer than any history whose runs all reach their time limit: what takes longer waits for something for ever."""
 
 
 def main() -> int:
@@ -90,7 +93,9 @@ def _play(seeds: Sequence[int], path: Path) -> None:
         gc.freeze()  # so that the processes of the runs share the memory of this one
         for seed in seeds:
             if seed not in done:
+                faulthandler.dump_traceback_later(_HISTORY_SECONDS, exit=True)  # where it waits
                 result = histories.run(seed, server, template)
+                faulthandler.cancel_dump_traceback_later()
                 with path.open("a") as file:
                     file.write(result.as_line())
 

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,7 +36,7 @@ class Stage:
 
 
 @dataclass
-class _Attempt:
+class Attempt:
     """A run that is under way: its process, when it began, whether it is stopped, and how often it was tried."""
 
     run: Run
@@ -76,7 +77,7 @@ def _land(stage: Stage) -> None:
 def _run(stage: Stage, runs: tuple[Run, ...]) -> list[str]:
     """The runs together, each until it has succeeded."""
     now = time.monotonic()
-    attempts = [_Attempt(run, due=now + run.delay) for run in runs]
+    attempts = [Attempt(run, due=now + run.delay) for run in runs]
     while not all(attempt.done for attempt in attempts):
         for attempt in attempts:
             _advance(stage, attempt)
@@ -84,13 +85,12 @@ def _run(stage: Stage, runs: tuple[Run, ...]) -> list[str]:
         if late or any(it.tries > MOST_TRIES for it in attempts):
             return [_give_up(stage, attempts)]
         time.sleep(0.003)
-    for attempt in attempts:
-        _wake(attempt, everything=True)
-    return []
+    return end_stopped(stage, attempts)
 
 
-def _give_up(stage: Stage, attempts: list[_Attempt]) -> str:
-    open_runs = [f"{it.run.action} {it.run.number}, try {it.tries}" for it in attempts if not it.done]
+def _give_up(stage: Stage, attempts: Sequence[Attempt]) -> str:
+    waiting = [it for it in attempts if not it.done or it.stopped]
+    open_runs = [f"{it.run.action} {it.run.number}, try {it.tries}" for it in waiting]
     for attempt in attempts:
         for pid in [attempt.pid, *attempt.stopped]:
             if pid:
@@ -101,7 +101,7 @@ def _give_up(stage: Stage, attempts: list[_Attempt]) -> str:
     return f"a run did not end: {', '.join(open_runs)}; the last error: {json.loads(last[0]) if last else 'none'}"
 
 
-def _advance(stage: Stage, attempt: _Attempt) -> None:
+def _advance(stage: Stage, attempt: Attempt) -> None:
     """Start it, or look at its process."""
     _wake(attempt)
     if attempt.done or (not attempt.pid and time.monotonic() < attempt.due):
@@ -131,20 +131,31 @@ def _forget(stage: Stage, run: Run) -> None:
             path.unlink(missing_ok=True)
 
 
-def _wake(attempt: _Attempt, everything: bool = False) -> None:
-    """Let the stopped processes go on after a while, and end."""
-    if not attempt.stopped or (not everything and time.monotonic() - attempt.began < STOPPED_SECONDS):
-        return
-    for pid in list(attempt.stopped):
-        os.kill(pid, signal.SIGCONT)
-        while not (ended := bool(os.waitpid(pid, os.WNOHANG)[0])) and everything:
-            time.sleep(0.01)
-            os.kill(pid, signal.SIGCONT)  # it may have stopped a second time
-        if ended:
-            attempt.stopped.remove(pid)
+def _wake(attempt: Attempt) -> None:
+    """Let the stopped processes go on after a while. They stay on the list until they have ended."""
+    if attempt.stopped and time.monotonic() - attempt.began >= STOPPED_SECONDS:
+        attempt.stopped = [pid for pid in attempt.stopped if not _go_on(pid)]
 
 
-def _start(stage: Stage, attempt: _Attempt) -> None:
+def end_stopped(stage: Stage, attempts: Sequence[Attempt]) -> list[str]:
+    """Let all stopped processes go on until they have ended: together, for one may wait for another's lock."""
+    began = time.monotonic()
+    while any(attempt.stopped for attempt in attempts):
+        for attempt in attempts:
+            attempt.stopped = [pid for pid in attempt.stopped if not _go_on(pid)]
+        if time.monotonic() - began > RUN_SECONDS:
+            return [_give_up(stage, attempts)]
+        time.sleep(0.01)
+    return []
+
+
+def _go_on(pid: int) -> bool:
+    """Whether the process, which may have stopped a second time, has ended."""
+    os.kill(pid, signal.SIGCONT)
+    return bool(os.waitpid(pid, os.WNOHANG)[0])
+
+
+def _start(stage: Stage, attempt: Attempt) -> None:
     """A try in a process of its own."""
     planned = attempt.run.tries
     faults = planned[attempt.tries] if attempt.tries < len(planned) else ()
