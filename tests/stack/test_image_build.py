@@ -41,7 +41,7 @@ def build(folder: Path, *stages: str) -> dict[str, str]:
     environment["PATH"] = f"{Path(sys.executable).resolve().parent}:/usr/bin:/bin"
     for stage in stages:
         for instruction, text in steps(stage):
-            arguments = text.replace("/opt/venv", venv)
+            arguments = re.sub(r"--mount=type=secret\S+ ", "", text).replace("/opt/venv", venv)
             if instruction == "ENV":
                 pairs = [pair.split("=", 1) for pair in arguments.split()]
                 path = environment["PATH"]

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -18,9 +19,10 @@ from airflow.configuration import conf
 from tests.unit.compose import ENV_EXAMPLE, ROOT, interpolate, read_env
 
 COMPOSE = ROOT / "docker-compose.yaml"
-ONE_SHOT = {"airline-seed", "init", "landing-files", "quickstart"}
+ONE_SHOT = {"airline-seed", "check-secrets", "init", "landing-files", "quickstart"}
 AIRFLOW = {"webserver", "scheduler", "worker", "dag-processor", "triggerer"}
 LOCAL = {"airline-seed", "landing-files", "local-postgres", "local-redshift", "s3", "quickstart", "weather-api"}
+PUBLISHED = {"API_SECRET_KEY", "FERNET_KEY", "JWT_SECRET", "POSTGRES_PASSWORD", "REDIS_PASSWORD", "UI_PASSWORD"}
 SECRET = re.compile(r"PASSWORD|SECRET|FERNET|_KEY$|ACCESS_KEY")
 
 
@@ -65,10 +67,30 @@ def test_the_dockerfile_has_no_lint() -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", [r"#\s*syntax=", r"@sha256:", r"\bcurl\b", r"\bwget\b", r"\bgit\b", r"^ADD\b", r"github", r"apt-get"]
+    "pattern", [r"#\s*syntax=", r"\bcurl\b", r"\bwget\b", r"\bgit\b", r"^ADD\b", r"github", r"apt-get"]
 )
 def test_the_build_downloads_from_the_base_image_and_the_package_index_only(pattern: str) -> None:
     assert not re.search(pattern, (ROOT / "Dockerfile").read_text(), re.MULTILINE | re.IGNORECASE)
+
+
+def test_images_from_outside_have_a_name_and_a_digest() -> None:
+    values = read_env(ENV_EXAMPLE)
+    images = [values[name] for name in ("BASE_IMAGE", "POSTGRES_IMAGE", "REDIS_IMAGE")]
+    assert [image for image in images if not re.fullmatch(r"[a-z]+:[\w.-]+@sha256:[0-9a-f]{64}", image)] == []
+    assert f"ARG BASE_IMAGE={values['BASE_IMAGE']}\n" in (ROOT / "Dockerfile").read_text()
+
+
+def test_the_address_of_a_package_index_is_no_argument_of_the_build() -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    assert re.findall(r"^ARG (\w+)", text, re.MULTILINE) == ["BASE_IMAGE"]
+    assert [set(service["build"]["args"]) for service in services().values() if "build" in service] == [
+        {"BASE_IMAGE"},
+        {"BASE_IMAGE"},
+    ]
+    steps = re.findall(r"^RUN (?:.*\\\n)*.*", text, re.MULTILINE)
+    fetching = [step for step in steps if re.search(r"pip install (?!.*--no-deps --no-build)|pip download", step)]
+    assert len(fetching) == 3
+    assert [step for step in fetching if "--mount=type=secret" not in step] == []
 
 
 def test_every_copied_path_exists_and_reaches_the_build() -> None:
@@ -115,6 +137,92 @@ def test_no_secret_is_in_the_compose_file() -> None:
     assert not found, "a secret's value, or an argument that everybody on the machine can read"
 
 
+def test_each_service_has_only_the_secrets_that_it_needs() -> None:
+    metadata = {"AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"}
+    queue = {"AIRFLOW__CELERY__BROKER_URL", "AIRFLOW__CELERY__RESULT_BACKEND"}
+    tokens = {"AIRFLOW__API_AUTH__JWT_SECRET"}
+    warehouse = {"AIRFLOW_CONN_AWS_DEFAULT", "AIRFLOW_CONN_REDSHIFT_DEFAULT"}
+    keys = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    assert {name: secrets_of(service) for name, service in services().items()} == {
+        "airline-seed": {"AIRLINE_DSN", "AIRLINE_READER_PASSWORD"},
+        "check-secrets": PUBLISHED,
+        "dag-processor": metadata | warehouse,
+        "init": metadata,
+        "landing-files": keys,
+        "local-postgres": {"POSTGRES_PASSWORD"},
+        "local-redshift": keys | {"LOCAL_REDSHIFT_PASSWORD", "LOCAL_REDSHIFT_PG_PASSWORD"},
+        "postgres": {"POSTGRES_PASSWORD"},
+        "quickstart": metadata,
+        "redis": {"REDIS_PASSWORD", "REDISCLI_AUTH"},
+        "s3": keys,
+        "scheduler": metadata | queue | tokens,
+        "triggerer": metadata,
+        "weather-api": set(),
+        "webserver": metadata | tokens | warehouse | {"AIRFLOW__API__SECRET_KEY", "UI_PASSWORD"},
+        "worker": queue | warehouse | {"AIRFLOW_CONN_AIRLINE_DB"},
+    }
+
+
+def secrets_of(service: dict[str, Any]) -> set[str]:
+    """The variables whose value has a secret of .env.example."""
+    secrets = [value for name, value in read_env(ENV_EXAMPLE).items() if SECRET.search(name)]
+    environment = service.get("environment", {})
+    return {name for name, value in environment.items() if any(secret in str(value) for secret in secrets)}
+
+
+@pytest.mark.parametrize("name", sorted(services()))
+def test_each_container_can_write_little_and_do_little(name: str) -> None:
+    service = services()[name]
+    assert service["read_only"] is True
+    assert (service["cap_drop"], service["security_opt"]) == (["ALL"], ["no-new-privileges:true"])
+    assert service["mem_limit"]
+    assert service["pids_limit"]
+    assert "/tmp" in (*service["tmpfs"], *service.get("volumes", ()))
+    ours = service["image"].startswith("redshift-etl/")
+    assert ours or service["user"] in ("postgres", "redis"), "the images of ours have their user"
+    mounted = [volume.split(":") for volume in service.get("volumes", ()) if volume.startswith("./")]
+    assert [parts for parts in mounted if parts[-1] != "ro"] == []
+
+
+def test_stand_ins_reach_neither_the_metadata_database_nor_the_queue() -> None:
+    networks = {name: set(service.get("networks", ())) for name, service in services().items()}
+    assert networks["postgres"] == networks["redis"] == {"airflow"}
+    assert {name for name in LOCAL - {"quickstart"} if networks[name] != {"outside"}} == set()
+    assert yaml.safe_load(COMPOSE.read_text())["networks"]["airflow"] == {"internal": True}
+    published = [name for name, service in services().items() if service.get("ports")]
+    assert [name for name in published if "outside" not in networks[name]] == [], "an internal network has no ports"
+
+
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        ({}, ""),
+        ({"UI_URL": "http://127.0.0.1:8080"}, ""),
+        ({"LOCAL_PARTS": "0"}, " ".join(sorted(PUBLISHED))),
+        (
+            {"UI_URL": "https://airflow.example.com", "UI_PASSWORD": "own"},
+            " ".join(sorted(PUBLISHED - {"UI_PASSWORD"})),
+        ),
+        ({"UI_URL": "http://localhost.example.com:8080"}, " ".join(sorted(PUBLISHED))),
+        ({**dict.fromkeys(PUBLISHED, "own"), "LOCAL_PARTS": "0"}, ""),
+    ],
+    ids=["this laptop", "by its number", "a real cluster", "behind a proxy", "a name that begins alike", "own secrets"],
+)
+def test_published_secrets_are_refused_beyond_this_machine(changes: dict[str, str], refused: str) -> None:
+    service = services(**changes)["check-secrets"]
+    environment = {"PATH": os.environ["PATH"]} | {name: str(value) for name, value in service["environment"].items()}
+    done = subprocess.run(service["command"], env=environment, capture_output=True, text=True)
+    assert done.returncode == bool(refused), done.stderr
+    assert not refused or f": {refused}. " in done.stderr
+    assert "laptop-only" not in done.stderr
+
+
+def test_nothing_of_airflow_starts_before_the_secrets_are_checked() -> None:
+    everything = services()
+    assert "check-secrets" in everything["init"]["depends_on"]
+    assert {name for name in AIRFLOW if "init" not in everything[name]["depends_on"]} == set()
+
+
 def test_ports_are_published_on_this_machine_only() -> None:
     ports = [port for service in services().values() for port in service.get("ports", [])]
     assert len(ports) == 2
@@ -158,7 +266,7 @@ def test_local_parts_off_starts_only_airflow_its_database_and_its_queue() -> Non
     started = {
         name for name, service in services(LOCAL_PARTS="0").items() if service.get("deploy", {}).get("replicas") != 0
     }
-    assert started == AIRFLOW | {"init", "postgres", "redis"}
+    assert started == AIRFLOW | {"check-secrets", "init", "postgres", "redis"}
     assert set(services()) - started == LOCAL
 
 
@@ -195,12 +303,14 @@ def test_pointing_at_a_real_cluster_changes_the_environment_alone() -> None:
     environment = services(
         REDSHIFT_HOST="wh.abc.eu-west-1.redshift.amazonaws.com",
         REDSHIFT_EXTRA="{}",
+        AIRLINE_EXTRA='{"sslmode": "verify-full"}',
         AWS_EXTRA='{"region_name": "eu-west-1"}',
         AWS_ACCESS_KEY_ID="",
         AWS_SECRET_ACCESS_KEY="",
     )["worker"]["environment"]
     assert json.loads(environment["AIRFLOW_CONN_REDSHIFT_DEFAULT"])["host"].endswith(".amazonaws.com")
     assert json.loads(environment["AIRFLOW_CONN_REDSHIFT_DEFAULT"])["extra"] == {}
+    assert json.loads(environment["AIRFLOW_CONN_AIRLINE_DB"])["extra"] == {"sslmode": "verify-full"}
     assert json.loads(environment["AIRFLOW_CONN_AWS_DEFAULT"])["extra"] == {"region_name": "eu-west-1"}
 
 

@@ -24,9 +24,14 @@ from tests.unit.policies import DOCUMENT as CONNECT
 DOCUMENT = ROOT / "docs" / "managed-airflow.md"
 ASTRO = ROOT / "deploy" / "astro.Dockerfile"
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yaml").read_text(encoding="utf-8"))
-X_AIRFLOW = set(COMPOSE["x-airflow"]["environment"])
-SETTINGS = {name for name in X_AIRFLOW if name.startswith("AIRFLOW__REDSHIFT_ETL__")}
-CONNECTIONS = {name.removeprefix("AIRFLOW_CONN_").lower() for name in X_AIRFLOW if name.startswith("AIRFLOW_CONN_")}
+VARIABLES = {
+    name
+    for service in COMPOSE["services"].values()
+    for name in service.get("environment", {})
+    if name.startswith("AIRFLOW_")
+}
+SETTINGS = {name for name in VARIABLES if name.startswith("AIRFLOW__REDSHIFT_ETL__")}
+CONNECTIONS = {name.removeprefix("AIRFLOW_CONN_").lower() for name in VARIABLES if name.startswith("AIRFLOW_CONN_")}
 # The chart's own names for what it makes variables of (its templates/_helpers.yaml), and their keys in the secrets.
 BUILT_IN = {
     "executor": ("AIRFLOW__CORE__EXECUTOR", None),
@@ -109,7 +114,7 @@ def test_the_charts_variables_are_those_of_the_compose_file(values: dict[str, An
     built_in = [name for path, (name, _) in BUILT_IN.items() if at(values, path)]
     names = [entry["name"] for entry in values["env"]] + [entry["envName"] for entry in values["secret"]] + built_in
     assert len(names) == len(set(names))
-    assert set(names) == X_AIRFLOW
+    assert set(names) == VARIABLES
 
 
 def test_no_password_stands_in_the_values(values: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The three requirement files: exact, complete, and constraints.txt holds what they resolve to."""
+"""The requirement files: exact, complete, the constraints hold what they resolve to, and installations check hashes."""
 
 import ast
 import functools
@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
@@ -17,6 +18,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION, LOCAL, CONSTRAINTS = "requirements.txt", "requirements-local.txt", "constraints.txt"
+HASHES = "constraints-hashes.txt"
 UNREACHABLE = re.compile(
     r"failed to fetch|error sending request|dns error|network|offline|timed out|connect", re.IGNORECASE
 )
@@ -24,6 +26,7 @@ OWN = {"airflow_dags_backfill", "bench", "dags", "local", "local_redshift", "red
 # What comes with a declared package as part of its interface.
 PULLED_IN = {
     "botocore": "boto3",
+    "cyclonedx": "pip-audit",
     "openlineage": "apache-airflow-providers-openlineage",
     "sqlalchemy": "apache-airflow",
     "starlette": "fastapi",
@@ -161,8 +164,45 @@ def installed() -> Mapping[str, list[str]]:
     return metadata.packages_distributions()
 
 
-def test_the_constraints_say_which_command_wrote_them_and_make_lock_is_that_command() -> None:
-    command = lock_command()
+def test_every_file_of_every_locked_package_has_its_hash() -> None:
+    lines = (ROOT / HASHES).read_text().splitlines()
+    locked = [line.removesuffix(" \\") for line in lines if re.match(r"\w", line)]
+    assert locked == [line for line in (ROOT / CONSTRAINTS).read_text().splitlines() if re.match(r"\w", line)]
+    assert [line for line in lines if re.match(r"\w", line) and not line.endswith(" \\")] == []
+    assert [line for line in lines if not re.match(r"\w|#|    --hash=sha256:[0-9a-f]{64}( \\)?$", line)] == []
+
+
+@pytest.mark.parametrize("path", ["bin/setup", "Dockerfile"])
+def test_an_installation_from_the_index_requires_the_hashes(path: str) -> None:
+    text = (ROOT / path).read_text().replace("\\\n", " ")
+    installations = [
+        line for line in re.findall(r"pip (?:install|download) .*?(?=&&|\n)", text) if "pip install" in line
+    ]
+    unchecked = [line for line in installations if "--require-hashes" not in line and "--no-deps" not in line]
+    assert len(installations) >= 3
+    assert unchecked == []
+
+
+def test_a_package_with_another_hash_is_refused(tmp_path: Path) -> None:
+    uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
+    wheel = tmp_path / "replaced-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("replaced.py", "")
+        archive.writestr("replaced-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: replaced\nVersion: 1.0\n")
+        archive.writestr("replaced-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr("replaced-1.0.dist-info/RECORD", "")
+    (tmp_path / "requirements.txt").write_text("replaced==1.0\n")
+    (tmp_path / "constraints.txt").write_text(f"replaced==1.0 --hash=sha256:{'0' * 64}\n")
+    command = [uv, "pip", "install", "--no-index", "--find-links", str(tmp_path), "--target", str(tmp_path / "target")]
+    hashed = [*command, "--require-hashes", "--constraint", "constraints.txt", "--requirement", "requirements.txt"]
+    done = subprocess.run(hashed, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0
+    assert "Hash mismatch" in done.stderr
+
+
+@pytest.mark.parametrize("name", [CONSTRAINTS, HASHES])
+def test_the_constraints_say_which_command_wrote_them_and_make_lock_is_that_command(name: str) -> None:
+    command = lock_command(name)
     assert command[:3] == ["uv", "pip", "compile"]
     makefile = (ROOT / "Makefile").read_text()
     recipe = makefile[makefile.index("\nlock:") :]
@@ -174,15 +214,16 @@ def test_a_recompile_changes_nothing(tmp_path: Path) -> None:
     """Pins that still satisfy the requirements stay, so a new release of anything does not turn this red."""
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
     assert uv, "uv is in requirements-local.txt"
-    for name in (PRODUCTION, LOCAL, CONSTRAINTS):
+    for name in (PRODUCTION, LOCAL, CONSTRAINTS, HASHES):
         shutil.copy(ROOT / name, tmp_path)
-    command = [uv, *lock_command()[1:]]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    if done.returncode and UNREACHABLE.search(done.stderr):
-        pytest.skip("no package index answers")
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / CONSTRAINTS).read_text() == (ROOT / CONSTRAINTS).read_text(), "run `make lock`"
+    for name in (CONSTRAINTS, HASHES):
+        command = [uv, *lock_command(name)[1:]]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        if done.returncode and UNREACHABLE.search(done.stderr):
+            pytest.skip("no package index answers")
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / name).read_text() == (ROOT / name).read_text(), "run `make lock`"
 
 
-def lock_command() -> list[str]:
-    return (ROOT / CONSTRAINTS).read_text().splitlines()[1].lstrip("# ").split()
+def lock_command(name: str) -> list[str]:
+    return (ROOT / name).read_text().splitlines()[1].lstrip("# ").split()
