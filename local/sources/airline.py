@@ -124,6 +124,11 @@ def allow_reading(dsn: str, password: str) -> None:
         connection.execute(
             sql.SQL(verb + " ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(READER), sql.Literal(password))
         )
+        connection.execute(
+            sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(
+                sql.Identifier(connection.info.dbname), sql.Identifier(READER)
+            )
+        )
         connection.execute(sql.SQL("GRANT SELECT ON flights TO {}").format(sql.Identifier(READER)))
 
 

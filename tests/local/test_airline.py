@@ -20,6 +20,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded_postgr
     with psycopg.connect(embedded_postgres.dsn(pg, "postgres"), autocommit=True) as connection:
         connection.execute("CREATE DATABASE airline")
         connection.execute("CREATE DATABASE twin")
+        # As a local Redshift on the same server does when it starts, which in docker-compose.yaml it is.
+        connection.execute("REVOKE CONNECT ON DATABASE twin FROM PUBLIC")
     yield pg
     embedded_postgres.stop(pg)
 
