@@ -82,6 +82,18 @@ def test_parts_end_at_rows_repeat_the_header_and_add_up(
     ]
 
 
+def test_a_query_that_returns_more_than_a_run_may_have_is_refused_and_leaves_no_manifest(
+    source: Source, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source.run(TABLE, "INSERT INTO things SELECT n, repeat('x', 900), '2013-01-01' FROM generate_series(1, 4000) n")
+    monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__MAX_BATCH_GB", "0.002")
+    with pytest.raises(SourceError, match=r"more than 0\.002 GB\. \[table=core\.things\] Fix: .*MAX_BATCH_GB"):
+        extract(lake)
+    assert not [entry for entry in lake.list_entries(lake.location, "") if "manifest" in entry.url]
+    monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__MAX_BATCH_GB", "0.004")
+    assert extract(lake).rows == 4000
+
+
 def test_an_empty_window_is_a_batch_without_files(source: Source, lake: Lake) -> None:
     source.run(TABLE)
     batch = extract(lake)

@@ -54,12 +54,8 @@ class Stack:
         return done.stdout
 
     def execute(self, database: str, *statements: str) -> list[tuple[Any, ...]]:
-        """Execute statements as the owner of a database of the stack; returns the rows of the last one."""
-        dsn = embedded_postgres.dsn(self.command_line.state_dir.metadata, database)
-        with psycopg.connect(dsn, autocommit=True) as connection:
-            for statement in statements:
-                cursor = connection.execute(statement.encode())
-            return cursor.fetchall() if cursor.description else []
+        """Execute statements as the owner of a source's database; returns the rows of the last one."""
+        return execute(self.command_line.state_dir.metadata, database, *statements)
 
     def start(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:
         """Start a run by hand."""
@@ -74,6 +70,14 @@ class Stack:
         """Until no run is under way: one that fails first would open the incident of the same cause."""
         dags = ("flights", "weather", "daily_performance", "freshness")
         until(lambda: not any(self.api.runs(dag_id, "queued", "running") for dag_id in dags))
+
+
+def execute(server: embedded_postgres.Postgres, database: str, *statements: str) -> list[tuple[Any, ...]]:
+    """Execute statements as PostgreSQL's superuser; returns the rows of the last one."""
+    with psycopg.connect(embedded_postgres.dsn(server, database), autocommit=True) as connection:
+        for statement in statements:
+            cursor = connection.execute(statement.encode())
+        return cursor.fetchall() if cursor.description else []
 
 
 def until(found: Callable[[], Any]) -> Any:
@@ -141,6 +145,20 @@ def restore_the_inputs(stack: Stack) -> None:
     )
 
 
+def take_the_warehouse_away(stack: Stack) -> None:
+    execute(
+        stack.command_line.state_dir.postgres,
+        "postgres",
+        "ALTER DATABASE warehouse ALLOW_CONNECTIONS false",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'warehouse'",
+    )
+
+
+def give_the_warehouse_back(stack: Stack) -> None:
+    allow = "ALTER DATABASE warehouse ALLOW_CONNECTIONS true"
+    execute(stack.command_line.state_dir.postgres, "postgres", allow)
+
+
 BREAKAGES = {
     "source": Breakage(
         rename("tailnum", "tail_number"),
@@ -151,6 +169,11 @@ BREAKAGES = {
         set_carrier("'NO CARRIER'"),
         set_carrier(f"(SELECT carrier FROM flights WHERE modified_at < '{DAY}' LIMIT 1)"),
         ("is late** and not wrong", "break the contract", "the owner of the source to act"),
+    ),
+    "warehouse": Breakage(
+        take_the_warehouse_away,
+        give_the_warehouse_back,
+        ("every try has failed", "| 1 |", "| 2 |", "| 3 |", "| 4 |", "--only-failed"),
     ),
     "mart": Breakage(
         spoil_the_inputs_of_a_mart,

@@ -17,7 +17,8 @@ import psycopg
 import sqlglot
 from sqlglot import exp
 
-from redshift_etl.errors import ConfigError, TransientError
+from redshift_etl import settings
+from redshift_etl.errors import ConfigError, SourceError, TransientError
 from redshift_etl.extract import source_columns
 from redshift_etl.extract.postgres_errors import translated
 from redshift_etl.extract.unversioned import count_without_window
@@ -51,8 +52,8 @@ def extract(
 
     ``sql`` is one SELECT with ``%(start)s`` and ``%(end)s`` for the bounds of ``read``, which is half-open; it is the
     ``window`` of the batch unless more is to be read. ``sql_file`` is where it stands, for errors. Raises ConfigError
-    for a connection that is not there or refused, SourceError for a table or column that the source lacks,
-    TransientError when the connection is lost.
+    for a connection that is not there or refused, SourceError for a table or column that the source lacks and for more
+    bytes than a run may have, TransientError when the connection is lost.
     """
     started, read = time.monotonic(), read or window
     _verify_select(sql, conn_id, sql_file)
@@ -62,7 +63,7 @@ def extract(
         extracted_at = _begin(conn)
         query = psycopg.ClientCursor(conn).mogrify(placeholders_only(sql), vars(read) if read else {})
         with PartWriter(lake, below) as writer:
-            rows = _copy_out(conn, f"COPY (\n{query}\n) TO STDOUT (FORMAT csv, HEADER)", writer)
+            rows = _copy_out(conn, f"COPY (\n{query}\n) TO STDOUT (FORMAT csv, HEADER)", writer, table)
             entries = writer.finish()
         if zone == RAW:
             source_columns.remember(conn, sql, table, lake)
@@ -146,9 +147,19 @@ def connect(conn_id: str) -> Any:
     return PostgresHook(postgres_conn_id=conn_id).get_conn()
 
 
-def _copy_out(conn: Any, statement: str, writer: PartWriter) -> int:
+def _verify_left(left: int, table: str) -> None:
+    """Raise SourceError when the query has returned more than a run may have."""
+    if left < 0:
+        raise SourceError(
+            f"The query returns more than {settings.max_batch() / 1e9:g} GB.",
+            fix=f"shorten the window, or raise {settings.MAX_BATCH} where the disk has the space",
+            table=table,
+        )
+
+
+def _copy_out(conn: Any, statement: str, writer: PartWriter, table: str) -> int:
     """Feed the writer from the server. PostgreSQL sends the header, then each row, as a message of its own."""
-    buffer, rows, written = bytearray(), 0, 0
+    buffer, rows, written, left = bytearray(), 0, 0, settings.max_batch()
     cursor = conn.cursor()
     with cursor.copy(statement) as copy:
         messages = iter(copy)
@@ -157,6 +168,8 @@ def _copy_out(conn: Any, statement: str, writer: PartWriter) -> int:
             buffer += b"".join(some)
             rows += len(some)
             if len(buffer) >= _CHUNK:
+                left -= len(buffer)
+                _verify_left(left, table)
                 writer.write(bytes(buffer), rows - written)
                 buffer.clear()
                 written = rows
