@@ -142,7 +142,8 @@ def transform_memory() -> int:
 def max_batch() -> int:
     """How many bytes one run may extract.
 
-    An API's responses unpacked, landing files as they are and each of them unpacked, rows of PostgreSQL as text. 50 GB, which a worker's disk may not have: a person who needs more sets [redshift_etl] max_batch_gb.
+    An API's responses unpacked, landing files as they are and each of them unpacked, rows of PostgreSQL as text. 50 GB,
+    which a worker's disk may not have: a person who needs more sets [redshift_etl] max_batch_gb.
     """
     value = conf.get(SECTION, "max_batch_gb", fallback="") or "50"
     try:
