@@ -14,7 +14,7 @@ from typing import Any
 import redshift_connector
 
 PAUSE_SECONDS = 0.02
-LONGEST_WAIT_SECONDS = 5.0
+LONGEST_WAIT_SECONDS = 30.0
 _UNDEFINED = ("42P01", "3F000")  # the table, its schema: before the first load
 
 
