@@ -22,6 +22,7 @@ from redshift_etl.catalog import incident_reports
 from redshift_etl.errors import ConfigError, SourceError, TransientError
 from redshift_etl.incidents import lake_store, model, table_store
 from redshift_etl.incidents import on_failure as failures
+from redshift_etl.incidents.failure import Failure, describe_error
 from redshift_etl.incidents.on_failure import on_failure, on_retry
 from redshift_etl.incidents.report import RUN_AGAIN
 from redshift_etl.lake.storage import Lake
@@ -271,8 +272,8 @@ def test_a_mark_that_somebody_else_has_written_is_no_incident(lake: Lake, change
     assert lake_store.open_or_count(lake, one)[0].occurrences == 2
 
 
-def failure_now(error: BaseException) -> model.Failure:
-    return model.Failure("things", "r", "load", failed_at=datetime.now(UTC), **model.describe_error(error))
+def failure_now(error: BaseException) -> Failure:
+    return Failure("things", "r", "load", failed_at=datetime.now(UTC), **describe_error(error))
 
 
 def test_a_warehouse_that_is_down_leaves_the_report_alone(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,14 +12,15 @@ from airflow.sdk.log import mask_secret
 from redshift_etl.errors import ConfigError, SourceError, TransientError
 from redshift_etl.incidents import model
 from redshift_etl.incidents.context import IncidentContext
+from redshift_etl.incidents.failure import Failure, describe_error, rerun_commands
 from redshift_etl.incidents.on_failure import TRACEBACK_CHARS, read_failure
 from redshift_etl.redaction import redact
 
 NOW = datetime(2013, 1, 2, 3, 15, tzinfo=UTC)
 
 
-def failure(error: BaseException, dag: str = "flights", task: str = "load", run: str = "r1") -> model.Failure:
-    return model.Failure(dag_id=dag, run_id=run, task_id=task, failed_at=NOW, **model.describe_error(error))
+def failure(error: BaseException, dag: str = "flights", task: str = "load", run: str = "r1") -> Failure:
+    return Failure(dag_id=dag, run_id=run, task_id=task, failed_at=NOW, **describe_error(error))
 
 
 def cause(error: BaseException, **where: str) -> str:
@@ -56,7 +57,7 @@ def test_an_error_of_no_class_of_the_library_is_a_cause_of_its_dag() -> None:
 
 
 def test_a_task_that_was_killed_still_has_a_message_and_someone_who_acts() -> None:
-    fields = model.describe_error(None)
+    fields = describe_error(None)
     assert "killed" in fields["message"]
     assert fields["who_acts"]
 
@@ -164,15 +165,15 @@ def test_an_incident_comes_back_from_json_as_it_was() -> None:
 
 
 def test_the_commands_run_just_the_failed_part_again() -> None:
-    clear, backfill = model.rerun_commands(failure(manifest_error(5)), ["2013-01-01"])
+    clear, backfill = rerun_commands(failure(manifest_error(5)), ["2013-01-01"])
     assert clear == "airflow dags clear flights --run-id r1 --yes", "the batch that was refused is not loaded again"
     assert backfill == "airflow dags backfill flights -s 2013-01-01 -e 2013-01-01 --rerun-failed-tasks"
     starts = datetime(2013, 1, 1, 7, tzinfo=UTC)
     failed = replace(failure(manifest_error(5)), window_start=starts, window_end=starts + timedelta(hours=1))
-    hourly = model.rerun_commands(failed, ["2013-01-01"])
+    hourly = rerun_commands(failed, ["2013-01-01"])
     moment = "2013-01-01T07:00:00+00:00"
     assert hourly[1] == f"airflow dags backfill flights -s {moment} -e {moment} --rerun-failed-tasks"
-    by_form = model.rerun_commands(failure(manifest_error(5)), [], {"start": "2013-01-01", "end": "2013-01-31"})
+    by_form = rerun_commands(failure(manifest_error(5)), [], {"start": "2013-01-01", "end": "2013-01-31"})
     assert by_form[1] == """airflow dags trigger flights --conf '{"start": "2013-01-01", "end": "2013-01-31"}'"""
 
 
@@ -206,10 +207,7 @@ def test_a_hostile_name_cannot_leave_the_folder_of_the_reports() -> None:
 
 def test_a_batch_is_kept_when_a_service_alone_has_failed() -> None:
     failed = failure(TransientError("The warehouse cannot be reached.", fix="it is retried"), run="manual run; rm")
-    assert (
-        model.rerun_commands(failed, [])[0]
-        == "airflow dags clear flights --run-id 'manual run; rm' --only-failed --yes"
-    )
+    assert rerun_commands(failed, [])[0] == "airflow dags clear flights --run-id 'manual run; rm' --only-failed --yes"
 
 
 def test_after_the_last_try_somebody_acts_and_it_is_not_retried() -> None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from redshift_etl.contracts import contract as contracts
-from redshift_etl.incidents.model import FailedTry, Failure
+from redshift_etl.incidents.failure import FailedTry, Failure
 from redshift_etl.redaction import redact
 from redshift_etl.warehouse import freshness, history
 from redshift_etl.warehouse.history import LoadRecord

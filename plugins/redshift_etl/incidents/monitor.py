@@ -20,7 +20,8 @@ from redshift_etl.contracts import reconcile_spec
 from redshift_etl.errors import ConfigError, EtlError, FormError
 from redshift_etl.incidents import alerts, lake_store, model, report, table_store
 from redshift_etl.incidents.context import IncidentContext, WarehouseState
-from redshift_etl.incidents.model import LATE, FailedRun, Failure, Incident
+from redshift_etl.incidents.failure import Failure
+from redshift_etl.incidents.model import LATE, FailedRun, Incident
 from redshift_etl.lake.storage import Lake
 from redshift_etl.lineage import graph
 from redshift_etl.settings import RUN_TIMEOUT

@@ -20,7 +20,8 @@ from redshift_etl import run_conf, window
 from redshift_etl.errors import EtlError, FormError
 from redshift_etl.incidents import model
 from redshift_etl.incidents.context import IncidentContext, read_warehouse
-from redshift_etl.incidents.model import FailedTry, Failure, Incident
+from redshift_etl.incidents.failure import FailedTry, Failure, describe_error, rerun_commands
+from redshift_etl.incidents.model import Incident
 from redshift_etl.incidents.report import render
 from redshift_etl.incidents.tracebacks import traceback_of
 from redshift_etl.redaction import redact
@@ -56,7 +57,7 @@ def on_failure(task_context: Mapping[str, Any]) -> None:
 def on_retry(task_context: Mapping[str, Any]) -> None:
     """Keep the error of a try that is followed by another. Never raises."""
     try:
-        described = model.describe_error(task_context.get("exception"), _contract(task_context))
+        described = describe_error(task_context.get("exception"), _contract(task_context))
         number, message = task_context["ti"].try_number, described["message"][: model.SUMMARY_CHARS]
         tries = [*_tries(task_context), FailedTry(number, datetime.now(UTC), described["error_class"], message)]
         task_context["task_state_store"].set(TRIES, [it.as_dict() for it in tries[-MAX_TRIES:]])
@@ -99,7 +100,7 @@ def read_failure(task_context: Mapping[str, Any], context: IncidentContext) -> F
         "tables": _tables(task),
     }
     contract = _contract(task_context)
-    values |= model.describe_error(error, contract)
+    values |= describe_error(error, contract)
     context.attempt("the log's address", lambda: values.update(log_url=instance.log_url))
     context.attempt("the window", lambda: values.update(_read_window(task_context, context)))
     if isinstance(error, BaseException):
@@ -183,7 +184,7 @@ def _store(incident: Incident, failure: Failure, context: IncidentContext) -> tu
     from redshift_etl.incidents import lake_store
     from redshift_etl.lake.storage import Lake
 
-    commands = model.rerun_commands(failure, context.days, context.form)
+    commands = rerun_commands(failure, context.days, context.form)
     text = render(incident, failure, context, commands)
     try:
         lake = Lake.connect()

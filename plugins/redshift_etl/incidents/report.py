@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from redshift_etl import __version__
 from redshift_etl.incidents.context import IncidentContext
-from redshift_etl.incidents.model import Failure, Incident
+from redshift_etl.incidents.failure import Failure
+from redshift_etl.incidents.model import Incident
 from redshift_etl.redaction import redact
 
 RUN_AGAIN = "Run it again"
