@@ -72,6 +72,20 @@ def reported(error: BaseException) -> str:
     return text
 
 
+@pytest.mark.parametrize(
+    ("sql", "shown"),
+    [
+        ("SELECT id, email, 'no such city: ' || city FROM {rows}", True),
+        ("SELECT id, email, 'no @: ' || email FROM {rows}", False),
+        ("SELECT id, EMAIL, 'no @: ' || Email FROM {rows}", False),
+        ("SELECT id, email, 'called ' || PHONE FROM {rows}", False),
+        ("SELECT * FROM {rows}", False),
+    ],
+)
+def test_a_reason_is_shown_only_where_its_check_reads_no_personal_data(people: Contract, sql: str, shown: bool) -> None:
+    assert (personal.reason(people, sql, "why") == "why") is shown
+
+
 def test_a_check_s_failures_and_the_report_name_the_row_by_what_is_no_personal_data(
     target: LoadTarget, people: Contract
 ) -> None:

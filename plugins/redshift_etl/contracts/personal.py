@@ -40,9 +40,16 @@ def key(contract: Contract, values: Mapping[str, str | None]) -> dict[str, str |
 
 
 def reason(contract: Contract, sql: str, text: str) -> str:
-    """Why a row fails a check, unless the check's SQL reads personal data, or every column."""
-    read = any(re.search(rf"\b{re.escape(name)}\b", sql) for name in contract.pii if name not in contract.key)
+    """Why a row fails a check, unless the check's SQL reads personal data, or every column.
+
+    The columns of the key are selected by each check: one of them is read by its reason where it occurs a second time.
+    """
+    read = any(_occurrences(name, sql) > (name in contract.key) for name in contract.pii)
     return HIDDEN if read or (contract.pii and "*" in sql) else text
+
+
+def _occurrences(name: str, sql: str) -> int:
+    return len(re.findall(rf"\b{re.escape(name)}\b", sql, re.IGNORECASE))
 
 
 def message(contract: Contract, text: str) -> str:
