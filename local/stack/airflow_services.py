@@ -38,9 +38,20 @@ def password_file(stack: state_dir.StateDir) -> Path:
 
 def environment(stack: state_dir.StateDir) -> dict[str, str]:
     """AIRFLOW_* variables of a process that belongs to the stack: a service, a task, a person's shell."""
+    variables = {
+        f"AIRFLOW__{section}__{key}".upper(): str(value)
+        for section, keys in _settings(stack).items()
+        for key, value in keys.items()
+    }
+    connections = {f"AIRFLOW_CONN_{name}".upper(): json.dumps(value) for name, value in _connections(stack).items()}
+    return {"AIRFLOW_HOME": str(stack.airflow), **variables, **connections}
+
+
+def _settings(stack: state_dir.StateDir) -> dict[str, dict[str, object]]:
+    """Airflow's settings that are not its defaults, by section."""
     login = f"{database.AIRFLOW}:{stack.secrets['airflow_database']}"
     metadata = f"{login}@{state_dir.HOST}:{stack.ports['metadata']}/{database.AIRFLOW}"
-    sections: dict[str, dict[str, object]] = {
+    return {
         "core": {
             "dags_folder": os.environ.get("LOCAL_DAGS_FOLDER") or state_dir.REPOSITORY / "dags",
             "plugins_folder": state_dir.REPOSITORY / "plugins",
@@ -92,13 +103,6 @@ def environment(stack: state_dir.StateDir) -> dict[str, str]:
             "region": state_dir.REGION,
         },
     }
-    variables = {
-        f"AIRFLOW__{section}__{key}".upper(): str(value)
-        for section, keys in sections.items()
-        for key, value in keys.items()
-    }
-    connections = {f"AIRFLOW_CONN_{name}".upper(): json.dumps(value) for name, value in _connections(stack).items()}
-    return {"AIRFLOW_HOME": str(stack.airflow), **variables, **connections}
 
 
 def _connections(stack: state_dir.StateDir) -> dict[str, dict[str, Any]]:
