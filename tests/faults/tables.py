@@ -182,7 +182,7 @@ API = Kind(
     ),
     """/*
 inputs: [api.items]
-json: columnar
+format: columnar_json
 about: [place, as_of]
 columns: {place: VARCHAR, time: TIMESTAMP, level: BIGINT, as_of: TIMESTAMP}
 units: {}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import io
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -238,3 +240,62 @@ def test_a_reject_counts_the_lines_that_it_spans(lake: Lake, sql_dir: SqlDir, bo
     contract.load.cache_clear()
     assert (transform(lake, batch).rows, transform(lake, batch).rejected) == (2, 1)
     assert [(reject["line"], reject["lines"]) for reject in rejects(lake, batch)] == [(3, 3)]
+
+
+def archive(*members: tuple[str, bytes]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, body in members:
+            file.writestr(name, body)
+    return packed.getvalue()
+
+
+def test_each_file_of_an_archive_is_read_and_nothing_else_that_is_in_it(lake: Lake, sql_dir: SqlDir) -> None:
+    body = archive(
+        ("months/", b""),
+        ("months/jan.csv", b"id,name,n\n1,a,1\n"),
+        ("months/feb é 2.csv.gz", gzip.compress(b"id,name,n\n2,b,2\n")),
+        ("__MACOSX/months/._jan.csv", b"\0\5\26\7"),
+        (".DS_Store", b"\0\0"),
+    )
+    batch = transform(lake, dropped(lake, table(sql_dir), ("all of it.zip", body)))
+    assert staged(lake, batch) == A_LINES
+    assert (batch.rows, batch.extracted) == (2, 2)
+
+
+def test_a_fault_in_an_archive_names_the_file_in_it(lake: Lake, sql_dir: SqlDir) -> None:
+    body = archive(("a.csv", A_FILE), ("b.csv", b"id,name,n\n3,c,many\n"))
+    with pytest.raises(SourceError) as error:
+        transform(lake, dropped(lake, table(sql_dir), ("x.zip", body)))
+    assert str(error.value.where["file"]).endswith("landing/x.zip: b.csv")
+    assert error.value.where["line"] == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (archive(("a.csv", A_FILE))[:-30], "damaged"),
+        (archive(("a.csv", A_FILE * 99)).replace(b"a.csv", b"a.csv", 1)[:40] + b"x" * 40, "damaged"),
+        (archive(("x/", b""), (".hidden", b"x")), "has no file"),
+        (A_FILE, "damaged"),
+    ],
+    ids=["cut", "overwritten", "empty", "no archive"],
+)
+def test_an_archive_that_cannot_be_read_is_refused(lake: Lake, sql_dir: SqlDir, body: bytes, says: str) -> None:
+    with pytest.raises(SourceError, match=f"zip archive.*{says}") as error:
+        transform(lake, dropped(lake, table(sql_dir), ("x.zip", body)))
+    assert str(error.value.where["file"]).endswith("landing/x.zip")
+
+
+def test_an_archive_that_unpacks_to_more_than_a_run_may_have_is_refused(
+    lake: Lake, sql_dir: SqlDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__REDSHIFT_ETL__MAX_BATCH_GB", "0.001")
+    body = archive(("a.csv", b"id,name,n\n" + b"1,a,1\n" * 200_000))
+    with pytest.raises(SourceError, match="MAX_BATCH_GB"):
+        transform(lake, dropped(lake, table(sql_dir), ("x.zip", body)))
+
+
+def test_gzip_of_several_members_is_read_to_its_end(lake: Lake, sql_dir: SqlDir) -> None:
+    body = gzip.compress(b"id,name,n\n1,a,1\n") + gzip.compress(b"2,b,2\n")
+    assert staged(lake, transform(lake, dropped(lake, table(sql_dir), ("a.csv.gz", body)))) == A_LINES

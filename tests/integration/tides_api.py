@@ -14,7 +14,7 @@ from tests.integration.raw_files import SqlDir, use_sql_dir
 
 COLUMNS = "tide_at TIMESTAMP NOT NULL, level DOUBLE PRECISION, port VARCHAR(10)"
 TIDES = """/*
-json: columnar
+format: columnar_json
 about: [place]
 columns:
   time: VARCHAR

@@ -31,8 +31,8 @@ def test_a_list_of_columns_is_all_text() -> None:
 
 
 def test_what_the_extract_knows_is_no_field_of_the_answer() -> None:
-    parsed = transform_spec.parse(f"/*\njson: columnar\nabout: [place]\ncolumns: [place, time]\n*/\n{SELECT}")
-    assert (parsed.columnar, parsed.about, parsed.arrays) == (True, ("place",), ("time",))
+    parsed = transform_spec.parse(f"/*\nformat: columnar_json\nabout: [place]\ncolumns: [place, time]\n*/\n{SELECT}")
+    assert (parsed.format, parsed.about, parsed.arrays) == ("columnar_json", ("place",), ("time",))
 
 
 def test_a_file_is_standard_csv_unless_the_front_matter_says_otherwise() -> None:
@@ -54,13 +54,14 @@ def test_a_file_is_standard_csv_unless_the_front_matter_says_otherwise() -> None
         (f"/*\ncolumns: [a]\nencoding: klingon\n*/\n{SELECT}", "klingon"),
         (f"/*\ncolumns: [a]\nencoding: base64\n*/\n{SELECT}", "base64"),
         (f"/*\ncolumns: [a]\nheader: maybe\n*/\n{SELECT}", "exact, by_name, none"),
-        (f"/*\ncolumns: [a]\njson: columnar\ndelimiter: ;\n*/\n{SELECT}", "is for CSV files"),
+        (f"/*\ncolumns: [a]\nformat: columnar_json\ndelimiter: ;\n*/\n{SELECT}", "is for CSV files"),
         (f"/*\ncolumns: [a]\ncolour: red\n*/\n{SELECT}", "colour"),
         (f"/*\nabout: [a]\n*/\n{SELECT}", "`columns` must name"),
         (f"/*\ncolumns: []\n*/\n{SELECT}", "`columns` must name"),
-        (f"/*\njson: columnar\ncolumns: [a]\nabout: [b]\n*/\n{SELECT}", "`about` names b"),
-        (f"/*\ncolumns: [a]\nabout: [a]\n*/\n{SELECT}", "is for JSON"),
-        (f"/*\ncolumns: [a]\njson: lines\n*/\n{SELECT}", "lines"),
+        (f"/*\nformat: columnar_json\ncolumns: [a]\nabout: [b]\n*/\n{SELECT}", "`about` names b"),
+        (f"/*\ncolumns: [a]\nabout: [a]\n*/\n{SELECT}", "is for columnar_json"),
+        (f"/*\ncolumns: [a]\nformat: avro\n*/\n{SELECT}", "csv, json_lines, parquet, columnar_json"),
+        (f"/*\ncolumns: [a]\nformat: parquet\nheader: none\n*/\n{SELECT}", "`header` is for CSV files"),
         (f"/*\ncolumns:\n  a: INTERVAL\n*/\n{SELECT}", "column a has type"),
         ("/*\ncolumns: [a]\n*/\nWITH x AS (SELECT 1) SELECT a FROM raw", "one plain SELECT"),
         (SELECT, "front matter"),

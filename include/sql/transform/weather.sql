@@ -1,6 +1,6 @@
 /*
 inputs: [weather-api.archive]
-json: columnar
+format: columnar_json
 about: [place, as_of]
 columns:
   place: VARCHAR

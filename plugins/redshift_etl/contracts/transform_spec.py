@@ -2,9 +2,11 @@
 
 The front matter names the source's columns in their order, each with the type that its text must have; ``about`` names
 those that the extract adds and the file does not have (a response of an API does not name its airport). ``delimiter``,
-``quote``, ``encoding`` and ``header`` describe a CSV file that is not the usual kind (`csv_format`). A file with
-``json: columnar`` has parallel arrays instead of CSV, in the ``units`` named; ``inputs`` names the source, for the
-lineage. The SELECT returns each column of the contract by name, in DuckDB's dialect, one row for each raw row.
+``quote``, ``encoding`` and ``header`` describe a CSV file that is not the usual kind (`csv_format`). ``format`` says
+what files are that are not CSV: ``json_lines``, an object a line, whose values the columns name by their paths, those
+of ``optional`` if they are there; ``parquet``; ``columnar_json``, parallel arrays in the ``units`` named. ``inputs``
+names the source, for the lineage. The SELECT returns each column of the contract by name, in DuckDB's dialect, one row
+for each raw row.
 """
 
 from __future__ import annotations
@@ -25,22 +27,28 @@ from redshift_etl.contracts.csv_format import CsvFormat
 from redshift_etl.contracts.front_matter import refuse_unknown
 from redshift_etl.errors import ConfigError
 
-FIELDS = {"columns", "about", "json", "units", "inputs", *csv_format.KEYS}
-COLUMNAR = "columnar"
+FIELDS = {"columns", "about", "format", "optional", "units", "inputs", *csv_format.KEYS}
+CSV, JSON_LINES, PARQUET, COLUMNAR_JSON = "csv", "json_lines", "parquet", "columnar_json"
+FORMATS = (CSV, JSON_LINES, PARQUET, COLUMNAR_JSON)
 
 
 @dataclass(frozen=True)
 class TransformSpec:
-    """How raw rows become a table's rows. ``columns`` are typed and ordered; ``about`` is a subset of them."""
+    """How raw rows become a table's rows. ``columns`` are typed and ordered; ``about`` is a subset of them.
+
+    ``format`` is one of `FORMATS`; ``csv`` is that of a CSV file, and the standard one for others. ``optional`` are
+    columns that may be absent from every record of a file of JSON lines.
+    """
 
     columns: Mapping[str, Type]
     about: tuple[str, ...]
-    columnar: bool
+    format: str
     select: str
     path: Path = Path()
     inputs: tuple[str, ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
     csv: CsvFormat = csv_format.STANDARD
+    optional: tuple[str, ...] = ()
 
     @property
     def arrays(self) -> tuple[str, ...]:
@@ -66,23 +74,27 @@ def parse(text: str, path: Path = Path()) -> TransformSpec:
     refuse_unknown(matter, FIELDS)
     columns = _columns(matter.get("columns"))
     about = tuple(matter.get("about", ()))
-    if about and not matter.get("json"):
-        raise ValueError("`about` is for JSON answers; a CSV file has all its columns")
-    strange = [name for name in about if name not in columns]
-    if strange:
-        raise ValueError(f"`about` names {', '.join(strange)}, which `columns` does not")
-    if matter.get("json") not in (None, COLUMNAR):
-        raise ValueError(f"json is {matter['json']!r}; the one shape known is `{COLUMNAR}`")
+    form = str(matter.get("format", CSV))
+    if form not in FORMATS:
+        raise ValueError(f"`format` is {form!r}; use one of {', '.join(FORMATS)}")
+    if about and form != COLUMNAR_JSON:
+        raise ValueError(f"`about` is for columnar_json; a file of {form} has all its columns")
+    optional = tuple(matter.get("optional", ()))
+    if optional and form != JSON_LINES:
+        raise ValueError(f"`optional` is for json_lines; a file of {form} has all its columns")
+    for key, some in (("about", about), ("optional", optional)):
+        strange = [name for name in some if name not in columns]
+        if strange:
+            raise ValueError(f"`{key}` names {', '.join(strange)}, which `columns` does not")
     described = sorted(csv_format.KEYS & set(matter))
-    if described and matter.get("json"):
-        raise ValueError(f"{', '.join(f'`{name}`' for name in described)} is for CSV files, not for JSON answers")
+    if described and form != CSV:
+        raise ValueError(f"{', '.join(f'`{name}`' for name in described)} is for CSV files, not for {form}")
     select = sql.strip().rstrip(";")
     if not re.match(r"SELECT\s", select):
         raise ValueError("its SQL must be one plain SELECT … FROM raw, beginning with that word")
     _verify_single(select)
     inputs, units = tuple(matter.get("inputs", ())), dict(matter.get("units", {}))
-    columnar = matter.get("json") == COLUMNAR
-    return TransformSpec(columns, about, columnar, select, path, inputs, units, csv_format.parse(matter))
+    return TransformSpec(columns, about, form, select, path, inputs, units, csv_format.parse(matter), optional)
 
 
 def _verify_single(select: str) -> None:

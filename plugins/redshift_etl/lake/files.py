@@ -32,11 +32,17 @@ _FIX = "ask who writes it to write the file again"
 
 @dataclass(frozen=True)
 class RawFile:
-    """A raw file on disk as CSV, its URL in the lake, for messages, and its columns in their order."""
+    """A raw file on disk as DuckDB reads it, its URL in the lake, for messages, and its columns in their order.
+
+    ``made_of`` is the file as it came, where its rows are the records of that one; ``nested`` are the columns of a
+    Parquet file that are lists, structs or maps.
+    """
 
     url: str
     path: Path
     columns: tuple[str, ...] = ()
+    made_of: Path | None = None
+    nested: frozenset[str] = frozenset()
 
 
 @contextmanager
@@ -84,6 +90,31 @@ def chunks(file: RawFile) -> Iterator[bytes]:
         raise SourceError(what, fix=_FIX, file=file.url, line=line) from error
 
 
+def reader(file: RawFile) -> io.BufferedReader:
+    """A file's bytes, decompressed, as a stream. Reading it raises what `chunks` raises."""
+    return io.BufferedReader(_Stream(chunks(file)))
+
+
+class _Stream(io.RawIOBase):
+    """Chunks of bytes as a file."""
+
+    def __init__(self, data: Iterator[bytes]) -> None:
+        self._data, self._rest = data, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        while not self._rest:
+            chunk = next(self._data, None)
+            if chunk is None:
+                return 0
+            self._rest = chunk
+        size = min(len(buffer), len(self._rest))
+        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size
+
+
 def _plain(path: Path) -> Iterator[bytes]:
     with opened(path) as stream:
         while chunk := stream.read(_CHUNK):
@@ -122,5 +153,5 @@ def _verify_first_bytes(file: RawFile, named: str | None) -> None:
         what = f"The file's name says {named}, and its bytes are {actual or 'not compressed'}."
     else:
         what = f"The file is compressed with {actual}, and its name does not say so."
-    fix = "ask who writes it; .gz (gzip) and .zst (zstd), in lower case, are read"
+    fix = "ask who writes it; .gz (gzip), .zst (zstd) and .zip, in lower case, are read"
     raise SourceError(what, fix=fix, file=file.url, line=1)

@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError
 from redshift_etl import settings
 from redshift_etl.errors import SourceError
 from redshift_etl.lake import manifest as parsed
+from redshift_etl.lake.archives import suffix
 from redshift_etl.lake.batch import Entry
 from redshift_etl.lake.s3_errors import connecting, translated
 from redshift_etl.settings import S3Location
@@ -31,7 +32,6 @@ _CHUNK = 1 << 20
 _MANIFEST = "manifest.json"
 _CONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "404")
 _DELETED_AT_ONCE = 1000  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
-_SUFFIXES = (".csv.gz", ".csv.zst", ".json.zst", ".gz", ".zst")
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ class Lake:
         Returns the pairs in the manifest's order. Raises SourceError for an object that is gone or has changed.
         """
         entries = self.read_manifest(manifest)
-        paths = [folder / f"{number:05d}{_suffix(entry.url)}" for number, entry in enumerate(entries)]
+        paths = [folder / f"{number:05d}{suffix(entry.url)}" for number, entry in enumerate(entries)]
         with ThreadPoolExecutor(DOWNLOAD_THREADS) as pool:
             list(pool.map(lambda entry, path: self._download(entry, path, manifest), entries, paths))
         return list(zip(entries, paths, strict=True))
@@ -237,8 +237,3 @@ class Lake:
 
 def _changed(described: dict[str, Any]) -> dict[str, str]:
     return {"last_modified": described["LastModified"].isoformat()}
-
-
-def _suffix(url: str) -> str:
-    """How the name ends that a file has on disk, where it is read by that: an S3 key may be longer than a file name."""
-    return next((suffix for suffix in _SUFFIXES if url.endswith(suffix)), ".csv")

@@ -19,7 +19,7 @@ from redshift_etl import settings
 from redshift_etl.contracts.csv_format import BY_NAME, NO_HEADER, UTF8, CsvFormat
 from redshift_etl.contracts.transform_spec import TransformSpec
 from redshift_etl.errors import SourceError
-from redshift_etl.lake.files import RawFile, chunks
+from redshift_etl.lake.files import RawFile, chunks, reader
 
 LINE_CHARS = 4 << 20  # a longer line is read in parts; Redshift takes none
 _LINES_AT_ONCE = 256
@@ -76,8 +76,7 @@ def lines(file: RawFile, form: CsvFormat) -> Iterator[tuple[str, bool]]:
     raises SourceError.
     """
     errors = "surrogateescape" if form.encoding == UTF8 else "strict"
-    stream = io.BufferedReader(_Stream(chunks(file)))
-    text = io.TextIOWrapper(stream, encoding=form.encoding, errors=errors, newline="")
+    text = io.TextIOWrapper(reader(file), encoding=form.encoding, errors=errors, newline="")
     inside, number = False, 1
     try:
         while line := text.readline(LINE_CHARS):
@@ -103,26 +102,6 @@ def _wrong_encoding(file: RawFile, form: CsvFormat, number: int, error: UnicodeE
         line=number,
         value=value,
     )
-
-
-class _Stream(io.RawIOBase):
-    """Chunks of bytes as a file."""
-
-    def __init__(self, data: Iterator[bytes]) -> None:
-        self._data, self._rest = data, b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        while not self._rest:
-            chunk = next(self._data, None)
-            if chunk is None:
-                return 0
-            self._rest = chunk
-        size = min(len(buffer), len(self._rest))
-        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
-        return size
 
 
 @cache

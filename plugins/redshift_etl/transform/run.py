@@ -21,14 +21,15 @@ from redshift_etl import settings
 from redshift_etl.contracts import contract as contracts
 from redshift_etl.contracts import transform_spec
 from redshift_etl.contracts.contract import Contract
-from redshift_etl.contracts.transform_spec import TransformSpec
+from redshift_etl.contracts.transform_spec import COLUMNAR_JSON, JSON_LINES, PARQUET, TransformSpec
 from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.extract import columnar_json
+from redshift_etl.lake import archives
 from redshift_etl.lake.batch import NOT_COUNTED, REJECTS, STAGED, Batch, prefix
 from redshift_etl.lake.files import RawFile
 from redshift_etl.lake.part_writer import PART_BYTES, UPLOADS
 from redshift_etl.lake.storage import Lake
-from redshift_etl.transform import csv_files, output_columns, rejects, sql, tempdir
+from redshift_etl.transform import csv_files, json_lines, output_columns, parquet_files, rejects, sql, tempdir
 from redshift_etl.transform.duckdb_process import DuckDB, DuckDBError
 from redshift_etl.transform.rejects import Reject
 from redshift_etl.transform.value_checks import literal
@@ -68,6 +69,8 @@ def transform_batch(batch: Batch, *, run: str, lake: Lake) -> Batch:
         files = _raw_files(batch, spec, lake, folder)
         width = max(len(spec.columns), len(contract.columns))
         with DuckDB(folder, width) as duck, _explained(spec, contract, duck):
+            if spec.format == PARQUET:
+                files = [parquet_files.verified(duck, file, spec, batch.table) for file in files]
             staged = _stage(duck, spec, contract, files, folder)
         if staged.held_back:
             with DuckDB(folder, width, in_order=True) as duck, _explained(spec, contract, duck):
@@ -85,11 +88,15 @@ def transform_batch(batch: Batch, *, run: str, lake: Lake) -> Batch:
 
 
 def _raw_files(batch: Batch, spec: TransformSpec, lake: Lake, folder: Path) -> list[RawFile]:
-    """The batch's files as CSV on disk, each with the columns that the transform expects."""
+    """The batch's files on disk as DuckDB reads them, each with the columns that the transform expects."""
     fetched = lake.fetch(batch.manifest, folder)
-    if spec.columnar:
+    if spec.format == COLUMNAR_JSON:
         return [RawFile(entry.url, columnar_json.flatten(path, entry, spec)) for entry, path in fetched]
-    return [csv_files.prepared(entry.url, path, spec, batch.table) for entry, path in fetched]
+    files = [member for entry, path in fetched for member in archives.members(entry.url, path)]
+    if spec.format == PARQUET:
+        return [RawFile(url, path) for url, path in files]
+    prepare = json_lines.flatten if spec.format == JSON_LINES else csv_files.prepared
+    return [prepare(url, path, spec, batch.table) for url, path in files]
 
 
 def _stage(duck: DuckDB, spec: TransformSpec, contract: Contract, files: Sequence[RawFile], folder: Path) -> _Staged:
@@ -97,14 +104,27 @@ def _stage(duck: DuckDB, spec: TransformSpec, contract: Contract, files: Sequenc
         return _Staged(0, 0, (), {}, contract)
     _verify_single(duck, spec)
     duck.run(f"CREATE SEQUENCE {sql.BAD}")
-    relation = sql.files_relation(files, list(spec.columns), contract.max_rejects + rejects.KEPT, spec.csv)
+    relation = sql.files_relation(files, spec, contract.max_rejects + rejects.KEPT)
     duck.run(sql.raw_view(relation, spec.columns))
     types = output_columns.types(duck.run(f"DESCRIBE {spec.select}"), contract)
     contract = contract.without(output_columns.left_out(types, spec, contract))
     [[rows, paths]] = duck.run(sql.stage(spec.select, contract.columns, types, contract.key, _STAGED, PART_BYTES))
     [[values]] = duck.run(f"SELECT nextval('{sql.BAD}') - 1")
+    return _Staged(
+        rows,
+        values + _broken_lines(duck, spec),
+        tuple(folder / path for path in paths) if rows else (),
+        types,
+        contract,
+    )
+
+
+def _broken_lines(duck: DuckDB, spec: TransformSpec) -> int:
+    """How many lines of CSV files were no CSV."""
+    if spec.format == PARQUET:
+        return 0
     [[lines]] = duck.run("SELECT count(*) FROM (SELECT DISTINCT scan_id, file_id, line FROM reject_errors)")
-    return _Staged(rows, values + lines, tuple(folder / path for path in paths) if rows else (), types, contract)
+    return int(lines)
 
 
 def _verify_single(duck: DuckDB, spec: TransformSpec) -> None:

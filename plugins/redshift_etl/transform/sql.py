@@ -9,6 +9,7 @@ from redshift_etl.contracts import names
 from redshift_etl.contracts.column_type import Type
 from redshift_etl.contracts.csv_format import NO_HEADER, STANDARD, CsvFormat
 from redshift_etl.contracts.ddl import Column
+from redshift_etl.contracts.transform_spec import PARQUET, TransformSpec
 from redshift_etl.lake.files import RawFile
 from redshift_etl.transform.value_checks import (
     BLOB,
@@ -45,10 +46,23 @@ def csv_relation(paths: Iterable[str], columns: Sequence[str], rejects_limit: in
     )
 
 
-def files_relation(
-    files: Iterable[RawFile], columns: Sequence[str], rejects_limit: int, form: CsvFormat = STANDARD
-) -> str:
-    """The ``columns`` of CSV files in DuckDB's folder, each of which may have its columns in an order of its own."""
+def files_relation(files: Sequence[RawFile], spec: TransformSpec, rejects_limit: int) -> str:
+    """The transform's columns of files in DuckDB's folder, each of which may have them in an order of its own."""
+    if spec.format == PARQUET:
+        return f"({' UNION ALL '.join(parquet_select(file, list(spec.columns)) for file in files)}) AS files"
+    return _csv_files(files, list(spec.columns), rejects_limit, spec.csv)
+
+
+def parquet_select(file: RawFile, columns: Sequence[str]) -> str:
+    """The values of a Parquet file as text, by the names of their columns; JSON for a list, a struct or a map."""
+    values = ", ".join(
+        f"{f'to_json({quoted(name)})' if name in file.nested else quoted(name)}::VARCHAR AS {quoted(name)}"
+        for name in columns
+    )
+    return f"SELECT {values} FROM read_parquet({literal(file.path.name)})"
+
+
+def _csv_files(files: Iterable[RawFile], columns: Sequence[str], rejects_limit: int, form: CsvFormat) -> str:
     alike: dict[tuple[str, ...], list[str]] = {}
     for file in files:
         alike.setdefault(file.columns or tuple(columns), []).append(file.path.name)

@@ -1,5 +1,5 @@
 /*
-json: columnar
+format: columnar_json
 about: [place]
 units: {level: m}
 columns:
