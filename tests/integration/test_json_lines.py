@@ -116,7 +116,7 @@ def test_a_file_that_is_no_json_lines_is_refused_with_its_line_whatever_may_be_r
     with pytest.raises(SourceError, match=says) as error:
         loaded(lake, events, body)
     assert error.value.where["line"] == where
-    assert error.value.where["file"].endswith("landing/0.jsonl")
+    assert str(error.value.where["file"]).endswith("landing/0.jsonl")
 
 
 def test_a_column_that_no_record_has_is_named_with_those_that_are_new(lake: Lake, events: str) -> None:
@@ -125,7 +125,7 @@ def test_a_column_that_no_record_has_is_named_with_those_that_are_new(lake: Lake
         loaded(lake, events, line(3), renamed)
     assert error.value.where["missing"] == "user.name"
     assert error.value.where["new_columns"] == "who"
-    assert error.value.where["file"].endswith("landing/1.jsonl")
+    assert str(error.value.where["file"]).endswith("landing/1.jsonl")
 
 
 def test_a_value_that_becomes_an_object_is_a_reject_and_no_text_of_it(lake: Lake, events: str) -> None:
