@@ -24,6 +24,7 @@ from redshift_etl.warehouse.model import Run
 from redshift_etl.warehouse.session import open_session
 from tests.integration.batches import LoadTarget
 from tests.integration.operations import connect_airflow, repository
+from tests.integration.raw_files import raw, rejects, transform, use_sql_dir
 from tests.integration.test_incidents import context, reports
 
 pytestmark = pytest.mark.slow
@@ -152,3 +153,23 @@ def test_a_statement_s_error_hides_what_it_quotes_but_for_names(people: Contract
     assert json.dumps(personal.where(people, {"column": "city", "value": "x", "key": "k"})) == json.dumps(
         {"column": "city", "value": "x", "key": personal.HIDDEN}
     )
+
+
+def test_a_reject_names_the_row_and_what_is_wrong_and_not_what_is_personal(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    table = use_sql_dir(tmp_path, monkeypatch).table(
+        "people",
+        "id BIGINT NOT NULL, phone VARCHAR(5), age INTEGER, city VARCHAR(4)",
+        "/*\ncolumns: {id: BIGINT, phone: VARCHAR, age: INTEGER, city: VARCHAR}\n*/\n"
+        "SELECT id, phone, age, city FROM raw",
+        pii="[phone, age]",
+        max_rejects=9,
+    )
+    batch = raw(lake, table, f"id,phone,age,city\n1,{PHONE},36,Rome\n2,1,4711x,Rome\n3,1,36,Stockholm\n")
+    transform(lake, batch)
+    assert [(it["line"], it["column"], it["value"], it["key"]) for it in rejects(lake, batch)] == [
+        (2, "phone", personal.HIDDEN, {"id": "1"}),
+        (3, "age", personal.HIDDEN, {"id": "2"}),
+        (4, "city", "Stockholm", {"id": "3"}),
+    ]
