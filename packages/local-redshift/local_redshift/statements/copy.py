@@ -47,7 +47,7 @@ _NOT_MODELLED = [
     "job",
     "kms_key_id",
 ]
-# The only parameters of COPY from Parquet and ORC, but for ACCEPTINVCHARS; REGION is an error even where it is the bucket's.
+# The only parameters of COPY from Parquet and ORC, but for ACCEPTINVCHARS. REGION is an error, even the bucket's own.
 _COLUMNAR = frozenset(["manifest", "fillrecord", "statupdate", "explicit_ids"])
 
 
