@@ -97,6 +97,25 @@ def test_columns_of_late_binding_views_are_listed_by_their_function(session: Ses
     assert [row[2] for row in session.execute(of_table)] == ["a", "b"]
 
 
+def test_redshift_connector_lists_each_column_of_tables_and_views_once(redshift: Connection, session: Session) -> None:
+    session.execute("comment on column key_one.b is 'a text'")
+    with redshift.connect() as connection:
+        cursor = connection.cursor()
+        listed = [
+            (row[2], row[3], row[5], row[16])
+            for name in ("key_one", "bound", "late")
+            for row in cursor.get_columns(schema_pattern="public", tablename_pattern=name)
+        ]
+    assert listed == [
+        ("key_one", "a", "int4", 1),
+        ("key_one", "b", "varchar", 2),
+        ("bound", "a", "int4", 1),
+        ("late", "a", "int4", 1),
+        ("late", "b", "character varying(9)", 2),
+        ("late", "c", "numeric(8,2)", 3),
+    ]
+
+
 def test_columns_of_late_binding_views_are_listed_nowhere_else(session: Session) -> None:
     """Clients add the function's rows to these, so that each column would come twice."""
     queries = (

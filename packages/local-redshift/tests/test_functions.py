@@ -35,6 +35,7 @@ def test_a_statement_without_redshifts_own_words_is_unchanged(sql: str) -> None:
         ("select top 3 a from t order by 1", "select a from t order by 1 LIMIT 3"),
         ("select 'x'::super", "select 'x'::text::super"),
         ("select approximate count(distinct a) from t", "select count(distinct a) from t"),
+        ("select case when a = 1then 4else 1e3end as b", "select case when a = 1 then 4 else 1e3 end as b"),
     ],
 )
 def test_calls_and_clauses_are_rewritten_to_postgresqls(sql: str, expected: str) -> None:
