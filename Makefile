@@ -8,7 +8,7 @@ DAYS ?= 7
 # Airflow imports a thousand modules in each process: without bytecode everything starts twice as slowly.
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: help setup run stop status clean env test test-slow test-stack faults faults-mutations lint audit sbom audit-sql redshift redshift-corpus check-cluster bench docs lock
+.PHONY: help setup run stop status clean env test test-slow test-stack test-clients faults faults-mutations lint audit sbom audit-sql redshift redshift-corpus check-cluster bench docs lock
 
 help: ## List these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {sub(/[$$][$$]/, "$$", $$2); printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ test-slow: $(INSTALLED) ## The tests that take longer and need nothing more: gra
 
 test-stack: $(INSTALLED) ## The slower tests, which need whole running Airflows: stack, backfill, containers
 	@$(LOCAL) test --only stack
+
+test-clients: $(INSTALLED) ## dlt, awswrangler, SQLAlchemy and dbt against the local Redshift; installed into build/clients-venv once
+	@$(LOCAL) test --only clients
 
 faults: $(INSTALLED) ## Play N=100 histories with faults of SEED=1, two at a time; those of build/faults are not played again
 	@PYTHONPATH=plugins $(PYTHON_IN_VENV) -m tests.faults --histories $(or $(N),100) --seed $(or $(SEED),1) --first $(or $(FIRST),0)
@@ -82,3 +85,4 @@ docs: $(INSTALLED) ## Write docs/catalog, the tables as a static site, and the g
 lock: $(INSTALLED) ## Resolve requirements*.txt anew into constraints.txt, and the files' hashes into constraints-hashes.txt
 	@.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate requirements.txt requirements-local.txt -o constraints.txt
 	@.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --generate-hashes --constraint constraints.txt requirements.txt requirements-local.txt -o constraints-hashes.txt
+	@.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --generate-hashes requirements-clients.in -o requirements-clients.txt

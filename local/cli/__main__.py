@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("env", help="print a shell's settings")
     verbs.add_parser("redshift", help="run the local Redshift and S3 alone, in the foreground")
     test = verbs.add_parser("test", help="lint, types and tests")
-    test.add_argument("--only", choices=("lint", "tests", "slow", "mutations", "stack"), help="a part of it")
+    test.add_argument("--only", choices=("lint", "tests", "slow", "mutations", "stack", "clients"), help="a part of it")
     verbs.add_parser("supervise", help="(internal) the background process of a stack")
     return parser
 

@@ -72,7 +72,9 @@ MUTATIONS: Step = (
 )
 STACK: Step = ("pytest -m stack", ("pytest", "tests", "packages", "-m", "stack", "--durations=10"))
 
-LONGER = {"slow": SLOW, "mutations": MUTATIONS, "stack": STACK}
+CLIENTS: Step = ("pytest -m clients", ("pytest", "packages", "-m", "clients", "-n", "0", "--durations=10"))
+
+LONGER = {"slow": SLOW, "mutations": MUTATIONS, "stack": STACK, "clients": CLIENTS}
 
 
 def run(only: str | None) -> int:

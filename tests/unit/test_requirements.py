@@ -18,7 +18,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION, LOCAL, CONSTRAINTS = "requirements.txt", "requirements-local.txt", "constraints.txt"
-HASHES = "constraints-hashes.txt"
+HASHES, CLIENTS = "constraints-hashes.txt", "requirements-clients.txt"
 UNREACHABLE = re.compile(
     r"failed to fetch|error sending request|dns error|network|offline|timed out|connect", re.IGNORECASE
 )
@@ -200,7 +200,16 @@ def test_a_package_with_another_hash_is_refused(tmp_path: Path) -> None:
     assert "Hash mismatch" in done.stderr
 
 
-@pytest.mark.parametrize("name", [CONSTRAINTS, HASHES])
+def test_every_client_of_the_local_redshift_is_exact_and_has_hashes() -> None:
+    locked = re.findall(
+        r"^(\S+).*?((?: \\\n    --hash=sha256:[0-9a-f]{64})*)$", (ROOT / CLIENTS).read_text(), re.MULTILINE
+    )
+    packages = {canonicalize_name(pin_.partition("==")[0]): (pin_, hashes) for pin_, hashes in locked if pin_ != "#"}
+    assert {"awswrangler", "dbt-redshift", "dlt", "sqlalchemy-redshift"} <= packages.keys()
+    assert [pin_ for pin_, hashes in packages.values() if "==" not in pin_ or not hashes] == []
+
+
+@pytest.mark.parametrize("name", [CONSTRAINTS, HASHES, CLIENTS])
 def test_the_constraints_say_which_command_wrote_them_and_make_lock_is_that_command(name: str) -> None:
     command = lock_command(name)
     assert command[:3] == ["uv", "pip", "compile"]

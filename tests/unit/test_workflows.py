@@ -61,6 +61,7 @@ def test_the_workflows_run_the_tests_the_slow_tests_the_benchmarks_and_the_audit
         "make test-slow",
         "make faults N=1000 SEED=1",
         "make faults-mutations",
+        "make test-clients",
         "make test-stack",
         "make bench",
         "make audit",

@@ -51,3 +51,14 @@ def test_a_decimal_of_another_scale_is_refused_and_not_rounded(loader: Loader) -
     with fails_with("incompatible Parquet schema"):
         loader.copy(parquet("select 1.239::decimal(8,3) a"), "parquet")
     assert loader.copy(parquet("select 1.23::decimal(5,2) a"), "parquet")[0][0] == Decimal("1.23")
+
+
+def test_parquet_takes_the_default_of_maxerror_and_explicit_ids_but_no_region(loader: Loader) -> None:
+    loader.run("create table t (id bigint identity(1, 1), a int)")
+    body = parquet("select 5::bigint id, 1::int a")
+    assert loader.copy(body, "parquet explicit_ids maxerror 0") == [(5, 1)]
+    for option in ("maxerror 10", "maxerror 1", "region 'us-east-1'", "acceptanydate", "ignoreallerrors"):
+        with fails_with(f"{option.split()[0].upper()} argument is not supported for PARQUET based COPY"):
+            loader.copy(body, f"parquet explicit_ids {option}")
+    with fails_with("ACCEPTINVCHARS for Parquet is not modelled"):
+        loader.copy(body, "parquet acceptinvchars")

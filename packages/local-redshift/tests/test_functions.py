@@ -35,6 +35,7 @@ def test_a_statement_without_redshifts_own_words_is_unchanged(sql: str) -> None:
         ("select top 3 a from t order by 1", "select a from t order by 1 LIMIT 3"),
         ("select 'x'::super", "select 'x'::text::super"),
         ("select approximate count(distinct a) from t", "select count(distinct a) from t"),
+        ("select case when a = 1then 4else 1e3end as b", "select case when a = 1 then 4 else 1e3 end as b"),
     ],
 )
 def test_calls_and_clauses_are_rewritten_to_postgresqls(sql: str, expected: str) -> None:
@@ -58,6 +59,49 @@ def test_an_alias_is_replaced_only_where_the_table_has_no_such_column() -> None:
         _with_columns("select a + 1 as b, b * 2 as c from t", t=("a",)) == "select a + 1 as b, (a + 1) * 2 as c from t"
     )
     assert _with_columns("select a + 1 as b, b * 2 as c from t", t=("a", "b")) == "select a + 1 as b, b * 2 as c from t"
+
+
+def test_an_alias_in_where_is_replaced_only_where_the_table_has_no_such_column() -> None:
+    sql = "select a + 1 as b from t where b > 5 and (b in (1, 2) or t.b is null)"
+    replaced = "select a + 1 as b from t where (a + 1) > 5 and ((a + 1) in (1, 2) or t.b is null)"
+    assert _with_columns(sql, t=("a",)) == replaced
+    assert _with_columns(sql, t=("a", "b")) == sql
+    assert _with_columns(sql) == sql  # FROM refers to an outer query, or to nothing
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select t.id as id from t where id = 5",
+        "select a + 1 as b from t where exists (select 1 from u where u.b = 5)",
+        "select a as time from t where a at time zone 'UTC' > b",
+        'select a as "and", a as "null" from t where a = 1 and b is null',
+        "select a + 1 as b from t group by a having b > 5",
+    ],
+)
+def test_where_needs_no_columns_for_what_is_no_reference_to_an_alias(sql: str) -> None:
+    assert rewrite(sql) == sql
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("select reldiststyle from pg_class", "select reldiststyle from redshift_internal.pg_class"),
+        ("select relname from pg_class c", "select relname from pg_class c"),
+        (
+            "select 'pg_attribute' from pg_type t, Pg_Catalog.pg_attribute a, pg_attribute b",
+            "select 'pg_attribute' from pg_type t, redshift_internal.pg_attribute a, redshift_internal.pg_attribute b",
+        ),
+        ("select pg_attribute, 1 from t", "select pg_attribute, 1 from t"),
+        (
+            'select adsrc from (pg_attrdef d join "pg_attribute" a on true)',
+            "select adsrc from (redshift_internal.pg_attrdef d join redshift_internal.pg_attribute a on true)",
+        ),
+        ("select a.tableoid from pg_attribute a", "select a.tableoid from pg_attribute a"),
+    ],
+)
+def test_catalogs_are_read_with_redshifts_columns(sql: str, expected: str) -> None:
+    assert rewrite(sql) == expected
 
 
 def test_an_alias_in_a_subquery_of_its_own_is_unchanged() -> None:

@@ -161,3 +161,43 @@ def test_an_outer_limit_is_refused_and_the_query_may_hold_quotes(unloader: Unloa
 def test_options_that_a_format_does_not_have_are_refused_and_not_ignored(unloader: Unloader, options: str) -> None:
     with pytest.raises(ProgrammingError, match="0A000"):
         unloader.unload(options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("kms_key_id 'k'", "KMS_KEY_ID needs the parameter ENCRYPTED"),
+        ("master_symmetric_key 'k'", "MASTER_SYMMETRIC_KEY needs the parameter ENCRYPTED"),
+        ("encrypted auto kms_key_id 'k'", "ENCRYPTED AUTO cannot be used with KMS_KEY_ID"),
+        ("kms_key_id 'k' encrypted", "KMS_KEY_ID is not modelled"),
+        ("encrypted master_symmetric_key 'k'", "MASTER_SYMMETRIC_KEY is not modelled"),
+        ("encrypted credentials 'aws_iam_role=r;master_symmetric_key=k'", r"MASTER_SYMMETRIC_KEY .* is not modelled"),
+    ],
+)
+def test_keys_for_the_encryption_are_refused(unloader: Unloader, options: str, message: str) -> None:
+    with pytest.raises(ProgrammingError, match=message):
+        unloader.unload(f"csv {options}")
+    assert unloader.files() == {}
+
+
+def test_files_and_manifest_are_encrypted_with_keys_of_s3(unloader: Unloader) -> None:
+    for options in (
+        "csv manifest",
+        "csv encrypted manifest allowoverwrite",
+        "parquet encrypted auto manifest cleanpath",
+    ):
+        for name in unloader.unload(options):
+            head = unloader.s3.head_object(Bucket="lake", Key=f"{unloader.folder}/out/{name}")
+            assert head["ServerSideEncryption"] == "AES256", (options, name)
+
+
+def test_the_key_of_a_buckets_default_encryption_is_refused_for_auto_alone(unloader: Unloader) -> None:
+    bucket = f"kms-{uuid.uuid4()}"
+    unloader.s3.create_bucket(Bucket=bucket)
+    default = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "a-key"}}
+    unloader.s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [default]})
+    unload = f"unload ('select 1') to 's3://{bucket}/out/' iam_role '{unloader.role}' encrypted"
+    with pytest.raises(ProgrammingError, match="does not model ENCRYPTED AUTO with the default key a-key"):
+        unloader.cursor.execute(f"{unload} auto")
+    unloader.cursor.execute(unload)
+    assert unloader.s3.head_object(Bucket=bucket, Key="out/0000_part_00")["ServerSideEncryption"] == "AES256"

@@ -34,7 +34,6 @@ import pytest
         "listen x",
         "do $$ begin end $$",
         "copy t from stdin",
-        "set transaction isolation level read committed",
         "set enable_case_sensitive_identifier to true",
         "analyze compression t",
         "table t",

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import redshift_connector
+from tests.package_index import pip_index
 
 pytestmark = pytest.mark.stack
 
@@ -33,20 +34,6 @@ def run(command: Sequence[str | Path], folder: Path, **variables: str) -> str:
     return done.stdout
 
 
-def _pip_index() -> dict[str, str]:
-    """pip's index for uv, which does not read pip's configuration (bin/setup does the same)."""
-    variables: dict[str, str] = {}
-    for option, name in (("index-url", "UV_DEFAULT_INDEX"), ("extra-index-url", "UV_INDEX")):
-        command = [sys.executable, "-m", "pip", "config", "get", f"global.{option}"]
-        configured = subprocess.run(
-            command, env=ENVIRONMENT, capture_output=True, text=True, check=False
-        ).stdout.strip()
-        value = os.environ.get(f"PIP_{option.upper().replace('-', '_')}") or configured
-        if value and name not in os.environ:
-            variables |= {name: value, "UV_INDEX_STRATEGY": "unsafe-best-match"}
-    return variables
-
-
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of programs of an environment that has the wheel, its locked dependencies and pytest."""
@@ -60,7 +47,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run([uv, "venv", "--quiet", "--python", sys.executable, folder / "venv"], folder)
     constraint: list[str | Path] = ["--constraint", CONSTRAINTS] if CONSTRAINTS.exists() else []
     install: list[str | Path] = [uv, "pip", "install", "--quiet", "--python", python, *constraint, wheel, "pytest"]
-    run(install, folder, **_pip_index())
+    run(install, folder, **pip_index())
     return folder / "venv/bin"
 
 

@@ -11,11 +11,19 @@ from local_redshift.config import ISOLATION
 from local_redshift.sql.lexer import quote_literal, quote_name
 
 _SETTING = "default_transaction_isolation"
-# The server's level comes with the start-up packet, which PostgreSQL prefers to the setting of a database.
-USE_LEVEL_OF_DATABASE = f"""SELECT set_config('{_SETTING}', split_part(setting, '=', 2), false)
-FROM pg_db_role_setting r CROSS JOIN unnest(r.setconfig) setting
-WHERE r.setrole = 0 AND r.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
-    AND starts_with(setting, '{_SETTING}=')"""
+# The server's level comes with the start-up packet, which PostgreSQL prefers to the setting of a database. Not by
+# SET_CONFIG, which has no effect on the level (sql/88_rights.sql).
+USE_LEVEL_OF_DATABASE = f"""DO $$
+DECLARE
+    level text := (SELECT split_part(setting, '=', 2)
+        FROM pg_catalog.pg_db_role_setting r CROSS JOIN unnest(r.setconfig) setting
+        WHERE r.setrole = 0 AND starts_with(setting, '{_SETTING}=')
+            AND r.setdatabase = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()));
+BEGIN
+    IF level IS NOT NULL THEN
+        EXECUTE format('SET {_SETTING} TO %L', level);
+    END IF;
+END $$"""
 
 
 def set_level(database: str, level: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from local_redshift.query.catalogs import CATALOG_WORDS
 from local_redshift.query.function_calls import BARE_CALLS, DECIMALS, HANDLERS, MOVED
 from local_redshift.query.unsupported.names import UNSUPPORTED_WORDS
 from local_redshift.query.window_functions import WINDOW_FUNCTIONS
@@ -29,7 +30,17 @@ _SYNTAX = [
     "as",
 ]
 _NAMES = frozenset(
-    {*HANDLERS, *MOVED, *DECIMALS, *BARE_CALLS, *WINDOW_FUNCTIONS, "median", *UNSUPPORTED_WORDS, *_SYNTAX}
+    {
+        *HANDLERS,
+        *MOVED,
+        *DECIMALS,
+        *BARE_CALLS,
+        *WINDOW_FUNCTIONS,
+        "median",
+        *UNSUPPORTED_WORDS,
+        *CATALOG_WORDS,
+        *_SYNTAX,
+    }
 )
 # Three dotted names, or a path in a FROM list: the forms of navigation into SUPER.
 _DOTTED = re.compile(r"\w\"?\.\"?\w+\"?\.\"?\w|,\s*\w+\.\w+\s+\w")

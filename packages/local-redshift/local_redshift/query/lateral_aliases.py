@@ -1,6 +1,8 @@
-"""References to an alias of the same select list, for later expressions; a column of that name has precedence.
+"""References to an alias of the select list, in later expressions and in WHERE; a column of that name has precedence.
 
-Source: https://docs.aws.amazon.com/redshift/latest/dg/r_SELECT_list.html
+Sources:
+https://docs.aws.amazon.com/redshift/latest/dg/r_SELECT_list.html
+https://docs.aws.amazon.com/redshift/latest/dg/r_WHERE_clause.html
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from local_redshift.sql import lexer
+from local_redshift.sql.reserved_words import RESERVED
 from local_redshift.sql.token_tree import Group, Item, Token, bare, is_sign, name_of, parse, split, walk
 
 Columns = Callable[[str], "tuple[str, ...] | None"]
@@ -68,6 +71,19 @@ def resolve_aliases(columns: Sequence[Item], source: str, describe: Columns) -> 
     return _joined(result) if result != parts else tuple(columns)
 
 
+def resolve_where(where: Sequence[Item], columns: Sequence[Item], source: str, describe: Columns) -> tuple[Item, ...]:
+    """Return WHERE with references to aliases of the select list replaced, where FROM has no such column."""
+    named = dict(filter(None, map(alias_of, split(columns))))
+    # An alias that is the column's own name, and reserved words, which are other things in WHERE.
+    expressions = {name: items for name, items in named.items() if name not in RESERVED and name_of(items[-1]) != name}
+    used = _uses(where, expressions, inside=True)
+    if not used:
+        return tuple(where)
+    columns_of_from = describe(f"SELECT * {source}") if source else ()
+    aliases = used.difference(columns_of_from) if columns_of_from is not None else ()
+    return _substitute(where, {name: expressions[name] for name in aliases}, inside=True)
+
+
 def replace_window_aliases(condition: Sequence[Item], columns: Sequence[Item]) -> tuple[Item, ...]:
     """Return QUALIFY's condition with the aliases of window functions replaced by the functions."""
     windows = {}
@@ -90,7 +106,8 @@ def _is_reference(items: Sequence[Item], at: int) -> bool:
     after = items[at + 1] if at + 1 < len(items) else None
     if is_sign(before, ".") or is_sign(before, "::") or is_sign(after, ".") or isinstance(after, Group):
         return False
-    typed = isinstance(after, Token) and after.kind == lexer.STRING  # DATE '2008-01-01'
+    # DATE '2008-01-01', x AT TIME ZONE 'UTC'
+    typed = isinstance(after, Token) and (after.kind == lexer.STRING or after.word in ("time", "zone"))
     return not typed and (before is None or before.word != "as")
 
 

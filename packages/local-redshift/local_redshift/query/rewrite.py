@@ -10,6 +10,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from local_redshift.query.catalogs import with_redshift_columns
 from local_redshift.query.decimals.rewrite import check_sizes, needs_sizes, rewrite_decimals
 from local_redshift.query.fast_path import is_constant_rows, may_need_rewrite
 from local_redshift.query.function_calls import DECIMALS, bare_call, rewrite_call, sized
@@ -90,7 +91,7 @@ def _rewrite(sql: str, known: Mapping[str, tuple[Column, ...] | None]) -> str:
         check_navigation(items)
     check_sizes(items)
     scope = Scope(known)
-    result = cast_view(_transform(items, scope))
+    result = cast_view(_transform(with_redshift_columns(items), scope))
     if needs_sizes(result):
         result = rewrite_decimals(result, scope.describe)
     return render(result)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from local_redshift.query.clauses import Select, as_except, read_select, segments
-from local_redshift.query.lateral_aliases import replace_window_aliases, resolve_aliases
+from local_redshift.query.lateral_aliases import replace_window_aliases, resolve_aliases, resolve_where
 from local_redshift.query.pivot import rewrite_pivot
 from local_redshift.query.untyped_unions import type_branches
 from local_redshift.sql import lexer
@@ -83,7 +83,10 @@ def _rewrite(select: Select, scope: Scope, *, has_set_operator: bool) -> Select:
     select = _pivot(select, scope)
     select = _exclude(select, scope)
     columns = resolve_aliases(select.columns, select.source, scope.columns)
-    return _qualify(replace(select, columns=columns), scope)
+    clauses = dict(select.clauses)
+    if "where" in clauses:
+        clauses["where"] = resolve_where(clauses["where"], columns, select.source, scope.columns)
+    return _qualify(replace(select, columns=columns, clauses=clauses), scope)
 
 
 def _top(select: Select, *, has_set_operator: bool) -> Select:

@@ -1,4 +1,4 @@
-"""The objects of COPY and UNLOAD in S3: listing, and reading in constant memory, decompressed.
+"""The objects of COPY in S3: listing, and reading in constant memory, decompressed.
 
 An object that changes between listing and reading is an error (If-Match), and so is a compressed stream that ends
 early. Sources:
@@ -13,13 +13,11 @@ import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
 import zstandard
-from boto3.exceptions import S3UploadFailedError
 from botocore.config import Config as BotoConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -180,37 +178,3 @@ def as_s3_error(error: Exception, url: str) -> S3Error:
             f"S3ServiceException:{details.get('Message')},Status {status},Error {details.get('Code')} ({url})"
         )
     return S3Error(f"S3CurlException: {error}, CurlError 7, multiCurlError 0, CanRetry 1, UserError 0 ({url})")
-
-
-def list_keys(s3: Any, bucket: str, prefix: str) -> list[str]:
-    """All keys under a prefix. Raises S3Error."""
-    try:
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        return [item["Key"] for page in pages for item in page.get("Contents", [])]
-    except (ClientError, BotoCoreError) as error:
-        raise as_s3_error(error, f"s3://{bucket}/{prefix}") from error
-
-
-def delete_objects(s3: Any, bucket: str, keys: list[str]) -> None:
-    """Delete objects. Raises S3Error."""
-    try:
-        for key in keys:
-            s3.delete_object(Bucket=bucket, Key=key)
-    except (ClientError, BotoCoreError) as error:
-        raise as_s3_error(error, f"s3://{bucket}") from error
-
-
-def upload_file(s3: Any, bucket: str, key: str, path: Path) -> None:
-    """Put a file. Raises S3Error."""
-    try:
-        s3.upload_file(str(path), bucket, key)
-    except (ClientError, BotoCoreError, S3UploadFailedError) as error:
-        raise as_s3_error(error, f"s3://{bucket}/{key}") from error
-
-
-def put_object(s3: Any, bucket: str, key: str, body: bytes) -> None:
-    """Put a small object. Raises S3Error."""
-    try:
-        s3.put_object(Bucket=bucket, Key=key, Body=body)
-    except (ClientError, BotoCoreError) as error:
-        raise as_s3_error(error, f"s3://{bucket}/{key}") from error

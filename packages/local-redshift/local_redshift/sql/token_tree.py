@@ -134,10 +134,12 @@ def _text(item: Item) -> str:
 
 
 def _tokens(sql: str) -> Iterator[Token]:
-    end = 0
+    end, before = 0, ""
     for token in lexer.tokens(sql):
-        yield Token(token.kind, token.text, sql[end : token.start])
-        end = token.end
+        # `4WHEN`, as AWS's drivers write it, is a number and a word; PostgreSQL wants a space between.
+        touching = " " if before == lexer.NUMBER and token.kind == lexer.WORD and end == token.start else ""
+        yield Token(token.kind, token.text, sql[end : token.start] + touching)
+        end, before = token.end, token.kind
     if end < len(sql):
         yield Token("raw", "", sql[end:])
 

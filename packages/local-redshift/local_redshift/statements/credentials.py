@@ -55,6 +55,8 @@ def _credentials(text: str, credentials: dict[str, str]) -> None:
     }
     for part in filter(None, text.split(";")):
         name, _, value = part.partition("=")
+        if name.strip() == "master_symmetric_key":
+            raise RefusedError("MASTER_SYMMETRIC_KEY (client-side encryption) is not modelled by the local Redshift")
         if name.strip() not in keys:
             raise RefusedError(
                 "Invalid credentials. Must be of the format: credentials 'aws_iam_role=...' or "

@@ -10,6 +10,7 @@ from local_redshift.sql.lexer import quote_literal
 from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import TokenReader
 from local_redshift.statements.plan import Forward, Plan, Script
+from local_redshift.statements.transactions import LEVELS, NO_EFFECT, set_transaction
 
 # Parameters that PostgreSQL has with the same meaning.
 _SHARED = frozenset(
@@ -20,8 +21,13 @@ _SHARED = frozenset(
         "statement_timeout",
         "timezone",
         "application_name",
+        "default_transaction_read_only",
+        "transaction_read_only",
     ]
 )
+# No level but the database's own has an effect, and all "map to SERIALIZABLE"
+# (https://docs.aws.amazon.com/redshift/latest/dg/r_BEGIN.html); STV_DB_ISOLATION_LEVEL has the database's.
+_ISOLATION = frozenset(["default_transaction_isolation", "transaction_isolation"])
 # Parameters of Redshift only: stored and shown, without an effect on the local Redshift.
 _OWN = {
     "analyze_threshold_percent": "10",
@@ -54,6 +60,7 @@ _FIXED = {
     "default_geometry_encoding": "1",
 }
 _SHOWN = {"server_version": "8.0.2", "server_encoding": "UNICODE", "is_superuser": "on"}
+_SHOWN |= dict.fromkeys(_ISOLATION, "serializable")
 _SHOW_NOT_MODELLED = frozenset(["all", "column", "constraints", "datashares", "external", "functions", "grants"])
 _SHOW_NOT_MODELLED |= frozenset(["model", "parameters", "procedures", "table", "view"])
 _SYNONYMS = {"false": "off", "0": "off", "no": "off", "true": "on", "1": "on", "yes": "on"}
@@ -68,16 +75,15 @@ def set_parameter(sql: str) -> Plan:
         return Forward(sql)
     if reader.take("time", "zone"):
         return Forward(sql)
-    if reader.take("transaction") or reader.peek("characteristics"):
-        raise RefusedError(
-            "SET TRANSACTION is not supported by Redshift",
-            hint="A database has one isolation level: ALTER DATABASE … ISOLATION LEVEL.",
-        )
+    if verb == "set" and (reader.take("transaction") or reader.peek("characteristics")):
+        return set_transaction(reader)
     if verb == "reset" and reader.take("all"):
         return Script((sql, USE_LEVEL_OF_DATABASE), "RESET")
     name = reader.name()
     if name == "client_encoding" and (verb == "reset" or _is_utf8(reader)):
         return Forward("RESET client_encoding")
+    if name in _ISOLATION:
+        return _isolation(reader, verb, name)
     if verb == "reset" and name in _SHARED:
         return Forward(sql)
     if name in _SHARED or reader.peek("."):
@@ -93,6 +99,19 @@ def _is_utf8(reader: TokenReader) -> bool:
     if value.replace("-", "") not in ("utf8", "unicode", "default"):
         raise RefusedError(f"client_encoding = {value} is not modelled by the local Redshift; use UTF8")
     return True
+
+
+def _isolation(reader: TokenReader, verb: str, name: str) -> Plan:
+    """SET or RESET of an isolation level, which has no effect. Raises RefusedError for what is no level."""
+    if verb == "reset":
+        reader.expect_end()
+        return Forward("RESET redshift.nothing")
+    if reader.take_any("to", "=") is None:
+        raise reader.syntax_error()
+    value = reader.rest().strip("'\" ;").lower()
+    if value not in (*LEVELS, "default"):
+        raise RefusedError(f'invalid value for parameter "{name}": "{value}"', "22023")
+    return Forward(NO_EFFECT)
 
 
 def _own(reader: TokenReader, verb: str, scope: str | None, name: str) -> Plan:
@@ -117,6 +136,9 @@ def show(sql: str) -> Plan:
     reader.expect("show")
     if reader.token is not None and reader.token.lower in _SHOW_NOT_MODELLED:
         raise RefusedError(f"SHOW {reader.token.text.upper()} is not modelled by the local Redshift")
+    if reader.take("transaction", "isolation", "level"):
+        reader.expect_end()
+        return show("show transaction_isolation")
     if reader.token is None or len(reader.tokens) != 2:
         return Forward(sql)
     name = reader.name()

@@ -1,7 +1,8 @@
-"""BEGIN, COMMIT, ROLLBACK, PREPARE, cursors, EXPLAIN.
+"""BEGIN, COMMIT, ROLLBACK, SET TRANSACTION, PREPARE, cursors, EXPLAIN.
 
 Sources:
 https://docs.aws.amazon.com/redshift/latest/dg/r_BEGIN.html
+https://docs.aws.amazon.com/redshift/latest/dg/r_SET_SESSION_CHARACTERISTICS.html
 https://docs.aws.amazon.com/redshift/latest/dg/declare.html
 https://docs.aws.amazon.com/redshift/latest/dg/fetch.html
 https://docs.aws.amazon.com/redshift/latest/dg/r_EXPLAIN.html
@@ -13,7 +14,8 @@ from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import TokenReader
 from local_redshift.statements.plan import Forward, Plan
 
-_LEVELS = (("serializable",), ("read", "uncommitted"), ("read", "committed"), ("repeatable", "read"))
+LEVELS = ("serializable", "read uncommitted", "read committed", "repeatable read")
+NO_EFFECT = "SET redshift.nothing TO ''"  # its reply is that of SET
 
 
 def begin(sql: str) -> Plan:
@@ -23,11 +25,32 @@ def begin(sql: str) -> Plan:
         reader.expect("transaction")
     else:
         reader.take_any("work", "transaction")
+    modes = _access_modes(reader)
+    return Forward(f"BEGIN {modes}" if modes else "BEGIN")
+
+
+def set_transaction(reader: TokenReader) -> Plan:
+    """SET TRANSACTION and SET SESSION CHARACTERISTICS AS TRANSACTION, after TRANSACTION or before CHARACTERISTICS.
+
+    An isolation level has no effect, as in BEGIN.
+    """
+    session = reader.take("characteristics")
+    if session:
+        reader.expect("as", "transaction")
+    if reader.done():
+        raise reader.syntax_error()
+    modes = _access_modes(reader)
+    target = "SESSION CHARACTERISTICS AS TRANSACTION" if session else "TRANSACTION"
+    return Forward(f"SET {target} {modes}" if modes else NO_EFFECT)
+
+
+def _access_modes(reader: TokenReader) -> str:
+    """Read transaction modes to the end; READ ONLY and READ WRITE are returned, isolation levels are left out."""
     modes = []
     while not reader.done():
         reader.take(",")
         if reader.take("isolation", "level"):
-            if not any(reader.take(*level) for level in _LEVELS):
+            if not any(reader.take(*level.split()) for level in LEVELS):
                 raise reader.syntax_error()
         elif reader.take("read", "only"):
             modes.append("READ ONLY")
@@ -35,7 +58,7 @@ def begin(sql: str) -> Plan:
             modes.append("READ WRITE")
         else:
             raise reader.syntax_error()
-    return Forward("BEGIN" if not modes else f"BEGIN {', '.join(modes)}")
+    return ", ".join(modes)
 
 
 def end(sql: str) -> Plan:

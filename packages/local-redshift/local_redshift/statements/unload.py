@@ -13,10 +13,11 @@ from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import TokenReader
 from local_redshift.statements.copy_options import read_region
 from local_redshift.statements.credentials import Credentials, read_authorization
+from local_redshift.statements.unload_encryption import KEYS, check_encryption
 
 _COMPRESSIONS = {"gzip": ".gz", "zstd": ".zst", "bzip2": ".bz2"}
 _FLAGS = ("header", "addquotes", "escape", "allowoverwrite", "cleanpath")
-_NOT_MODELLED = ("fixedwidth", "encrypted", "kms_key_id", "master_symmetric_key", "rowgroupsize", "confidential")
+_NOT_MODELLED = ("fixedwidth", "rowgroupsize", "confidential")
 _MEGABYTE = 1 << 20
 # MAXFILESIZE is between 5 MB and 6.2 GB, the default.
 _MIN_FILE, _MAX_FILE = 5 * _MEGABYTE, int(6.2 * 1024) * _MEGABYTE
@@ -24,7 +25,7 @@ _MIN_FILE, _MAX_FILE = 5 * _MEGABYTE, int(6.2 * 1024) * _MEGABYTE
 
 @dataclass(frozen=True)
 class UnloadCommand:
-    """An UNLOAD of a query to S3."""
+    """An UNLOAD of a query to S3. `auto_key` is ENCRYPTED AUTO: the key of the bucket's default encryption."""
 
     query: str
     target: str
@@ -41,6 +42,7 @@ class UnloadCommand:
     verbose: bool = False
     max_file_size: int = _MAX_FILE
     region: str | None = None
+    auto_key: bool = False
     flags: frozenset[str] = frozenset()
 
     def has(self, flag: str) -> bool:
@@ -68,9 +70,10 @@ def parse_unload(sql: str) -> UnloadCommand:
     if not target.startswith("s3://"):
         raise RefusedError("The target of UNLOAD must be an s3:// path", "XX000")
     _refuse_limit(query)
-    options: dict[str, Any] = {"flags": set(), "credentials": {}}
+    options: dict[str, Any] = {"flags": set(), "credentials": {}, "keys": []}
     while not reader.done():
         _option(reader, options)
+    check_encryption(options["flags"], options.pop("keys"), auto=options.get("auto_key", False))
     options["flags"] = frozenset(options["flags"])
     credentials = Credentials(**options.pop("credentials"))
     command = UnloadCommand(query=query, target=target, credentials=credentials, **options)
@@ -94,6 +97,9 @@ def _option(reader: TokenReader, options: dict[str, Any]) -> None:
         return
     if word in _FLAGS:
         options["flags"].add(word)
+    elif word in KEYS:
+        options["keys"].append(word)
+        reader.string()
     elif word in _COMPRESSIONS:
         options["compression"] = word
     elif word in _NOT_MODELLED:
@@ -105,6 +111,11 @@ def _option(reader: TokenReader, options: dict[str, Any]) -> None:
     else:
         reader.position -= 1
         raise reader.syntax_error()
+
+
+def _encrypted(reader: TokenReader, options: dict[str, Any]) -> None:
+    options["flags"].add("encrypted")
+    options["auto_key"] = reader.take("auto")
 
 
 def _format(reader: TokenReader, options: dict[str, Any]) -> None:
@@ -144,6 +155,7 @@ def _max_file_size(reader: TokenReader, options: dict[str, Any]) -> None:
 
 
 _VALUES = {
+    "encrypted": _encrypted,
     "format": _format,
     "manifest": _manifest,
     "partition": _partition,

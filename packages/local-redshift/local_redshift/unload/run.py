@@ -19,8 +19,9 @@ import zstandard
 from local_redshift.copy.columns import NULL_MARKER
 from local_redshift.protocol import messages
 from local_redshift.protocol.host import Host
-from local_redshift.s3.client import S3Error, delete_objects, list_keys, put_object, s3_client, split_url, upload_file
+from local_redshift.s3.client import S3Error, s3_client, split_url
 from local_redshift.s3.region import check_region
+from local_redshift.s3.target import default_kms_key, delete_objects, list_keys, put_object, upload_file
 from local_redshift.sql.lexer import quote_literal
 from local_redshift.sql.refusal import Refusal
 from local_redshift.statements.plan import Forward, Plan
@@ -72,6 +73,11 @@ async def _unload(session: Host, command: UnloadCommand, query: str) -> int:
 def _prepare_target(client: Any, command: UnloadCommand) -> None:
     """Refuse a target that is not empty, or empty it, by the options. Raises S3Error."""
     bucket, prefix = split_url(command.target)
+    if command.auto_key and (key := default_kms_key(client, bucket)):
+        raise S3Error(
+            f"The local Redshift, which has no KMS, does not model ENCRYPTED AUTO with the default key {key} of bucket "
+            f"{bucket}: use ENCRYPTED"
+        )
     existing = list_keys(client, bucket, prefix)
     if existing and command.has("cleanpath"):
         delete_objects(client, bucket, existing)

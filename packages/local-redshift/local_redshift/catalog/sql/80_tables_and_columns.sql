@@ -12,6 +12,15 @@ CREATE VIEW redshift_internal.relations AS
 
 -- Encodings that Redshift assigns when none is declared: RAW for sort keys, BOOLEAN, REAL and DOUBLE PRECISION, LZO for strings, otherwise AZ64
 -- (c_Compression_encodings).
+CREATE FUNCTION redshift_internal.encoding(declared text, is_sortkey boolean, type oid) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN declared IS NOT NULL THEN CASE lower(declared) WHEN 'raw' THEN 'none' ELSE lower(declared) END
+                WHEN is_sortkey OR type IN ('bool'::regtype, 'float4'::regtype, 'float8'::regtype) THEN 'none'
+                WHEN type IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'varbyte'::regtype) THEN 'lzo'
+                WHEN type = 'super'::regtype THEN 'zstd' ELSE 'az64' END $$;
+-- The place of a column in the sort key, 0 if it has none. The columns of an interleaved sort key alternate in sign.
+CREATE FUNCTION redshift_internal.sortkey_place(sortkey smallint[], sortstyle text, attnum smallint) RETURNS int LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce(place * CASE WHEN sortstyle = 'INTERLEAVED' AND place % 2 = 1 THEN -1 ELSE 1 END, 0) FROM array_position(sortkey, attnum) place $$;
+
 CREATE VIEW redshift_internal.columns AS
     SELECT r.relid, r.schema_name, r.table_name, r.kind, a.attnum, a.attname::text AS column_name, a.attnotnull, a.atttypid, a.atttypmod,
            row_number() OVER (PARTITION BY r.relid ORDER BY a.attnum)::int AS ordinal_position,
@@ -20,12 +29,8 @@ CREATE VIEW redshift_internal.columns AS
            CASE WHEN a.atttypid IN ('text'::regtype, 8705) THEN 'character varying' ELSE format_type(a.atttypid, NULL) END AS bare_type, -- 8705: 43_untyped.sql
            pg_get_expr(d.adbin, d.adrelid) AS column_default, col_description(r.relid, a.attnum) AS remarks,
            coalesce(t.distkey = a.attnum, false) AS distkey,
-           coalesce(array_position(t.sortkey, a.attnum) * CASE WHEN t.sortstyle = 'INTERLEAVED' AND array_position(t.sortkey, a.attnum) % 2 = 1 THEN -1 ELSE 1 END, 0) AS sortkey,
-           CASE WHEN r.kind = 'VIEW' THEN 'none'
-                WHEN k.encoding IS NOT NULL THEN CASE lower(k.encoding) WHEN 'raw' THEN 'none' ELSE lower(k.encoding) END
-                WHEN a.attnum = ANY (t.sortkey) OR a.atttypid IN ('bool'::regtype, 'float4'::regtype, 'float8'::regtype) THEN 'none'
-                WHEN a.atttypid IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'varbyte'::regtype) THEN 'lzo'
-                WHEN a.atttypid = 'super'::regtype THEN 'zstd' ELSE 'az64' END AS encoding,
+           redshift_internal.sortkey_place(t.sortkey, t.sortstyle, a.attnum) AS sortkey,
+           CASE WHEN r.kind = 'VIEW' THEN 'none' ELSE redshift_internal.encoding(k.encoding, a.attnum = ANY (t.sortkey), a.atttypid) END AS encoding,
            k.identity_seed, k.identity_step
     FROM redshift_internal.relations r
     JOIN pg_attribute a ON a.attrelid = r.relid AND a.attnum > 0 AND NOT a.attisdropped
@@ -42,7 +47,7 @@ CREATE VIEW redshift_internal.sized_columns AS
                 WHEN atttypid = 'numeric'::regtype THEN CASE WHEN atttypmod > 4 THEN (atttypmod - 4) & 2047 ELSE 0 END END AS numeric_scale
     FROM redshift_internal.columns;
 
--- Only schemas of the search path. The columns of an interleaved sort key alternate in sign.
+-- Only schemas of the search path.
 CREATE VIEW pg_catalog.pg_table_def AS
     SELECT schema_name::name AS schemaname, table_name::name AS tablename, column_name::name AS "column", type, encoding::bpchar(32), distkey, sortkey::int, attnotnull AS "notnull"
     FROM redshift_internal.columns
@@ -108,10 +113,12 @@ CREATE VIEW pg_catalog.stv_tbl_perm AS
            i.is_temporary::int AS temp, (SELECT oid FROM pg_database WHERE datname = current_database())::int AS db_id, 0 AS insert_pristine, 0 AS delete_pristine, 1 AS backup
     FROM redshift_internal.view_pass p CROSS JOIN LATERAL redshift_internal.all_table_info(p.pass) i;
 
+-- The numbers of PG_CLASS_INFO's page: AUTO is 9, with the effective style AUTO(ALL), 10. What is no table of a user has 0.
+CREATE FUNCTION redshift_internal.diststyle_number(style text, auto int) RETURNS smallint LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE style WHEN 'KEY' THEN 1 WHEN 'ALL' THEN 8 WHEN 'AUTO' THEN auto ELSE 0 END::smallint $$;
 CREATE VIEW pg_catalog.pg_class_info AS
-    SELECT c.oid AS reloid, c.relname, c.relnamespace, c.relowner, c.relkind, c.relnatts,
-           CASE t.diststyle WHEN 'EVEN' THEN 0 WHEN 'KEY' THEN 1 WHEN 'ALL' THEN 8 ELSE 10 END::smallint AS reldiststyle,
-           CASE t.diststyle WHEN 'EVEN' THEN 0 WHEN 'KEY' THEN 1 WHEN 'ALL' THEN 8 ELSE 10 END::smallint AS releffectivediststyle, NULL::timestamp AS relcreationtime
+    SELECT c.oid AS reloid, c.relname, c.relnamespace, c.relowner, c.relkind, c.relnatts, redshift_internal.diststyle_number(t.diststyle, 9) AS reldiststyle,
+           redshift_internal.diststyle_number(t.diststyle, 10) AS releffectivediststyle, NULL::timestamp AS relcreationtime
     FROM pg_class c LEFT JOIN redshift_internal.table_attributes t ON t.relid = c.oid;
 
 GRANT SELECT ON pg_catalog.pg_table_def, pg_catalog.svv_table_info, pg_catalog.stv_tbl_perm, pg_catalog.pg_class_info TO PUBLIC;

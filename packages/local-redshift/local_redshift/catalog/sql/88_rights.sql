@@ -15,14 +15,14 @@ BEGIN
 END $$;
 
 -- The proxy reads literals with standard_conforming_strings off and texts as UTF-8, so a session keeps both. The schema of the local Redshift is not
--- for users.
+-- for users. An isolation level has no effect (statements/parameters.py).
 CREATE FUNCTION redshift_internal.stored_set_config(text, text, boolean) RETURNS text LANGUAGE internal VOLATILE AS 'set_config_by_name';
 CREATE FUNCTION redshift_internal.settable(name text, value text) RETURNS text LANGUAGE plpgsql STABLE AS $$
 BEGIN
     IF lower(name) IN ('standard_conforming_strings', 'client_encoding') OR lower(name) = 'search_path' AND position('redshift_internal' IN lower(value)) > 0 THEN
         RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('permission denied to set parameter "%s"', name);
     END IF;
-    RETURN name;
+    RETURN CASE WHEN lower(name) IN ('default_transaction_isolation', 'transaction_isolation') THEN 'redshift.nothing' ELSE name END;
 END $$;
 CREATE OR REPLACE FUNCTION pg_catalog.set_config(text, text, boolean) RETURNS text LANGUAGE sql VOLATILE CALLED ON NULL INPUT AS $$
     SELECT redshift_internal.stored_set_config(redshift_internal.settable($1, $2), $2, $3) $$;

@@ -71,7 +71,7 @@ def table_names(items: Sequence[Item]) -> set[str]:
     """Return the names of tables, or of their schemas, that the statement reads or writes, without CTEs."""
     names: set[str] = set()
     _add_tables(items, names)
-    return names - set(_ctes(items))
+    return names - set(cte_names(items))
 
 
 def relations_read(items: Sequence[Item]) -> set[str]:
@@ -85,15 +85,15 @@ def relations_read(items: Sequence[Item]) -> set[str]:
         if at + 3 < len(tokens) and is_sign(tokens[at + 2], "."):
             names.append(name_of(tokens[at + 3]))
         relations.add(".".join(names))
-    return relations - set(_ctes(items)) - {"", "select", "lateral"}
+    return relations - set(cte_names(items)) - {"", "select", "lateral"}
 
 
-def _ctes(items: Sequence[Item]) -> Iterator[str]:
+def cte_names(items: Sequence[Item]) -> Iterator[str]:
     """Yield the name of each `name [(columns)] AS (query)`."""
     for at, item in enumerate(items):
         if not isinstance(item, Group):
             continue
-        yield from _ctes(item.items)
+        yield from cte_names(item.items)
         if at > 1 and items[at - 1].word == "as":
             named = items[at - 2] if not isinstance(items[at - 2], Group) else items[max(at - 3, 0)]
             yield name_of(named)

@@ -1,0 +1,2 @@
+{{ config(materialized='view') }}
+select id, state from {{ ref('orders') }} where state = 'sent'
