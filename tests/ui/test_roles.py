@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,27 +49,35 @@ with TestClient(create_app(apps="core"), raise_server_exceptions=False) as clien
             client.request(method, f"/api/v2/{path}", json=body, headers=headers).status_code
             for method, path, body in json.loads(sys.argv[1])
         ]
+    found["health"] = client.get("/api/v2/monitor/health").json()
 print("statuses", json.dumps(found))
 """
 
 
 @pytest.fixture(scope="module")
-def statuses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[int]]:
-    """The status of each request, by role, of an Airflow without any DAG or connection."""
+def statuses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The status of each request, by role, of an Airflow without any DAG or connection; and its health."""
     home = str(tmp_path_factory.mktemp("roles"))
     env = {**os.environ, "AIRFLOW_HOME": home, "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
     command = [sys.executable, "-W", "ignore", "-c", PROGRAM, json.dumps(REQUESTS)]
     done = subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, text=True, check=False)
     line = next((line for line in done.stdout.splitlines() if line.startswith("statuses ")), None)
     assert line, done.stderr[-3000:]
-    found: dict[str, list[int]] = json.loads(line.removeprefix("statuses "))
+    found: dict[str, Any] = json.loads(line.removeprefix("statuses "))
     return found
 
 
 @pytest.mark.parametrize("number", range(len(REQUESTS)), ids=[f"{method} {path}" for method, path, _ in REQUESTS])
 def test_a_viewer_starts_no_dag_and_reads_neither_connections_nor_variables(
-    statuses: dict[str, list[int]], number: int
+    statuses: dict[str, Any], number: int
 ) -> None:
     assert statuses["viewer"][number] == 403
     if REQUESTS[number][1] not in OFF:
         assert statuses["admin"][number] != 403
+
+
+def test_its_health_tells_somebody_without_a_login_when_a_component_was_last_seen_and_no_more(
+    statuses: dict[str, Any],
+) -> None:
+    fields = {field for component in statuses["health"].values() for field in component}
+    assert {field for field in fields if not field.endswith("_heartbeat")} == {"status"}
