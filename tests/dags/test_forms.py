@@ -72,6 +72,31 @@ def test_a_typo_is_refused_before_there_is_a_run(dag_bag: Any, dag_id: str, form
         validated(dag_bag.dags[dag_id], **form)
 
 
+@pytest.mark.parametrize(
+    ("dag_id", "name", "text"),
+    [
+        ("flights", "start", "2013-01-01'; DROP TABLE core.flights; --"),
+        ("flights", "start", "{{ conn.redshift_default.password }}"),
+        ("flights", "end", "2013-01-01\n"),
+        ("flights", "shadow", 'x"; drop table core.flights; --'),
+        ("flights", "shadow", "0123456789ab\n"),
+        ("flights", "shadow", {"a": 1}),
+        ("retention", "allow_large", "core.flights' OR '1'='1"),
+        ("freshness", "resolve", "x'; DROP TABLE etl.incidents; --"),
+        ("freshness", "resolve", "20130101T000000-../../secret"),
+        ("backfill_table", "table", "../../etc.passwd"),
+        ("backfill_table", "table", "core.flights\n"),
+        ("backfill_table", "backfill_id", "0123456789a'"),
+        ("backfill_table", "action", "swap; --"),
+    ],
+)
+def test_sql_templates_and_paths_are_refused_where_a_form_has_a_schema(
+    dag_bag: Any, dag_id: str, name: str, text: object
+) -> None:
+    with pytest.raises(ParamValidationError, match=name):
+        validated(dag_bag.dags[dag_id], **{name: text})
+
+
 def test_the_form_offers_the_tables_that_a_dag_loads_and_those_with_a_contract(dag_bag: Any) -> None:
     offered = dag_bag.dags["backfill_table"].params.get_param("table").schema["enum"]
     assert {"core.flights", "core.weather", "core.airlines"} <= set(offered)

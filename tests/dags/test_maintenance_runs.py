@@ -9,6 +9,7 @@ from airflow.models.dagrun import DagRun
 
 from redshift_etl.incidents import lake_store
 from redshift_etl.lake.storage import Lake
+from redshift_etl.warehouse import migrate
 from tests.dags.world import World, events, states
 
 pytestmark = pytest.mark.slow
@@ -88,6 +89,21 @@ def test_a_swap_and_an_undo_wake_what_waits_for_the_table(
         found = states(dag_bag, "backfill_table", **form, action=action, dry_run=dry_run)
         assert found["finish"] == "success", found
         assert events("backfill_table") == ["core.flights"] * woken
+
+
+def test_a_reason_is_text_that_is_neither_rendered_nor_a_part_of_sql(
+    dag_bag: Any, world: World, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    reason = """{{ conn.redshift_default.password }} {{ 7 * 191 }} '); DROP TABLE etl.backfill_history; -- \\' %s"""
+    migrate.ensure(world.warehouse.connect, "etl.backfill_history")
+    row = "'aaa111aaa111', 'core.flights', 'stage', '2013-01-01', '2013-01-01', 'r', 'ada', 'compared', 1, 'm'"
+    execute(world, f"INSERT INTO etl.backfill_history VALUES ({row}, '2013-01-01', NULL, NULL, NULL)")
+    form = {"table": "core.flights", "reason": reason, "backfill_id": "aaa111aaa111", "action": "drop"}
+    assert states(dag_bag, "backfill_table", **form, dry_run=False)["finish"] == "success"
+    assert world.rows(
+        "SELECT reason FROM etl.backfill_history WHERE action = 'drop' ORDER BY started_at DESC LIMIT 1"
+    ) == [(reason,)]
+    assert world.warehouse.password not in "".join((*capfd.readouterr(), caplog.text))
 
 
 def test_every_check_of_a_real_day_passes_but_the_references_that_the_data_lacks(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -70,3 +71,19 @@ def test_tasks_hand_each_other_less_than_four_kilobytes(world: World) -> None:
         sizes = {(x.dag_id, x.task_id): len(json.dumps(x.value)) for x in session.query(XComModel).all()}
     assert sizes
     assert {task: size for task, size in sizes.items() if size > XCOM_BYTES} == {}
+
+
+def test_no_secret_is_in_what_tasks_hand_each_other_or_in_their_rendered_fields(world: World) -> None:
+    from airflow.models.renderedtifields import RenderedTaskInstanceFields
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+
+    connections = [value for name, value in world.environment.items() if name.startswith("AIRFLOW_CONN_")]
+    secrets = {json.loads(value)["password"] for value in connections if '"password"' in value}
+    secrets |= {urlsplit(value).password for value in connections if "://" in value.split('"')[0]}
+    assert len(secrets) == 3  # of the warehouse, of S3 and of the airline
+    with create_session() as session:
+        texts = [json.dumps(it.value) for it in session.query(XComModel).all()]
+        texts += [str(it.rendered_fields) for it in session.query(RenderedTaskInstanceFields).all()]
+    assert texts
+    assert [text for text in texts if any(secret in text for secret in secrets)] == []

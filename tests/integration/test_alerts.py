@@ -5,8 +5,11 @@ from __future__ import annotations
 import email
 import json
 import os
+import re
+import socket
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -108,6 +111,29 @@ def test_a_webhook_that_redirects_has_not_accepted_and_its_headers_go_nowhere(
         set_connection(monkeypatch, conn_type="http", host=hook.url, extra={"X-Api-Key": "very-secret"})
         assert alerts.send(ALERT) == []
         assert (len(hook.asked), other.asked) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("conn_type", "extra"),
+    [
+        ("http", {}),
+        ("slackwebhook", {}),
+        ("smtp", {"from_email": "etl@x", "to": "oncall@x", "disable_ssl": True, "timeout": 1, "retry_limit": 1}),
+    ],
+)
+def test_a_service_that_never_answers_holds_nothing_up(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, conn_type: str, extra: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(alerts, "TIMEOUT_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        address = {"host": "127.0.0.1", "port": port} if conn_type == "smtp" else {"host": f"http://127.0.0.1:{port}"}
+        set_connection(monkeypatch, conn_type=conn_type, password="T0/B0/secret", extra=extra, **address)
+        started = time.monotonic()
+        assert alerts.send(ALERT) == []
+        assert time.monotonic() - started < 10
+    assert re.search("timed out|unable to connect to smtp", caplog.text, re.IGNORECASE)
+    assert "secret" not in caplog.text
 
 
 def test_with_nothing_configured_no_alert_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:

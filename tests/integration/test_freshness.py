@@ -181,6 +181,9 @@ def test_what_was_reported_while_the_warehouse_was_down_is_written_when_it_is_ba
 def test_a_person_resolves_an_incident_by_its_id(target: LoadTarget, watch: monitor.Monitor) -> None:
     failure.on_failure(context(refused()))
     (incident,) = lake_store.all_open(watch.lake)
+    for other in (f"{incident.incident_id}\n", "x' OR '1'='1", "%"):
+        with pytest.raises(ConfigError, match="no such open incident"):
+            monitor.close_by_hand(watch, other, in_days(0))
     monitor.close_by_hand(watch, incident.incident_id, in_days(0))
     assert rows(target)[0][3] == "a person resolved it"
     with pytest.raises(ConfigError, match="no such open incident"):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from redshift_etl.errors import ConfigError
+from redshift_etl.errors import ConfigError, SourceError
 from redshift_etl.lake.storage import Lake
 from tests.integration.raw_files import SqlDir, raw, rejects, staged, transform, use_sql_dir
 
@@ -64,3 +64,26 @@ def test_a_folder_whose_name_is_a_pattern_is_read_itself(
     batch = transform(lake, raw(lake, table, ROWS + "three,c\n"))
     assert staged(lake, batch) == [["1", "a"], ["2", "b"]]
     assert [(found["line"], found["value"]) for found in rejects(lake, batch)] == [(4, "three")]
+
+
+def test_what_a_source_sends_is_data_and_no_sql(lake: Lake, sql_dir: SqlDir, tmp_path: Path) -> None:
+    written = tmp_path / "written.csv"
+    attempts = [
+        f"'); COPY (SELECT 1) TO '{written}'; --",
+        f"\"; COPY (SELECT 1) TO '{written}'; --",
+        "' || getenv('HOME') || '",
+        "read_text('/etc/passwd')",
+        "{{ conn.aws_default.password }}",
+        "$$; ATTACH 'x'; $$",
+        "%(start)s ? $1 {0}",
+    ]
+    table = sql_dir.table("t", COLUMNS, HEAD + "SELECT id, item FROM raw")
+    quoted = ['"{}"'.format(text.replace('"', '""')) for text in attempts]
+    rows = "".join(f"{number},{text}\n" for number, text in enumerate(quoted))
+    batch = transform(lake, raw(lake, table, "id,item\n" + rows, rows=len(attempts)))
+    assert staged(lake, batch) == [[str(number), text] for number, text in enumerate(attempts)]
+    header = f"id,item,{quoted[0]}\n1,a,b\n"
+    with pytest.raises(SourceError) as error:
+        transform(lake, raw(lake, table, header))
+    assert "COPY (SELECT 1)" in str(error.value), "the header is named"
+    assert not written.exists()

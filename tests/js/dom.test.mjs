@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import { runAddress } from "../../plugins/redshift_etl/ui/static/airflow.js";
 import { sparkline } from "../../plugins/redshift_etl/ui/static/chart.js";
 import { groupByTable } from "../../plugins/redshift_etl/ui/static/columns.js";
 import { h, originList, replace, route, tableLink } from "../../plugins/redshift_etl/ui/static/dom.js";
@@ -70,6 +71,14 @@ test("replacing removes the children of before", () => {
 test("an address is escaped in each of its parts", () => {
   assert.equal(route("tables", "a/b?c#d"), "#/tables/a%2Fb%3Fc%23d");
   assert.equal(tableLink("core.a").attributes.href, "#/tables/core.a");
+});
+
+test("an address of Airflow begins with its base, whatever a DAG or a run is called", () => {
+  for (const base of ["", "/airflow"]) {
+    globalThis.window = { location: { pathname: `${base}/warehouse/` } };
+    assert.equal(runAddress("javascript:alert(1)", ""), `${base}/dags/javascript%3Aalert(1)`);
+    assert.equal(runAddress("//evil.example", "../?a#b"), `${base}/dags/%2F%2Fevil.example/runs/..%2F%3Fa%23b`);
+  }
 });
 
 test("an origin has its table, column and kind", () => {

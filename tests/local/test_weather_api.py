@@ -129,6 +129,10 @@ def test_ten_years_take_no_longer_than_a_page(api: TestClient) -> None:
     assert set(twice.json()["hourly"]) == {"time", "temperature_2m"}
 
 
+def test_its_health_tells_nothing_else(api: TestClient) -> None:
+    assert api.get("/health").json() == {"status": "ok"}
+
+
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/docs/oauth2-redirect"])
 def test_the_service_describes_itself_to_nobody(api: TestClient, path: str) -> None:
     assert api.get(path).status_code == 404

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ import requests
 from local.cli import quickstart, summary
 from local.stack import airflow_services, services, state_dir, status
 from local_redshift.storage import embedded_postgres
+from tests.local.secret_files import files_with_secrets
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
@@ -238,6 +240,13 @@ def test_no_secret_is_in_a_log(local: CommandLine) -> None:
     for log in logs:
         text = log.read_text(errors="replace")
         assert not [secret for secret in secrets if secret in text], log
+
+
+def test_secrets_are_in_two_files_that_their_owner_alone_may_read(local: CommandLine) -> None:
+    found = files_with_secrets(local.path, local.state_dir.secrets)
+    assert {path.name for path in found} == {"secrets.json", "airflow-passwords.json"}
+    private = [*found, local.path / "airflow" / "airflow.cfg"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in private} == {0o600}
 
 
 @pytest.mark.parametrize("service", ["scheduler", "redshift", "postgres"])

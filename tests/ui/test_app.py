@@ -66,7 +66,8 @@ def test_every_route_requires_a_login_with_the_right_to_see_the_website(page: Pa
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json"])
 def test_the_pages_that_fastapi_adds_by_default_are_off(page: Page, path: str) -> None:
-    assert page.get(path, token="").status_code == 404
+    for token in (page.viewer, ""):
+        assert page.get(path, token=token).status_code == 404
 
 
 @pytest.mark.parametrize("path", [*ROUTES, "/nowhere"])
@@ -75,11 +76,13 @@ def test_every_response_has_the_security_headers(page: Page, path: str) -> None:
         headers = page.get(with_values(path), token=token).headers
         assert headers["content-security-policy"] == web.POLICY
         assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
         assert "private" in headers["cache-control"]
 
 
 def test_the_policy_allows_no_inline_script_or_style_and_no_other_host() -> None:
-    assert "default-src 'none'" in web.POLICY
+    assert web.POLICY.startswith("default-src 'none'; ")
+    assert "frame-ancestors 'self'" in web.POLICY
     assert "unsafe" not in web.POLICY
     assert "http" not in web.POLICY
     text = (web.STATIC / "index.html").read_text()
@@ -97,6 +100,23 @@ def test_files_are_cached_by_the_browser_until_they_change(page: Page) -> None:
 def test_only_the_page_s_own_files_are_served(page: Page, name: str) -> None:
     assert page.get(f"/static/1/{name}").status_code in (404, 307)
     assert "FastAPI" not in page.get(f"/static/1/{name}").text
+
+
+HOSTILE = [
+    "core.flights'--", "..%2f..%2fetc%2fpasswd", "..%2fapp.py", "%2e%2e", "%2e%2e%2fapp.py", "%00", "main.js%00",
+    "<script>", "%3Cscript%3Ealert(1)%3C%2Fscript%3E", "%0d%0aSet-Cookie:%20a=b", "x" * 5000, "{{7*7}}", "*",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
+@pytest.mark.parametrize("path", [path for path in ROUTES if "{" in path])
+def test_a_hostile_name_is_not_found_and_the_answer_is_json(page: Page, path: str, name: str) -> None:
+    settled(page, "/api/overview")
+    response = page.get(re.sub(r"{\w+}", name, path.replace("{version}", "1")))
+    assert response.status_code == 404
+    assert response.headers["content-type"] == "application/json"
+    assert set(response.json()) == {"detail"}
+    assert "set-cookie" not in response.headers
 
 
 def test_the_first_page_shows_freshness_rows_and_last_loads(page: Page) -> None:
@@ -273,7 +293,9 @@ def test_every_view_has_the_version_of_the_product(page: Page, path: str) -> Non
     assert settled(page, path)["warehouse"]["version"] == __version__
 
 
-def test_a_cookie_is_enough_and_nothing_can_be_written(page: Page) -> None:
-    cookies = {"_token": page.viewer}
+@pytest.mark.parametrize("path", ROUTES)
+def test_no_route_changes_anything(page: Page, path: str) -> None:
+    """So a page of elsewhere that a user visits has nothing to send in his name."""
     for method in ("POST", "PUT", "PATCH", "DELETE"):
-        assert httpx.request(method, f"{page.url}/api/overview", cookies=cookies).status_code == 405
+        url, cookies = f"{page.url}{with_values(path)}", {"_token": page.viewer}
+        assert httpx.request(method, url, cookies=cookies, verify=False).status_code == 405

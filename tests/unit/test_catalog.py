@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from redshift_etl.catalog import pages, static_site
+from redshift_etl.catalog import pages, queries, static_site
 from redshift_etl.catalog.model import CheckResult, Freshness, Load, Snapshot, freshness
 from redshift_etl.catalog.repository import Reader, Repository
 from redshift_etl.incidents.model import Incident
 from redshift_etl.warehouse.freshness import Reach
+from redshift_etl.warehouse.statement import Statement
 
 NOW = datetime(2013, 1, 8, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -135,6 +137,27 @@ def test_a_column_has_its_key_references_values_and_origin(repository: Repositor
     assert columns["departure_delay_min"]["from"] == [
         {"table": "airline.public.flights", "column": "dep_delay", "kind": "IDENTITY"}
     ]
+
+
+HOSTILE = "core.t'; DROP TABLE core.flights; --"
+MOMENT = datetime(2013, 1, 1)
+
+
+@pytest.mark.parametrize("of_table", [queries.loads_of, queries.builds_of, queries.checks_of, queries.failures_of])
+def test_the_name_of_a_table_is_bound_to_a_query_and_no_part_of_it(of_table: Callable[[str], Statement]) -> None:
+    statement = of_table(HOSTILE)
+    assert statement.sql == of_table(FLIGHTS).sql
+    assert statement.values == (HOSTILE,)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [queries.last_loads(), queries.last_builds(), queries.incidents(MOMENT), queries.last_checks(MOMENT)]
+    + [of(FLIGHTS) for of in (queries.loads_of, queries.builds_of, queries.checks_of, queries.failures_of)],
+    ids=lambda statement: statement.purpose,
+)
+def test_a_query_of_the_page_returns_a_bounded_number_of_rows_a_table(statement: Statement) -> None:
+    assert re.search(r"LIMIT \d+$|WHERE position <?= \d+ ", statement.sql)
 
 
 def test_the_graph_has_sources_and_no_bookkeeping(repository: Repository) -> None:

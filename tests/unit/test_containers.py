@@ -101,6 +101,14 @@ def test_every_copied_path_exists_and_reaches_the_build() -> None:
     assert [source for source in sources if not (ROOT / source).exists()] == []
 
 
+def test_neither_secrets_nor_history_reach_the_build_and_no_secret_reaches_git() -> None:
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    patterns = [line for line in lines if line and not line.startswith("#")]
+    assert patterns[0] == "*"
+    assert not {"!.", "!.env", "!.git", "!.local", "!**", "!*"} & set(patterns)
+    assert {".env", ".local/"} <= set((ROOT / ".gitignore").read_text().splitlines())
+
+
 def test_both_images_run_as_an_ordinary_user() -> None:
     stages = re.split(r"^FROM .* AS ", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
     final = {stage.split()[0]: stage for stage in stages if stage.split()[0] in ("airflow", "local")}
@@ -135,6 +143,16 @@ def test_no_secret_is_in_the_compose_file() -> None:
         for text in (*service.get("command", []), *service.get("healthcheck", {}).get("test", [])):
             found += [f"{name}: {variable}" for variable in re.findall(r"(?<!\$)\$\{(\w+)\}", text)]
     assert not found, "a secret's value, or an argument that everybody on the machine can read"
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("redis", "/tmp/redis.conf"), ("webserver", '"$AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"')],
+)
+def test_a_password_that_a_program_reads_from_a_file_is_its_users_alone(name: str, file: str) -> None:
+    umask, write, start = services()[name]["command"][-1].splitlines()
+    assert (umask, write.rpartition("> ")[2]) == ("umask 077", file)
+    assert start in ("exec redis-server /tmp/redis.conf", "exec airflow api-server")
 
 
 def test_each_service_has_only_the_secrets_that_it_needs() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -48,3 +50,23 @@ def test_the_folder_of_a_killed_task_goes_with_the_next_and_that_of_a_running_on
         assert sorted(temporary.iterdir()) == sorted([mine, running.folder])  # type: ignore[attr-defined]
     running.communicate("")
     assert list(temporary.iterdir()) == []
+
+
+def test_folders_are_their_users_alone_and_their_names_cannot_be_foreseen(temporary: Path) -> None:
+    with tempdir.folder() as one, tempdir.folder() as other:
+        assert {stat.S_IMODE(path.stat().st_mode) for path in (one, other)} == {0o700}
+        name, random = one.name.rsplit("-", 1)
+        assert other.name.startswith(f"{name}-")
+        assert not other.name.endswith(random)
+        assert one.parent == temporary
+
+
+def test_a_link_that_is_named_as_the_folder_of_a_killed_task_is_not_followed(temporary: Path, tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    kept = tmp_path / "kept" / "file"
+    kept.parent.mkdir()
+    kept.touch()
+    (temporary / f"transform-{socket.gethostname()}-{ended.pid}-x").symlink_to(kept.parent)
+    with tempdir.folder():
+        assert kept.exists()

@@ -3,7 +3,8 @@
 import bz2
 import gzip
 import json
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
 
 import pytest
 import zstandard
@@ -84,3 +85,75 @@ def test_a_bucket_in_another_region_needs_region(loader: Loader) -> None:
         loader.run(f"copy t from 's3://far/a' iam_role '{loader.server.iam_role}' csv")
     loader.run(f"copy t from 's3://far/a' iam_role '{loader.server.iam_role}' csv region 'eu-west-1'")
     assert loader.run("select id from t") == [(1,)]
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[socket.socket]:
+    """A program that listens on another port, and has not been connected to at the end."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+def refused_everywhere(loader: Loader, url: str, message: str, options: str = "") -> None:
+    """COPY from an address, of a manifest with it, and UNLOAD to it: each must fail."""
+    manifest = loader.put("manifest", json.dumps({"entries": [{"url": url, "mandatory": True}]}))
+    authorization = f"iam_role '{loader.server.iam_role}'"
+    for sql in (
+        f"copy t from '{url}' {authorization} {options}",
+        f"copy t from '{manifest}' {authorization} manifest {options}",
+        f"copy t from '{manifest}' {authorization} format json '{url}' {options}",
+        f"unload ('select id from t') to '{url}' {authorization} {options}",
+    ):
+        with fails_with(message):
+            loader.run(sql)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://[127.0.0.1:{}/x",
+        "s3://127.0.0.1:{}/x",
+        "s3://lake@127.0.0.1:{}/x",
+        "s3://127.0.0.1:{}#/x",
+        "http://127.0.0.1:{}/x",
+    ],
+)
+def test_no_address_of_a_statement_is_another_host_than_the_endpoint(
+    loader: Loader, elsewhere: socket.socket, url: str
+) -> None:
+    loader.run("create table t (id int)")
+    message = "Invalid bucket name|not modelled|or an s3:// file|must be an s3:// path"
+    refused_everywhere(loader, url.format(elsewhere.getsockname()[1]), message)
+
+
+@pytest.mark.parametrize("region", ["127.0.0.1:{}/", "x@127.0.0.1:{}", "us-east-1.127.0.0.1:{}/#"])
+def test_no_region_is_another_host(loader: Loader, elsewhere: socket.socket, region: str) -> None:
+    loader.run("create table t (id int)")
+    region = region.format(elsewhere.getsockname()[1])
+    refused_everywhere(loader, loader.put("data", "1\n"), "not the name of an AWS Region", f"region '{region}'")
+
+
+@pytest.mark.parametrize(
+    "bucket",
+    [
+        "arn:aws:s3:us-east-1:123456789012:accesspoint:other",
+        "arn:aws:s3::123456789012:accesspoint:other.mrap",
+        "arn:aws:s3-object-lambda:us-east-1:123456789012:accesspoint:other",
+        "arn:aws:s3-outposts:us-east-1:123456789012:outpost:op-01234567890123456:accesspoint:other",
+    ],
+)
+def test_an_access_point_whose_host_is_another_than_the_endpoint_is_refused(loader: Loader, bucket: str) -> None:
+    """COPY takes their aliases: https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-s3-access-point-alias.html"""
+    loader.run("create table t (id int)")
+    refused_everywhere(loader, f"s3://{bucket}/x", "is an ARN")
+
+
+def test_keys_with_dots_are_names_and_not_paths(loader: Loader) -> None:
+    loader.run("create table t (id int)")
+    for number, name in enumerate(("../outside", "a/../../../../etc/passwd", "..", "./here", "a/%2e%2e/b")):
+        assert loader.copy(f"{number}\n", "csv", name=name)[-1] == (number,)
+    listed = loader.server.s3.list_objects_v2(Bucket="lake", Prefix=loader.folder)["Contents"]
+    assert {"../outside", ".."} < {entry["Key"].removeprefix(f"{loader.folder}/") for entry in listed}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,22 @@ def test_the_folder_of_a_run_that_was_killed_goes_and_that_of_a_running_one_stay
             assert running.is_dir()
             assert not killed.exists()
     assert not running.exists()
+
+
+def test_a_link_that_is_named_as_such_a_folder_is_not_followed(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    (tmp_path / "kept").touch()
+    with data_folder() as running:
+        link = running.parent / running.name.replace(running.name.split("-")[3], str(ended.pid), 1)
+        link.symlink_to(tmp_path)
+        try:
+            with data_folder() as other:
+                assert stat.S_IMODE(other.stat().st_mode) == 0o700
+                assert other.name.rsplit("-", 1) != running.name.rsplit("-", 1)
+            assert (tmp_path / "kept").exists()
+        finally:
+            link.unlink()
 
 
 def test_without_room_in_memory_it_is_on_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import socket
 import struct
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ import psycopg2
 import pytest
 from redshift_connector.error import ProgrammingError
 
+from local_redshift.protocol.messages import CANCEL_REQUEST
 from local_redshift.testing.pytest_plugin import Connection, RedshiftServer
 
 
@@ -100,6 +102,26 @@ def test_cancel_request_ends_a_statement(empty_redshift: Connection) -> None:
         with pytest.raises(psycopg.errors.QueryCanceled):
             p3.execute("select count(*) from big a, big b")
         assert p3.execute("select 1").fetchone() == (1,)
+
+
+def test_a_cancel_request_with_a_wrong_key_ends_no_statement(empty_redshift: Connection) -> None:
+    running = "select state from pg_stat_activity where pid = %s and query like '%%count%%'"
+    with empty_redshift.psycopg(autocommit=True) as p3, empty_redshift.psycopg(autocommit=True) as other:
+        p3.execute("create table big as select a.attnum from pg_attribute a, pg_attribute b limit 2000000")
+        pid = p3.info.backend_pid
+        with ThreadPoolExecutor(1) as pool:
+            statement = pool.submit(p3.execute, "select count(*) from big a, big b")
+            while other.execute(running, [pid]).fetchone() != ("active",):
+                time.sleep(0.01)
+            for key in (0, 1, 2**32 - 1):
+                with socket.create_connection((empty_redshift.host, empty_redshift.port), timeout=5) as client:
+                    client.sendall(struct.pack("!IIII", 16, CANCEL_REQUEST, pid, key))
+                    assert client.recv(100) == b""
+            time.sleep(0.2)
+            assert other.execute(running, [pid]).fetchone() == ("active",)
+            p3.cancel()
+            with pytest.raises(psycopg.errors.QueryCanceled):
+                statement.result(20)
 
 
 def test_a_client_that_disconnects_leaves_no_lock(empty_redshift: Connection) -> None:

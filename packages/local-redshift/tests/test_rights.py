@@ -290,6 +290,7 @@ DENIED = [
     ("show hba_file", None),
     ("copy private to program 'id'", None),
     ("copy private from program 'id'", None),
+    ("copy (select 1) to program 'id'", None),
     ("copy private from '/etc/passwd'", None),
     ("create extension file_fdw", "0A000"),
     ("alter system set archive_command to 'id'", "0A000"),
@@ -301,6 +302,7 @@ DENIED = [
     ("load 'auto_explain'", "0A000"),
     ("savepoint s", "0A000"),
     ("release s", "0A000"),
+    ("rollback to s", "0A000"),
     ("create trigger t before insert on filled execute procedure f()", "0A000"),
     ("create event trigger t on login execute function f()", "0A000"),
     ("create rule r as on select to filled do instead select 1", "0A000"),
@@ -324,6 +326,13 @@ def test_what_only_a_superuser_may_do_is_denied(world: World, plain: Session, sq
         assert superuser.execute(
             "select rolsuper, rolcreaterole, rolbypassrls from pg_roles where rolname = %s", [world.user]
         ).fetchone() == (False, False, False)
+
+
+def test_a_session_is_its_users_own_login_at_postgresql(world: World, plain: Session) -> None:
+    assert plain.execute("select session_user, current_user").fetchone() == (world.user, world.user)
+    with world.superuser() as superuser:
+        query = "select usename from pg_stat_activity where pid = %s"
+        assert superuser.execute(query, [plain.info.backend_pid]).fetchone() == (world.user,)
 
 
 def test_replication_is_not_passed_on(world: World) -> None:

@@ -1,6 +1,7 @@
 """Servers with other settings: TLS by an authority of its own, isolation, a workgroup, an S3 that cannot be reached."""
 
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -83,10 +84,9 @@ def test_tls_serves_libpq(tls_server: TlsServer, shared_redshift: Connection, ho
 def test_tls_is_offered_not_imposed_and_another_authority_is_not_trusted(
     tls_server: TlsServer, shared_redshift: Connection, tmp_path: Path
 ) -> None:
-    server, folder = tls_server
+    server, _ = tls_server
     with psycopg.connect(shared_redshift.dsn(), port=server.port, sslmode="disable") as connection:
         assert connection.execute("select 1").fetchone() == (1,)
-    assert (folder / "server.key").stat().st_mode & 0o777 == 0o600
     tls.context(tmp_path)
     options: dict[str, Any] = {
         "host": "localhost",
@@ -96,6 +96,18 @@ def test_tls_is_offered_not_imposed_and_another_authority_is_not_trusted(
     }
     with pytest.raises(psycopg.OperationalError, match="SSL error"):
         psycopg.connect(shared_redshift.dsn(), **options)
+
+
+def test_the_key_of_tls_is_its_users_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        tls.context(tmp_path / "certificates")
+    finally:
+        os.umask(before)
+    folder = tmp_path / "certificates"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    with_key = [path for path in folder.iterdir() if "PRIVATE KEY" in path.read_text()]
+    assert [(path.name, stat.S_IMODE(path.stat().st_mode)) for path in with_key] == [("server.key", 0o600)]
 
 
 def test_a_server_without_tls_reports_it_to_a_driver_that_requires_it(shared_redshift: Connection) -> None:

@@ -14,7 +14,6 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import boto3
 import zstandard
@@ -82,9 +81,15 @@ def list_sources(s3: Any, command: CopyCommand) -> list[Source]:
 
 
 def split_url(url: str) -> tuple[str, str]:
-    """Bucket and key of an s3:// URL."""
-    parts = urlsplit(url, allow_fragments=False)
-    return parts.netloc, url.removeprefix(f"s3://{parts.netloc}").lstrip("/")
+    """Bucket and key of an s3:// URL.
+
+    Raises S3Error for an ARN: boto3 takes it for an access point, whose host is another than that of the endpoint.
+    https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-s3-access-point-alias.html
+    """
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    if bucket.startswith("arn:"):
+        raise S3Error(f"The specified S3 bucket of {url} is an ARN; use the bucket's name or an access point's alias")
+    return bucket, key.lstrip("/")
 
 
 def _prefix(s3: Any, bucket: str, prefix: str) -> list[Source]:

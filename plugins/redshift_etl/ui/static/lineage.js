@@ -159,7 +159,7 @@ function items(graph) {
       h(
         "li",
         null,
-        h("a", { href: node.kind === "source" ? route("columns", node.name) : route("tables", node.name) }, node.name),
+        h("a", { href: route(node.kind === "source" ? "columns" : "tables", node.name) }, node.name),
         ` (${node.kind}): from ${names(graph.inputs[at])}; feeds ${names(graph.outputs[at])}`,
       ),
     ),
