@@ -107,6 +107,7 @@ def test_cancel_request_ends_a_statement(empty_redshift: Connection) -> None:
 def test_a_cancel_request_with_a_wrong_key_ends_no_statement(empty_redshift: Connection) -> None:
     running = "select state from pg_stat_activity where pid = %s and query like '%%count%%'"
     with empty_redshift.psycopg(autocommit=True) as p3, empty_redshift.psycopg(autocommit=True) as other:
+        p3.execute("set statement_timeout to 30000")  # or a cancel request that fails would keep the test from ending
         p3.execute("create table big as select a.attnum from pg_attribute a, pg_attribute b limit 2000000")
         pid = p3.info.backend_pid
         with ThreadPoolExecutor(1) as pool:
