@@ -58,7 +58,7 @@ audit: $(INSTALLED) ## Check the locked packages for known vulnerabilities
 	@$(PYTHON_IN_VENV) -m local.cli.audit
 
 sbom: $(INSTALLED) ## Write the bill of materials of the locked packages (CycloneDX) to build/sbom.cdx.json
-	@PYTHONPATH=plugins $(PYTHON_IN_VENV) -m local.cli.sbom
+	@$(PYTHON_IN_VENV) -m local.cli.sbom
 
 audit-sql: $(INSTALLED) ## Check each shape of statement that the integration tests send; ARGS=--accept lists the new ones
 	@$(PYTHON_IN_VENV) -m tests.integration.sql_audit $(ARGS)

@@ -17,8 +17,6 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from redshift_etl import __version__
-
 REPOSITORY = Path(__file__).resolve().parents[2]
 TARGET = REPOSITORY / "build" / "sbom.cdx.json"
 
@@ -67,13 +65,19 @@ def _applies(requirement: Requirement, extras: set[str]) -> bool:
     return marker is None or any(marker.evaluate({"extra": extra}) for extra in extras)
 
 
+def version() -> str:
+    """The product's version, as its package has it."""
+    text = (REPOSITORY / "plugins" / "redshift_etl" / "__init__.py").read_text()
+    return re.findall(r'^__version__ = "(.*)"$', text, re.MULTILINE)[0]
+
+
 def bill(packages: Iterator[Package], production: set[str]) -> dict[str, Any]:
     """The document: one component a package, with the hashes of the files that may be installed for it."""
     return {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
         "version": 1,
-        "metadata": {"component": {"type": "application", "name": "redshift-etl", "version": __version__}},
+        "metadata": {"component": {"type": "application", "name": "redshift-etl", "version": version()}},
         "components": [_component(package, production) for package in packages],
     }
 
