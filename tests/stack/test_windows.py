@@ -178,7 +178,7 @@ def test_a_run_that_an_asset_wakes_covers_the_last_complete_day(airflow: Airflow
 @pytest.mark.parametrize(
     ("dag_id", "request_", "message"),
     [
-        ("daily", {"conf": {"date": "2013-01-02"}}, "does not know: date. [dag=daily] Fix: use end, start"),
+        ("daily", {"conf": {"date": "2013-01-02"}}, "does not know: date. [dag=daily] Fix: use end, shadow, start"),
         ("producer", {"conf": {"start": "2013-01-02"}}, "does not know: start. [dag=producer] Fix: start it without"),
         ("daily", {"logical_date": f"{datetime.now(UTC):%Y-%m-%d}T00:00:00Z"}, "is not over"),
         ("daily", {"logical_date": "2013-05-01T00:00:00Z", "data_interval_start": "2013-05-01T00:00:00Z",
