@@ -68,7 +68,8 @@ def _applies(requirement: Requirement, extras: set[str]) -> bool:
 def version() -> str:
     """The product's version, as its package has it."""
     text = (REPOSITORY / "plugins" / "redshift_etl" / "__init__.py").read_text()
-    return re.findall(r'^__version__ = "(.*)"$', text, re.MULTILINE)[0]
+    (found,) = re.findall(r'^__version__ = "(.*)"$', text, re.MULTILINE)
+    return str(found)
 
 
 def bill(packages: Iterator[Package], production: set[str]) -> dict[str, Any]:
