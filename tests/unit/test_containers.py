@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import cache
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -26,6 +27,7 @@ PUBLISHED = {"API_SECRET_KEY", "FERNET_KEY", "JWT_SECRET", "POSTGRES_PASSWORD", 
 SECRET = re.compile(r"PASSWORD|SECRET|FERNET|_KEY$|ACCESS_KEY")
 
 
+@cache
 def services(**changes: str) -> dict[str, dict[str, Any]]:
     """The services as Compose sees them with .env.example, some of its values changed."""
     text = interpolate(COMPOSE.read_text(), {**read_env(ENV_EXAMPLE), **changes})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
@@ -11,6 +12,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from local.cli import sbom
 
 
+@cache
 def document() -> dict[str, object]:
     lock = (sbom.REPOSITORY / "constraints-hashes.txt").read_text()
     return sbom.bill(sbom.read_lock(lock), sbom.required((sbom.REPOSITORY / "requirements.txt").read_text()))
