@@ -45,7 +45,7 @@ def from_file(changes: Mapping[str, str]) -> dict[str, str]:
     """The variables of Airflow's services that are others when these values of .env are."""
     right = read_env(ENV_EXAMPLE)
     before, after = (
-        yaml.safe_load(interpolate(COMPOSE.read_text(), values))["services"]["scheduler"]["environment"]
+        yaml.safe_load(interpolate(COMPOSE.read_text(), values))["services"]["worker"]["environment"]
         for values in (right, {**right, **changes})
     )
     return {name: str(value) for name, value in after.items() if value != before[name]}

@@ -299,7 +299,7 @@ def test_the_airflow_settings_are_settings_of_this_airflow() -> None:
     """A misspelt section or key is ignored by Airflow in silence."""
     conf.load_providers_configuration()
     known = conf.configuration_description
-    for name in services()["scheduler"]["environment"]:
+    for name in {name for service in services().values() for name in service.get("environment", {})}:
         match = re.fullmatch(r"AIRFLOW__([A-Z_]+?)__([A-Z_]+)", name)
         if match and match[1] != "REDSHIFT_ETL":
             assert match[2].lower() in known[match[1].lower()]["options"], name
