@@ -113,3 +113,16 @@ def test_null_and_the_empty_string_stay_apart(lake: Lake, tmp_path: Path, monkey
         ["1", "", "true", "0.1"],
         ["2", None, None, "1e+300"],
     ]
+
+
+def test_bytes_are_their_digits_also_where_they_look_like_digits(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = use_sql_dir(tmp_path, monkeypatch).table(
+        "blobs",
+        "id BIGINT NOT NULL, body VARBYTE(9)",
+        "/*\nformat: parquet\ncolumns: {id: BIGINT, body: VARBYTE(9)}\n*/\nSELECT id, body FROM raw",
+    )
+    select = r"SELECT * FROM (VALUES (1, 'AB'::BLOB), (2, '\x00\xFF'::BLOB), (3, NULL)) AS rows(id, body)"
+    found = staged(lake, transform(lake, drop(lake, name, parquet(tmp_path, select))))
+    assert [[row[0], row[1] and row[1].upper()] for row in found] == [["1", "4142"], ["2", "00FF"], ["3", None]]

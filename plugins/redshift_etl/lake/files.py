@@ -6,9 +6,9 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -34,15 +34,15 @@ _FIX = "ask who writes it to write the file again"
 class RawFile:
     """A raw file on disk as DuckDB reads it, its URL in the lake, for messages, and its columns in their order.
 
-    ``made_of`` is the file as it came, where its rows are the records of that one; ``nested`` are the columns of a
-    Parquet file that are lists, structs or maps.
+    ``made_of`` is the file as it came, where its rows are the records of that one; ``as_text`` has what makes a text of
+    the columns of a Parquet file that a cast does not.
     """
 
     url: str
     path: Path
     columns: tuple[str, ...] = ()
     made_of: Path | None = None
-    nested: frozenset[str] = frozenset()
+    as_text: Mapping[str, str] = field(default_factory=dict)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from redshift_etl.contracts.transform_spec import TransformSpec
 from redshift_etl.errors import SourceError
 from redshift_etl.lake.files import RawFile
 from redshift_etl.transform.duckdb_process import DuckDB, DuckDBError
-from redshift_etl.transform.value_checks import literal
+from redshift_etl.transform.value_checks import BLOB, literal
 
 _NESTED = re.compile(r"STRUCT\(|MAP\(|.*\[\d*\]$", re.DOTALL)
 _UNREADABLE = ("InvalidInputException", "IOException", "SerializationException")
@@ -42,5 +42,12 @@ def verified(duck: DuckDB, file: RawFile, spec: TransformSpec, table: str) -> Ra
             source_columns=", ".join(types) if missing else None,
             new_columns=(", ".join(extra) or "none") if missing else None,
         )
-    nested = frozenset(name for name, kind in types.items() if _NESTED.match(kind))
-    return replace(file, columns=tuple(types), nested=nested)
+    as_text = {name: function for name, kind in types.items() if (function := _as_text(kind))}
+    return replace(file, columns=tuple(types), as_text=as_text)
+
+
+def _as_text(kind: str) -> str | None:
+    """JSON for a list, a struct or a map, and hexadecimal digits for bytes, whose text could be taken for digits."""
+    if kind == BLOB:
+        return "hex({})"
+    return "to_json({})" if _NESTED.match(kind) else None

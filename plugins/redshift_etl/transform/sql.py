@@ -54,10 +54,9 @@ def files_relation(files: Sequence[RawFile], spec: TransformSpec, rejects_limit:
 
 
 def parquet_select(file: RawFile, columns: Sequence[str]) -> str:
-    """The values of a Parquet file as text, by the names of their columns; JSON for a list, a struct or a map."""
+    """The values of a Parquet file as text, by the names of their columns, in the ways that ``file.as_text`` has."""
     values = ", ".join(
-        f"{f'to_json({quoted(name)})' if name in file.nested else quoted(name)}::VARCHAR AS {quoted(name)}"
-        for name in columns
+        f"{file.as_text.get(name, '{}').format(quoted(name))}::VARCHAR AS {quoted(name)}" for name in columns
     )
     return f"SELECT {values} FROM read_parquet({literal(file.path.name)})"
 
