@@ -3,14 +3,15 @@
 import bz2
 import gzip
 import itertools
-import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import psutil
 import pytest
 import zstandard
 from tests.copy_loader import Loader, fails_with
+from tests.sampling import sampling
 
 from local_redshift.s3.decompress import EndOfStreamError, decompressed
 from local_redshift.testing.pytest_plugin import Connection, RedshiftServer
@@ -40,24 +41,22 @@ def zeros(compression: str, size: int) -> bytes:
 
 
 class Peak:
-    """The most memory that a process and its children had more than at the begin, in bytes."""
+    """The most memory that a process has had more than at the begin of the block, in bytes."""
 
-    def __init__(self, process: psutil.Process) -> None:
-        self._process, self._stop, self.bytes = process, threading.Event(), 0
-        self._thread = threading.Thread(target=self._watch)
+    bytes = 0
 
-    def __enter__(self) -> "Peak":
-        self._before = self._process.memory_info().rss
-        self._thread.start()
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
+@contextmanager
+def measured(server: RedshiftServer) -> Iterator[Peak]:
+    """The peak of the server's memory during the block."""
+    process, peak = psutil.Process(server.process.pid), Peak()
+    before = process.memory_info().rss
 
-    def _watch(self) -> None:
-        while not self._stop.wait(0.01):
-            self.bytes = max(self.bytes, self._process.memory_info().rss - self._before)
+    def look() -> None:
+        peak.bytes = max(peak.bytes, process.memory_info().rss - before)
+
+    with sampling(look, 0.01):
+        yield peak
 
 
 @pytest.mark.parametrize(
@@ -77,7 +76,7 @@ def test_an_object_that_unpacks_to_800_mb_takes_no_memory_and_others_are_served(
 ) -> None:
     loader.run("create table t (a varchar(max))")
     body = zeros(compression, 800 * MIB)
-    with Peak(psutil.Process(redshift_server.process.pid)) as peak, fails_with("row of more than 4 MB at line 1"):
+    with measured(redshift_server) as peak, fails_with("row of more than 4 MB at line 1"):
         loader.copy(body, f"{options} {compression}")
     assert peak.bytes < 100 * MIB
     with shared_redshift.psycopg() as other:
@@ -128,7 +127,7 @@ def test_a_json_object_of_more_than_four_megabytes_is_refused(loader: Loader) ->
 def test_many_bad_rows_take_no_memory(loader: Loader, redshift_server: RedshiftServer) -> None:
     loader.run("create table t (a int)")
     body = gzip.compress((b"y" * 2000 + b",1\n") * 1000) * 100
-    with Peak(psutil.Process(redshift_server.process.pid)) as peak, fails_with("stl_load_errors"):
+    with measured(redshift_server) as peak, fails_with("stl_load_errors"):
         loader.copy(body, "csv gzip maxerror 10")
     assert peak.bytes < 100 * MIB
     assert len(loader.errors()) == 10

@@ -2,7 +2,6 @@
 
 import contextlib
 import stat
-import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+from tests.sampling import sampling
 
 from local_redshift.storage import embedded_postgres
 from local_redshift.testing.pytest_plugin import Connection, RedshiftServer, beside
@@ -47,26 +47,18 @@ def test_no_secret_is_in_the_arguments_of_a_process(
     assert [command for command in commands if any(secret in command for secret in secrets)] == []
 
 
-class Watched:
-    """The mode of each entry that a folder had, by its name."""
+@contextlib.contextmanager
+def modes_in(folder: Path) -> Iterator[dict[str, int]]:
+    """The mode of each entry that a folder has during the block, by its name."""
+    modes: dict[str, int] = {}
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.modes, self._stop = folder, dict[str, int](), threading.Event()
-        self._thread = threading.Thread(target=self._watch)
+    def look() -> None:
+        for path in folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                modes[path.name] = stat.S_IMODE(path.stat().st_mode)
 
-    def __enter__(self) -> "Watched":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._stop.wait(0.001):
-            for path in self.folder.iterdir():
-                with contextlib.suppress(FileNotFoundError):
-                    self.modes[path.name] = stat.S_IMODE(path.stat().st_mode)
+    with sampling(look, 0.001):
+        yield modes
 
 
 @pytest.mark.slow
@@ -80,7 +72,7 @@ def test_the_temporary_folders_of_copy_and_unload_are_their_users_alone_and_do_n
     with (
         beside(redshift_server, tmp_path) as server,
         server.connection(shared_redshift.database).psycopg(autocommit=True) as session,
-        Watched(temporary) as watched,
+        modes_in(temporary) as modes,
     ):
         session.execute("drop table if exists n; drop table if exists numbers")
         session.execute("create table numbers as select row_number() over () as n from pg_attribute limit 3000")
@@ -100,10 +92,10 @@ def test_the_temporary_folders_of_copy_and_unload_are_their_users_alone_and_do_n
             with pytest.raises(psycopg.Error):
                 session.execute(sql)
         assert list(temporary.iterdir()) == []
-    assert {name.rsplit("-", 1)[0] for name in watched.modes} == {
+    assert {name.rsplit("-", 1)[0] for name in modes} == {
         "redshift-unload",
         "redshift-parquet",
         "redshift-json",
     }
-    assert set(watched.modes.values()) == {0o700}
-    assert len(watched.modes) > 4
+    assert set(modes.values()) == {0o700}
+    assert len(modes) > 4

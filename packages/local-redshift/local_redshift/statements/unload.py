@@ -12,8 +12,12 @@ from local_redshift.sql.lexer import STRING, tokens
 from local_redshift.sql.refusal import RefusedError
 from local_redshift.sql.token_reader import TokenReader
 from local_redshift.statements.copy_options import read_region
-from local_redshift.statements.credentials import Credentials, read_authorization
-from local_redshift.statements.unload_encryption import KEYS, check_encryption
+from local_redshift.statements.credentials import (
+    ENCRYPTION_KEYS,
+    Credentials,
+    check_encryption,
+    read_authorization,
+)
 
 _COMPRESSIONS = {"gzip": ".gz", "zstd": ".zst", "bzip2": ".bz2"}
 _FLAGS = ("header", "addquotes", "escape", "allowoverwrite", "cleanpath")
@@ -97,7 +101,7 @@ def _option(reader: TokenReader, options: dict[str, Any]) -> None:
         return
     if word in _FLAGS:
         options["flags"].add(word)
-    elif word in KEYS:
+    elif word in ENCRYPTION_KEYS:
         options["keys"].append(word)
         reader.string()
     elif word in _COMPRESSIONS:
