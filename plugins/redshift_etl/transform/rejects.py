@@ -31,7 +31,8 @@ _BROKEN = (
 class Reject:
     """One reason why one row was rejected. ``line`` counts from 1 as an editor does, header included.
 
-    ``lines`` is how many the row spans: a quoted value may have line ends. Of a Parquet file it is the row's number.
+    Of a Parquet file, which has no lines, it is the row's number. ``lines`` is how many lines the row spans: a quoted
+    value may have line ends.
     """
 
     file: str
